@@ -1,0 +1,43 @@
+# Frostline. `make help` lists what can be made; nothing needs an activated environment.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+UV := uv==0.13.9
+PORT ?= 5000
+
+.DEFAULT_GOAL := help
+.PHONY: help setup sweep test test-slow lint ui benchmark clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(READY) ## make .venv with the pinned versions (again only when they change)
+
+$(READY): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Frostline needs Python 3.11 or newer; \`$(PYTHON)\` is $$($(PYTHON) -V 2>&1). Point at another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "This Python cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "setting up $(VENV) (the first time this downloads some gigabytes of PyTorch)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet -r requirements.txt
+	@touch $(READY)
+
+sweep: $(READY) ## the main job: two pretrained backbones, four depths, on the built-in leaves
+	$(BIN)/python -m src.train -m backbone=tf_efficientnet_lite0,tf_efficientnet_lite1 freeze=0,2,4,all
+
+test: $(READY) ## the tests, offline, each in its own store
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-slow: $(READY) ## the broad runs over families, as in CI
+	$(BIN)/python -m pytest -m slow
+
+lint: $(READY) ## ruff and mypy --strict
+	$(BIN)/ruff check src tests conf experiments
+	$(BIN)/ruff format --check src tests experiments
+	$(BIN)/mypy
+
+ui: $(READY) ## MLflow's pages over the local store, on 127.0.0.1:$(PORT)
+	$(BIN)/python -m src.tracking.ui --port $(PORT)
+
+clean: ## remove the environment (runs and results stay)
+	rm -rf $(VENV)

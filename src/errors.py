@@ -1,0 +1,45 @@
+"""Errors that a person can mend: what was given, what is allowed, what to do."""
+
+
+class FrostlineError(Exception):
+    """A mistake in the input, told without a traceback.
+
+    Args:
+        given: What was given and why it cannot be used, in one or more lines.
+        allowed: What would have been accepted; empty if that is plain from `given`.
+        todo: What to do next; empty if that is plain from `allowed`.
+    """
+
+    def __init__(self, given: str, allowed: str = "", todo: str = "") -> None:
+        super().__init__(given, allowed, todo)
+        self.given = given
+        self.allowed = allowed
+        self.todo = todo
+
+    def __str__(self) -> str:
+        lines = [self.given]
+        if self.allowed:
+            lines.append(f"  allowed: {self.allowed}")
+        if self.todo:
+            lines.append(f"  do:      {self.todo}")
+        return "\n".join(lines)
+
+
+class ConfigError(FrostlineError):
+    """A key, a value or a combination of values that cannot be run."""
+
+
+class DataError(FrostlineError):
+    """A data set that cannot be read, split or trusted."""
+
+
+class BackboneError(FrostlineError):
+    """An unknown backbone, a depth that it does not have, or a model that cannot be divided."""
+
+
+class WeightsError(FrostlineError):
+    """Pretrained weights that cannot be found or do not fit."""
+
+
+class TrackingError(FrostlineError):
+    """A tracking store that cannot be reached or read."""
