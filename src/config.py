@@ -1,0 +1,301 @@
+"""The typed schema of a run: what conf/ composes, checked before anything heavy is imported.
+
+Defaults live in conf/ alone; the models below only say which keys exist, of which type, and what is
+allowed. Everything under train.py takes plain values out of `Settings`, never the composed config.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from src.errors import ConfigError
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+PositiveFraction = Annotated[float, Field(gt=0.0, le=1.0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Group(BaseModel):
+    """A node of the config: unknown keys are refused, values stay as they were typed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSettings(Group):
+    """What every data source has."""
+
+    val_frac: Annotated[float, Field(gt=0.0, lt=1.0)]
+    test_frac: Annotated[float, Field(gt=0.0, lt=1.0)]
+    split_seed: int | None
+    fraction: PositiveFraction
+    on_bad_image: Literal["error", "skip"]
+    memory_gib: Annotated[float, Field(gt=0)]
+
+
+class LeavesData(DataSettings):
+    """The built-in drawings."""
+
+    source: Literal["leaves"]
+    n_images: Count
+    size_px: Annotated[int, Field(ge=16, le=1024)]
+    n_species: Count
+    photos_per_leaf: Count
+    variant: Literal["color", "grayscale", "segmented"]
+    background: Literal["lab", "field"]
+    imbalance: Annotated[float, Field(ge=1.0)]
+    shortcut: Fraction
+    leak: Fraction
+    draw_seed: int
+
+
+class FolderData(DataSettings):
+    """ROOT/class/..., or ROOT/{train,val,test}/class/..."""
+
+    source: Literal["folder"]
+    path: str
+
+
+class Augment(Group):
+    """The named recipe for training images."""
+
+    name: str
+
+
+class Mix(Group):
+    """Mixing of images and labels within a batch."""
+
+    name: Literal["none"]
+
+
+class LinearHead(Group):
+    """Pooling and one linear layer."""
+
+    name: Literal["linear"]
+    pool: Literal["avg", "max", "flatten"]
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class MlpHead(Group):
+    """Pooling, one hidden layer, one linear layer."""
+
+    name: Literal["mlp"]
+    pool: Literal["avg", "max", "flatten"]
+    hidden: Count
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+    batch_norm: bool
+
+
+class ConstantSchedule(Group):
+    """The same depth in every epoch."""
+
+    name: Literal["constant"]
+
+
+class Strategy(Group):
+    """The named strategy that set other groups."""
+
+    name: Literal["none"]
+
+
+class AdamW(Group):
+    """Adam with decoupled weight decay."""
+
+    name: Literal["adamw"]
+    weight_decay: Annotated[float, Field(ge=0.0)]
+
+
+class Adam(Group):
+    """Adam."""
+
+    name: Literal["adam"]
+    weight_decay: Annotated[float, Field(ge=0.0)]
+
+
+class Sgd(Group):
+    """Stochastic gradient descent with momentum."""
+
+    name: Literal["sgd"]
+    weight_decay: Annotated[float, Field(ge=0.0)]
+    momentum: Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class CosineLr(Group):
+    """Warm-up, then half a cosine down to zero."""
+
+    name: Literal["cosine"]
+    warmup_frac: Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class ConstantLr(Group):
+    """One learning rate throughout."""
+
+    name: Literal["constant"]
+
+
+class StepLr(Group):
+    """Times gamma every so many epochs."""
+
+    name: Literal["step"]
+    every_epochs: Count
+    gamma: Annotated[float, Field(gt=0.0)]
+
+
+class CallbackSettings(Group):
+    """Choice of the best epoch, and when to stop."""
+
+    monitor: Literal["val/loss", "val/acc_micro", "val/acc_macro", "val/f1_macro"]
+    mode: Literal["max", "min"]
+    patience_epochs: Count | None
+
+
+class TrainerSettings(Group):
+    """Where and how the arithmetic runs."""
+
+    accelerator: Literal["auto", "cpu", "cuda", "mps"]
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
+    devices: Count
+    threads: Count | None
+    workers: Annotated[int, Field(ge=0)]
+
+
+class TrackingSettings(Group):
+    """Where runs are recorded."""
+
+    uri: str | None
+    experiment: str | None
+    offline: bool
+
+
+class SweepSettings(Group):
+    """What a sweep tells its jobs."""
+
+    id: str | None
+    parent_run_id: str | None
+    job_digest: str | None
+
+
+class Settings(Group):
+    """One run, wholly determined."""
+
+    backbone: Annotated[str, Field(min_length=1)]
+    weights: Annotated[str, Field(min_length=1)]
+    freeze: Annotated[int, Field(ge=0)] | str
+    frozen_bn: Literal["eval", "train"]
+    epochs: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    lr: Annotated[float, Field(gt=0.0)]
+    image_size: Annotated[int, Field(ge=8)] | None
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    reuse: Literal["auto", "off"]
+    rerun: bool
+    dry_run: bool
+    fail_fast: Count | None
+    data: Annotated[LeavesData | FolderData, Field(discriminator="source")]
+    augment: Augment
+    mix: Mix
+    head: Annotated[LinearHead | MlpHead, Field(discriminator="name")]
+    schedule: ConstantSchedule
+    strategy: Strategy
+    optimizer: Annotated[AdamW | Adam | Sgd, Field(discriminator="name")]
+    lr_schedule: Annotated[CosineLr | ConstantLr | StepLr, Field(discriminator="name")]
+    callbacks: CallbackSettings
+    trainer: TrainerSettings
+    tracking: TrackingSettings
+    sweep: SweepSettings
+
+    @property
+    def run_name(self) -> str:
+        """The name people see in MLflow, such as `resnet50-freeze2-seed0`."""
+        return f"{self.backbone}-freeze{self.freeze}-seed{self.seed}"
+
+
+def read_settings(values: dict[str, Any]) -> Settings:
+    """Check composed values against the schema and against the disk.
+
+    Args:
+        values: The resolved config as plain containers.
+
+    Raises:
+        ConfigError: If a key is missing, unknown or of a wrong type, or a path does not exist.
+    """
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise _readable(error) from None
+    _check_paths(settings)
+    return settings
+
+
+def _check_paths(settings: Settings) -> None:
+    path = getattr(settings.data, "path", None)
+    if path is not None and not Path(path).expanduser().exists():
+        raise ConfigError(
+            f"data.path={path}: there is no such file or folder (seen from {Path.cwd()})",
+            todo="give the path of your data set: data.path=DIR",
+        )
+    weights = settings.weights
+    is_path = "/" in weights or Path(weights).suffix in {".pth", ".pt", ".ckpt", ".safetensors"}
+    if weights in {"pretrained", "random"} or (is_path and Path(weights).expanduser().is_file()):
+        return
+    if "://" in weights:
+        raise ConfigError(
+            f"weights={weights}: weights are not fetched from addresses",
+            "pretrained, random, or a local .safetensors or .pth file",
+            "download the file yourself and give its path",
+        )
+    close = difflib.get_close_matches(weights, ["pretrained", "random"], n=1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    what = "there is no such file" if is_path else f"unknown{hint}"
+    raise ConfigError(
+        f"weights={weights}: {what}", "pretrained, random, or a path (.safetensors, .pth)"
+    )
+
+
+def _readable(error: ValidationError) -> ConfigError:
+    """One message for all that the schema refused: given, allowed, what to do."""
+    lines: dict[str, str] = {}
+    for problem in error.errors():
+        key = _key_of(problem["loc"])
+        given = problem.get("input")
+        shown = "???" if given is None and problem["type"] == "missing" else given
+        if problem["type"] == "missing" or given == "???":
+            lines[key] = f"{key} is missing: give {key}=VALUE"
+        elif problem["type"] == "extra_forbidden":
+            lines[key] = f"{key}: there is no such key"
+        else:
+            lines[key] = f"{key}={shown}: {_sentence(problem['msg'])}"
+    return ConfigError(
+        "\n".join(lines.values()),
+        todo="see the keys, their values and defaults with: python -m src.train --cfg job",
+    )
+
+
+def _key_of(location: tuple[int | str, ...]) -> str:
+    """The config key of a pydantic location, without the names of union members."""
+    parts = [str(part) for part in location]
+    kept = [parts[0]]
+    for part in parts[1:]:
+        is_tag = part in {"int", "str", "constrained-int", "none"} or (
+            len(kept) == 1 and len(parts) > 2 and part == parts[1] and part not in _fields(parts[0])
+        )
+        if not is_tag:
+            kept.append(part)
+    return ".".join(kept)
+
+
+def _fields(group: str) -> set[str]:
+    """Names of the keys that any member of a group has."""
+    names: set[str] = set()
+    known = group in Settings.model_fields
+    annotation: Any = Settings.model_fields[group].annotation if known else None
+    for member in getattr(annotation, "__args__", (annotation,)):
+        if isinstance(member, type) and issubclass(member, BaseModel):
+            names |= set(member.model_fields)
+    return names
+
+
+def _sentence(message: str) -> str:
+    text = message.replace("Input should be", "allowed is")
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,109 @@
+"""The plan of a sweep: its jobs, each known by a digest of what determines its result."""
+
+import ast
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from src.config import Settings
+
+# What changes where or how a run is carried out, but not its figures.
+IRRELEVANT = {
+    "sweep": None,
+    "tracking": None,
+    "rerun": None,
+    "dry_run": None,
+    "fail_fast": None,
+    "trainer": {"threads", "workers"},
+    "data": {"path", "memory_gib", "on_bad_image"},
+}
+TRAINING_PATH = ("data", "backbones", "features", "training", "train.py")
+LIBRARIES = ("torch", "torchvision", "timm", "pytorch-lightning")
+
+
+@dataclass(frozen=True)
+class JobFacts:
+    """What the preflight found out about a job.
+
+    Attributes:
+        data_fingerprint: Digest of the data set.
+        weights_digest: Digest of the weights' file; empty for random ones.
+        n_train: Training images.
+        frozen_stages: Depth that `freeze` stands for.
+        num_stages: Stages of the backbone.
+    """
+
+    data_fingerprint: str
+    weights_digest: str
+    n_train: int
+    frozen_stages: int
+    num_stages: int
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """One job of a sweep.
+
+    Attributes:
+        index: Place in the plan, from 0.
+        overrides: What Hydra composes it from.
+        settings: What they compose to.
+        digest: What it is known by; equal digests give equal results.
+    """
+
+    index: int
+    overrides: tuple[str, ...]
+    settings: Settings
+    digest: str
+
+
+def job_digest(settings: Settings, facts: JobFacts) -> str:
+    """The digest of all that determines a job's result, as 64 hex digits."""
+    values = settings.model_dump(mode="json")
+    for key, inner in IRRELEVANT.items():
+        if inner is None:
+            values.pop(key)
+        else:
+            values[key] = {k: v for k, v in values[key].items() if k not in inner}
+    if values["weights"] not in {"pretrained", "random"}:
+        values["weights"] = "file"
+    content = {
+        "settings": values,
+        "data": facts.data_fingerprint,
+        "weights": facts.weights_digest,
+        "code": code_version(),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def code_version() -> str:
+    """A digest over the code that training runs through, and the libraries under it.
+
+    Comments and formatting do not count: the digest is over the syntax trees.
+    """
+    root = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for part in TRAINING_PATH:
+        place = root / part
+        for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
+            digest.update(file.relative_to(root).as_posix().encode())
+            digest.update(ast.dump(ast.parse(file.read_text())).encode())
+    for library in LIBRARIES:
+        digest.update(f"{library}=={version(library)}".encode())
+    return digest.hexdigest()[:16]
+
+
+def merge_duplicates(jobs: list[PlannedJob]) -> tuple[list[PlannedJob], int]:
+    """Keep the first of the jobs that have one digest.
+
+    Returns:
+        The jobs to run, and how many were left out because they ask for the same.
+    """
+    first: dict[str, PlannedJob] = {}
+    for job in jobs:
+        first.setdefault(job.digest, job)
+    return list(first.values()), len(jobs) - len(first)

@@ -1,0 +1,102 @@
+"""What a person sees while jobs run: which job, which epoch, how it goes, how long it takes yet."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+SHOWN = ("train/loss", "val/loss", "val/acc_micro", "val/f1_macro")
+
+
+class SweepProgress:
+    """Shows the jobs of a sweep as they run: a live line on a terminal, a line an epoch elsewhere.
+
+    Args:
+        total: Jobs that will run.
+        console: Where to; standard error by default.
+    """
+
+    def __init__(self, total: int, console: Console | None = None) -> None:
+        self.total = total
+        self.console = console or Console(file=sys.stderr, soft_wrap=True, highlight=False)
+        self._index = 0
+        self._name = ""
+        self._begun = time.monotonic()
+        self._job_begun = self._begun
+        self._live: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self._live = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[status]}"),
+                console=self.console,
+                transient=True,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def start(self, name: str) -> None:
+        """A job begins."""
+        self._index += 1
+        self._name = name
+        self._job_begun = time.monotonic()
+        if self._live is not None:
+            self._task = self._live.add_task(self._label(), total=1.0, status="loading")
+        else:
+            self.console.print(f"{self._label()}  starts", markup=False)
+
+    def event(self, message: dict[str, Any]) -> None:
+        """A job tells where it is: keys epoch, epochs, done, metrics; or text."""
+        if "text" in message:
+            self.console.print(f"{self._label()}  {message['text']}", markup=False)
+            return
+        figures = message["metrics"]
+        status = f"epoch {message['epoch']}/{message['epochs']}  " + "  ".join(
+            f"{name} {figures[name]:.3f}" for name in SHOWN if name in figures
+        )
+        status = f"{status.rstrip()}  left {self._left(message['done'])}"
+        if self._live is not None and self._task is not None:
+            self._live.update(self._task, completed=message["done"], status=status)
+        elif figures:
+            self.console.print(f"{self._label()}  {status}", markup=False)
+
+    def done(self, failure: str | None) -> None:
+        """A job has ended, with a reason if it failed."""
+        seconds = time.monotonic() - self._job_begun
+        if self._live is not None and self._task is not None:
+            self._live.remove_task(self._task)
+        ended = f"failed: {failure}" if failure else f"done in {clock(seconds)}"
+        self.console.print(f"{self._label()}  {ended}", markup=False)
+
+    def _label(self) -> str:
+        return f"[{self._index}/{self.total}] {self._name}"
+
+    def _left(self, done: float) -> str:
+        """Time left for all jobs, if those to come take as long as those so far."""
+        share = (self._index - 1 + done) / self.total
+        passed = time.monotonic() - self._begun
+        return clock(passed / share - passed) if share > 0 else "?"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, seconds_ = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{seconds_:02}" if hours else f"{minutes}:{seconds_:02}"

@@ -1,0 +1,105 @@
+"""What watches over a training: seeds, frozen stages, the tracked metrics, progress."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+
+from src.errors import FrostlineError
+from src.training.seeds import seed_epoch
+
+
+class FrozenMovedError(FrostlineError):
+    """Something that was declared frozen changed during training."""
+
+
+class EpochSeed(pl.Callback):
+    """Seeds each epoch by its number, so that a resumed run draws what it would have drawn."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Seed dropout and its like."""
+        seed_epoch(self._seed, trainer.current_epoch)
+
+
+class FrozenProof(pl.Callback):
+    """Compares a digest of the frozen stages before and after training.
+
+    Args:
+        digest: Gives a digest over all frozen parameters and buffers.
+    """
+
+    def __init__(self, digest: Callable[[], str]) -> None:
+        self._digest = digest
+        self.before = ""
+        self.after = ""
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Take the digest before."""
+        self.before = self._digest()
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Take the digest after, and fail the run on a difference.
+
+        Raises:
+            FrozenMovedError: If a frozen parameter or buffer is not bit-identical.
+        """
+        self.after = self._digest()
+        if self.before != self.after:
+            raise FrozenMovedError(
+                "a frozen stage changed during training: this run's `freeze` is not what it says",
+                todo="please report the backbone, the freeze value and the versions",
+            )
+
+
+class EpochMetrics(pl.Callback):
+    """Hands the metrics of each epoch on, once, after its validation."""
+
+    def __init__(self, log: Callable[[dict[str, float], int], None]) -> None:
+        self._log = log
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Send `train/loss` and `val/...` with the epoch as step."""
+        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self._log(values, trainer.current_epoch)
+
+
+class ProgressEvents(pl.Callback):
+    """Tells where the training is: at most a few times a second, so that no step waits.
+
+    Args:
+        tell: Receives keyword values: epoch, epochs, done (share of the training, 0 to 1), metrics.
+        every_s: Least seconds between two messages within an epoch.
+    """
+
+    def __init__(self, tell: Callable[..., None], every_s: float = 0.3) -> None:
+        self._tell = tell
+        self._every_s = every_s
+        self._last = 0.0
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        outputs: Any,  # noqa: ARG002
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,
+    ) -> None:
+        """Tell the share done within the epoch."""
+        now = time.monotonic()
+        if now - self._last >= self._every_s:
+            self._last = now
+            self._say(trainer, (batch_idx + 1) / max(1, int(trainer.num_training_batches)), {})
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Tell the epoch's figures."""
+        figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self._say(trainer, 1.0, figures)
+
+    def _say(self, trainer: pl.Trainer, share: float, figures: dict[str, float]) -> None:
+        epochs = trainer.max_epochs or 1
+        done = (trainer.current_epoch + share) / epochs
+        self._tell(epoch=trainer.current_epoch + 1, epochs=epochs, done=done, metrics=figures)

@@ -1,0 +1,137 @@
+"""The LightningModule: a frozen prefix, a trainable suffix, a new head."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from src.config import Adam, AdamW, ConstantLr, CosineLr, Sgd, StepLr
+from src.data.datamodule import Batch
+from src.errors import FrostlineError
+from src.training.metrics import classification_metrics
+from src.training.optim import build_optimizer, lr_factor
+
+
+class TrainingDivergedError(FrostlineError):
+    """The loss became NaN or infinite."""
+
+
+class ClassificationTask(pl.LightningModule):
+    """Trains `head(suffix(prefix(preprocess(images))))` with cross-entropy.
+
+    The backbone is registered once, under `backbone`, so that a checkpoint holds timm's own names;
+    prefix and suffix are views of it that share its modules and are therefore kept out of the
+    module tree.
+
+    Args:
+        backbone: The module that owns all parameters of prefix and suffix.
+        prefix: Normalised images (B, 3, S, S) to the frozen stages' output, without autograd.
+        suffix: The frozen stages' output to features (B, F).
+        head: Features (B, F) to logits (B, K).
+        preprocess: Called as `preprocess(inputs, views, training=..., epoch=..., batch_idx=...)`.
+        optimizer: Which optimiser.
+        lr_schedule: Learning rate over the steps.
+        lr: Peak learning rate.
+    """
+
+    def __init__(
+        self,
+        *,
+        backbone: nn.Module,
+        prefix: nn.Module,
+        suffix: nn.Module,
+        head: nn.Module,
+        preprocess: Callable[..., Tensor],
+        optimizer: AdamW | Adam | Sgd,
+        lr_schedule: CosineLr | ConstantLr | StepLr,
+        lr: float,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self._cut = (prefix, suffix)
+        self._preprocess = (preprocess,)
+        self._optimizer_spec = optimizer
+        self._lr_schedule_spec = lr_schedule
+        self._peak_lr = lr
+        self._loss_sum = torch.zeros(())
+        self._loss_count = 0
+        self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images (B, 3, S, S) to logits (B, K)."""
+        prefix, suffix = self._cut
+        with torch.no_grad():
+            frozen = prefix(images)
+        logits: Tensor = self.head(suffix(frozen))
+        return logits
+
+    def _logits(self, batch: Batch, batch_idx: int) -> Tensor:
+        images = self._preprocess[0](
+            batch.inputs,
+            batch.views,
+            training=self.training,
+            epoch=self.current_epoch,
+            batch_idx=batch_idx,
+        )
+        logits: Tensor = self(images)
+        return logits
+
+    def on_train_epoch_start(self) -> None:
+        """Start the epoch's mean loss anew."""
+        self._loss_sum = torch.zeros((), device=self.device)
+        self._loss_count = 0
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Cross-entropy of one batch; the epoch's mean is kept on the device."""
+        loss = F.cross_entropy(self._logits(batch, batch_idx).float(), batch.labels)
+        self._loss_sum += loss.detach() * len(batch.labels)
+        self._loss_count += len(batch.labels)
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Report the epoch's training loss, and stop where it is not finite."""
+        self._seen = []
+        if self._loss_count == 0:
+            return
+        loss = (self._loss_sum / self._loss_count).item()
+        self._loss_count = 0
+        if not torch.isfinite(torch.tensor(loss)):
+            raise TrainingDivergedError(
+                f"the training loss became {loss} in epoch {self.current_epoch}",
+                todo="lower lr, or use trainer.precision=32-true",
+            )
+        self.log("train/loss", loss)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Keep logits, labels and rows; scores are computed once for the whole split."""
+        self._seen.append((self._logits(batch, batch_idx).float(), batch.labels, batch.items))
+
+    def on_validation_epoch_end(self) -> None:
+        """Score the validation split."""
+        logits, labels, _ = self.collected()
+        metrics = classification_metrics(logits, labels)
+        self.log_dict({f"val/{name}": value for name, value in metrics.items()})
+
+    def collected(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (N, K), labels (N,), table rows (N,) of the last evaluated split, on the CPU."""
+        logits, labels, items = (torch.cat(part).cpu() for part in zip(*self._seen, strict=True))
+        return logits, labels, items
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser over what trains, with its learning rate set before every step."""
+        optimizer = build_optimizer(self._optimizer_spec, self.parameters(), self._peak_lr)
+        total_steps = int(self.trainer.estimated_stepping_batches)
+        factor = lr_factor(
+            self._lr_schedule_spec,
+            total_steps=total_steps,
+            steps_per_epoch=max(1, total_steps // (self.trainer.max_epochs or 1)),
+        )
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
