@@ -1,0 +1,1 @@
+"""Labelled images: sources, one table, splits, decoded pixels, batches."""
