@@ -1,0 +1,76 @@
+"""The sqlite file and its schema: made whole or not at all, and never migrated unasked."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from src.errors import TrackingError
+from src.tracking.address import Address
+from src.tracking.explain import told_plainly, upgrade_advice
+
+
+def check_sqlite(address: Address) -> None:
+    """Make a fresh database whole under its final name, or check the version of one that exists."""
+    from mlflow.store.db import utils as mlflow_db
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    database = address.database
+    if database is None:
+        raise AssertionError("only called for sqlite")
+    if not database.exists() or database.stat().st_size == 0:
+        # Under a temporary name first: a killed or failed migration leaves nothing behind.
+        fresh = database.with_name(f"{database.name}.new")
+        fresh.unlink(missing_ok=True)
+        try:
+            with told_plainly(address):
+                store = SqlAlchemyStore(  # type: ignore[no-untyped-call]
+                    f"sqlite:///{fresh}", str(address.artifact_root)
+                )
+            store.engine.dispose()
+            engines().pop(f"sqlite:///{fresh}", None)
+            fresh.replace(database)
+        finally:
+            fresh.unlink(missing_ok=True)
+        return
+    found = _sqlite_version(database)
+    expected = str(mlflow_db._get_latest_schema_revision())  # type: ignore[no-untyped-call]
+    if found != expected:
+        raise TrackingError(
+            _version_message(address, found, expected), todo=upgrade_advice(address)
+        )
+
+
+def _sqlite_version(database: Path) -> str:
+    """The schema's version as MLflow keeps it.
+
+    MLflow is not asked: it would migrate some older databases by itself, without a backup.
+    """
+    try:
+        connection = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=20)
+        try:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError as error:
+        raise TrackingError(
+            f"{database} is not a database of MLflow: {error}",
+            todo="move it away, or choose another: tracking.uri=sqlite:///OTHER.db",
+        ) from error
+    return str(row[0]) if row else "none"
+
+
+def _version_message(address: Address, found: str, expected: str) -> str:
+    import mlflow
+
+    return (
+        f"the tracking store {address.shown} was written by another version of MLflow: its schema "
+        f"is {found}, MLflow {mlflow.__version__} needs {expected}"
+    )
+
+
+def engines() -> dict[str, Any]:
+    """MLflow keeps one engine an address for the whole process."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    engines: dict[str, Any] = getattr(SqlAlchemyStore, "_engine_map", {})
+    return engines
