@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from src.config import FolderData, LeavesData
+from src.config.schema import FolderData, LeavesData
 from src.data.splits import Splits, split_table
 from src.data.table import SampleTable
 

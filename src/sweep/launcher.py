@@ -1,7 +1,7 @@
 """The launcher that gives every job a process of its own, forked warm, one after the other."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from src.sweep import workers
+from src.sweep.job import run_job
 from src.sweep.progress import SweepProgress
 from src.sweep.sweeper import settings_of
 
@@ -27,24 +28,23 @@ class IsolatedLauncher(Launcher):
     """Runs jobs in turn, each in a process that nothing of the others can reach."""
 
     def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+        self,
+        *,
+        hydra_context: HydraContext,
+        task_function: TaskFunction,  # noqa: ARG002
+        config: DictConfig,
     ) -> None:
-        """Keep what Hydra gives."""
-        self.hydra_context = hydra_context
-        self.task_function = task_function
-        self.config = config
-        self.progress: SweepProgress | None = None
-        self.stop_after: Callable[[], bool] = lambda: False
+        """Keep what Hydra gives; the jobs' function is ours, since it runs without Hydra."""
+        self.context = hydra_context
+        self.master = config
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Run the jobs; a failed one is returned with its failure and does not stop the others."""
-        from src.train import run_job
-
         returns: list[JobReturn] = []
-        progress = self.progress or SweepProgress(total=len(job_overrides))
-        with progress:
+        failed = 0
+        with SweepProgress(total=len(job_overrides)) as progress:
             for index, overrides in enumerate(job_overrides, start=initial_job_idx):
                 config = self._composed(index, overrides)
                 settings = settings_of(config)
@@ -57,12 +57,13 @@ class IsolatedLauncher(Launcher):
                 returns.append(_job_return(answer, overrides, folder))
                 failure = answer if isinstance(answer, workers.Failure) else None
                 progress.done(failure.reason if failure else None)
-                if failure is not None and self.stop_after():
+                failed += failure is not None
+                if settings.fail_fast is not None and failed >= settings.fail_fast:
                     break
         return returns
 
     def _composed(self, index: int, overrides: Sequence[str]) -> DictConfig:
-        config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+        config = self.context.config_loader.load_sweep_config(self.master, list(overrides))
         with open_dict(config):
             config.hydra.job.id = str(index)
             config.hydra.job.num = index
@@ -78,7 +79,7 @@ def _save_config(config: DictConfig, folder: Path) -> None:
     """Leave the composed config where Hydra's users look for it."""
     place = folder / ".hydra"
     place.mkdir(parents=True, exist_ok=True)
-    own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     OmegaConf.save(own, place / "config.yaml")
     OmegaConf.save(config.hydra.overrides.task, place / "overrides.yaml")
 

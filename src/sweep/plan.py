@@ -8,7 +8,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from src.config import Settings
+from src.config.schema import Settings
 
 # What changes where or how a run is carried out, but not its figures.
 IRRELEVANT = {

@@ -1,9 +1,7 @@
 """The sweep as Hydra starts it: compose all, check all, run what is needed, say how it ended."""
 
-import re
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +13,10 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from src.config import Settings, read_settings
+from src.config.read import read_settings
+from src.config.schema import Settings
 from src.errors import ConfigError, FrostlineError
-
-
-class SweepEndedError(Exception):
-    """A sweep that has already told the person how it ended, with the exit code to leave with."""
-
-    def __init__(self, exit_code: int) -> None:
-        super().__init__(exit_code)
-        self.exit_code = exit_code
-
-
-@dataclass(frozen=True)
-class ComposedJob:
-    """A job as the command asks for it: what Hydra composes it from, and what that gives."""
-
-    overrides: tuple[str, ...]
-    settings: Settings
+from src.sweep.problems import raise_together
 
 
 class PlannedSweeper(Sweeper):
@@ -51,51 +35,48 @@ class PlannedSweeper(Sweeper):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """Keep what Hydra gives; the launcher is made only when there is something to launch."""
-        self.hydra_context = hydra_context
+        self.context = hydra_context
         self.task_function = task_function
-        self.config = config
+        self.master = config
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the sweep.
 
         Raises:
             ConfigError: If any job cannot be composed or asks for something impossible.
-            SweepEndedError: If jobs failed; the table has been printed.
         """
         from src.sweep.session import run_sweep
 
         jobs = self._compose(self._expand(arguments))
         sweep_id = uuid.uuid4().hex[:12]
-        folder = Path(f"{self.config.hydra.sweep.dir}-{sweep_id[:6]}").absolute()
+        folder = Path(f"{self.master.hydra.sweep.dir}-{sweep_id[:6]}").absolute()
         folder.mkdir(parents=True)
-        self.config.hydra.sweep.dir = str(folder)
-        OmegaConf.save(self.config, folder / "multirun.yaml")
+        self.master.hydra.sweep.dir = str(folder)
+        OmegaConf.save(self.master, folder / "multirun.yaml")
         return run_sweep(jobs, sweep_id=sweep_id, folder=folder, make_launcher=self._launcher)
 
     def _launcher(self) -> Launcher:
         return Plugins.instance().instantiate_launcher(
-            hydra_context=self.hydra_context,
+            hydra_context=self.context,
             task_function=self.task_function,
-            config=self.config,
+            config=self.master,
         )
 
     def _expand(self, arguments: list[str]) -> list[list[str]]:
         """The product of all swept values, one list of overrides a job."""
         grid = [f"{key}={value}" for key, value in self.params.items()]
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        parser = OverridesParser.create(config_loader=self.context.config_loader)
         overrides = parser.parse_overrides(grid + arguments)
         (batch,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
         return batch
 
-    def _compose(self, batch: Sequence[Sequence[str]]) -> list[ComposedJob]:
-        jobs: list[ComposedJob] = []
+    def _compose(self, batch: Sequence[Sequence[str]]) -> list[tuple[tuple[str, ...], Settings]]:
+        jobs: list[tuple[tuple[str, ...], Settings]] = []
         problems: dict[str, FrostlineError] = {}
         for overrides in batch:
-            composed = self.hydra_context.config_loader.load_sweep_config(
-                self.config, list(overrides)
-            )
+            composed = self.context.config_loader.load_sweep_config(self.master, list(overrides))
             try:
-                jobs.append(ComposedJob(tuple(overrides), settings_of(composed)))
+                jobs.append((tuple(overrides), settings_of(composed)))
             except FrostlineError as error:
                 problems.setdefault(str(error), error)
         raise_together(list(problems.values()))
@@ -108,7 +89,7 @@ def settings_of(config: DictConfig) -> Settings:
     Raises:
         ConfigError: As `read_settings`.
     """
-    own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     missing = sorted(OmegaConf.missing_keys(own))
     if missing:
         raise ConfigError(
@@ -118,12 +99,3 @@ def settings_of(config: DictConfig) -> Settings:
     values = OmegaConf.to_container(own, resolve=True)
     assert isinstance(values, dict)
     return read_settings({str(key): value for key, value in values.items()})
-
-
-def raise_together(problems: list[FrostlineError]) -> None:
-    """Raise one error for all problems; do nothing if there is none."""
-    if len(problems) == 1:
-        raise problems[0]
-    if problems:
-        text = "\n".join(str(problem) for problem in problems)
-        raise ConfigError(re.sub(r"\n+", "\n", text))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import nn
 
-from src.config import Adam, AdamW, ConstantLr, CosineLr, Sgd, StepLr
+from src.config.schema import Adam, AdamW, ConstantLr, CosineLr, Sgd, StepLr
 
 
 def build_optimizer(

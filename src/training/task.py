@@ -1,6 +1,5 @@
 """The LightningModule: a frozen prefix, a trainable suffix, a new head."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
@@ -8,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.config import Adam, AdamW, ConstantLr, CosineLr, Sgd, StepLr
+from src.config.schema import Adam, AdamW, ConstantLr, CosineLr, Sgd, StepLr
 from src.data.datamodule import Batch
 from src.errors import FrostlineError
 from src.training.metrics import classification_metrics
@@ -44,7 +43,7 @@ class ClassificationTask(pl.LightningModule):
         prefix: nn.Module,
         suffix: nn.Module,
         head: nn.Module,
-        preprocess: Callable[..., Tensor],
+        preprocess: nn.Module,
         optimizer: AdamW | Adam | Sgd,
         lr_schedule: CosineLr | ConstantLr | StepLr,
         lr: float,
@@ -53,7 +52,7 @@ class ClassificationTask(pl.LightningModule):
         self.backbone = backbone
         self.head = head
         self._cut = (prefix, suffix)
-        self._preprocess = (preprocess,)
+        self.preprocess = preprocess
         self._optimizer_spec = optimizer
         self._lr_schedule_spec = lr_schedule
         self._peak_lr = lr
@@ -70,7 +69,7 @@ class ClassificationTask(pl.LightningModule):
         return logits
 
     def _logits(self, batch: Batch, batch_idx: int) -> Tensor:
-        images = self._preprocess[0](
+        images = self.preprocess(
             batch.inputs,
             batch.views,
             training=self.training,

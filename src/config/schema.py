@@ -4,17 +4,21 @@ Defaults live in conf/ alone; the models below only say which keys exist, of whi
 allowed. Everything under train.py takes plain values out of `Settings`, never the composed config.
 """
 
-import difflib
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from src.errors import ConfigError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 PositiveFraction = Annotated[float, Field(gt=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=1)]
+
+
+def _freeze(value: Any) -> Any:
+    """Let through what can be a depth; which depths a backbone has is known later."""
+    is_depth = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if not is_depth and not (isinstance(value, str) and value.strip()):
+        raise ValueError("allowed is 0 .. number of stages, all, or a module path such as layer3.2")
+    return value
 
 
 class Group(BaseModel):
@@ -181,7 +185,7 @@ class Settings(Group):
 
     backbone: Annotated[str, Field(min_length=1)]
     weights: Annotated[str, Field(min_length=1)]
-    freeze: Annotated[int, Field(ge=0)] | str
+    freeze: Annotated[int | str, BeforeValidator(_freeze)]
     frozen_bn: Literal["eval", "train"]
     epochs: Count
     batch_size: Annotated[int, Field(ge=2)]
@@ -209,93 +213,3 @@ class Settings(Group):
     def run_name(self) -> str:
         """The name people see in MLflow, such as `resnet50-freeze2-seed0`."""
         return f"{self.backbone}-freeze{self.freeze}-seed{self.seed}"
-
-
-def read_settings(values: dict[str, Any]) -> Settings:
-    """Check composed values against the schema and against the disk.
-
-    Args:
-        values: The resolved config as plain containers.
-
-    Raises:
-        ConfigError: If a key is missing, unknown or of a wrong type, or a path does not exist.
-    """
-    try:
-        settings = Settings.model_validate(values)
-    except ValidationError as error:
-        raise _readable(error) from None
-    _check_paths(settings)
-    return settings
-
-
-def _check_paths(settings: Settings) -> None:
-    path = getattr(settings.data, "path", None)
-    if path is not None and not Path(path).expanduser().exists():
-        raise ConfigError(
-            f"data.path={path}: there is no such file or folder (seen from {Path.cwd()})",
-            todo="give the path of your data set: data.path=DIR",
-        )
-    weights = settings.weights
-    is_path = "/" in weights or Path(weights).suffix in {".pth", ".pt", ".ckpt", ".safetensors"}
-    if weights in {"pretrained", "random"} or (is_path and Path(weights).expanduser().is_file()):
-        return
-    if "://" in weights:
-        raise ConfigError(
-            f"weights={weights}: weights are not fetched from addresses",
-            "pretrained, random, or a local .safetensors or .pth file",
-            "download the file yourself and give its path",
-        )
-    close = difflib.get_close_matches(weights, ["pretrained", "random"], n=1)
-    hint = f" (did you mean {close[0]}?)" if close else ""
-    what = "there is no such file" if is_path else f"unknown{hint}"
-    raise ConfigError(
-        f"weights={weights}: {what}", "pretrained, random, or a path (.safetensors, .pth)"
-    )
-
-
-def _readable(error: ValidationError) -> ConfigError:
-    """One message for all that the schema refused: given, allowed, what to do."""
-    lines: dict[str, str] = {}
-    for problem in error.errors():
-        key = _key_of(problem["loc"])
-        given = problem.get("input")
-        shown = "???" if given is None and problem["type"] == "missing" else given
-        if problem["type"] == "missing" or given == "???":
-            lines[key] = f"{key} is missing: give {key}=VALUE"
-        elif problem["type"] == "extra_forbidden":
-            lines[key] = f"{key}: there is no such key"
-        else:
-            lines[key] = f"{key}={shown}: {_sentence(problem['msg'])}"
-    return ConfigError(
-        "\n".join(lines.values()),
-        todo="see the keys, their values and defaults with: python -m src.train --cfg job",
-    )
-
-
-def _key_of(location: tuple[int | str, ...]) -> str:
-    """The config key of a pydantic location, without the names of union members."""
-    parts = [str(part) for part in location]
-    kept = [parts[0]]
-    for part in parts[1:]:
-        is_tag = part in {"int", "str", "constrained-int", "none"} or (
-            len(kept) == 1 and len(parts) > 2 and part == parts[1] and part not in _fields(parts[0])
-        )
-        if not is_tag:
-            kept.append(part)
-    return ".".join(kept)
-
-
-def _fields(group: str) -> set[str]:
-    """Names of the keys that any member of a group has."""
-    names: set[str] = set()
-    known = group in Settings.model_fields
-    annotation: Any = Settings.model_fields[group].annotation if known else None
-    for member in getattr(annotation, "__args__", (annotation,)):
-        if isinstance(member, type) and issubclass(member, BaseModel):
-            names |= set(member.model_fields)
-    return names
-
-
-def _sentence(message: str) -> str:
-    text = message.replace("Input should be", "allowed is")
-    return text[:1].lower() + text[1:]

@@ -1,0 +1,96 @@
+"""The checks that need the libraries: run once for all jobs, before the first of them starts."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from src.config.schema import Settings
+from src.errors import FrostlineError
+from src.sweep.plan import JobFacts
+from src.sweep.problems import raise_together
+
+
+def check_jobs(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> list[JobFacts]:
+    """Check names, depths, weights and data of all jobs; every question is asked once.
+
+    Args:
+        jobs: The settings of the jobs, already valid by themselves.
+        tell: Receives `text=` for what takes a while.
+
+    Returns:
+        One record a job.
+
+    Raises:
+        FrostlineError: One error that names all problems of all jobs.
+    """
+    from src.backbones.names import check_backbone_name
+    from src.backbones.stages import check_freeze
+    from src.backbones.weights import preflight
+
+    problems: list[FrostlineError] = []
+    attempt = _Collector(problems)
+    named = {s.backbone for s in jobs if attempt(check_backbone_name, s.backbone) is not FAILED}
+    known = [s for s in jobs if s.backbone in named]
+    depths = {
+        (s.backbone, s.freeze): attempt(check_freeze, s.backbone, s.freeze, s.image_size)
+        for s in _distinct(known, lambda s: (s.backbone, s.freeze, s.image_size))
+    }
+    digests: dict[tuple[str, str], str] = {}
+    for weights in dict.fromkeys(s.weights for s in known):
+        names = list(dict.fromkeys(s.backbone for s in known if s.weights == weights))
+        found = attempt(preflight, names, weights)
+        if found is not FAILED:
+            digests |= {(name, weights): info.digest for name, info in found.items()}
+    raise_together(problems)
+
+    fingerprints = {}
+    for s in _distinct(jobs, _data_key):
+        fingerprints[_data_key(s)] = attempt(_check_data, s, tell)
+    raise_together(problems)
+    facts = []
+    for s in jobs:
+        fingerprint, n_train = fingerprints[_data_key(s)]
+        frozen, stages = depths[(s.backbone, s.freeze)]
+        facts.append(
+            JobFacts(fingerprint, digests[(s.backbone, s.weights)], n_train, frozen, stages)
+        )
+    return facts
+
+
+FAILED = object()
+
+
+class _Collector:
+    """Calls functions and keeps the errors a person can mend, each once."""
+
+    def __init__(self, problems: list[FrostlineError]) -> None:
+        self._problems = problems
+
+    def __call__(self, function: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return function(*args)
+        except FrostlineError as error:
+            if str(error) not in map(str, self._problems):
+                self._problems.append(error)
+            return FAILED
+
+
+def _check_data(settings: Settings, tell: Callable[..., None]) -> tuple[str, int]:
+    """The fingerprint of a data set, and how many images there are to train on."""
+    from src.data.load import load_table, split_of
+
+    table = load_table(settings.data)
+    splits = split_of(table, settings.data, seed=settings.seed)
+    for note in table.notes:
+        tell(text=note)
+    sizes = ", ".join(f"{len(rows):,} {name}" for name, rows in splits.named().items())
+    tell(text=f"data {table.name}: {len(table.classes)} classes, images: {sizes}")
+    return table.fingerprint, len(splits.train)
+
+
+def _data_key(settings: Settings) -> tuple[str, int]:
+    seed = settings.seed if settings.data.split_seed is None else settings.data.split_seed
+    return settings.data.model_dump_json(), seed
+
+
+def _distinct(jobs: Sequence[Settings], key: Callable[[Settings], Any]) -> list[Settings]:
+    return list({key(job): job for job in reversed(jobs)}.values())[::-1]

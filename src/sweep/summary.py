@@ -1,0 +1,117 @@
+"""The ending of a sweep that a person reads: the runs, best first, and what failed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+RANKED_BY = "val_best/f1_macro"
+FIGURES = {
+    "val acc": "val_best/acc_micro",
+    "val F1": RANKED_BY,
+    "test acc": "test/acc_micro",
+    "test F1": "test/f1_macro",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one job ended.
+
+    Attributes:
+        name: The run's name.
+        state: `done`, `reused` (an identical finished run answered), `failed` or `not run`.
+        reason: Why it failed, in one line; empty otherwise.
+        params: The run's parameters, as MLflow holds them.
+        metrics: The run's last metrics.
+    """
+
+    name: str
+    state: str
+    reason: str
+    params: dict[str, str]
+    metrics: dict[str, float]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run has figures."""
+        return self.state in {"done", "reused"}
+
+
+def best_first(outcomes: list[Outcome]) -> list[Outcome]:
+    """Finished runs by macro F1 on validation, then the others in their order."""
+    finished = [o for o in outcomes if o.succeeded]
+    others = [o for o in outcomes if not o.succeeded]
+    return sorted(finished, key=lambda o: -o.metrics.get(RANKED_BY, float("-inf"))) + others
+
+
+def rows(outcomes: list[Outcome]) -> tuple[list[str], list[list[str]]]:
+    """Header and cells of the table, with a column for every swept value."""
+    finished = [o for o in outcomes if o.succeeded]
+    swept = _swept_params([o.params for o in finished])
+    header = ["backbone", "freeze", *swept, "frozen", "trainable", *FIGURES, "s"]
+    if any(o.state == "reused" for o in finished):
+        header.append("")
+    cells = []
+    for outcome in best_first(finished):
+        row = [outcome.params.get(key, "?") for key in ("backbone", "freeze", *swept)]
+        row.append(_percent(outcome.params.get("frozen_params_frac")))
+        row.append(_thousands(outcome.params.get("trainable_params")))
+        row += [_points(outcome.metrics.get(metric)) for metric in FIGURES.values()]
+        row.append(_seconds(outcome.metrics.get("time/train_s")))
+        if len(row) < len(header):
+            row.append("reused" if outcome.state == "reused" else "")
+        cells.append(row)
+    return header, cells
+
+
+def markdown(outcomes: list[Outcome]) -> str:
+    """The table as Markdown."""
+    header, cells = rows(outcomes)
+    lines = [header, ["---"] * len(header), *cells]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def show(outcomes: list[Outcome], console: Console, *, title: str) -> None:
+    """Print the table, then every failed job with its reason."""
+    header, cells = rows(outcomes)
+    if cells:
+        table = Table(title=title, title_justify="left", title_style="bold")
+        for place, name in enumerate(header):
+            table.add_column(name, justify="left" if place == 0 else "right", no_wrap=True)
+        for cell in cells:
+            table.add_row(*map(Text, cell))
+        console.print(table)
+    for outcome in outcomes:
+        if outcome.state == "failed":
+            console.print(f"FAILED  {outcome.name}: {outcome.reason}", markup=False)
+        elif outcome.state == "not run":
+            console.print(f"NOT RUN {outcome.name}: {outcome.reason}", markup=False)
+
+
+def _swept_params(params: list[dict[str, str]]) -> list[str]:
+    """Further parameters that differ between the runs, in the order in which runs log them."""
+    own = {"backbone", "freeze"}
+    derived = {"frozen_stages", "frozen_params_frac", "frozen_flops_frac", "trainable_params"}
+    keys = [key for key in (params[0] if params else {}) if key not in own | derived]
+    if len({p.get("image_size_px") for p in params}) <= 1:
+        keys = [key for key in keys if key != "image_size_px"]
+    return [key for key in keys if len({p.get(key) for p in params}) > 1]
+
+
+def _percent(value: Any) -> str:
+    return "?" if value is None else f"{100 * float(value):.1f} %"
+
+
+def _points(value: float | None) -> str:
+    return "?" if value is None else f"{100 * value:.1f}"
+
+
+def _thousands(value: Any) -> str:
+    return "?" if value is None else f"{int(value):,}"
+
+
+def _seconds(value: float | None) -> str:
+    return "?" if value is None else f"{value:.0f}"

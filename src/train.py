@@ -1,0 +1,259 @@
+"""Train one run, or with `-m` a sweep: the command, and the whole pipeline from top to bottom.
+
+    python -m src.train
+    python -m src.train -m backbone=resnet50,vgg16 freeze=0,2,4
+
+Heavy libraries are imported where the pipeline starts, so that `--help` and mistakes in the config
+are answered at once.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from src.config.schema import MlpHead, Settings
+from src.errors import FrostlineError
+from src.sweep.job import run_job
+from src.sweep.session import SweepEndedError
+from src.sweep.sweeper import settings_of
+from src.sweep.workers import StopSignalError, raise_on_signals
+
+if TYPE_CHECKING:
+    from src.tracking.run import Run
+
+BAD_INPUT_EXIT_CODE = 2
+_WANTS_TRACES = "FROSTLINE_FULL_ERROR"
+
+
+def run(
+    settings: Settings, folder: Path, tracked: "Run", tell: Callable[..., None]
+) -> dict[str, float]:
+    """One run: data, backbone, cut, head, training, choice on validation, one look at the test set.
+
+    Args:
+        settings: All that determines the run.
+        folder: Where checkpoints and artifacts are made.
+        tracked: The run's record in MLflow, already running.
+        tell: Receives progress (see src.sweep.progress).
+
+    Returns:
+        The final figures: `val_best/...`, `test/...` and `time/train_s`.
+    """
+    import pytorch_lightning as pl
+    from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+
+    from src.backbones.build import build_backbone
+    from src.backbones.cut import cut
+    from src.backbones.frozen import digest_of
+    from src.data.datamodule import ImageDataModule
+    from src.data.load import load_table, split_of
+    from src.data.splits import split_digest
+    from src.training import callbacks
+    from src.training.checkpoint import load_checkpoint
+    from src.training.engine import build_trainer, choose_engine, set_threads
+    from src.training.evaluation import evaluate_split
+    from src.training.head import build_head
+    from src.training.task import ClassificationTask
+
+    begun = time.monotonic()
+    set_threads(settings.trainer.threads)
+    engine = choose_engine(settings.trainer)
+    pl.seed_everything(settings.seed, verbose=False)
+
+    table = load_table(settings.data)
+    splits = split_of(table, settings.data, seed=settings.seed)
+    backbone = build_backbone(
+        settings.backbone,
+        weights=settings.weights,
+        image_size=settings.image_size,
+        seed=settings.seed,
+    )
+    parts = cut(backbone, settings.freeze, pool=settings.head.pool, frozen_bn=settings.frozen_bn)
+    head = build_head(
+        parts.num_features,
+        len(table.classes),
+        hidden=settings.head.hidden if isinstance(settings.head, MlpHead) else None,
+        dropout=settings.head.dropout,
+        batch_norm=isinstance(settings.head, MlpHead) and settings.head.batch_norm,
+        seed=settings.seed,
+    )
+    data = ImageDataModule(
+        table,
+        splits,
+        backbone.input,
+        augment=settings.augment.name,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+        workers=settings.trainer.workers,
+        memory_gib=settings.data.memory_gib,
+    )
+    task = ClassificationTask(
+        backbone=backbone,
+        prefix=parts.prefix,
+        suffix=parts.suffix,
+        head=head,
+        preprocess=data.preprocess,
+        optimizer=settings.optimizer,
+        lr_schedule=settings.lr_schedule,
+        lr=settings.lr,
+    )
+    tracked.set_tags(
+        {
+            "frostline.data_fingerprint": table.fingerprint,
+            "frostline.split_digest": split_digest(table, splits),
+            "frostline.weights_source": backbone.weights.source,
+            "frostline.weights_digest": backbone.weights.digest,
+            "frostline.engine": f"{engine.accelerator} {engine.precision}",
+        }
+    )
+    tracked.log_dict(table.profile(), "data.json")
+    tracked.log_params(
+        {
+            "image_size": backbone.input.size_px,
+            "frozen_stages": parts.frozen_stages,
+            "frozen_params_frac": round(parts.frozen_params_frac, 6),
+            "frozen_flops_frac": round(parts.frozen_flops_frac, 6),
+            "trainable_params": sum(p.numel() for p in task.parameters() if p.requires_grad),
+        }
+    )
+    checkpoints = folder / "checkpoints"
+    proof = callbacks.FrozenProof(lambda: digest_of(parts.frozen_modules))
+    best = ModelCheckpoint(
+        checkpoints,
+        filename="best",
+        monitor=settings.callbacks.monitor,
+        mode=settings.callbacks.mode,
+        save_weights_only=True,
+        enable_version_counter=False,
+    )
+    watchers: list[pl.Callback] = [
+        callbacks.EpochSeed(settings.seed),
+        proof,
+        best,
+        callbacks.EpochMetrics(tracked.log_metrics),
+        callbacks.ProgressEvents(tell),
+    ]
+    if settings.callbacks.patience_epochs is not None:
+        watchers.append(
+            EarlyStopping(
+                settings.callbacks.monitor,
+                mode=settings.callbacks.mode,
+                patience=settings.callbacks.patience_epochs,
+            )
+        )
+    trainer = build_trainer(
+        engine, epochs=settings.epochs, callbacks=watchers, folder=os.fspath(folder)
+    )
+    trainer.fit(task, datamodule=data)
+    tracked.set_tags({"frostline.frozen_digest": proof.after})
+
+    # From here on the chosen weights; the test set is looked at once.
+    task.load_state_dict(load_checkpoint(Path(best.best_model_path))["state_dict"])
+    predictions = folder / "predictions"
+    figures: dict[str, float] = {}
+    for split, prefix, evaluate in (
+        ("val", "val_best", trainer.validate),
+        ("test", "test", trainer.test),
+    ):
+        scores = evaluate_split(
+            task,
+            evaluate,
+            data.evaluation_dataloader(split),
+            table,
+            predictions / f"{split}.parquet",
+        )
+        figures |= {f"{prefix}/{name}": value for name, value in scores.items()}
+    figures["time/train_s"] = time.monotonic() - begun
+    tracked.log_metrics(figures, step=trainer.current_epoch)
+    tracked.log_dict({"classes": list(table.classes)}, "predictions/classes.json")
+    tracked.log_artifact(predictions)
+    tracked.log_artifact(Path(best.best_model_path), "checkpoints")
+    return figures
+
+
+def job(config: DictConfig) -> float:
+    """What Hydra calls: a single run, or a job of a sweep under one of Hydra's own launchers.
+
+    Returns:
+        The metric that chose the best epoch, at that epoch.
+    """
+    from rich.console import Console
+
+    from src.sweep import summary
+    from src.sweep.plan import job_digest
+    from src.sweep.preflight import check_jobs
+    from src.sweep.progress import SweepProgress
+
+    settings = settings_of(config)
+    raise_on_signals()
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    with SweepProgress(total=1) as progress:
+        progress.start(settings.run_name)
+        if settings.sweep.job_digest is None:
+            (facts,) = check_jobs([settings], tell=lambda text: progress.event({"text": text}))
+            digest = job_digest(settings, facts)
+            sweep = settings.sweep.model_copy(update={"job_digest": digest})
+            settings = settings.model_copy(update={"sweep": sweep})
+        result = run_job(settings, folder, tell=lambda **values: progress.event(values))
+        progress.done(None)
+    if settings.sweep.id is None:
+        outcome = summary.Outcome(result["name"], "done", "", result["params"], result["metrics"])
+        summary.show([outcome], Console(highlight=False), title=result["name"])
+    chosen: float = result["metrics"][settings.callbacks.monitor.replace("val/", "val_best/")]
+    return chosen
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="train")
+def _hydra_main(config: DictConfig) -> float:
+    if HydraConfig.get().mode is RunMode.MULTIRUN:
+        return job(config)
+    try:
+        return job(config)
+    except FrostlineError as error:
+        # As an exception it would be announced by Hydra first, in words that help nobody.
+        if _WANTS_TRACES in os.environ:
+            raise
+        sys.exit(_complain(error))
+
+
+def main() -> None:
+    """The command line: every mistake becomes one readable message and a non-zero exit code."""
+    # Hydra would print errors in its own way; with this set it hands them on.
+    if os.environ.get("HYDRA_FULL_ERROR", "0") not in {"", "0"}:
+        os.environ[_WANTS_TRACES] = "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        _hydra_main()
+    except (SweepEndedError, StopSignalError) as ended:
+        sys.exit(ended.exit_code)
+    except (FrostlineError, HydraException, OmegaConfBaseException) as error:
+        if _WANTS_TRACES in os.environ:
+            raise
+        sys.exit(_complain(error))
+
+
+def _complain(error: Exception) -> int:
+    """Print what a person can mend.
+
+    Returns:
+        The exit code for it.
+    """
+    from src.config.explain import explain
+
+    told = error if isinstance(error, FrostlineError) else explain(error)
+    print(f"error: {told}", file=sys.stderr)
+    return BAD_INPUT_EXIT_CODE
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Where a run computes and in which precision, and the Trainer made from it."""
+
+import logging
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytorch_lightning as pl
+import torch
+
+from src.config.schema import TrainerSettings
+from src.errors import ConfigError
+from src.training.checkpoint import AtomicCheckpointIO
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The chosen device and precision.
+
+    Attributes:
+        accelerator: `cpu`, `cuda` or `mps`.
+        precision: Lightning's word for it.
+        devices: How many.
+    """
+
+    accelerator: str
+    precision: str
+    devices: int
+
+
+def choose_engine(spec: TrainerSettings) -> Engine:
+    """Pick CUDA, else MPS, else the CPU; bfloat16 where a CUDA card has it.
+
+    Raises:
+        ConfigError: If an accelerator was asked for by name that this machine lacks.
+    """
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": _has_mps()}
+    accelerator = spec.accelerator
+    if accelerator == "auto":
+        accelerator = "cuda" if present["cuda"] else "mps" if present["mps"] else "cpu"
+    if not present[accelerator]:
+        here = ", ".join(name for name, there in present.items() if there)
+        raise ConfigError(
+            f"trainer.accelerator={accelerator}: this machine has none", f"here: {here}, auto"
+        )
+    precision = spec.precision
+    if precision == "auto":
+        bf16 = accelerator == "cuda" and torch.cuda.is_bf16_supported()
+        precision = "bf16-mixed" if bf16 else "32-true"
+    return Engine(accelerator, precision, spec.devices)
+
+
+def set_threads(threads: int | None) -> None:
+    """Give a job its CPU threads; None leaves PyTorch's choice, one for each core."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+
+
+def build_trainer(
+    engine: Engine, *, epochs: int, callbacks: Sequence[pl.Callback], folder: str
+) -> pl.Trainer:
+    """A quiet Trainer: progress, metrics and checkpoints go through our own callbacks."""
+    quieten()
+    return pl.Trainer(
+        accelerator="gpu" if engine.accelerator == "cuda" else engine.accelerator,
+        devices=engine.devices,
+        precision=engine.precision,  # type: ignore[arg-type]
+        max_epochs=epochs,
+        callbacks=list(callbacks),
+        default_root_dir=folder,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        # CUDA has no deterministic kernel for some poolings; a warning, not an end.
+        # https://github.com/pytorch/pytorch/issues/50198
+        deterministic="warn",
+        plugins=[AtomicCheckpointIO()],
+    )
+
+
+def quieten() -> None:
+    """Silence what Lightning says of things that we do on purpose."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    for message in (
+        # Frozen modules are in eval mode by design. https://github.com/Lightning-AI/pytorch-lightning/issues/21146
+        ".*module.* in eval mode.*",
+        # Images are decoded once and kept; worker processes would copy them for nothing.
+        ".*does not have many workers.*",
+        # Batches are read by our own sampler of index lists.
+        ".*Trying to infer the `batch_size`.*",
+        ".*Checkpoint directory .* exists and is not empty.*",
+    ):
+        warnings.filterwarnings("ignore", message=message)
+
+
+def _has_mps() -> bool:
+    return bool(torch.backends.mps.is_available())
