@@ -1,0 +1,1 @@
+"""From finished runs to a verdict: statistics, comparisons, figures and the page."""
