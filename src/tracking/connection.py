@@ -120,13 +120,14 @@ def _open_client(address: Address) -> "MlflowClient":
 
     # MLflow prints a traceback for every locked or full database; ours is one line.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-    client = MlflowClient(tracking_uri=address.uri)
     try:
-        # Two first calls at once would both run the migrations and break the database.
+        # Two first clients at once would both run the migrations and break the database; already
+        # the client's constructor runs them.
         with exclusive(_opening_lock(address)):
             if address.database is not None:
                 check_sqlite(address)
             with told_plainly(address):
+                client = MlflowClient(tracking_uri=address.uri)
                 client.search_experiments(max_results=1)
     except OSError as error:
         raise TrackingError(

@@ -2,7 +2,9 @@
 
 import argparse
 import os
+import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +14,12 @@ from src.tracking.address import Address, resolve_address
 from src.tracking.connection import Connection
 
 HOST = "127.0.0.1"
+_SERVER_ENVIRONMENT = {
+    # MLflow would start seven more processes for jobs of its own that we never ask for.
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -25,32 +33,45 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=5000, help="port on 127.0.0.1")
     given = parser.parse_args(words)
     try:
-        return show(resolve_address(given.uri, Path.cwd()), given.port)
+        show(resolve_address(given.uri, Path.cwd()), given.port)
     except FrostlineError as error:
         print(error, file=sys.stderr)
         return 1
+    return 0
 
 
-def show(address: Address, port: int) -> int:
-    """Become MLflow's server, for this machine only; returns where there is none to start.
+def show(address: Address, port: int) -> None:
+    """Run MLflow's server for this machine only, until it is asked to end.
 
     Args:
         address: The store.
         port: Port on 127.0.0.1; nothing else can reach it.
 
     Raises:
-        TrackingError: If the port is taken, or the store cannot be opened.
+        TrackingError: If the port is taken, the store cannot be opened, or the server fails.
     """
     if address.kind == "server":
         print(f"This store is an MLflow server already: open {address.shown}")
-        return 0
+        return
     check_port(port)
     Connection(address).client.search_experiments(max_results=1)  # made, or its version refused
     print(f"MLflow shows {address.shown} at http://{HOST}:{port} (Ctrl-C ends it)", flush=True)
-    command = server_command(address, port)
-    # The server takes this process over, so that signals reach it and nothing is left behind.
-    environment = os.environ | {"MLFLOW_BACKEND_STORE_URI": address.uri}
-    os.execve(command[0], command, environment)
+    # In a session of its own, so that Ctrl-C reaches only us and the server is asked to end: on
+    # Ctrl-C it would print a traceback.
+    server = subprocess.Popen(
+        server_command(address, port),
+        env=os.environ | _SERVER_ENVIRONMENT | _store_of(address),
+        start_new_session=True,
+    )
+    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    signal.signal(signal.SIGINT, lambda *_: server.terminate())
+    code = server.wait()
+    if code not in {0, -signal.SIGTERM}:
+        raise TrackingError(f"MLflow's server ended with code {code}", todo="see its lines above")
+
+
+def _store_of(address: Address) -> dict[str, str]:
+    return {"MLFLOW_BACKEND_STORE_URI": address.uri}
 
 
 def server_command(address: Address, port: int) -> list[str]:
@@ -65,6 +86,7 @@ def server_command(address: Address, port: int) -> list[str]:
         *("-m", "mlflow", "server"),
         *(word for place in root for word in ("--default-artifact-root", place)),
         *("--host", HOST, "--port", str(port), "--workers", "1"),
+        *("--uvicorn-opts", "--log-level warning"),
     ]
 
 
