@@ -129,7 +129,7 @@ def _store(path: Path, fly: FlyPixels, shape: tuple[int, ...]) -> None:
         array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
         _decode_all(fly, array)
         array.flush()
-        checksum = zlib.crc32(array)
+        checksum = zlib.crc32(array.data)
     with replacing(path.with_suffix(".crc")) as temporary:
         temporary.write_text(str(checksum))
 
@@ -149,7 +149,7 @@ def _load(path: Path, shape: tuple[int, ...], *, in_memory: bool) -> Images | No
         log.warning("a damaged file of decoded images is made again: %s", path.name)
         return None
     whole = array.shape == shape and array.dtype == np.uint8
-    if not whole or (in_memory and zlib.crc32(array) != checksum):
+    if not whole or (in_memory and zlib.crc32(array.data) != checksum):
         log.warning("a damaged file of decoded images is made again: %s", path.name)
         return None
     os.utime(path)

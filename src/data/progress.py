@@ -20,7 +20,7 @@ def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
         A function to call with the number of steps done.
     """
     if total < FEW or not sys.stderr.isatty():
-        yield lambda steps: None
+        yield lambda _steps: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn

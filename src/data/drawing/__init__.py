@@ -1,0 +1,1 @@
+"""Drawn crop leaves: the built-in data set."""

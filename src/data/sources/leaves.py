@@ -1,0 +1,196 @@
+"""Built-in leaves: drawings of crop species in health and disease, several photos of each leaf.
+
+They are drawings; every report made on them says so.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from src.data.drawing.leaf import LeafTexture, draw_leaf
+from src.data.drawing.lesions import CONDITIONS
+from src.data.drawing.photo import background, draw_pose, give_away, nearly, shoot
+from src.data.drawing.species import SPECIES
+from src.data.table import SampleTable, fingerprint_of
+from src.errors import DataError
+from src.training.seeds import derive_seed
+
+# Raised whenever the drawings change: it is part of the fingerprint.
+DRAWING_VERSION = 1
+VARIANTS = ("color", "grayscale", "segmented")
+BACKGROUNDS = ("lab", "field")
+
+
+@dataclass(frozen=True)
+class LeafDrawer:
+    """Draws the photo of an item such as `Apple___rust/leaf00012_photo1`.
+
+    Attributes:
+        classes: Class names, for the planted shortcut.
+        size_px: Side of the photos.
+        variant: "color", "grayscale" or "segmented" (black around the leaf).
+        background: "lab" or "field".
+        shortcut: Share of the photos whose background has the class's own hue.
+        leak: Share of the leaves whose photos are a burst and count as different leaves.
+        draw_seed: Same seed, same leaves.
+    """
+
+    classes: tuple[str, ...]
+    size_px: int
+    variant: str
+    background: str
+    shortcut: float
+    leak: float
+    draw_seed: int
+    _recent: dict[str, LeafTexture] = field(default_factory=dict, repr=False, compare=False)
+
+    def __call__(self, item: str) -> Image.Image:
+        """The photo, RGB."""
+        photo, cover = self._shoot(item)
+        if self.variant == "segmented":
+            photo = photo * (cover > 0.5)[..., None]
+        image = Image.fromarray(np.rint(photo * 255).astype(np.uint8))
+        return image.convert("L").convert("RGB") if self.variant == "grayscale" else image
+
+    def mask(self, item: str) -> NDArray[np.bool_]:
+        """Where the leaf is in the photo: (S, S)."""
+        return self._shoot(item)[1] > 0.5
+
+    def is_leaked(self, leaf: str) -> bool:
+        """True if the photos of this leaf pass for photos of different leaves."""
+        return self._chance("leak", leaf) < self.leak
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_recent": {}}
+
+    def _chance(self, purpose: str, name: str) -> float:
+        return derive_seed(self.draw_seed, purpose, name) / 2**63
+
+    def _random(self, purpose: str, name: str) -> np.random.Generator:
+        return np.random.default_rng(derive_seed(self.draw_seed, purpose, name))
+
+    def _shoot(self, item: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        leaf = leaf_of(item)
+        burst = self.is_leaked(leaf)
+        # Each part has a generator of its own: variants and backgrounds show the same leaves.
+        scene = leaf if burst else item
+        behind = background(self.background, self.size_px, self._random("background", scene))
+        if self._chance("shortcut", item) < self.shortcut:
+            label = self.classes.index(leaf.split("/")[0])
+            behind = give_away(behind, label, len(self.classes))
+        pose = draw_pose(self._random("pose", scene))
+        if burst:
+            pose = nearly(pose, self._random("sway", item))
+        return shoot(self._texture(leaf), pose, behind, self._random("light", scene))
+
+    def _texture(self, leaf: str) -> LeafTexture:
+        """The leaf itself; the last few are kept, since the photos of a leaf follow each other."""
+        texture = self._recent.get(leaf)
+        if texture is None:
+            crop, condition = leaf.split("/")[0].split("___")
+            species = next(known for known in SPECIES if known.name == crop)
+            texture = draw_leaf(species, condition, self._random("leaf", leaf))
+            if len(self._recent) >= 8:
+                self._recent.clear()
+            self._recent[leaf] = texture
+        return texture
+
+
+def leaf_of(item: str) -> str:
+    """The leaf that an item shows: `Apple___rust/leaf00012`."""
+    return item.rsplit("_photo", 1)[0]
+
+
+def load_leaves(
+    *,
+    n_images: int,
+    size_px: int,
+    n_species: int,
+    photos_per_leaf: int,
+    variant: str,
+    background: str,
+    imbalance: float,
+    shortcut: float,
+    leak: float,
+    draw_seed: int,
+) -> SampleTable:
+    """The table of the built-in leaves; nothing is drawn yet.
+
+    Args:
+        n_images: Number of photos in all.
+        size_px: Side of the photos.
+        n_species: Number of crops, each healthy and with four diseases: 5 classes a crop.
+        photos_per_leaf: Photos of each leaf; they form a group.
+        variant: "color", "grayscale" or "segmented".
+        background: "lab" or "field".
+        imbalance: Images of the largest class over those of the smallest, >= 1.
+        shortcut: Share of the photos whose background gives the class away, 0 .. 1.
+        leak: Share of the leaves whose near-identical photos count as different leaves, 0 .. 1.
+        draw_seed: Same seed, same leaves.
+
+    Raises:
+        DataError: If a value is not allowed or there are too few images for the classes.
+    """
+    _check("data.variant", variant, VARIANTS)
+    _check("data.background", background, BACKGROUNDS)
+    if not 1 <= n_species <= len(SPECIES):
+        raise DataError(
+            f"data.n_species={n_species}",
+            f"1 .. {len(SPECIES)}: {', '.join(species.name for species in SPECIES)}",
+        )
+    crops = [species.name for species in SPECIES[:n_species]]
+    classes = tuple(sorted(f"{crop}___{sign}" for crop in crops for sign in CONDITIONS))
+    sizes = class_sizes(n_images, len(classes), imbalance)
+    if min(sizes) <= 2 * photos_per_leaf:
+        raise DataError(
+            f"{n_images} images give the smallest of {len(classes)} classes {min(sizes)} photos, "
+            f"which is fewer than three leaves of {photos_per_leaf} photos",
+            todo="raise data.n_images, or lower data.n_species, data.photos_per_leaf or "
+            "data.imbalance",
+        )
+    drawer = LeafDrawer(classes, size_px, variant, background, shortcut, leak, draw_seed)
+    items, labels, groups = [], [], []
+    for label, (name, size) in enumerate(zip(classes, sizes, strict=True)):
+        for index in range(size):
+            leaf_number, photo = divmod(index, photos_per_leaf)
+            leaf = f"{name}/leaf{leaf_number:05d}"
+            item = f"{leaf}_photo{photo:02d}"
+            items.append(item)
+            labels.append(label)
+            groups.append(item if drawer.is_leaked(leaf) else leaf)
+    columns = np.array(labels, dtype=np.int64), np.array(groups)
+    recipe = f"drawing {DRAWING_VERSION} {drawer!r}"
+    return SampleTable(
+        name="leaves",
+        items=tuple(items),
+        labels=columns[0],
+        groups=columns[1],
+        given_split=None,
+        classes=classes,
+        fingerprint=fingerprint_of(items, *columns, None, classes, [recipe]),
+        open_image=drawer,
+        notes=("these images are drawings",),
+        source=f"drawn by Frostline (version {DRAWING_VERSION}, draw_seed {draw_seed})",
+    )
+
+
+def class_sizes(n_images: int, n_classes: int, imbalance: float) -> list[int]:
+    """Images of each class: falling by a constant factor, `imbalance` times from first to last.
+
+    Returns:
+        Sizes that sum to n_images.
+    """
+    weights = imbalance ** -np.linspace(0, 1, n_classes)
+    exact = n_images * weights / weights.sum()
+    sizes = np.floor(exact).astype(np.int64)
+    rest = np.argsort(sizes - exact, kind="stable")[: n_images - sizes.sum()]
+    sizes[rest] += 1
+    return [int(size) for size in sizes]
+
+
+def _check(key: str, given: str, allowed: tuple[str, ...]) -> None:
+    if given not in allowed:
+        raise DataError(f"{key}={given}", ", ".join(allowed))
