@@ -1,0 +1,142 @@
+"""Frozen is frozen: no gradients, eval mode that nobody can undo by accident, and the proof."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+FrozenBn = Literal["eval", "train"]
+_BATCH_NORMS = (nn.modules.batchnorm._BatchNorm,)
+
+
+@dataclass(frozen=True)
+class FrozenPart:
+    """The frozen parameters and buffers of a model, looked up by name when they are needed.
+
+    Moving a model to another device replaces its buffers, so the tensors are not kept here.
+
+    Args:
+        model: The model that holds them.
+        names: Their names in its state.
+    """
+
+    model: nn.Module
+    names: frozenset[str]
+
+    def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield name and tensor, parameters first, in the order of the model."""
+        yield from (
+            (name, tensor)
+            for name, tensor in named_state(self.model)
+            if name in self.names
+        )
+
+
+def named_state(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Yield every parameter and buffer with its name; a shared one under each of its names."""
+    yield from module.named_parameters(remove_duplicate=False)
+    yield from module.named_buffers(remove_duplicate=False)
+
+
+def digest_of(*parts: nn.Module | FrozenPart) -> str:
+    """Return sha256 hex over names, types, shapes and bytes of parameters and buffers.
+
+    Args:
+        parts: Modules, or the frozen part of one.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        tensors = part.named_tensors() if isinstance(part, FrozenPart) else named_state(part)
+        for name, tensor in tensors:
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+            data = tensor.detach().cpu().contiguous().reshape(-1)
+            if data.numel():
+                digest.update(memoryview(data.view(torch.uint8).numpy()))
+    return digest.hexdigest()
+
+
+def trainable_parameters(*modules: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters that training may change, each once, in order.
+
+    Args:
+        modules: Such as a suffix and a head.
+    """
+    seen: dict[int, nn.Parameter] = {}
+    for module in modules:
+        for parameter in module.parameters():
+            if parameter.requires_grad:
+                seen.setdefault(id(parameter), parameter)
+    return list(seen.values())
+
+
+def freeze_tensors(model: nn.Module, frozen: frozenset[str]) -> None:
+    """Switch gradients off for the named parameters and on for all others.
+
+    Args:
+        model: The model.
+        frozen: Names of the frozen tensors.
+    """
+    shared: dict[int, bool] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        shared[id(parameter)] = shared.get(id(parameter), False) or name in frozen
+    for parameter in model.parameters():
+        trains = not shared[id(parameter)] and parameter.is_floating_point()
+        parameter.requires_grad_(trains)
+        if not trains:
+            parameter.grad = None
+
+
+class _StayAsleep:
+    """Stands in for the ``train`` of one module: the module stays in eval mode.
+
+    It is an attribute of the module, not a new class or wrapper, so the names in the state dict,
+    deep copies and pickles stay as they are.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+
+    def __call__(self, mode: bool = True) -> nn.Module:
+        for child in self.module.children():
+            child.train(mode)
+        self.module.training = False
+        return self.module
+
+
+def set_asleep(model: nn.Module, asleep: Iterable[str], frozen_bn: FrozenBn) -> None:
+    """Put modules into eval mode for good, and wake all others that were put so before.
+
+    ``train()`` on a sleeping module, or on any module around it, leaves it in eval mode. A module
+    that wakes takes the mode of the model.
+
+    Args:
+        model: The model.
+        asleep: Paths of the modules that sleep.
+        frozen_bn: With ``train`` the batch normalisations among them keep following
+            ``train()`` and so adapt their statistics.
+    """
+    paths = set(asleep)
+    root_trains = model.training
+    woken: list[nn.Module] = []
+    for path, module in model.named_modules():
+        adapts = frozen_bn == "train" and isinstance(module, _BATCH_NORMS)
+        if path in paths and not adapts:
+            module.__dict__["train"] = _StayAsleep(module)
+            module.training = False
+        elif is_asleep(module):
+            del module.__dict__["train"]
+            woken.append(module)
+        elif adapts:
+            module.training = True
+    if model in woken:
+        root_trains = any(not is_asleep(module) and module.training for module in model.modules())
+    for module in woken:
+        module.training = root_trains
+
+
+def is_asleep(module: nn.Module) -> bool:
+    """Say whether a module is held in eval mode."""
+    return isinstance(module.__dict__.get("train"), _StayAsleep)
