@@ -55,7 +55,10 @@ def show(address: Address, port: int) -> None:
         return
     check_port(port)
     Connection(address).client.search_experiments(max_results=1)  # made, or its version refused
-    print(f"MLflow shows {address.shown} at http://{HOST}:{port} (Ctrl-C ends it)", flush=True)
+    print(
+        f"MLflow shows {address.shown} at http://{HOST}:{port} in some seconds (Ctrl-C ends it)",
+        flush=True,
+    )
     # In a session of its own, so that Ctrl-C reaches only us and the server is asked to end: on
     # Ctrl-C it would print a traceback.
     server = subprocess.Popen(
