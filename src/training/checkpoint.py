@@ -43,10 +43,18 @@ def save_checkpoint(content: dict[str, Any], path: Path) -> None:
     buffer = io.BytesIO()
     torch.save(content, buffer)
     raw = buffer.getvalue()
-    # Without its checksum a checkpoint counts as damaged, so the old checksum goes first.
-    digest_path(path).unlink(missing_ok=True)
+    digest = hashlib.sha256(raw).hexdigest()
+    # Two files cannot change at once: for a moment the checksums of the old and of the new
+    # checkpoint stand side by side, so that either is whole whenever we are interrupted.
+    write_atomically(digest_path(path), "\n".join([*_digests(path), digest]).encode())
     write_atomically(path, raw)
-    write_atomically(digest_path(path), hashlib.sha256(raw).hexdigest().encode())
+    write_atomically(digest_path(path), digest.encode())
+
+
+def _digests(path: Path) -> list[str]:
+    """The checksums that the checkpoint at this path may have."""
+    file = digest_path(path)
+    return file.read_text().split() if file.is_file() else []
 
 
 def load_checkpoint(path: Path, *, check: bool = True) -> dict[str, Any]:
@@ -68,11 +76,8 @@ def load_checkpoint(path: Path, *, check: bool = True) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such checkpoint")
     raw = path.read_bytes()
-    if check:
-        digest = digest_path(path)
-        expected = digest.read_text().strip() if digest.is_file() else "nothing"
-        if hashlib.sha256(raw).hexdigest() != expected:
-            raise CheckpointError(f"{path}: the checkpoint is damaged (its checksum is wrong)")
+    if check and hashlib.sha256(raw).hexdigest() not in _digests(path):
+        raise CheckpointError(f"{path}: the checkpoint is damaged (its checksum is wrong)")
     try:
         content = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
     except Exception as error:

@@ -1,0 +1,104 @@
+"""The schema's messages: what was given, what is allowed, what to do. No model is needed here."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+
+from src.config.explain import explain, known_keys
+from src.config.schema import Settings
+from src.errors import ConfigError
+from src.sweep.sweeper import settings_of
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+
+
+def settings(*overrides: str) -> Settings:
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return settings_of(compose("train", overrides=list(overrides)))
+    except HydraException as error:
+        raise explain(error) from None
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    s = settings()
+    assert (s.backbone, s.weights, s.freeze) == ("tf_efficientnet_lite0", "pretrained", 0)
+    assert (s.data.source, s.augment.name, s.head.name) == ("leaves", "flip", "linear")
+    assert (s.optimizer.name, s.lr_schedule.name, s.schedule.name) == (
+        "adamw",
+        "cosine",
+        "constant",
+    )
+    assert s.image_size is None
+    assert s.run_name == "tf_efficientnet_lite0-freeze0-seed0"
+
+
+@pytest.mark.parametrize(
+    ("given", "value"), [("2", 2), ("all", "all"), ("layer3.2", "layer3.2"), ("0", 0)]
+)
+def test_freeze_keeps_the_type_that_was_typed(given: str, value: int | str) -> None:
+    assert settings(f"freeze={given}").freeze == value
+
+
+@pytest.mark.parametrize(
+    ("overrides", "parts"),
+    [
+        (["epochs=abc"], ["epochs=abc", "valid integer"]),
+        (["epochs=0"], ["epochs=0", "greater than or equal to 1"]),
+        (["freeze=-1"], ["freeze=-1", "0 .. number of stages", "all", "module path"]),
+        (["freeze=true"], ["freeze=True", "module path"]),
+        (["epoch=3"], ["epoch: there is no such key", "epochs"]),
+        (["+lrr=1"], ["lrr: there is no such key", "nearest: lr"]),
+        (["data=foldr"], ["data=foldr", "did you mean folder?", "leaves"]),
+        (["optimizer=adamm"], ["optimizer=adamm", "adam, adamw, sgd"]),
+        (["data=folder"], ["data.path=???", "a value is missing", "data.path=VALUE"]),
+        (["data=folder", "data.path=no/such"], ["data.path=no/such", "no such file or folder"]),
+        (["head.hidden=3"], ["head.hidden", "another one has", "head=NAME"]),
+        (["head=mlp", "head.pool=median"], ["head.pool=median", "'avg', 'max' or 'flatten'"]),
+        (["weights=pretraned"], ["weights=pretraned", "did you mean pretrained?"]),
+        (["weights=missing.pth"], ["weights=missing.pth", "no such file"]),
+        (["weights=https://x.y/z.pth"], ["not fetched from addresses"]),
+        (["data.fraction=0"], ["data.fraction=0", "greater than 0"]),
+        (["backbone=a,b"], ["several values", "-m"]),
+        (["freeze=[1,2"], ["cannot be read", "key=value"]),
+        (["+lr=3"], ["the key exists already", "write lr=VALUE"]),
+    ],
+)
+def test_a_mistake_is_told_with_what_is_allowed(overrides: list[str], parts: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings(*overrides)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_all_mistakes_stand_in_one_message() -> None:
+    with pytest.raises(ConfigError, match=r"(?s)lr=fast.*seed=-3"):
+        settings("lr=fast", "seed=-3")
+
+
+def test_a_path_is_relative_to_where_the_person_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert settings("data=folder", "data.path=photos").data.path == "photos"
+
+
+def test_every_option_of_every_group_composes() -> None:
+    groups = [folder for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra"]
+    tried = 0
+    for group in groups:
+        if group.name == "experiments":
+            continue
+        for option in group.glob("*.yaml"):
+            extra = ["data.path=."] if "path: ???" in option.read_text() else []
+            s = settings(f"{group.name}={option.stem}", *extra)
+            assert getattr(s, group.name) is not None
+            tried += 1
+    assert tried >= 15
+
+
+def test_known_keys_are_the_keys_of_the_schema() -> None:
+    assert {"lr", "data.path", "head.hidden", "optimizer.momentum"} <= set(known_keys())
