@@ -1,0 +1,187 @@
+"""Every image file decoded once, and remembered: a second start reads only what changed."""
+
+import hashlib
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from src.data.cache import cache_folder, replacing
+from src.data.decode import UnreadableImageError, open_checked
+from src.data.pixels import usable_cores
+from src.data.progress import counting
+from src.data.table import BadImage, ImageFacts
+from src.errors import DataError
+
+# Raised when the decoder learns to read or refuse other files.
+SCAN_VERSION = 1
+# Files handed to a thread at a time: enough to make the hand-over cheap.
+CHUNK = 32
+SHOWN_BAD = 100
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A file as the folder lists it.
+
+    Attributes:
+        path: Relative to the root, with "/" between parts.
+        n_bytes: Its size.
+        mtime_ns: When it was last changed.
+    """
+
+    path: str
+    n_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What reading one file told: digest, width, height, mode; or the reason why it failed."""
+
+    digest: str
+    width_px: int
+    height_px: int
+    mode: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Good files with their facts, in the order given, and the bad ones."""
+
+    good: tuple[str, ...]
+    facts: ImageFacts
+    bad: tuple[BadImage, ...]
+
+
+def scan_files(root: Path, files: list[FoundFile]) -> Scan:
+    """Decode every file fully, except those that were decoded before and have not changed.
+
+    A file counts as unchanged if its path, size and modification time (ns) are.
+
+    Args:
+        root: The folder that the paths are relative to.
+        files: What to read.
+
+    Returns:
+        Readable files in the order of `files`, and the others with the reason.
+    """
+    store = cache_folder("scans") / f"{_key(root)}.json"
+    known = _read_store(store)
+    fresh = [file for file in files if known.get(file.path, (None,))[0] != file]
+    if fresh:
+        known |= _read_all(root, fresh)
+        _write_store(store, known)
+    seen = [(file, known[file.path][1]) for file in files]
+    good = [(file, one) for file, one in seen if not one.reason]
+    return Scan(
+        tuple(file.path for file, _ in good),
+        ImageFacts(
+            tuple(one.digest for _, one in good),
+            np.array([file.n_bytes for file, _ in good], dtype=np.int64),
+            np.array([one.width_px for _, one in good], dtype=np.int64),
+            np.array([one.height_px for _, one in good], dtype=np.int64),
+            tuple(one.mode for _, one in good),
+        ),
+        tuple(BadImage(file.path, one.reason) for file, one in seen if one.reason),
+    )
+
+
+def look(data: bytes) -> Seen:
+    """Decode the bytes of one file, at the least cost that finds every damage."""
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        image = open_checked(data, full=False)
+    except UnreadableImageError as error:
+        return Seen(digest, 0, 0, "", error.given)
+    width, height = image.info["full_size"]
+    return Seen(digest, width, height, image.mode, "")
+
+
+def refuse_bad(bad: tuple[BadImage, ...], *, on_bad_image: str, n_files: int) -> None:
+    """Name all unreadable images in one message: an error, or a warning if they may be skipped.
+
+    Args:
+        bad: The unreadable ones.
+        on_bad_image: "error" or "skip".
+        n_files: Number of files read.
+
+    Raises:
+        DataError: If there are any and `on_bad_image` is "error".
+    """
+    if not bad:
+        return
+    lines = [f"  {image.path}: {image.reason}" for image in bad[:SHOWN_BAD]]
+    if len(bad) > SHOWN_BAD:
+        lines.append(f"  and {len(bad) - SHOWN_BAD} more")
+    text = f"{len(bad)} of {n_files} images cannot be read:\n" + "\n".join(lines)
+    if on_bad_image == "skip":
+        log.warning("%s\n  they are left out (data.on_bad_image=skip)", text)
+        return
+    raise DataError(
+        text, todo="repair or remove these files, or leave them out with data.on_bad_image=skip"
+    )
+
+
+Known = dict[str, tuple[FoundFile, Seen]]
+
+
+def _read_all(root: Path, files: list[FoundFile]) -> Known:
+    """Decode files in threads; Pillow and hashlib let go of Python's lock."""
+
+    def read(chunk: list[FoundFile]) -> list[Seen]:
+        return [_read_one(root / file.path) for file in chunk]
+
+    found: Known = {}
+    chunks = [files[start : start + CHUNK] for start in range(0, len(files), CHUNK)]
+    with (
+        ThreadPoolExecutor(usable_cores()) as pool,
+        counting("reading images", len(files)) as advance,
+    ):
+        for chunk, seen in zip(chunks, pool.map(read, chunks), strict=True):
+            found |= {file.path: (file, one) for file, one in zip(chunk, seen, strict=True)}
+            advance(len(chunk))
+    return found
+
+
+def _read_one(path: Path) -> Seen:
+    try:
+        return look(path.read_bytes())
+    except OSError as error:
+        return Seen("", 0, 0, "", error.strerror or str(error))
+
+
+def _key(root: Path) -> str:
+    return hashlib.sha256(f"{SCAN_VERSION}\0{root.resolve()}".encode()).hexdigest()[:32]
+
+
+def _read_store(store: Path) -> Known:
+    try:
+        columns: dict[str, list[Any]] = json.loads(store.read_text())
+        files = map(FoundFile, *(columns[name] for name in FoundFile.__match_args__))
+        seen = map(Seen, *(columns[name] for name in Seen.__match_args__))
+        return {file.path: (file, one) for file, one in zip(files, seen, strict=True)}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError, OSError):
+        log.warning("the notes on files read before are damaged; all files are read again")
+        return {}
+
+
+def _write_store(store: Path, known: Known) -> None:
+    columns: dict[str, list[Any]] = {
+        name: [getattr(file, name) for file, _ in known.values()]
+        for name in FoundFile.__match_args__
+    }
+    columns |= {
+        name: [getattr(one, name) for _, one in known.values()] for name in Seen.__match_args__
+    }
+    with replacing(store) as temporary:
+        temporary.write_text(json.dumps(columns))

@@ -1,0 +1,133 @@
+"""From labelled image files to a table: what folder, csv and archive share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from src.data.decode import UnreadableImageError, decode_file
+from src.data.layout import Placed, check_class_names
+from src.data.scan import FoundFile, refuse_bad, scan_files
+from src.data.table import SampleTable, fingerprint_of, name_some
+from src.errors import DataError
+
+
+@dataclass(frozen=True)
+class FileOpener:
+    """Opens images below a folder by their relative path."""
+
+    root: Path
+
+    def __call__(self, item: str) -> Image.Image:
+        """An upright RGB image on white.
+
+        Raises:
+            UnreadableImageError: If the file has changed since it was checked.
+        """
+        try:
+            return decode_file(self.root / item)
+        except UnreadableImageError as error:
+            raise UnreadableImageError(f"{self.root / item}: {error.given}") from None
+
+
+def here(path: str) -> Path:
+    """A path as the person meant it: relative to where they stand, `~` for home.
+
+    Raises:
+        DataError: If there is nothing there.
+    """
+    found = Path(path).expanduser().absolute()
+    if not found.exists():
+        raise DataError(
+            f"data.path={path}: there is no such file or folder (seen from {Path.cwd()})",
+            todo="give the path of your data set: data.path=DIR",
+        )
+    return found
+
+
+def table_of_files(
+    root: Path,
+    placed: Sequence[Placed],
+    files: Mapping[str, FoundFile],
+    *,
+    name: str,
+    on_bad_image: str,
+    groups: Mapping[str, str] | None = None,
+    rename: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
+) -> SampleTable:
+    """Read all files once and make the table.
+
+    Args:
+        root: What paths are relative to.
+        placed: Images with class and split.
+        files: Size and time of each, by path.
+        name: Short name of the data set.
+        on_bad_image: "error" or "skip".
+        groups: Path to group; a path that is missing is a group of its own.
+        rename: Class names to other class names.
+        notes: What the source has set aside.
+
+    Raises:
+        DataError: If images are unreadable, names are unusable, or classes cannot be told apart.
+    """
+    rename = rename or {}
+    placed = sorted(placed, key=lambda one: one.path)
+    _refuse_odd_names(placed)
+    _check_rename(rename, placed)
+    scan = scan_files(root, [files[one.path] for one in placed])
+    refuse_bad(scan.bad, on_bad_image=on_bad_image, n_files=len(placed))
+    readable = set(scan.good)
+    kept = [one for one in placed if one.path in readable]
+
+    # Classes of all files, so that a class whose images are all unreadable is named, not lost.
+    classes = tuple(sorted({rename.get(one.label, one.label) for one in placed}))
+    check_class_names(classes)
+    index = {label: k for k, label in enumerate(classes)}
+    items = tuple(one.path for one in kept)
+    labels = np.array([index[rename.get(one.label, one.label)] for one in kept], dtype=np.int64)
+    group_names = np.array([(groups or {}).get(item, item) for item in items], dtype=np.str_)
+    given = np.array([one.split for one in kept]) if any(one.split for one in kept) else None
+    return SampleTable(
+        name=name,
+        items=items,
+        labels=labels,
+        groups=group_names,
+        given_split=given,
+        classes=classes,
+        fingerprint=fingerprint_of(items, labels, group_names, given, classes, scan.facts.digests),
+        open_image=FileOpener(root),
+        skipped=scan.bad,
+        notes=tuple(notes),
+        facts=scan.facts,
+        source=str(root),
+    )
+
+
+def _refuse_odd_names(placed: Sequence[Placed]) -> None:
+    odd = [one.path for one in placed if not one.path.isprintable() or not _is_utf8(one.path)]
+    if odd:
+        raise DataError(
+            f"{len(odd)} file names cannot be written down: {name_some(map(ascii, odd))}",
+            "names of printable characters, in UTF-8",
+            "rename these files",
+        )
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check_rename(rename: Mapping[str, str], placed: Sequence[Placed]) -> None:
+    unknown = sorted(set(rename) - {one.label for one in placed})
+    if unknown:
+        raise DataError(
+            f"data.rename names classes that are not there: {name_some(unknown)}",
+            name_some(sorted({one.label for one in placed}), 40),
+        )
