@@ -1,5 +1,6 @@
 """Questions to the store, answered together with what waits in local journals."""
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,7 +154,9 @@ class Reader:
             TrackingError: If there is no such artifact, or the store is away.
         """
         record = self.get_run(run_id)
-        waiting = self._waiting_artifact(journal_name(record), path)
+        if into is not None:
+            into.mkdir(parents=True, exist_ok=True)
+        waiting = self._waiting_artifact(journal_name(record), path, into)
         if waiting is not None:
             return waiting
         missing = TrackingError(
@@ -167,8 +170,6 @@ class Reader:
             if not (root / path).exists():
                 raise missing
             return root / path
-        if into is not None:
-            into.mkdir(parents=True, exist_ok=True)
         folder = path.rpartition("/")[0]
         if path not in self.list_artifacts(record.run_id, folder):
             raise missing
@@ -189,9 +190,12 @@ class Reader:
             if record is not None:
                 yield record
 
-    def _waiting_artifact(self, name: str, path: str) -> Path | None:
+    def _waiting_artifact(self, name: str, path: str, into: Path | None) -> Path | None:
         found = None
         for entry in read_entries(self._journal_path(name)):
+            if entry["op"] == "text" and entry["path"] == path:
+                found = (into or Path(tempfile.mkdtemp())) / Path(path).name
+                found.write_text(entry["text"], encoding="utf-8")
             if entry["op"] != "artifact":
                 continue
             file = Path(entry["file"])

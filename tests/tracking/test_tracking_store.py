@@ -1,0 +1,163 @@
+import json
+import math
+
+import pytest
+import yaml
+
+from src.errors import TrackingError
+from src.tracking.store import open_store
+
+
+@pytest.fixture
+def store(fresh_store_uri, tmp_path):
+    return open_store(fresh_store_uri, "leaves", folder=tmp_path)
+
+
+def test_parent_and_child_as_mlflow_shows_them(store):
+    parent = store.start_run("sweep", {"frostline.kind": "sweep", "frostline.sweep_id": "s1"})
+    tags = {"frostline.kind": "job", "frostline.sweep_id": "s1"}
+    child = store.start_run("resnet50-freeze2-seed0", tags, parent.run_id)
+    child.log_params({"backbone": "resnet50", "freeze": 2, "image_size": None})
+    child.log_metrics({"val/loss": 1.5, "val/acc_micro": 0.25}, 0)
+    child.log_metrics({"val/loss": 1.25, "val/acc_micro": 0.5}, 1)
+    assert child.finish("FINISHED")
+    assert parent.finish("FINISHED")
+    (found,) = store.find_runs({"frostline.sweep_id": "s1", "frostline.kind": "job"})
+    assert found.run_id == child.run_id
+    assert found.name == "resnet50-freeze2-seed0"
+    assert found.parent_run_id == parent.run_id
+    assert found.params == {"backbone": "resnet50", "freeze": "2", "image_size": "null"}
+    assert found.metrics == {"val/loss": 1.25, "val/acc_micro": 0.5}
+    assert (found.status, found.experiment) == ("FINISHED", "leaves")
+    assert found.duration_s is not None and found.duration_s >= 0
+    history = store.metric_history(child.run_id, "val/loss")
+    assert [(point.step, point.value) for point in history] == [(0, 1.5), (1, 1.25)]
+    assert child.problems == parent.problems == []
+
+
+def test_parameters_of_6000_characters_and_many_of_them(store):
+    run = store.start_run("a", {})
+    values = {f"p{number}": "x" * 6000 for number in range(3)}
+    values |= {f"q{number}": str(number) for number in range(150)}
+    run.log_params(values)
+    run.finish("FINISHED")
+    assert store.get_run(run.run_id).params == values
+    assert run.problems == []
+
+
+def test_longer_parameters_are_cut_and_said(store):
+    run = store.start_run("a", {})
+    run.log_params({"p": "x" * 6001})
+    run.finish("FINISHED")
+    assert store.get_run(run.run_id).params == {"p": "x" * 6000}
+    assert run.problems == ["params p: cut to 6000 characters"]
+
+
+def test_failure_and_its_reason(store):
+    run = store.start_run("a", {})
+    run.log_text("Traceback ...\nValueError: boom", "traceback.txt")
+    run.finish("FAILED", "ValueError: boom")
+    record = store.get_run(run.run_id)
+    assert (record.status, record.tags["frostline.failure"]) == ("FAILED", "ValueError: boom")
+    assert store.fetch_artifact(run.run_id, "traceback.txt").read_text().endswith("boom")
+
+
+def test_artifacts(store, tmp_path):
+    (tmp_path / "best.ckpt").write_bytes(b"weights")
+    run = store.start_run("a", {})
+    run.log_artifact(tmp_path / "best.ckpt", "checkpoints")
+    run.log_dict({"classes": ["Äpfel", "pears"]}, "predictions/classes.json")
+    run.log_dict({"lr": 0.001, "name": "Ä"}, "config.yaml")
+    run.log_artifact(tmp_path / "missing.ckpt")
+    run.finish("FINISHED")
+    best = store.fetch_artifact(run.run_id, "checkpoints/best.ckpt")
+    assert best.read_bytes() == b"weights"
+    assert best.is_relative_to(tmp_path / "mlartifacts")
+    classes = store.fetch_artifact(run.run_id, "predictions/classes.json")
+    assert json.loads(classes.read_text())["classes"][0] == "Äpfel"
+    config = store.fetch_artifact(run.run_id, "config.yaml")
+    assert yaml.safe_load(config.read_text()) == {"lr": 0.001, "name": "Ä"}
+    assert store.list_artifacts(run.run_id, "checkpoints") == ["checkpoints/best.ckpt"]
+    assert run.problems == [f"artifact {tmp_path / 'missing.ckpt'}: there is no such file"]
+    with pytest.raises(TrackingError, match=r"has no artifact checkpoints/last\.ckpt"):
+        store.fetch_artifact(run.run_id, "checkpoints/last.ckpt")
+
+
+def test_a_resumed_run_goes_on_and_logs_no_step_twice(store):
+    run = store.start_run("a", {})
+    run.log_metrics({"val/loss": 3.0}, 0)
+    run.log_metrics({"val/loss": 2.0}, 1)
+    run.finish("KILLED", "Ctrl-C")
+    again = store.resume_run(run.run_id)
+    record = store.get_run(run.run_id)
+    assert record.status == "RUNNING"
+    assert "frostline.failure" not in record.tags
+    again.log_metrics({"val/loss": 2.0, "val/acc_micro": 0.5}, 1)
+    again.log_metrics({"val/loss": 1.0, "val/acc_micro": 0.75}, 2)
+    again.finish("FINISHED")
+    client = store._link.client
+    rows = client.get_metric_history(run.run_id, "val/loss")
+    assert sorted((row.step, row.value) for row in rows) == [(0, 3.0), (1, 2.0), (2, 1.0)]
+    steps = [point.step for point in store.metric_history(run.run_id, "val/acc_micro")]
+    assert steps == [1, 2]
+    assert store.get_run(run.run_id).status == "FINISHED"
+
+
+def test_nan_and_infinity_are_logged(store):
+    run = store.start_run("a", {})
+    run.log_metrics({"loss": float("nan"), "up": float("inf")}, 0)
+    run.finish("FAILED", "diverged")
+    record = store.get_run(run.run_id)
+    assert math.isnan(record.metrics["loss"])
+    assert record.metrics["up"] > 1e300
+
+
+def test_what_the_store_refuses_is_a_problem_and_not_the_end(store):
+    run = store.start_run("a", {})
+    run.log_params({"lr": 1})
+    run.log_params({"lr": 2})
+    run.log_metrics({"bad\nname": 1.0}, 0)
+    run.log_metrics({"good": 1.0}, 0)
+    assert run.finish("FINISHED")
+    record = store.get_run(run.run_id)
+    assert (record.params["lr"], dict(record.metrics)) == ("1", {"good": 1.0})
+    assert [problem[:20] for problem in run.problems] == [
+        "params lr: refused b",
+        "metrics bad\nname: re",
+    ]
+
+
+def test_finding_by_status_order_and_experiment(store, fresh_store_uri, tmp_path):
+    for name, status in [("a", "FINISHED"), ("b", "FAILED"), ("c", "FINISHED")]:
+        store.start_run(name, {"group": "it's"}).finish(status)
+    other = open_store(fresh_store_uri, "other", folder=tmp_path)
+    other.start_run("d", {"group": "it's"}).finish("FINISHED")
+    tags = {"group": "it's"}
+    names = [record.name for record in store.find_runs(tags, status=["FINISHED"])]
+    assert names == ["c", "a"]
+    assert [record.name for record in other.find_runs(tags)] == ["d"]
+    everywhere = store.find_runs(tags, everywhere=True)
+    assert {(record.name, record.experiment) for record in everywhere} == {
+        ("a", "leaves"),
+        ("b", "leaves"),
+        ("c", "leaves"),
+        ("d", "other"),
+    }
+
+
+def test_unknown_run(store):
+    with pytest.raises(TrackingError, match="there is no such run in sqlite"):
+        store.get_run("0" * 32)
+
+
+def test_deleted_experiment_is_told(store, fresh_store_uri, tmp_path):
+    client = store._link.client
+    client.delete_experiment(client.get_experiment_by_name("leaves").experiment_id)
+    with pytest.raises(TrackingError, match="this experiment was deleted"):
+        open_store(fresh_store_uri, "leaves", folder=tmp_path)
+
+
+def test_ui_command(store, tmp_path, monkeypatch):
+    assert store.ui_command() == f"python -m src.tracking.ui --uri sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.chdir(tmp_path)
+    assert store.ui_command() == "make ui"
