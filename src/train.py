@@ -36,18 +36,16 @@ _WANTS_TRACES = "FROSTLINE_FULL_ERROR"
 
 
 def run(
-    settings: Settings, folder: Path, tracked: "Run", tell: Callable[..., None]
-) -> dict[str, float]:
+    settings: Settings, folder: Path, work: Path, tracked: "Run", tell: Callable[..., None]
+) -> None:
     """One run: data, backbone, cut, head, training, choice on validation, one look at the test set.
 
     Args:
         settings: All that determines the run.
-        folder: Where checkpoints and artifacts are made.
+        folder: Where the job's results are left.
+        work: Where its checkpoints lie until it is finished, found again by whoever goes on.
         tracked: The run's record in MLflow, already running.
         tell: Receives progress (see src.sweep.progress).
-
-    Returns:
-        The final figures: `val_best/...`, `test/...` and `time/train_s`.
     """
     import pytorch_lightning as pl
     from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
@@ -58,8 +56,8 @@ def run(
     from src.data.datamodule import ImageDataModule
     from src.data.load import load_table, split_of
     from src.data.splits import split_digest
-    from src.training import callbacks
-    from src.training.checkpoint import load_checkpoint
+    from src.training import callbacks, resume
+    from src.training.checkpoint import digest_path, load_checkpoint
     from src.training.engine import build_trainer, choose_engine, set_threads
     from src.training.evaluation import evaluate_split
     from src.training.head import build_head
@@ -126,10 +124,9 @@ def run(
             "trainable_params": sum(p.numel() for p in task.parameters() if p.requires_grad),
         }
     )
-    checkpoints = folder / "checkpoints"
     proof = callbacks.FrozenProof(lambda: digest_of(parts.frozen_modules))
     best = ModelCheckpoint(
-        checkpoints,
+        work,
         filename="best",
         monitor=settings.callbacks.monitor,
         mode=settings.callbacks.mode,
@@ -139,7 +136,6 @@ def run(
     watchers: list[pl.Callback] = [
         callbacks.EpochSeed(settings.seed),
         proof,
-        best,
         callbacks.EpochMetrics(tracked.log_metrics),
         callbacks.ProgressEvents(tell),
     ]
@@ -151,10 +147,12 @@ def run(
                 patience=settings.callbacks.patience_epochs,
             )
         )
+    # Checkpoints come last, so that they hold the state of all others at the end of the epoch.
+    watchers += [best, resume.keep_last(work)]
     trainer = build_trainer(
         engine, epochs=settings.epochs, callbacks=watchers, folder=os.fspath(folder)
     )
-    trainer.fit(task, datamodule=data)
+    trainer.fit(task, datamodule=data, ckpt_path=resume.last_whole(work, tell))
     tracked.set_tags({"frostline.frozen_digest": proof.after})
 
     # From here on the chosen weights; the test set is looked at once.
@@ -177,8 +175,8 @@ def run(
     tracked.log_metrics(figures, step=trainer.current_epoch)
     tracked.log_dict({"classes": list(table.classes)}, "predictions/classes.json")
     tracked.log_artifact(predictions)
-    tracked.log_artifact(Path(best.best_model_path), "checkpoints")
-    return figures
+    for file in (Path(best.best_model_path), digest_path(Path(best.best_model_path))):
+        tracked.log_artifact(file, "checkpoints")
 
 
 def job(config: DictConfig) -> float:
@@ -204,10 +202,14 @@ def job(config: DictConfig) -> float:
             digest = job_digest(settings, facts)
             sweep = settings.sweep.model_copy(update={"job_digest": digest})
             settings = settings.model_copy(update={"sweep": sweep})
+        if settings.dry_run:
+            return float("nan")
         result = run_job(settings, folder, tell=lambda **values: progress.event(values))
         progress.done(None)
     if settings.sweep.id is None:
-        outcome = summary.Outcome(result["name"], "done", "", result["params"], result["metrics"])
+        outcome = summary.Outcome(
+            result["name"], result["state"], "", result["params"], result["metrics"]
+        )
         summary.show([outcome], Console(highlight=False), title=result["name"])
     chosen: float = result["metrics"][settings.callbacks.monitor.replace("val/", "val_best/")]
     return chosen

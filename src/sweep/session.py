@@ -1,8 +1,12 @@
 """One sweep from its composed jobs to its ending: plan, parent run, launch, table, report."""
 
+import hashlib
+import shlex
 import sys
 import time
+import uuid
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +18,13 @@ from src.config.schema import Settings
 from src.errors import FrostlineError
 from src.sweep import summary, workers
 from src.sweep.job import experiment_of
+from src.sweep.outcome import finished_runs, outcomes_of, settle_failures
 from src.sweep.plan import PlannedJob, job_digest, merge_duplicates
 from src.sweep.preflight import check_jobs
 from src.sweep.progress import clock
 
 if TYPE_CHECKING:
-    from src.tracking.records import RunRecord
+    from src.tracking.run import Run
     from src.tracking.store import Store
 
 FAILED_JOBS_EXIT_CODE = 1
@@ -36,7 +41,6 @@ class SweepEndedError(Exception):
 def run_sweep(
     composed: Sequence[tuple[tuple[str, ...], Settings]],
     *,
-    sweep_id: str,
     folder: Path,
     make_launcher: Callable[[], Launcher],
 ) -> list[summary.Outcome]:
@@ -44,7 +48,6 @@ def run_sweep(
 
     Args:
         composed: Overrides and settings of the jobs that the command asks for.
-        sweep_id: The sweep's own id; its jobs are found by it.
         folder: The sweep's folder.
         make_launcher: Makes the configured launcher, once there is something to launch.
 
@@ -60,49 +63,87 @@ def run_sweep(
     console = Console(file=sys.stderr, soft_wrap=True, highlight=False)
     jobs = plan_jobs(composed, console)
     first = jobs[0].settings
-    if first.dry_run:
-        for job in jobs:
-            console.print(f"  {job.settings.run_name}  {job.digest[:12]}", markup=False)
-        return []
 
     from src.tracking.store import open_store
 
     store = open_store(first.tracking.uri, experiment_of(first), offline=first.tracking.offline)
     answered = {} if first.rerun else finished_runs(store, jobs)
     todo = [job for job in jobs if job.digest not in answered]
-    if answered:
-        console.print(f"{len(answered)} of {len(jobs)} jobs are finished already: not run again")
-    parent = store.start_run(
-        f"sweep-{sweep_id[:6]}",
-        tags={
-            "frostline.kind": "sweep",
-            "frostline.sweep_id": sweep_id,
-            "mlflow.note.content": f"`python -m src.train {' '.join(sys.argv[1:])}`",
-        },
-    )
-    try:
-        failures = _launch(todo, sweep_id, parent.run_id, make_launcher) if todo else {}
-        _settle(store, todo, sweep_id, parent.run_id, failures)
-        outcomes = _outcomes(store, jobs, sweep_id, answered, failures)
-        parent.log_text(summary.markdown(outcomes), "outcome.md")
-        (folder / "outcome.md").write_text(summary.markdown(outcomes))
-        failed = [outcome for outcome in outcomes if not outcome.succeeded]
-        reason = f"{len(failed)} of {len(jobs)} jobs have no result" if failed else ""
-        parent.finish("FAILED" if failed else "FINISHED", reason)
-    except workers.StopSignalError:
-        parent.finish("KILLED", "stopped by a signal")
-        console.print(f"stopped; go on with:  python -m src.train {' '.join(sys.argv[1:])}")
-        raise
-    except BaseException as error:
-        parent.finish("FAILED", f"{type(error).__name__}: {error}")
-        raise
+    console.print(f"{len(jobs)} jobs, {len(answered)} of them finished already")
+    if first.dry_run:
+        for job in jobs:
+            state = "finished" if job.digest in answered else "to run"
+            console.print(f"  {job.settings.run_name}  {state}", markup=False)
+        return []
+    with ExitStack() as stack:
+        sweep_id = _claimed_id(store, jobs, stack, always_new=first.rerun)
+        failures: dict[str, str] = {}
+        if todo:
+            failures = _run_jobs(store, todo, sweep_id, make_launcher, console)
+        outcomes = outcomes_of(store, jobs, answered, failures)
     output = Console(highlight=False, soft_wrap=True)
     title = f"{len(jobs)} runs in {clock(time.monotonic() - begun)}"
     summary.show(outcomes, output, title=title)
     output.print(f"compare the runs in MLflow:  {store.ui_command()}", markup=False)
-    if failed:
+    (folder / "outcome.md").write_text(summary.markdown(outcomes))
+    if any(not outcome.succeeded for outcome in outcomes):
         raise SweepEndedError(FAILED_JOBS_EXIT_CODE)
     return outcomes
+
+
+def _claimed_id(
+    store: "Store", jobs: Sequence[PlannedJob], stack: ExitStack, *, always_new: bool
+) -> str:
+    """The id of this sweep: the same jobs have the same id, unless they run elsewhere just now."""
+    digests = "".join(sorted(job.digest for job in jobs))
+    sweep_id = hashlib.sha256(digests.encode()).hexdigest()[:12]
+    owner = None if always_new else store.claim(f"sweep-{sweep_id}", wait_s=0)
+    if owner is None:
+        return f"{sweep_id}-{uuid.uuid4().hex[:6]}"
+    stack.enter_context(owner)
+    return sweep_id
+
+
+def _run_jobs(
+    store: "Store",
+    todo: Sequence[PlannedJob],
+    sweep_id: str,
+    make_launcher: Callable[[], Launcher],
+    console: Console,
+) -> dict[str, str]:
+    """Launch under a parent run, which gets an end state whatever happens.
+
+    Returns:
+        Digest to reason, for jobs that failed.
+    """
+    parent = _parent(store, sweep_id)
+    try:
+        failures = _launch(todo, sweep_id, parent.run_id, make_launcher)
+        settle_failures(store, todo, sweep_id, parent.run_id, failures)
+    except workers.StopSignalError:
+        parent.finish("KILLED", "stopped by a signal")
+        console.print(f"stopped; go on with:  python -m src.train {_command()}", markup=False)
+        raise
+    except BaseException as error:
+        parent.finish("FAILED", f"{type(error).__name__}: {error}")
+        raise
+    reason = f"{len(failures)} of {len(todo)} jobs failed" if failures else ""
+    parent.finish("FAILED" if failures else "FINISHED", reason)
+    return failures
+
+
+def _parent(store: "Store", sweep_id: str) -> "Run":
+    """The sweep's run: the one that was begun before, or a new one."""
+    key = {"frostline.kind": "sweep", "frostline.sweep_id": sweep_id}
+    earlier = store.find_runs(key)
+    if earlier:
+        return store.resume_run(earlier[0].run_id)
+    note = {"mlflow.note.content": f"`python -m src.train {_command()}`"}
+    return store.start_run(f"sweep-{sweep_id}", key | note)
+
+
+def _command() -> str:
+    return shlex.join(sys.argv[1:])
 
 
 def plan_jobs(
@@ -129,14 +170,6 @@ def plan_jobs(
     if duplicates:
         console.print(f"{duplicates} jobs ask for what others ask for: each is run once")
     return unique
-
-
-def finished_runs(store: "Store", jobs: Sequence[PlannedJob]) -> dict[str, "RunRecord"]:
-    """The finished run of each job that has one, by digest."""
-    wanted = {job.digest for job in jobs}
-    finished = store.find_runs({"frostline.kind": "job"}, status=["FINISHED"])
-    by_digest = {run.tags.get("frostline.job_digest", ""): run for run in finished}
-    return {digest: run for digest, run in by_digest.items() if digest in wanted}
 
 
 def _launch(
@@ -167,58 +200,3 @@ def _launch(
         except Exception as error:
             reasons[job.digest] = str(error).strip() or type(error).__name__
     return reasons
-
-
-def _settle(
-    store: "Store",
-    todo: Sequence[PlannedJob],
-    sweep_id: str,
-    parent_run_id: str,
-    failures: dict[str, str],
-) -> None:
-    """Give a FAILED run to each failed job whose process could not do so itself."""
-    recorded = {
-        run.tags.get("frostline.job_digest", ""): run
-        for run in store.find_runs({"frostline.kind": "job", "frostline.sweep_id": sweep_id})
-    }
-    for job in todo:
-        reason = failures.get(job.digest)
-        run = recorded.get(job.digest)
-        if reason is None or (run is not None and run.status != "RUNNING"):
-            continue
-        if run is not None:
-            store.resume_run(run.run_id).finish("FAILED", reason)
-            continue
-        tags = {
-            "frostline.kind": "job",
-            "frostline.sweep_id": sweep_id,
-            "frostline.job_digest": job.digest,
-        }
-        store.start_run(job.settings.run_name, tags, parent_run_id).finish("FAILED", reason)
-
-
-def _outcomes(
-    store: "Store",
-    jobs: Sequence[PlannedJob],
-    sweep_id: str,
-    answered: dict[str, "RunRecord"],
-    failures: dict[str, str],
-) -> list[summary.Outcome]:
-    """How each job ended, by what MLflow holds and what the launcher returned."""
-    recorded = store.find_runs({"frostline.kind": "job", "frostline.sweep_id": sweep_id})
-    by_digest = {run.tags.get("frostline.job_digest", ""): run for run in recorded}
-    outcomes = []
-    for job in jobs:
-        run = answered.get(job.digest) or by_digest.get(job.digest)
-        if job.digest in answered:
-            state, reason = "reused", ""
-        elif job.digest in failures:
-            state, reason = "failed", failures[job.digest]
-        elif run is None:
-            state, reason = "not run", "the sweep ended before it"
-        else:
-            state = "done" if run.status == "FINISHED" else "failed"
-            reason = run.tags.get("frostline.failure", "") if state == "failed" else ""
-        params, metrics = (dict(run.params), dict(run.metrics)) if run else ({}, {})
-        outcomes.append(summary.Outcome(job.settings.run_name, state, reason, params, metrics))
-    return outcomes

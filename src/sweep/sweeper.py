@@ -17,6 +17,7 @@ from src.config.read import read_settings
 from src.config.schema import Settings
 from src.errors import ConfigError, FrostlineError
 from src.sweep.problems import raise_together
+from src.sweep.workers import raise_on_signals
 
 
 class PlannedSweeper(Sweeper):
@@ -47,13 +48,14 @@ class PlannedSweeper(Sweeper):
         """
         from src.sweep.session import run_sweep
 
+        raise_on_signals()
         jobs = self._compose(self._expand(arguments))
-        sweep_id = uuid.uuid4().hex[:12]
-        folder = Path(f"{self.master.hydra.sweep.dir}-{sweep_id[:6]}").absolute()
+        # Two sweeps may start within a second: https://github.com/facebookresearch/hydra/issues/1607
+        folder = Path(f"{self.master.hydra.sweep.dir}-{uuid.uuid4().hex[:6]}").absolute()
         folder.mkdir(parents=True)
         self.master.hydra.sweep.dir = str(folder)
         OmegaConf.save(self.master, folder / "multirun.yaml")
-        return run_sweep(jobs, sweep_id=sweep_id, folder=folder, make_launcher=self._launcher)
+        return run_sweep(jobs, folder=folder, make_launcher=self._launcher)
 
     def _launcher(self) -> Launcher:
         return Plugins.instance().instantiate_launcher(

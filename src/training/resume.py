@@ -1,0 +1,45 @@
+"""Going on with an interrupted training: the last whole checkpoint, whatever happened to newer."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from src.training.checkpoint import CheckpointError, load_checkpoint
+
+KEPT = 2  # the newest may be the one that a fault damaged
+
+
+def keep_last(folder: Path) -> ModelCheckpoint:
+    """A callback that keeps the last two ends of epochs, with optimiser and loop state.
+
+    Only ends of epochs are kept: going on from the middle of one would repeat its samples
+    (https://github.com/Lightning-AI/pytorch-lightning/issues/19764).
+    """
+    return ModelCheckpoint(
+        folder,
+        filename="last-{epoch:05d}",
+        auto_insert_metric_name=False,
+        monitor="epoch",
+        mode="max",
+        save_top_k=KEPT,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+
+
+def last_whole(folder: Path, tell: Callable[..., None]) -> Path | None:
+    """The newest checkpoint in a folder that is whole; None if training starts from the beginning.
+
+    Args:
+        folder: Where `keep_last` put them.
+        tell: Told, as `text=`, of each damaged one that is passed over.
+    """
+    for path in sorted(folder.glob("last-*.ckpt"), reverse=True):
+        try:
+            load_checkpoint(path)
+        except CheckpointError as error:
+            tell(text=f"{error}: the one before it is used")
+            continue
+        return path
+    return None
