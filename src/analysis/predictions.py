@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -123,8 +124,8 @@ def read_predictions(path: Path) -> Predictions:
 def _check(
     items: Sequence[str],
     groups: Sequence[str],
-    labels: NDArray[np.generic],
-    probs: NDArray[np.generic],
+    labels: NDArray[Any],
+    probs: NDArray[Any],
 ) -> None:
     if probs.ndim != 2 or probs.shape[1] < 1:
         raise DataError(f"probabilities of shape {probs.shape}", "shape (items, classes)")
@@ -150,7 +151,7 @@ def _check(
         raise DataError("a probability is not a number from 0 to 1", "the output of a softmax")
 
 
-def _check_same_top(full: NDArray[np.generic], half: NDArray[np.float16]) -> None:
+def _check_same_top(full: NDArray[Any], half: NDArray[np.float16]) -> None:
     """Keep the most probable class where rounding to 16 bits makes a tie of it."""
     if not len(full):
         return
