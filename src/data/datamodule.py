@@ -120,10 +120,10 @@ class ImageDataModule(pl.LightningDataModule):
         """Any split as it is evaluated: `train` in table order, without augmentation."""
         return self._loader(split, training=False)
 
-    def _loader(self, split: str, *, training: bool) -> DataLoader[Batch]:
+    def sampler(self, split: str, *, training: bool) -> EpochSampler:
+        """Whose rows and views make up a split's batches; the same for images and features."""
         rows = self.splits.named()[split]
-        pixels = self.pixels(self.training if training else self.evaluation)
-        sampler = EpochSampler(
+        return EpochSampler(
             rows,
             batch_size=self._batch_size,
             seed=self._seed,
@@ -131,11 +131,14 @@ class ImageDataModule(pl.LightningDataModule):
             training=training,
             weights=self._chances(rows) if training else None,
         )
+
+    def _loader(self, split: str, *, training: bool) -> DataLoader[Batch]:
+        pixels = self.pixels(self.training if training else self.evaluation)
         workers = self._workers if pixels.is_decoded_on_the_fly else 0
         return DataLoader(
             RowImages(pixels, self.table.labels),
             batch_size=None,
-            sampler=sampler,
+            sampler=self.sampler(split, training=training),
             num_workers=workers,
             persistent_workers=workers > 0,
         )
