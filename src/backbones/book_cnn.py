@@ -1,6 +1,7 @@
 """The small CNN that the book trains from scratch, registered with timm like any other model."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ _HIDDEN = 512
 
 
 class BookCNN(nn.Module):
-    """Three 3x3 convolutions (32, 64, 64), each ReLU, max-pool, dropout; then fc 512 and a classifier.
+    """Three 3x3 convolutions (32, 64, 64), each ReLU, max-pool, dropout; fc 512; a classifier.
 
     The layer of 512 lies between the last stage and the classifier, so with the classifier taken
     off it is part of the backbone and its features are 512 wide. With 33 classes and 64 px the
@@ -61,7 +62,7 @@ class BookCNN(nn.Module):
                     nn.MaxPool2d(2),
                     nn.Dropout(conv_drop_rate),
                 )
-                for before, after in zip(widths[:-1], widths[1:], strict=True)
+                for before, after in pairwise(widths)
             )
         )
         side = size // 2 ** len(_CHANNELS)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 import src.backbones.book_cnn  # noqa: F401  (registers book_cnn with timm)
 from src.backbones.depth import Depth, resolve_depth
+from src.backbones.hub import timm_settings
 from src.backbones.names import check_backbone_name
 from src.backbones.scale import divide
 from src.backbones.spec import InputSpec, Stage, WeightsInfo
@@ -48,7 +49,7 @@ class Backbone(nn.Module):
         self.timeline = timeline
         self.stages = stages
         self.weights = weights
-        self.own_pool: Any = getattr(getattr(model, "head", None), "pool_type", None)
+        self.own_pool: Any = None
 
     @property
     def total_params(self) -> int:
@@ -75,7 +76,7 @@ def input_spec(name: str, image_size: int | None) -> InputSpec:
         name: A known backbone.
         image_size: Side in pixels instead of the weights' own.
     """
-    cfg = timm.get_pretrained_cfg(name)
+    cfg = timm_settings(name)
     return InputSpec(
         size_px=image_size if image_size is not None else int(cfg.input_size[-1]),
         mean=tuple(cfg.mean),
@@ -107,7 +108,7 @@ def create_timm(name: str, spec: InputSpec) -> nn.Module:
 
 def left_out(name: str, model: nn.Module) -> tuple[str, ...]:
     """Return the names of modules that a file of this architecture has and the backbone has not."""
-    classifier = timm.get_pretrained_cfg(name).classifier or ()
+    classifier = timm_settings(name).classifier or ()
     names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
     return (*names, "pre_logits") if isinstance(model, timm.models.VGG) else names
 
@@ -125,7 +126,7 @@ def walk_model(name: str, model: nn.Module, spec: InputSpec) -> Timeline:
 
 
 def _wrong_size(name: str, spec: InputSpec, error: Exception) -> BackboneError:
-    own = timm.get_pretrained_cfg(name).input_size[-1]
+    own = timm_settings(name).input_size[-1]
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if spec.size_px == own:
         return BackboneError(

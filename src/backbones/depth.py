@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from src.backbones.spec import Boundary, Stage
 from src.backbones.scale import place_tensors, time_of
+from src.backbones.spec import Boundary, Stage
 from src.backbones.timeline import Timeline
 from src.errors import BackboneError
 
@@ -128,11 +128,10 @@ def _up_to_module(
 
 
 def _example_path(model: nn.Module, timeline: Timeline) -> str:
-    """Return two module paths of this very model, from its middle."""
+    """Return a module path of this very model, from its middle."""
     ran = [path for path, _ in model.named_modules() if path in timeline.exit and "." in path]
     ran = [path for path in ran if path.count(".") == 1] or ran
-    middle = ran[len(ran) // 2] if ran else next(iter(timeline.exit), "")
-    return middle
+    return ran[len(ran) // 2] if ran else next(iter(timeline.exit), "")
 
 
 def table(name: str, stages: Sequence[Stage]) -> str:

@@ -3,10 +3,16 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
+
+from src.backbones.depth import Depth
+from src.backbones.scale import time_of
+
+if TYPE_CHECKING:
+    from src.backbones.build import Backbone
 
 FrozenBn = Literal["eval", "train"]
 _BATCH_NORMS = (nn.modules.batchnorm._BatchNorm,)
@@ -29,9 +35,7 @@ class FrozenPart:
     def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Yield name and tensor, parameters first, in the order of the model."""
         yield from (
-            (name, tensor)
-            for name, tensor in named_state(self.model)
-            if name in self.names
+            (name, tensor) for name, tensor in named_state(self.model) if name in self.names
         )
 
 
@@ -54,7 +58,7 @@ def digest_of(*parts: nn.Module | FrozenPart) -> str:
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
             data = tensor.detach().cpu().contiguous().reshape(-1)
             if data.numel():
-                digest.update(memoryview(data.view(torch.uint8).numpy()))
+                digest.update(data.view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
@@ -140,3 +144,56 @@ def set_asleep(model: nn.Module, asleep: Iterable[str], frozen_bn: FrozenBn) -> 
 def is_asleep(module: nn.Module) -> bool:
     """Say whether a module is held in eval mode."""
     return isinstance(module.__dict__.get("train"), _StayAsleep)
+
+
+def set_frozen(backbone: "Backbone", freeze: int | str, *, frozen_bn: FrozenBn = "eval") -> Depth:
+    """Freeze a backbone to a depth and thaw the rest; what was frozen before does not matter.
+
+    Args:
+        backbone: Changed in place; the names in its state stay.
+        freeze: A number, ``all`` or a module path.
+        frozen_bn: With ``train`` the statistics of frozen batch normalisations go on adapting.
+
+    Returns:
+        What is frozen now.
+
+    Raises:
+        BackboneError: There is no such depth.
+    """
+    depth = backbone.depth(freeze)
+    freeze_tensors(backbone.model, depth.frozen)
+    set_asleep(backbone.model, _asleep(backbone, depth), frozen_bn)
+    return depth
+
+
+def _asleep(backbone: "Backbone", depth: Depth) -> list[str]:
+    """Return the modules that belong wholly to the frozen part."""
+    model, timeline = backbone.model, backbone.timeline
+    if depth.whole:
+        return [path for path, _ in model.named_modules()]
+    if not depth.frozen:
+        return []
+    until = time_of(depth.boundary, timeline) if depth.boundary else None
+    asleep: set[str] = set()
+    for path, module in model.named_modules():
+        names = [name for name, _ in module.named_parameters(path, remove_duplicate=False)]
+        names += [name for name, _ in module.named_buffers(path, remove_duplicate=False)]
+        if names:
+            is_frozen = depth.frozen.issuperset(names)
+        elif path in timeline.enter:
+            is_frozen = until is not None and timeline.enter[path] <= until
+        else:
+            is_frozen = path.rpartition(".")[0] in asleep
+        if is_frozen:
+            asleep.add(path)
+    return sorted(asleep)
+
+
+def batch_statistics(model: nn.Module) -> set[str]:
+    """Return the names of the buffers of batch normalisations."""
+    return {
+        f"{path}.{name}"
+        for path, module in model.named_modules()
+        if isinstance(module, _BATCH_NORMS)
+        for name, _ in module.named_buffers(recurse=False)
+    }

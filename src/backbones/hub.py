@@ -11,7 +11,7 @@ from unittest.mock import patch
 import timm
 from torch import Tensor, nn
 
-from src.errors import WeightsError
+from src.errors import BackboneError, WeightsError
 
 PROBE_TIMEOUT_S = 4.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -49,15 +49,26 @@ class HubAnswer:
     reason: str = ""
 
 
+def timm_settings(name: str) -> Any:
+    """Return timm's record of a backbone's weights: input size, normalisation, where they lie.
+
+    Raises:
+        BackboneError: timm has none.
+    """
+    cfg = timm.get_pretrained_cfg(name)
+    if cfg is None:
+        raise BackboneError(given=f"backbone={name}: timm does not say what input it takes")
+    return cfg
+
+
 def has_pretrained(name: str) -> bool:
     """Say whether timm knows of any pretrained weights for a backbone."""
-    cfg = timm.get_pretrained_cfg(name)
-    return bool(cfg is not None and cfg.has_weights)
+    return bool(timm_settings(name).has_weights)
 
 
 def _candidates(name: str) -> Iterator[tuple[str, str | None, str]]:
     """Yield repository, revision and file name in the order in which they are tried."""
-    cfg = timm.get_pretrained_cfg(name)
+    cfg = timm_settings(name)
     if not cfg.hf_hub_id:
         return
     repository, _, revision = cfg.hf_hub_id.partition("@")
@@ -76,9 +87,9 @@ def find_cached(name: str) -> CachedFile | None:
         found = try_to_load_from_cache(repository, filename, revision=revision)
         if isinstance(found, str):
             return CachedFile(f"{repository}/{filename}", Path(found))
-    cfg = timm.get_pretrained_cfg(name)
-    if cfg.url:
-        filename = Path(cfg.url).name
+    url = timm_settings(name).url
+    if url:
+        filename = Path(url if isinstance(url, str) else url[1]).name
         file = Path(torch.hub.get_dir()) / "checkpoints" / filename
         if file.is_file():
             return CachedFile(filename, file)

@@ -132,7 +132,9 @@ def _marks(model: nn.Module, timeline: Timeline) -> list[_Mark]:
 
 
 def _ordered(boundaries: Sequence[Boundary], timeline: Timeline) -> list[_Mark]:
-    timed = [_Mark(time, mark) for mark in boundaries if (time := time_of(mark, timeline)) is not None]
+    timed = [
+        _Mark(time, mark) for mark in boundaries if (time := time_of(mark, timeline)) is not None
+    ]
     return sorted(timed, key=lambda mark: mark.time)
 
 
@@ -170,35 +172,30 @@ def _stages(
 ) -> tuple[Stage, ...]:
     """Put the stages together; a stretch without parameters joins the stage before it."""
     parameters = dict(model.named_parameters(remove_duplicate=False))
-    has_parameters = {part for name, part in place.items() if name in parameters}
+    filled = sorted({part for name, part in place.items() if name in parameters})
     stages: list[Stage] = []
     flops_before = 0
-    pending: list[int] = []
-    for part in range(len(marks) + 1):
-        pending.append(part)
-        last = part == len(marks)
-        if not last and not has_parameters.intersection(pending):
-            continue
-        if not last and not any(later in has_parameters for later in range(part + 1, len(marks) + 1)):
-            continue
-        members = tuple(name for name, where in place.items() if where in pending)
+    for number, part in enumerate(filled, start=1):
+        last = number == len(filled)
+        first_part = 0 if number == 1 else part
+        next_part = len(marks) + 1 if last else filled[number]
+        members = tuple(n for n, where in place.items() if first_part <= where < next_part)
         end = None if last else marks[part].boundary
-        flops = timeline.total_flops if end is None else timeline.flops_until[end.module, end.edge]
-        shape = timeline.out_shape["", "exit"] if end is None else timeline.out_shape[end.module, end.edge]
-        unique = {id(parameters[name]): parameters[name] for name in members if name in parameters}
+        moment = (end.module, end.edge) if end else ("", "exit")
+        flops = timeline.flops_until[moment] if end else timeline.total_flops
+        unique = {id(parameters[n]): parameters[n] for n in members if n in parameters}
         stages.append(
             Stage(
-                number=len(stages) + 1,
+                number=number,
                 modules=_cover(members, place),
                 tensors=members,
                 params=sum(parameter.numel() for parameter in unique.values()),
                 flops=flops - flops_before,
                 end=end,
-                out_shape=shape,
+                out_shape=timeline.out_shape[moment],
             )
         )
         flops_before = flops
-        pending = []
     return tuple(stages)
 
 

@@ -48,9 +48,7 @@ class _TensorUse(TorchFunctionMode):
         self._timeline = timeline
         self._clock = clock
 
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         for value in _flat((args, kwargs)):
             name = self._names.get(id(value))
@@ -84,20 +82,29 @@ def _shape(value: Any) -> tuple[int, ...]:
     return tuple(first.shape[1:]) if first is not None else ()
 
 
-def _meta_state(model: nn.Module) -> dict[str, Tensor]:
-    """Return stand-ins on the meta device for every parameter and buffer, ties kept."""
-    twins: dict[int, Tensor] = {}
-    state: dict[str, Tensor] = {}
-    for name, tensor in [
+def meta_state(model: nn.Module) -> dict[str, Tensor]:
+    """Return stand-ins on the meta device for every parameter and buffer.
+
+    A tensor that has several names is there under its first, as ``functional_call`` wants it.
+    """
+    parameters = {
+        name: nn.Parameter(torch.empty_like(tensor, device="meta"), requires_grad=False)
+        for name, tensor in model.named_parameters()
+    }
+    buffers = {
+        name: torch.empty_like(tensor, device="meta") for name, tensor in model.named_buffers()
+    }
+    return {**parameters, **buffers}
+
+
+def _first_names(model: nn.Module) -> dict[str, str]:
+    """Map every name of a tensor to the first name of the same tensor."""
+    first: dict[int, str] = {}
+    named = [
         *model.named_parameters(remove_duplicate=False),
         *model.named_buffers(remove_duplicate=False),
-    ]:
-        if id(tensor) not in twins:
-            twin = torch.empty_like(tensor, device="meta")
-            is_parameter = isinstance(tensor, nn.Parameter)
-            twins[id(tensor)] = nn.Parameter(twin, requires_grad=False) if is_parameter else twin
-        state[name] = twins[id(tensor)]
-    return state
+    ]
+    return {name: first.setdefault(id(tensor), name) for name, tensor in named}
 
 
 @contextmanager
@@ -112,7 +119,7 @@ def _noted(paths: dict[int, str], timeline: Timeline, clock: _Clock) -> Iterator
                 timeline.flops_until[path, "enter"] = flops.get_total_flops()
                 timeline.out_shape[path, "enter"] = _shape(args)
 
-        def end(module: nn.Module, args: Any, output: Any) -> None:
+        def end(module: nn.Module, _: Any, output: Any) -> None:
             path = paths.get(id(module))
             if path is not None:
                 timeline.exit[path] = clock.tick()
@@ -126,6 +133,19 @@ def _noted(paths: dict[int, str], timeline: Timeline, clock: _Clock) -> Iterator
             for handle in handles:
                 handle.remove()
     timeline.total_flops = flops.get_total_flops()
+
+
+@contextmanager
+def held_in_eval(model: nn.Module) -> Iterator[None]:
+    """Put every module into eval mode while the block runs, and each into its own mode after."""
+    modes = {module: module.training for module in model.modules()}
+    for module in modes:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
 
 
 def walk(model: nn.Module, size_px: int, in_chans: int = 3) -> Timeline:
@@ -147,28 +167,21 @@ def walk(model: nn.Module, size_px: int, in_chans: int = 3) -> Timeline:
     Source: FLOPs are counted by ``torch.utils.flop_counter`` (a multiply-add counts as two).
     """
     timeline, clock = Timeline(), _Clock()
-    state = _meta_state(model)
-    names: dict[int, str] = {}
-    for name, tensor in state.items():
-        names.setdefault(id(tensor), name)
+    state = meta_state(model)
+    names = {id(tensor): name for name, tensor in state.items()}
     paths = {id(module): path for path, module in model.named_modules()}
-    modes = {module: module.training for module in model.modules()}
     image = torch.empty(1, in_chans, size_px, size_px, device="meta")
-    model.eval()
-    try:
-        with (
-            torch.no_grad(),
-            _noted(paths, timeline, clock),
-            _TensorUse(names, timeline, clock),
-        ):
-            output = torch.func.functional_call(model, dict(state), (image,))
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
+    with (
+        torch.no_grad(),
+        held_in_eval(model),
+        _noted(paths, timeline, clock),
+        _TensorUse(names, timeline, clock),
+    ):
+        output = torch.func.functional_call(model, dict(state), (image,))
     timeline.out_shape["", "exit"] = _shape(output)
-    for name, tensor in state.items():
-        if name not in timeline.first_use and names[id(tensor)] in timeline.first_use:
-            timeline.first_use[name] = timeline.first_use[names[id(tensor)]]
+    for name, first in _first_names(model).items():
+        if first in timeline.first_use:
+            timeline.first_use[name] = timeline.first_use[first]
     _include_containers(model, timeline)
     return timeline
 

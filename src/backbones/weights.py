@@ -62,7 +62,7 @@ def preflight(names: Sequence[str], weights: str) -> dict[str, WeightsSource]:
             wanted.append(name)
     without = [name for name in wanted if not has_pretrained(name)]
     answers = probe_hub([name for name in wanted if name not in without])
-    reasons = {name: "timm has no pretrained weights for it" for name in without}
+    reasons = dict.fromkeys(without, "timm has no pretrained weights for it")
     for name, answer in answers.items():
         if answer.reason:
             reasons[name] = answer.reason
@@ -80,7 +80,7 @@ def _nowhere(reasons: dict[str, str]) -> WeightsError:
         f"cache, on the model hub):\n{lines}",
         allowed="weights=random (from scratch), weights=PATH (a .safetensors or .pth file), or a "
         "backbone whose weights are installed as a package (tf_efficientnet_lite0, _lite1, _lite2)",
-        todo="or fill the cache on a machine that reaches the hub: `python -c \"import timm; "
+        todo='or fill the cache on a machine that reaches the hub: `python -c "import timm; '
         f"timm.create_model('{next(iter(reasons))}', pretrained=True)\"` and copy its "
         "HF_HUB_CACHE folder here",
     )

@@ -1,0 +1,188 @@
+"""A backbone cut in two: a frozen prefix and a trainable suffix that together are the model."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from src.backbones.build import Backbone
+from src.backbones.frozen import FrozenBn, FrozenPart, batch_statistics, set_frozen
+from src.backbones.handover import CutError
+from src.backbones.pooling import Finish, Pool, output_shape, set_pool
+from src.backbones.proof import CHECKED_SIZE_PX, prove
+from src.backbones.segment import Segment
+from src.backbones.slicing import slice_pass
+from src.backbones.spec import Boundary
+from src.backbones.trace import around, record
+
+_TRACED_BATCH = 3
+_OTHER_BATCH = 5
+
+
+class Whole(nn.Module):
+    """A whole model as one part.
+
+    Args:
+        model: The model, shared.
+        finish: What is done with its output.
+        frozen: Whether it runs without gradients.
+    """
+
+    def __init__(self, model: nn.Module, finish: Finish, *, frozen: bool) -> None:
+        super().__init__()
+        self.model = model
+        self.finish = finish
+        self.frozen = frozen
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map normalised images ``(N, 3, S, S)`` to features ``(N, F)``."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            return torch.as_tensor(self.finish(self.model(x)))
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A backbone with its first part frozen.
+
+    Args:
+        prefix: Normalised images ``(N, 3, S, S)`` to what the suffix takes, without gradients.
+        suffix: That to features ``(N, F)``. It shares its modules with the backbone's model.
+        exact: True if suffix after prefix is the model, checked bit by bit.
+        reason: Why it is not exact, or what was checked.
+        reusable: True if the prefix's output for an image never changes, so it can be kept.
+        frozen_modules: The frozen parameters and buffers, for ``digest_of``.
+        frozen_stages: Whole stages that are frozen.
+        num_stages: Stages of the backbone.
+        frozen_params: Values in frozen parameters.
+        total_params: Values in all parameters of the backbone.
+        frozen_params_frac: Their quotient.
+        frozen_flops_frac: FLOPs of the frozen part as a share of the whole forward pass.
+        num_features: Width F of the features.
+        depth_label: What was asked for: ``2``, ``all``, ``layer3.2``.
+    """
+
+    prefix: nn.Module
+    suffix: nn.Module
+    exact: bool
+    reason: str
+    reusable: bool
+    frozen_modules: FrozenPart
+    frozen_stages: int
+    num_stages: int
+    frozen_params: int
+    total_params: int
+    frozen_params_frac: float
+    frozen_flops_frac: float
+    num_features: int
+    depth_label: str
+
+
+def cut(backbone: Backbone, freeze: int | str, *, pool: Pool, frozen_bn: FrozenBn = "eval") -> Cut:
+    """Freeze a backbone to a depth and cut it there.
+
+    Where no exact cut is found the prefix does nothing and the suffix is the whole model with its
+    first part frozen.
+
+    Args:
+        backbone: Frozen in place; its model's pooling is set as asked.
+        freeze: A number, ``all`` or a module path.
+        pool: How the map becomes features: ``avg`` is the model's own way.
+        frozen_bn: With ``train`` the statistics of frozen batch normalisations go on adapting,
+            and nothing can be reused.
+
+    Raises:
+        BackboneError: There is no such depth, or the model cannot pool so.
+    """
+    finish = set_pool(backbone, pool)
+    depth = set_frozen(backbone, freeze, frozen_bn=frozen_bn)
+    model = backbone.model
+    reason = ""
+    parts: tuple[nn.Module, nn.Module] | None
+    if depth.whole:
+        parts = Whole(model, finish, frozen=True), nn.Identity()
+    elif depth.boundary is None:
+        parts = nn.Identity(), Whole(model, finish, frozen=False)
+    else:
+        try:
+            parts = _cut_at(backbone, depth.boundary, finish)
+        except Exception as error:  # models are free code: whatever goes wrong, it is no exact cut
+            text = str(error).strip().splitlines()
+            known = isinstance(error, CutError) and text
+            reason = (
+                text[0] if known else f"{type(error).__name__}: {text[0] if text else ''}"[:160]
+            )
+            parts = None
+    exact = parts is not None
+    prefix, suffix = parts or (nn.Identity(), Whole(model, finish, frozen=False))
+    names = depth.frozen
+    if frozen_bn == "train":
+        names = names - batch_statistics(model)
+    frozen_params = sum(
+        {id(p): p.numel() for n, p in model.named_parameters() if n in depth.frozen}.values()
+    )
+    return Cut(
+        prefix=prefix,
+        suffix=suffix,
+        exact=exact,
+        reason=reason or "suffix after prefix equals the model",
+        reusable=exact and bool(depth.frozen) and frozen_bn == "eval",
+        frozen_modules=FrozenPart(model, frozenset(names)),
+        frozen_stages=depth.stages,
+        num_stages=len(backbone.stages),
+        frozen_params=frozen_params,
+        total_params=backbone.total_params,
+        frozen_params_frac=frozen_params / max(1, backbone.total_params),
+        frozen_flops_frac=depth.frozen_flops / max(1, backbone.timeline.total_flops),
+        num_features=_num_features(backbone, finish),
+        depth_label=depth.label,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    text = next(iter(str(error).strip().splitlines()), "")
+    return text if isinstance(error, CutError) else f"{type(error).__name__}: {text}"[:160]
+
+
+def _num_features(backbone: Backbone, finish: Finish) -> int:
+    """Return the width of the features."""
+    own = backbone.timeline.out_shape["", "exit"]
+    shape = own if backbone.own_pool is None else output_shape(backbone)
+    return int(finish(torch.empty(1, *shape, device="meta")).shape[1])
+
+
+def _cut_at(backbone: Backbone, boundary: Boundary, finish: Finish) -> tuple[nn.Module, nn.Module]:
+    """Cut a model at a boundary and prove that the two parts are the model.
+
+    Raises:
+        CutError: There is no exact cut.
+    """
+    model = backbone.model
+    at = partial(record, model, [boundary], size_px=backbone.input.size_px, finish=finish.forward)
+    recording = at(batch=_TRACED_BATCH, training=False)
+    training = at(batch=_TRACED_BATCH, training=True)
+    other = partial(at, batch=_OTHER_BATCH, training=False)
+    position = recording.position(boundary)
+    if position is None:
+        raise CutError(f"{boundary.module} is not a step of the model's outermost code")
+    same = str(recording.graph) == str(training.graph)
+    slices = slice_pass(recording, other, model, position, batch=_TRACED_BATCH, may_move=same)
+    train_plan = None
+    if not same:
+        train_position = training.position(boundary)
+        if train_position is None:
+            raise CutError("its code takes another path in train mode")
+        train_plan = slice_pass(
+            training, other, model, train_position, batch=_TRACED_BATCH, may_move=False
+        )
+        if train_plan.suffix.inputs != slices.suffix.inputs:
+            raise CutError("in train mode something else passes the boundary")
+    opened = [model.get_submodule(path) for path in sorted(around([boundary]))]
+    prefix = Segment(model, slices.prefix, None, (), frozen=True)
+    suffix = Segment(
+        model, slices.suffix, train_plan.suffix if train_plan else None, opened, frozen=False
+    )
+    needs_size = recording.size_matters or slices.needs_size or backbone.input.fixed_size
+    size = backbone.input.size_px if needs_size else min(CHECKED_SIZE_PX, backbone.input.size_px)
+    prove(model, finish, prefix, suffix, size)
+    return prefix, suffix

@@ -1,0 +1,89 @@
+"""What one part of a pass hands to the other, beside a plain tensor: lists, and numbers."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from src.backbones.segment import Ref, Step
+
+
+class CutError(Exception):
+    """The pass cannot be cut here; the text says why."""
+
+
+def hand_over(
+    name: str, value: Any, handed: list[tuple[str, tuple[int, ...]]]
+) -> tuple[list[Any], Any]:
+    """Name every tensor inside a value and say how the value is put together again."""
+    if isinstance(value, Tensor):
+        handed.append((name, tuple(value.shape[1:])))
+        return [Ref(name)], Ref(name)
+    if not isinstance(value, list | tuple):
+        raise CutError("a mixture of tensors and other values passes the boundary")
+    pieces: list[Any] = []
+    whole: list[Any] = []
+    for index, entry in enumerate(value):
+        inner_pieces, inner = hand_over(f"{name}.{index}", entry, handed)
+        pieces.extend(inner_pieces)
+        whole.append(inner)
+    return pieces, type(value)(whole)
+
+
+def pieces(gives: Sequence[Ref]) -> Iterator[Step]:
+    """Yield the steps that take handed-over tensors out of the lists they are in."""
+    for ref in gives:
+        base, *places = ref.name.split(".")
+        if places:
+            yield Step(ref.name, "function", _dig, (Ref(base), [int(p) for p in places]), {})
+
+
+def _dig(value: Any, places: Sequence[int]) -> Any:
+    for place in places:
+        value = value[place]
+    return value
+
+
+def restate(
+    now: Any, then: Any, batch: int, other_batch: int, first: str, extra: list[Step]
+) -> Any:
+    """Say a number of the prefix in terms of what the suffix has: a constant, or the batch."""
+    if isinstance(now, torch.device):
+        return _fact(extra, first, "device")
+    if isinstance(now, list | tuple) and len(now) == len(then):
+        pairs = zip(now, then, strict=True)
+        return tuple(restate(a, b, batch, other_batch, first, extra) for a, b in pairs)
+    if type(now) in (bool, str, float, type(None), torch.dtype) and now == then:
+        return now
+    if isinstance(now, int) and isinstance(then, int):
+        if now == then:
+            return now
+        if now % batch == 0 and now // batch * other_batch == then:
+            rows = _fact(extra, first, "rows")
+            if now == batch:
+                return rows
+            name = f"{first}.rows_x{now // batch}"
+            extra.append(Step(name, "function", _times, (rows, now // batch), {}))
+            return Ref(name)
+    raise CutError("a value that is neither a tensor nor a known number passes the boundary")
+
+
+def _fact(extra: list[Step], first: str, what: str) -> Ref:
+    name = f"{first}.{what}"
+    if all(step.name != name for step in extra):
+        function = _device if what == "device" else _rows
+        extra.append(Step(name, "function", function, (Ref(first),), {}))
+    return Ref(name)
+
+
+def _rows(tensor: Tensor) -> int:
+    return tensor.shape[0]
+
+
+def _device(tensor: Tensor) -> torch.device:
+    return tensor.device
+
+
+def _times(count: int, factor: int) -> int:
+    return count * factor

@@ -1,0 +1,45 @@
+"""The proof that two parts are the model: both run on the same images, compared bit by bit."""
+
+import torch
+from torch import Tensor, nn
+
+from src.backbones.handover import CutError
+from src.backbones.pooling import Finish
+from src.backbones.segment import Segment
+from src.backbones.timeline import held_in_eval
+
+CHECKED_SIZE_PX = 96
+_CHECKED_BATCH = 2
+
+
+def prove(model: nn.Module, finish: Finish, prefix: Segment, suffix: Segment, size_px: int) -> None:
+    """Compare the two parts with the model on an image batch, bit by bit.
+
+    Raises:
+        CutError: They differ, or the comparison could not have told.
+    """
+    like = next(model.parameters())
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(_CHECKED_BATCH, 3, size_px, size_px, generator=generator)
+    images = images.to(device=like.device, dtype=like.dtype)
+    kept = images.clone()
+    with torch.no_grad(), held_in_eval(model):
+        whole = finish(model(images.clone()))
+        handed = prefix(images)
+        prefix.clones_input = not torch.equal(images, kept)
+        before = handed.clone()
+        features = suffix(handed)
+        suffix.clones_input = not torch.equal(handed, before)
+    _compare(whole, features)
+
+
+def _compare(whole: Tensor, features: Tensor) -> None:
+    if features.shape != whole.shape:
+        raise CutError(f"the parts give {tuple(features.shape)}, the model {tuple(whole.shape)}")
+    if not bool(torch.isfinite(whole).all()):
+        raise CutError("the model gives no finite numbers, so equality cannot be shown")
+    if not torch.equal(features, whole):
+        gap = float((features - whole).abs().max())
+        raise CutError(f"the parts differ from the model by up to {gap:.2g}")
+    if torch.equal(features[0], features[1]):
+        raise CutError("the model gives the same for two images, so equality shows nothing")

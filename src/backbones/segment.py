@@ -1,0 +1,182 @@
+"""A part of a model's forward pass that runs by itself, calling the model's own modules."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+Kind = Literal["module", "tensor", "function", "method"]
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Stands for the result of an earlier step."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call.
+
+    Args:
+        name: Of its result.
+        kind: Whether a module, a function or a method is called, or a tensor of the model read.
+        target: Path of the module or tensor, the function, or the method's name.
+        args: Positional arguments, with ``Ref`` for earlier results.
+        kwargs: Named arguments, the same.
+        drop: Results that nothing needs after this step.
+    """
+
+    name: str
+    kind: Kind
+    target: Any
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    drop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of a part.
+
+    Args:
+        inputs: Names given to what comes in: one name for the input as it is, or several with the
+            shape of each (batch axis left out), packed side by side.
+        steps: In order.
+        output: What comes out: a structure with ``Ref``, or several to be packed side by side.
+        packs: Whether the outputs are packed.
+    """
+
+    inputs: tuple[tuple[str, tuple[int, ...]], ...]
+    steps: tuple[Step, ...]
+    output: Any
+    packs: bool
+
+
+def pack(tensors: Sequence[Tensor]) -> Tensor:
+    """Lay tensors ``(N, ...)`` of one type side by side as ``(N, P)``."""
+    return torch.cat([tensor.flatten(1) for tensor in tensors], dim=1)
+
+
+def unpack(packed: Tensor, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
+    """Undo ``pack``; the shapes are those of one image."""
+    sizes = [torch.Size(shape).numel() for shape in shapes]
+    parts = torch.split(packed, sizes, dim=1)
+    return [
+        part.reshape(packed.shape[0], *shape) for part, shape in zip(parts, shapes, strict=True)
+    ]
+
+
+def filled(value: Any, results: Mapping[str, Any]) -> Any:
+    """Replace every ``Ref`` in a structure by the result it stands for."""
+    if isinstance(value, Ref):
+        return results[value.name]
+    if isinstance(value, list | tuple):
+        return type(value)(filled(entry, results) for entry in value)
+    if isinstance(value, dict):
+        return {key: filled(entry, results) for key, entry in value.items()}
+    if isinstance(value, slice):
+        return slice(*(filled(part, results) for part in (value.start, value.stop, value.step)))
+    return value
+
+
+class Segment(nn.Module):
+    """Runs a plan with the modules of a model, which it shares and does not own.
+
+    Args:
+        model: The whole model.
+        plan: What runs in eval mode.
+        train_plan: What runs while the model is in train mode, if that differs.
+        opened: Modules whose code the plan replays; they follow ``train()`` of this part.
+        frozen: Whether it runs without gradients.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        plan: Plan,
+        train_plan: Plan | None,
+        opened: Sequence[nn.Module],
+        *,
+        frozen: bool,
+    ) -> None:
+        super().__init__()
+        self.plan = plan
+        self.train_plan = train_plan
+        self.frozen = frozen
+        self.clones_input = False
+        self._whole = (model,)
+        self._opened = tuple(opened)
+        self._called: dict[str, nn.Module] = {}
+        self.net = nn.Module()
+        for step in (*plan.steps, *(train_plan.steps if train_plan else ())):
+            if step.kind == "module":
+                self._called[step.target] = model.get_submodule(step.target)
+                _attach(self.net, step.target, self._called[step.target])
+            elif step.kind == "tensor":
+                owner, _, name = step.target.rpartition(".")
+                tensor = getattr(model.get_submodule(owner), name)
+                if isinstance(tensor, nn.Parameter):
+                    _attach(self.net, step.target, tensor)
+
+    def train(self, mode: bool = True) -> "Segment":
+        """Put the modules of this part into train or eval mode; frozen ones stay in eval mode."""
+        super().train(mode)
+        if not self.frozen:
+            for module in self._opened:
+                module.training = mode
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Run the steps on ``(N, ...)``."""
+        if self.clones_input:
+            x = x.clone()
+        plan = self.plan
+        if self.train_plan is not None and self._whole[0].training and not self.frozen:
+            plan = self.train_plan
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            return self._run(plan, x)
+
+    def _run(self, plan: Plan, x: Tensor) -> Tensor:
+        results: dict[str, Any] = {}
+        if len(plan.inputs) == 1:
+            results[plan.inputs[0][0]] = x
+        else:
+            parts = unpack(x, [shape for _, shape in plan.inputs])
+            results.update(zip((name for name, _ in plan.inputs), parts, strict=True))
+        for step in plan.steps:
+            args, kwargs = filled(step.args, results), filled(step.kwargs, results)
+            if step.kind == "module":
+                results[step.name] = self._called[step.target](*args, **kwargs)
+            elif step.kind == "tensor":
+                results[step.name] = self._tensor(step.target, x)
+            elif step.kind == "method":
+                results[step.name] = getattr(args[0], step.target)(*args[1:], **kwargs)
+            else:
+                function: Callable[..., Any] = step.target
+                results[step.name] = function(*args, **kwargs)
+            for name in step.drop:
+                del results[name]
+        output = filled(plan.output, results)
+        return pack(output) if plan.packs else output
+
+    def _tensor(self, path: str, like: Tensor) -> Tensor:
+        owner, _, name = path.rpartition(".")
+        tensor: Tensor = getattr(self._whole[0].get_submodule(owner), name)
+        return tensor if tensor.device == like.device else tensor.to(like.device)
+
+
+def _attach(root: nn.Module, path: str, member: nn.Module | nn.Parameter) -> None:
+    """Register a module or parameter of a model under its own path."""
+    *parents, name = path.split(".")
+    for parent in parents:
+        if parent not in root._modules:
+            root.add_module(parent, nn.Module())
+        root = root.get_submodule(parent)
+    if isinstance(member, nn.Parameter):
+        root.register_parameter(name, member)
+    else:
+        root.add_module(name, member)
