@@ -9,31 +9,16 @@ from pathlib import Path
 from src.data.scan import FoundFile
 from src.data.table import name_some
 
-IMAGE_SUFFIXES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".gif",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".webp",
-        ".avif",
-        ".jp2",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".tga",
-    ]
-)
+# fmt: off
+IMAGE_SUFFIXES = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif",
+    ".jp2", ".ppm", ".pgm", ".pbm", ".pnm", ".tga",
+})
 # Photos and drawings that Pillow does not read: silence about them would surprise.
-FOREIGN_SUFFIXES = frozenset(
-    [".heic", ".heif", ".svg", ".psd", ".cr2", ".nef", ".arw", ".dng", ".raw", ".xcf"]
-)
+FOREIGN_SUFFIXES = frozenset({
+    ".heic", ".heif", ".svg", ".psd", ".cr2", ".nef", ".arw", ".dng", ".raw", ".xcf",
+})
+# fmt: on
 STRAY_NAMES = frozenset({"__macosx", "thumbs.db", "desktop.ini", "lost+found", "$recycle.bin"})
 
 

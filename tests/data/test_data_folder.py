@@ -1,0 +1,254 @@
+import os
+import shutil
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.data.sources.folder import load_folder
+from src.data.splits import split_table
+from src.errors import DataError
+
+
+def load(root, **options):
+    return load_folder(str(root), **({"on_bad_image": "error"} | options))
+
+
+def test_classes_are_folders(photo_tree):
+    table = load(photo_tree({"cat": 4, "dog": 3}))
+    assert table.classes == ("cat", "dog")
+    assert table.items[0] == "cat/img_000.png"
+    assert table.labels.tolist() == [0] * 4 + [1] * 3
+    assert table.name == "photos"
+    assert table.given_split is None
+    assert table.open_image("dog/img_002.png").size == (24, 20)
+    assert table.facts.widths_px.tolist() == [24] * 7
+
+
+def test_images_may_lie_deeper(photo_tree):
+    table = load(photo_tree({"cat/2020/may": 3, "cat/2021": 1, "dog": 3}))
+    assert table.counts() == {"cat": 4, "dog": 3}
+
+
+@pytest.mark.parametrize("val", ["val", "valid", "validation", "VALID"])
+def test_given_splits(photo_tree, val):
+    root = photo_tree(
+        {
+            f"{side}/{kind}": n
+            for kind in ("a", "b")
+            for side, n in (("Train", 4), (val, 2), ("test", 1))
+        }
+    )
+    table = load(root)
+    splits = split_table(table, val_frac=0.2, test_frac=0.2, seed=0)
+    assert [len(rows) for rows in splits.named().values()] == [8, 4, 2]
+    assert table.classes == ("a", "b")
+
+
+def test_train_and_validation_only(photo_tree):
+    root = photo_tree(
+        {"train/cats": 10, "train/dogs": 10, "validation/cats": 3, "validation/dogs": 3}
+    )
+    splits = split_table(load(root), val_frac=0.2, test_frac=0.2, seed=0)
+    assert [len(rows) for rows in splits.named().values()] == [16, 6, 4]
+
+
+def test_classes_that_differ_between_given_splits(photo_tree):
+    root = photo_tree(
+        {"train/a": 3, "train/b": 3, "test/a": 2, "test/c": 2, "val/a": 1, "val/b": 1}
+    )
+    with pytest.raises(DataError, match="the train split has no image of class 'c'"):
+        split_table(load(root), val_frac=0.2, test_frac=0.2, seed=0)
+
+
+def test_split_folders_beside_others(photo_tree):
+    root = photo_tree({"train/a": 3, "train/b": 3, "test/a": 2, "test/b": 2, "extra/a": 1})
+    with pytest.raises(DataError, match=r"beside others: 'extra'"):
+        load(root)
+
+
+def test_wrapping_folders_are_entered_and_named(photo_tree):
+    table = load(photo_tree({"download/PetImages/Cat": 3, "download/PetImages/Dog": 3}))
+    assert table.classes == ("Cat", "Dog")
+    assert "'download/PetImages'" in table.notes[0]
+
+
+def test_a_copy_inside_is_set_aside_and_named(photo_tree):
+    kinds = ["Potato", "Tomato", "Pepper"]
+    root = photo_tree({**dict.fromkeys(kinds, 3), **{f"PlantVillage/{k}": 3 for k in kinds}})
+    table = load(root)
+    assert table.counts() == {"Pepper": 3, "Potato": 3, "Tomato": 3}
+    assert table.notes == ("set aside 'PlantVillage': it holds the same classes once more",)
+
+
+def test_extensions_in_any_case_and_stray_files(photo_tree):
+    root = photo_tree({"a": 3, "b": 3})
+    Image.new("RGB", (8, 8)).save(root / "a" / "X.JPG", "JPEG")
+    Image.new("RGB", (8, 8)).save(root / "a" / "y.TIFF", "TIFF")
+    (root / "a" / "._img_000.png").write_bytes(b"resource fork")
+    (root / "a" / "Thumbs.db").write_bytes(b"x")
+    (root / "a" / "notes.txt").write_text("x")
+    (root / "b" / "plan.svg").write_text("<svg/>")
+    for stray in (".ipynb_checkpoints", "__MACOSX/a"):
+        (root / stray).mkdir(parents=True)
+        shutil.copy(root / "a" / "img_000.png", root / stray / "img_000.png")
+    table = load(root)
+    assert table.counts() == {"a": 5, "b": 3}
+    notes = "\n".join(table.notes)
+    for name in (
+        "._img_000.png",
+        "Thumbs.db",
+        ".ipynb_checkpoints",
+        "__MACOSX",
+        "1 .svg",
+        "1 .txt",
+    ):
+        assert name in notes
+
+
+def test_empty_class_folder_is_named(photo_tree):
+    with pytest.raises(DataError, match="no image in class folder 'c'"):
+        load(photo_tree({"a": 3, "b": 3, "c": 0}))
+
+
+def test_empty_class_folder_of_a_given_split(photo_tree):
+    root = photo_tree({"train/a": 3, "train/b": 3, "test/a": 2, "test/b": 0})
+    with pytest.raises(DataError, match=r"no image in class folder 'b' of .*/test"):
+        load(root)
+
+
+def test_one_class_only(photo_tree):
+    with pytest.raises(DataError, match="one class only: 'a'"):
+        load(photo_tree({"a": 5}))
+
+
+def test_no_folder_no_image(tmp_path):
+    with pytest.raises(DataError, match=r"there is no such file or folder \(seen from"):
+        load(tmp_path / "gone")
+    with pytest.raises(DataError, match="holds no image"):
+        load(tmp_path)
+
+
+def test_images_directly_in_the_root(photo_tree):
+    root = photo_tree({"": 4})
+    with pytest.raises(DataError, match="not in a folder for each class"):
+        load(root)
+
+
+def test_class_from_the_name(photo_tree):
+    root = photo_tree({"train": 6})
+    for k, path in enumerate(sorted((root / "train").iterdir())):
+        path.rename(path.with_name(f"{'cat' if k % 2 else 'dog'}.{k}.png"))
+    table = load(root, label_pattern=r"(?P<label>cat|dog)\.\d+")
+    assert table.counts() == {"cat": 3, "dog": 3}
+    with pytest.raises(DataError, match="there is no group 'label'"):
+        load(root, label_pattern="(cat|dog)")
+    with pytest.raises(DataError, match=r"label_pattern=\(: .*"):
+        load(root, label_pattern="(")
+    with pytest.raises(DataError, match="matches none of 6 images"):
+        load(root, label_pattern="(?P<label>cow)")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Rust", "rust"), ("caf\u00e9", unicodedata.normalize("NFD", "caf\u00e9"))]
+)
+def test_classes_that_cannot_be_told_apart(photo_tree, one, other):
+    root = photo_tree({one: 3, other: 3, "third": 3})
+    with pytest.raises(DataError, match="differ by case, spaces or Unicode form alone"):
+        load(root)
+    assert len(load(root, rename={other: one}).classes) == 2
+
+
+def test_rename_of_what_is_not_there(photo_tree):
+    with pytest.raises(DataError, match=r"data\.rename names classes that are not there: 'z'"):
+        load(photo_tree({"a": 3, "b": 3}), rename={"z": "a"})
+
+
+def spoil(root):
+    """Eight unreadable files, each bad in a way of its own; returns their paths."""
+    whole = root / "a" / "whole.jpg"
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(whole)
+    data = whole.read_bytes()
+    broken = {
+        "a/cut.jpg": data[: len(data) // 2],
+        "a/empty.png": b"",
+        "a/text.jpg": b"<html>404</html>",
+        "b/zeros.png": bytes(500),
+        "b/cut.png": (root / "a" / "img_000.png").read_bytes()[:200],
+        "b/head.jpg": data[:30],
+        "b/tail.jpg": data[500:],
+    }
+    for path, content in broken.items():
+        (root / path).write_bytes(content)
+    (root / "b" / "link.png").symlink_to("nowhere.png")
+    return sorted([*broken, "b/link.png"])
+
+
+def test_all_bad_files_in_one_message(photo_tree):
+    root = photo_tree({"a": 20, "b": 20})
+    bad = spoil(root)
+    with pytest.raises(DataError, match="8 of 49 images cannot be read") as caught:
+        load(root)
+    for path in bad:
+        assert path in str(caught.value)
+    assert "on_bad_image=skip" in str(caught.value)
+
+
+def test_bad_files_are_skipped_and_kept_in_mind(photo_tree, caplog):
+    root = photo_tree({"a": 20, "b": 20})
+    bad = spoil(root)
+    table = load(root, on_bad_image="skip")
+    assert sorted(one.path for one in table.skipped) == bad
+    assert table.counts() == {"a": 21, "b": 20}
+    assert "a/cut.jpg" in caplog.text
+
+
+def test_class_of_which_nothing_can_be_read(photo_tree):
+    root = photo_tree({"a": 3, "b": 3, "c": 1})
+    (root / "c" / "img_000.png").write_bytes(b"")
+    with pytest.raises(DataError, match="no readable image in class 'c'"):
+        load(root, on_bad_image="skip")
+
+
+def test_file_names_that_cannot_be_written_down(photo_tree):
+    root = photo_tree({"a": 3, "b": 3})
+    odd = os.fsencode(root / "a") + b"/\xff.png"
+    shutil.copy(root / "a" / "img_000.png", odd)
+    with pytest.raises(DataError, match=r"1 file names cannot be written down: .*udcff"):
+        load(root)
+
+
+def test_links_to_folders_do_not_run_in_circles(photo_tree):
+    root = photo_tree({"a": 3, "b": 3})
+    (root / "a" / "loop").symlink_to(root, target_is_directory=True)
+    assert load(root).counts() == {"a": 3, "b": 3}
+
+
+def test_relative_to_where_one_stands(photo_tree, monkeypatch):
+    root = photo_tree({"a": 3, "b": 3})
+    monkeypatch.chdir(root.parent)
+    table = load(Path("photos"))
+    monkeypatch.chdir("/")
+    assert table.open_image("a/img_000.png").mode == "RGB"
+
+
+def test_fingerprint_follows_the_content(photo_tree):
+    root = photo_tree({"a": 3, "b": 3})
+    before = load(root).fingerprint
+    assert load(root).fingerprint == before
+    image = root / "a" / "img_000.png"
+    os.utime(image, ns=(1, 1))
+    assert load(root).fingerprint == before
+    Image.new("RGB", (24, 20)).save(image)
+    assert load(root).fingerprint != before
+
+
+def test_file_that_changes_later_is_named(photo_tree):
+    root = photo_tree({"a": 3, "b": 3})
+    table = load(root)
+    (root / "a" / "img_000.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"a/img_000.png: the file is empty"):
+        table.open_image("a/img_000.png")

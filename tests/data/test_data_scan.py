@@ -1,0 +1,71 @@
+import json
+
+import pytest
+
+from src.data import scan
+from src.data.listing import list_images
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The files that were really decoded."""
+    done = []
+    real = scan._read_one
+
+    def spy(path):
+        done.append(path.name)
+        return real(path)
+
+    monkeypatch.setattr(scan, "_read_one", spy)
+    return done
+
+
+def read(root):
+    return scan.scan_files(root, list_images(root).files)
+
+
+def test_second_start_reads_nothing(photo_tree, reads):
+    root = photo_tree({"a": 40, "b": 40})
+    first = read(root)
+    assert len(reads) == 80
+    second = read(root)
+    assert len(reads) == 80
+    assert (second.good, second.facts.digests) == (first.good, first.facts.digests)
+
+
+def test_only_changed_files_are_read_again(photo_tree, reads):
+    root = photo_tree({"a": 5})
+    first = read(root)
+    (root / "a" / "img_003.png").write_bytes((root / "a" / "img_004.png").read_bytes())
+    second = read(root)
+    assert reads[5:] == ["img_003.png"]
+    assert second.facts.digests[3] == first.facts.digests[4]
+
+
+def test_bad_files_are_remembered_too(photo_tree, reads):
+    root = photo_tree({"a": 3})
+    (root / "a" / "img_001.png").write_bytes(b"")
+    for _ in range(2):
+        result = read(root)
+        assert [(bad.path, bad.reason) for bad in result.bad] == [
+            ("a/img_001.png", "the file is empty")
+        ]
+        assert result.good == ("a/img_000.png", "a/img_002.png")
+    assert len(reads) == 3
+
+
+def test_damaged_notes_are_made_again(photo_tree, reads, own_cache):
+    root = photo_tree({"a": 3})
+    first = read(root)
+    (notes,) = (own_cache / "scans").glob("*.json")
+    for damage in (notes.read_text()[:50], json.dumps({"path": []}), "[]"):
+        notes.write_text(damage)
+        assert read(root).facts.digests == first.facts.digests
+    assert len(reads) == 12
+
+
+def test_a_folder_moved_is_another_folder(photo_tree, reads):
+    root = photo_tree({"a": 3})
+    read(root)
+    read(root.rename(root.with_name("moved")))
+    assert len(reads) == 6

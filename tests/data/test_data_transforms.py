@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from src.backbones.spec import InputSpec
+from src.data.geometry import crop_source_geometry, evaluation_geometry, square
+from src.data.recipes import AUGMENTS
+from src.data.transforms import BatchTransform, apply_views
+from src.errors import ConfigError
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+RANDOM = ("crop", "trivial", "randaugment", "color")
+
+
+def spec(size=32, mode="center", crop=0.875, interpolation="bicubic"):
+    return InputSpec(size, MEAN, STD, interpolation, crop, mode, False)
+
+
+def images(n=6, side=32, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (n, 3, side, side), dtype=torch.uint8, generator=generator)
+
+
+def run(transform, inputs, views=None, *, training=True, epoch=0, batch_idx=0):
+    views = torch.zeros(len(inputs), dtype=torch.int64) if views is None else views
+    return transform.augmented(inputs, views, training=training, epoch=epoch, batch_idx=batch_idx)
+
+
+@pytest.mark.parametrize("mode", ["center", "squash", "border"])
+@pytest.mark.parametrize("size", [(80, 60), (41, 97), (20, 20), (300, 17)])
+def test_geometry_equals_timm_to_the_pixel(mode, size):
+    from timm.data.transforms_factory import transforms_imagenet_eval
+
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    image = Image.fromarray(noise)
+    for pct in (0.875, 1.0):
+        theirs = transforms_imagenet_eval(
+            32, crop_pct=pct, crop_mode=mode, interpolation="bicubic", mean=MEAN, normalize=False
+        )
+        ours = square(image, evaluation_geometry(spec(mode=mode, crop=pct)))
+        assert np.array_equal(theirs(image).permute(1, 2, 0).numpy(), ours)
+
+
+def test_normalisation_equals_torchvision():
+    from torchvision.transforms.v2 import functional
+
+    inputs = images()
+    transform = BatchTransform(spec(), augment="none", seed=0)
+    out = transform(inputs, torch.zeros(6, dtype=torch.int64), training=False, epoch=0, batch_idx=0)
+    wanted = functional.normalize(inputs.float() / 255, list(MEAN), list(STD))
+    torch.testing.assert_close(out, wanted, rtol=0, atol=1e-5)
+    assert out.dtype == torch.float32
+
+
+def test_views_are_the_eight_symmetries():
+    one = images(1)
+    seen = {apply_views(one, torch.tensor([view])).numpy().tobytes() for view in range(8)}
+    assert len(seen) == 8
+    assert torch.equal(apply_views(one, torch.tensor([0])), one)
+    assert torch.equal(apply_views(one, torch.tensor([1])), one.flip(-1))
+    assert torch.equal(apply_views(one, torch.tensor([2])), torch.rot90(one, 1, (-2, -1)))
+
+
+def test_views_of_a_batch_are_those_of_each_image():
+    inputs, views = images(8), torch.tensor([3, 0, 7, 1, 1, 6, 0, 5])
+    together = apply_views(inputs, views)
+    for k in range(8):
+        assert torch.equal(together[k], apply_views(inputs[k : k + 1], views[k : k + 1])[0])
+    flips = torch.tensor([1, 0, 0, 1, 1, 0, 1, 0])
+    assert torch.equal(apply_views(inputs, flips)[0], inputs[0].flip(-1))
+    assert torch.equal(apply_views(inputs, flips)[1], inputs[1])
+
+
+@pytest.mark.parametrize("augment", RANDOM)
+def test_random_recipes_follow_seed_epoch_and_batch(augment):
+    inputs = images(4, side=39 if augment == "crop" else 32)
+    transform = BatchTransform(spec(), augment=augment, seed=0)
+    first = run(transform, inputs)
+    torch.rand(7)  # what else draws numbers does not matter
+    assert torch.equal(first, run(transform, inputs))
+    assert first.shape == (4, 3, 32, 32) and first.dtype == torch.uint8
+    assert not torch.equal(first, run(transform, inputs, epoch=1))
+    assert not torch.equal(first, run(transform, inputs, batch_idx=1))
+    other = BatchTransform(spec(), augment=augment, seed=1)
+    assert not torch.equal(first, run(other, inputs))
+
+
+@pytest.mark.parametrize("augment", RANDOM)
+def test_random_recipes_leave_the_global_generator_alone(augment):
+    inputs = images(2, side=39 if augment == "crop" else 32)
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    run(BatchTransform(spec(), augment=augment, seed=0), inputs)
+    assert torch.equal(torch.rand(3), wanted)
+
+
+@pytest.mark.parametrize("augment", RANDOM)
+def test_each_image_is_drawn_by_itself(augment):
+    inputs = images(1, side=39 if augment == "crop" else 32).repeat(16, 1, 1, 1)
+    out = run(BatchTransform(spec(), augment=augment, seed=0), inputs)
+    assert len({image.numpy().tobytes() for image in out}) > 4
+
+
+@pytest.mark.parametrize("augment", AUGMENTS)
+def test_evaluation_is_the_image_itself(augment):
+    inputs = images()
+    transform = BatchTransform(spec(), augment=augment, seed=0)
+    assert torch.equal(run(transform, inputs, training=False), inputs)
+
+
+def test_crops_come_from_a_larger_square():
+    assert crop_source_geometry(spec(52), 52 / 64).size_px == 64
+    wide = images(1, side=39)
+    crop = run(BatchTransform(spec(), augment="crop", seed=0), wide)[0]
+    windows = (
+        wide[0].unfold(1, 32, 1).unfold(2, 32, 1).permute(1, 2, 0, 3, 4).reshape(-1, 3, 32, 32)
+    )
+    matches = [torch.equal(crop, w) or torch.equal(crop, w.flip(-1)) for w in windows.flatten(0, 1)]
+    assert sum(matches) == 1
+
+
+def test_unknown_recipe_is_answered_with_the_known():
+    with pytest.raises(ConfigError, match=r"augment=blur[\s\S]*none, flip, dihedral, crop"):
+        BatchTransform(spec(), augment="blur", seed=0)
