@@ -31,6 +31,7 @@ from src.sweep.workers import StopSignalError, raise_on_signals
 if TYPE_CHECKING:
     from src.tracking.run import Run
 
+CONF = Path(__file__).resolve().parents[1] / "conf"
 BAD_INPUT_EXIT_CODE = 2
 _WANTS_TRACES = "FROSTLINE_FULL_ERROR"
 
@@ -185,8 +186,6 @@ def job(config: DictConfig) -> float:
     Returns:
         The metric that chose the best epoch, at that epoch.
     """
-    from rich.console import Console
-
     from src.sweep import summary
     from src.sweep.plan import job_digest
     from src.sweep.preflight import check_jobs
@@ -210,12 +209,12 @@ def job(config: DictConfig) -> float:
         outcome = summary.Outcome(
             result["name"], result["state"], "", result["params"], result["metrics"]
         )
-        summary.show([outcome], Console(highlight=False), title=result["name"])
+        summary.show([outcome], summary.output_console(), title=result["name"])
     chosen: float = result["metrics"][settings.callbacks.monitor.replace("val/", "val_best/")]
     return chosen
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="train")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
 def _hydra_main(config: DictConfig) -> float:
     if HydraConfig.get().mode is RunMode.MULTIRUN:
         return job(config)

@@ -15,7 +15,8 @@ def finished_runs(store: "Store", jobs: Sequence[PlannedJob]) -> dict[str, "RunR
     """The finished run of each job that has one, by digest."""
     wanted = {job.digest for job in jobs}
     finished = store.find_runs({"frostline.kind": "job"}, status=["FINISHED"])
-    by_digest = {run.tags.get("frostline.job_digest", ""): run for run in finished}
+    # The newest comes first and must win.
+    by_digest = {run.tags.get("frostline.job_digest", ""): run for run in reversed(finished)}
     return {digest: run for digest, run in by_digest.items() if digest in wanted}
 
 

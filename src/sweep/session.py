@@ -81,7 +81,7 @@ def run_sweep(
         if todo:
             failures = _run_jobs(store, todo, sweep_id, make_launcher, console)
         outcomes = outcomes_of(store, jobs, answered, failures)
-    output = Console(highlight=False, soft_wrap=True)
+    output = summary.output_console()
     title = f"{len(jobs)} runs in {clock(time.monotonic() - begun)}"
     summary.show(outcomes, output, title=title)
     output.print(f"compare the runs in MLflow:  {store.ui_command()}", markup=False)

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 RANKED_BY = "val_best/f1_macro"
+PLAIN_WIDTH = 140
 FIGURES = {
     "val acc": "val_best/acc_micro",
     "val F1": RANKED_BY,
@@ -74,13 +76,22 @@ def markdown(outcomes: list[Outcome]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
+def output_console() -> Console:
+    """Where the ending goes: as wide as the terminal, or as wide as needed in a file."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
+
+
 def show(outcomes: list[Outcome], console: Console, *, title: str) -> None:
     """Print the table, then every failed job with its reason."""
     header, cells = rows(outcomes)
     if cells:
-        table = Table(title=title, title_justify="left", title_style="bold")
-        for place, name in enumerate(header):
-            table.add_column(name, justify="left" if place == 0 else "right", no_wrap=True)
+        table = Table(
+            title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
+        )
+        table.add_column(header[0], overflow="fold")
+        for name in header[1:]:
+            table.add_column(name, justify="right", no_wrap=True)
         for cell in cells:
             table.add_row(*map(Text, cell))
         console.print(table)

@@ -92,6 +92,8 @@ def quieten() -> None:
         # Batches are read by our own sampler of index lists.
         ".*Trying to infer the `batch_size`.*",
         ".*Checkpoint directory .* exists and is not empty.*",
+        # Lightning 2.6 against torch 2.14; nothing that a user could change.
+        ".*treespec, LeafSpec.*",
     ):
         warnings.filterwarnings("ignore", message=message)
 

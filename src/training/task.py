@@ -115,6 +115,14 @@ class ClassificationTask(pl.LightningModule):
         metrics = classification_metrics(logits, labels)
         self.log_dict({f"val/{name}": value for name, value in metrics.items()})
 
+    def on_test_epoch_start(self) -> None:
+        """Forget the items of the split evaluated before."""
+        self._seen = []
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Keep logits, labels and rows, as in validation."""
+        self._seen.append((self._logits(batch, batch_idx).float(), batch.labels, batch.items))
+
     def collected(self) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (N, K), labels (N,), table rows (N,) of the last evaluated split, on the CPU."""
         logits, labels, items = (torch.cat(part).cpu() for part in zip(*self._seen, strict=True))
