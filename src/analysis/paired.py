@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from src.analysis.predictions import Predictions
 from src.analysis.scores import value_and_influence
 from src.analysis.stats import Estimate, Relation, holm, mcnemar, relation
-from src.analysis.variance import Prior, Spread, estimate, learn_prior, spread_of
+from src.analysis.variance import Spread, estimate, learn_prior, spread_of
 
 Floats = NDArray[np.float64]
 
@@ -126,20 +126,23 @@ def compare_with_top(
     spreads = {name: pair_spread(cell, top) for name, cell in others.items()}
     prior = learn_prior([spread for spread in spreads.values() if spread is not None])
     rows = [
-        (name, spread, _difference(spread, prior, others[name]), _disagreements(others[name], top))
+        (name, spread, _floor(spread, others[name]), _disagreements(others[name], top))
         for name, spread in spreads.items()
         if spread is not None
     ]
     exact = [is_accuracy and _is_plain(others[name], top) for name, *_ in rows]
     p_values = [
-        mcnemar(only_top, only_other) if is_exact else difference.p_value
-        for (_, _, difference, (_, only_top, only_other)), is_exact in zip(rows, exact, strict=True)
+        mcnemar(only_top, only_other)
+        if is_exact
+        else estimate(spread, prior, floor=floor, for_claim=True).p_value
+        for (_, spread, floor, (_, only_top, only_other)), is_exact in zip(rows, exact, strict=True)
     ]
     adjusted = holm(p_values, max(family_size, len(rows)))
     results = []
-    for (name, spread, difference, counts), p, p_holm, is_exact in zip(
+    for (name, spread, floor, counts), p, p_holm, is_exact in zip(
         rows, p_values, adjusted, exact, strict=True
     ):
+        difference = estimate(spread, prior, floor=floor)
         interval = difference.interval(level)
         told = relation(interval, equivalence)
         if told in {"better", "worse"} and p_holm >= 1 - level:
@@ -157,8 +160,8 @@ def family_pairs(n_cells: int) -> int:
     return n_cells * (n_cells - 1) // 2
 
 
-def _difference(spread: Spread, prior: Prior, cell: Seeds) -> Estimate:
-    """The difference; half an image won and half lost are added, so that few are not certainty.
+def _floor(spread: Spread, cell: Seeds) -> float:
+    """Variance of half an image won and half lost, so that few disagreements are not certainty.
 
     Without any disagreement it is a whole group either way: nothing then tells how alike photos of
     one leaf are.
@@ -167,8 +170,7 @@ def _difference(spread: Spread, prior: Prior, cell: Seeds) -> Estimate:
     proportions", Stat. Med. 2005 (the variance's part of it).
     """
     n_items = len(np.unique(np.concatenate([run.items for run in cell.values()])))
-    floor = 1 / (n_items + 2) ** 2 if spread.items > 0 else 2 / (spread.n_groups + 2) ** 2
-    return estimate(spread, prior, floor=floor)
+    return 1 / (n_items + 2) ** 2 if spread.items > 0 else 2 / (spread.n_groups + 2) ** 2
 
 
 def _disagreements(cell: Seeds, top: Seeds) -> tuple[int, int, int]:

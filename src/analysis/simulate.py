@@ -69,6 +69,7 @@ WORLDS = (
     World("3 seeds, one split, all equal", EQUAL, 3, one_split=True),
     World("3 seeds, restless seeds", MIXED, 3, seed_sd=0.3),
     World("3 seeds, restless seeds, all equal", EQUAL, 3, seed_sd=0.3),
+    World("3 seeds, very restless, 3 equal cells", EQUAL[:3], 3, seed_sd=0.5, one_split=True),
     World("5 seeds, own splits, 12 equal cells", (0.90,) * 12, 5),
     World("3 seeds, 400 leaves, 97 %", (0.97, 0.97, 0.965, 0.95), 3, n_leaves=400, photos=1),
     World("1 seed, single photos, no seed effect", MIXED, 1, n_leaves=150, photos=1, seed_sd=0.0),
