@@ -11,22 +11,18 @@ from typing import TYPE_CHECKING
 
 from src.errors import TrackingError
 from src.tracking.address import Address
-from src.tracking.explain import told_plainly
+from src.tracking.explain import StoreAwayError, told_plainly
 from src.tracking.locks import exclusive
 from src.tracking.schema import check_sqlite, engines
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# Answers that trying again will not change; everything else may pass.
-_FINAL_CODES = {
-    "INVALID_PARAMETER_VALUE",
-    "RESOURCE_DOES_NOT_EXIST",
-    "RESOURCE_ALREADY_EXISTS",
-    "INVALID_STATE",
-    "BAD_REQUEST",
-}
+_log = logging.getLogger(__name__)
+
 _SERVER_ANSWER_S = 5
+# Without it MLflow's page opens its view for language models.
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -36,7 +32,7 @@ _ENVIRONMENT = {
     # MLflow's own values make one call to a dead server last four minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
 
 
@@ -63,16 +59,6 @@ class Connection:
         return self._client
 
 
-def is_final(error: BaseException) -> bool:
-    """Whether the store understood and refused, so that trying again is of no use."""
-    return getattr(error, "error_code", None) in _FINAL_CODES
-
-
-def is_missing(error: BaseException) -> bool:
-    """Whether the store says that there is no such thing."""
-    return getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"
-
-
 def experiment_id(connection: Connection, name: str) -> str:
     """Find an experiment by name, or make it: once, however many processes ask.
 
@@ -89,7 +75,7 @@ def experiment_id(connection: Connection, name: str) -> str:
             root = address.artifact_root
             location = None if root is None else (root / _folder_name(name)).as_uri()
             try:
-                return str(client.create_experiment(name, artifact_location=location))
+                return str(client.create_experiment(name, location, _EXPERIMENT_TAGS))
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
@@ -99,7 +85,22 @@ def experiment_id(connection: Connection, name: str) -> str:
             f"tracking.experiment={name}: this experiment was deleted in {address.shown}",
             todo="restore it in MLflow's UI, or choose another name: tracking.experiment=NAME",
         )
+    _warn_if_moved(address, str(found.artifact_location))
     return str(found.experiment_id)
+
+
+def _warn_if_moved(address: Address, location: str) -> None:
+    """MLflow keeps absolute places: after a folder is moved, new artifacts go to the old one."""
+    if address.artifact_root is None or not location.startswith("file://"):
+        return
+    place = Path(urllib.request.url2pathname(urllib.parse.urlsplit(location).path))
+    if address.artifact_root not in place.parents and not place.exists():
+        _log.warning(
+            "the store %s was moved: artifacts of new runs in this experiment still go to %s; "
+            "choose another tracking.experiment to have them beside the store",
+            address.shown,
+            place,
+        )
 
 
 def _folder_name(name: str) -> str:
@@ -155,7 +156,7 @@ def _check_server_answers(address: Address) -> None:
         reason = getattr(error, "reason", error)
         if "CERTIFICATE" in str(reason).upper():
             return  # MLflow has its own settings for certificates
-        raise TrackingError(
+        raise StoreAwayError(
             f"the MLflow server {address.shown} does not answer: {reason}",
             todo="start it (mlflow server --port ...), or keep the runs in a local journal and "
             "deliver them on a later call: tracking.offline=true",
@@ -168,7 +169,7 @@ def _check_port_answers(address: Address) -> None:
     try:
         socket.create_connection((parts.hostname or "localhost", port), _SERVER_ANSWER_S).close()
     except OSError as error:
-        raise TrackingError(
+        raise StoreAwayError(
             f"the database server of {address.shown} does not answer: {error}",
             todo="start it, or keep the runs in a local journal and deliver them on a later call: "
             "tracking.offline=true",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from src.tracking.connection import is_final, is_missing
+from src.tracking.explain import is_final, is_missing
 from src.tracking.journal import Entry
 
 if TYPE_CHECKING:

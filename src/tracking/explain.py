@@ -7,14 +7,39 @@ from src.errors import TrackingError
 from src.tracking.address import Address
 
 
+class StoreAwayError(TrackingError):
+    """The store cannot be had now; later it may be."""
+
+
+# Answers that trying again will not change; everything else may pass.
+_FINAL_CODES = {
+    "INVALID_PARAMETER_VALUE",
+    "RESOURCE_DOES_NOT_EXIST",
+    "RESOURCE_ALREADY_EXISTS",
+    "INVALID_STATE",
+    "BAD_REQUEST",
+}
+
+
+def is_final(error: BaseException) -> bool:
+    """Whether the store understood and refused, so that trying again is of no use."""
+    return getattr(error, "error_code", None) in _FINAL_CODES
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether the store says that there is no such thing."""
+    return getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"
+
+
 @contextmanager
 def told_plainly(address: Address) -> Iterator[None]:
     """Turn what MLflow raises into a message that says what to do."""
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError) as error:
         raise _explain(address, error) from error
 
 
@@ -36,11 +61,11 @@ def _explain(address: Address, error: Exception) -> TrackingError:
     if "out-of-date database schema" in lower:
         return TrackingError(what, todo=upgrade_advice(address))
     if "disk is full" in lower or "disk i/o" in lower or "no space" in lower:
-        return TrackingError(what, todo="free some space on that disk, or choose another store")
+        return StoreAwayError(what, todo="free some space on that disk, or choose another store")
     if "readonly" in lower or "unable to open database file" in lower:
-        return TrackingError(what, todo="make that folder and file writable, or choose another")
+        return StoreAwayError(what, todo="make that folder and file writable, or choose another")
     if "database is locked" in lower:
-        return TrackingError(
+        return StoreAwayError(
             what,
             todo="another process holds the database; a store on a network disk should be an "
             "MLflow server instead",
@@ -51,4 +76,5 @@ def _explain(address: Address, error: Exception) -> TrackingError:
             todo="give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or start the server "
             "with --allowed-hosts",
         )
-    return TrackingError(what, todo="see that the store is there, or use tracking.offline=true")
+    kind = TrackingError if is_final(error) else StoreAwayError
+    return kind(what, todo="see that the store is there, or use tracking.offline=true")

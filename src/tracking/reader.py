@@ -9,9 +9,8 @@ from urllib.request import url2pathname
 
 from src.errors import TrackingError
 from src.tracking.address import Address
-from src.tracking.connection import is_missing
 from src.tracking.delivery import find_local, is_local
-from src.tracking.explain import told_plainly
+from src.tracking.explain import is_missing, told_plainly
 from src.tracking.journal import read_entries
 from src.tracking.link import Link
 from src.tracking.owner import journal_name
@@ -167,15 +166,22 @@ class Reader:
             raise missing
         if record.artifact_uri.startswith("file://"):
             root = Path(url2pathname(urlsplit(record.artifact_uri).path))
-            if not (root / path).exists():
-                raise missing
-            return root / path
+            for place in (root, *self._moved(root)):
+                if (place / path).exists():
+                    return place / path
+            raise missing
         folder = path.rpartition("/")[0]
         if path not in self.list_artifacts(record.run_id, folder):
             raise missing
         with told_plainly(self.address):
             where = None if into is None else str(into)
             return Path(self._link.client.download_artifacts(record.run_id, path, where))
+
+    def _moved(self, root: Path) -> list[Path]:
+        """Where artifacts lie if the store's folder was moved: MLflow keeps the old place."""
+        if self.address.artifact_root is None:
+            return []
+        return [self.address.artifact_root.joinpath(*root.parts[-3:])]
 
     def _journal_path(self, name: str) -> Path:
         return self._journals / f"{name}.jsonl"

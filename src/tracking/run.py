@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import yaml
 
-from src.tracking.connection import is_final
 from src.tracking.delivery import (
     PARAM_MAX_CHARS,
     TAG_MAX_CHARS,
@@ -25,6 +24,7 @@ from src.tracking.delivery import (
     send,
     send_all,
 )
+from src.tracking.explain import is_final
 from src.tracking.journal import Entry, Journal
 from src.tracking.link import Link
 from src.tracking.locks import OwnerLock

@@ -30,7 +30,8 @@ def check_sqlite(address: Address) -> None:
             engines().pop(f"sqlite:///{fresh}", None)
             fresh.replace(database)
         finally:
-            fresh.unlink(missing_ok=True)
+            for left in (fresh, fresh.with_name(f"{fresh.name}-journal")):
+                left.unlink(missing_ok=True)
         return
     found = _sqlite_version(database)
     expected = str(mlflow_db._get_latest_schema_revision())  # type: ignore[no-untyped-call]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from src.errors import TrackingError
 from src.tracking.address import resolve_address
-from src.tracking.connection import Connection, is_final
-from src.tracking.delivery import is_local, logged_points
+from src.tracking.connection import Connection
+from src.tracking.delivery import TAG_MAX_CHARS, as_text, is_local, logged_points
+from src.tracking.explain import StoreAwayError, is_final
 from src.tracking.journal import Journal, read_entries
 from src.tracking.link import Link
 from src.tracking.locks import Owner, OwnerLock, is_free, read_owner
@@ -48,7 +49,7 @@ def open_store(
         return store
     try:
         link.experiment_id(experiment)
-    except TrackingError as error:
+    except StoreAwayError as error:
         if must_answer:
             raise
         link.failed(error)
@@ -75,7 +76,7 @@ class Store(Reader):
         Raises:
             TrackingError: If the store refuses the run.
         """
-        all_tags = {"mlflow.user": _user(), **owner_tags(), **tags}
+        all_tags, _ = as_text({"mlflow.user": _user(), **owner_tags(), **tags}, TAG_MAX_CHARS)
         if parent_run_id is not None:
             all_tags["mlflow.parentRunId"] = parent_run_id
         if self._link.is_worth_trying() and not is_local(parent_run_id or ""):
@@ -84,8 +85,10 @@ class Store(Reader):
                 made = self._link.client.create_run(experiment, tags=all_tags, run_name=name)
                 self._link.worked()
                 return self._own(made.info.run_id, name, logged=set())
-            except TrackingError as error:
+            except StoreAwayError as error:
                 self._link.failed(error)
+            except TrackingError:
+                raise
             except Exception as error:
                 if is_final(error):
                     raise TrackingError(f"the run {name} was refused: {error}") from error
@@ -97,11 +100,18 @@ class Store(Reader):
     def resume_run(self, run_id: str) -> Run:
         """Go on with a run whose owner has ended or died; its state becomes RUNNING again.
 
+        When the store is away, what is logged waits in the journal, and is checked against the
+        store's history before it is delivered.
+
         Raises:
-            TrackingError: If there is no such run, its owner is alive, or the store is away.
+            TrackingError: If there is no such run, or its owner is alive.
         """
-        record = self.get_run(run_id)
-        logged = None
+        logged: set[tuple[str, int]] | None = None
+        try:
+            record = self.get_run(run_id)
+        except StoreAwayError as error:
+            self._link.failed(error)
+            record = RunRecord(run_id, run_id, self.experiment, "RUNNING", {}, {}, {}, 0, None)
         if is_local(record.run_id):
             logged = set()
         elif self._link.is_worth_trying():

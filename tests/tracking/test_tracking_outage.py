@@ -139,11 +139,14 @@ def test_resumed_while_away_then_no_step_twice(server, tmp_path):
     run.log_metrics({"loss": 0.0}, 0)
     run.log_metrics({"loss": 1.0}, 1)
     run.finish("KILLED")
-    again = store.resume_run(run.run_id)
-    again._ask_history = True  # as after a resume that could not ask the store
-    again._logged.clear()
+    server.kill()
+    late = open_store(server.uri, "leaves", folder=tmp_path, must_answer=False)
+    again = late.resume_run(run.run_id)
+    again.log_metrics({"loss": 1.0}, 1)
+    server.start()
     again.log_metrics({"loss": 1.0}, 1)
     again.log_metrics({"loss": 2.0}, 2)
+    assert late.get_run(run.run_id).status == "RUNNING"
     assert again.finish("FINISHED")
     rows = _rows(server, "SELECT step, value FROM metrics ORDER BY step")
     assert rows == [(0, 0.0), (1, 1.0), (2, 2.0)]

@@ -161,3 +161,20 @@ def test_ui_command(store, tmp_path, monkeypatch):
     assert store.ui_command() == f"python -m src.tracking.ui --uri sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.chdir(tmp_path)
     assert store.ui_command() == "make ui"
+
+
+def test_a_moved_folder_still_gives_its_artifacts_and_says_where_new_ones_go(tmp_path, caplog):
+    (tmp_path / "old").mkdir()
+    store = open_store(None, "leaves", folder=tmp_path / "old")
+    run = store.start_run("a", {})
+    run.log_text("lr: 1", "config.yaml")
+    run.finish("FINISHED")
+    (tmp_path / "old").rename(tmp_path / "new")
+    moved = open_store(None, "leaves", folder=tmp_path / "new")
+    assert moved.fetch_artifact(run.run_id, "config.yaml").read_text() == "lr: 1"
+    assert "was moved" in caplog.text
+
+
+def test_experiment_opens_in_the_view_for_models(store):
+    found = store._link.client.get_experiment_by_name("leaves")
+    assert found.tags["mlflow.experimentKind"] == "custom_model_development"

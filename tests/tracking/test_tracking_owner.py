@@ -1,0 +1,173 @@
+import os
+import signal
+import sqlite3
+import time
+
+import pytest
+
+from src.errors import TrackingError
+from src.tracking.store import open_store
+
+from .conftest import FORK
+
+
+def _train(uri, folder, started, digest):
+    store = open_store(uri, "leaves", folder=folder)
+    claim = store.claim(digest, wait_s=0)
+    assert claim is not None
+    run = store.start_run("job", {"frostline.job_digest": digest})
+    claim.note(run.run_id)
+    run.log_metrics({"loss": 3.0}, 0)
+    run.log_metrics({"loss": 2.0}, 1)
+    started.send(run.run_id)
+    time.sleep(120)
+
+
+@pytest.fixture
+def trainer(fresh_store_uri, tmp_path):
+    """A process that owns a run, and has logged two epochs."""
+    mine, theirs = FORK.Pipe()
+    process = FORK.Process(
+        target=_train, args=(fresh_store_uri, tmp_path, theirs, "digest1"), daemon=True
+    )
+    process.start()
+    assert mine.poll(60)
+    yield process, mine.recv()
+    process.kill()
+    process.join()
+
+
+@pytest.fixture
+def store(fresh_store_uri, tmp_path):
+    return open_store(fresh_store_uri, "leaves", folder=tmp_path)
+
+
+def _kill(process):
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+
+
+def test_a_living_owner_is_left_alone(trainer, store):
+    process, run_id = trainer
+    assert store.stale_runs({}) == []
+    assert store.reap({}) == []
+    with pytest.raises(TrackingError, match=rf"is alive: it belongs to process {process.pid} on"):
+        store.resume_run(run_id)
+    owner = store.owner_of("digest1")
+    assert (owner.pid, owner.run_id) == (process.pid, run_id)
+
+
+def test_after_sigkill_the_same_run_goes_on(trainer, store, tmp_path):
+    process, run_id = trainer
+    _kill(process)
+    assert store.get_run(run_id).status == "RUNNING"
+    assert [record.run_id for record in store.stale_runs({})] == [run_id]
+    run = store.resume_run(run_id)
+    assert store.stale_runs({}) == []
+    run.log_metrics({"loss": 2.0}, 1)
+    run.log_metrics({"loss": 1.0}, 2)
+    run.finish("FINISHED")
+    record = store.get_run(run_id)
+    assert (record.status, record.tags["frostline.pid"]) == ("FINISHED", str(os.getpid()))
+    with sqlite3.connect(tmp_path / "mlflow.db") as connection:
+        rows = connection.execute("SELECT step, value FROM metrics ORDER BY step").fetchall()
+    assert rows == [(0, 3.0), (1, 2.0), (2, 1.0)]
+    assert not list((tmp_path / ".frostline" / "locks").glob("run-*"))
+
+
+def test_reaping_marks_the_dead_as_killed_and_says_why(trainer, store):
+    process, run_id = trainer
+    _kill(process)
+    assert [record.run_id for record in store.reap({"frostline.job_digest": "digest1"})] == [run_id]
+    record = store.get_run(run_id)
+    assert record.status == "KILLED"
+    assert record.tags["frostline.failure"] == f"its process {process.pid} died without ending it"
+    assert store.reap({}) == []
+
+
+def test_a_run_from_another_folder_is_judged_by_its_process(trainer, store, tmp_path):
+    process, run_id = trainer
+    locks = tmp_path / ".frostline" / "locks"
+    for path in locks.glob("run-*"):
+        path.unlink()
+    assert store.stale_runs({}) == []
+    _kill(process)
+    assert [record.run_id for record in store.stale_runs({})] == [run_id]
+
+
+def test_a_reused_process_number_is_not_the_owner(trainer, store, tmp_path):
+    process, run_id = trainer
+    _kill(process)
+    for path in (tmp_path / ".frostline" / "locks").glob("run-*"):
+        path.unlink()
+    client = store._link.client
+    client.set_tag(run_id, "frostline.pid", str(os.getpid()))  # now the number of a living process
+    assert [record.run_id for record in store.stale_runs({})] == [run_id]
+
+
+def test_a_run_of_another_machine_is_never_called_stale(trainer, store, tmp_path):
+    process, run_id = trainer
+    _kill(process)
+    for path in (tmp_path / ".frostline" / "locks").glob("run-*"):
+        path.unlink()
+    store._link.client.set_tag(run_id, "frostline.host", "elsewhere")
+    assert store.stale_runs({}) == []
+
+
+def test_one_owner_of_a_digest_and_the_other_waits(trainer, store):
+    process, _ = trainer
+    assert store.claim("digest1", wait_s=0) is None
+    assert store.claim("digest2", wait_s=0) is not None
+    waited_for = []
+
+    def told(owner):
+        waited_for.append(owner.pid)
+        _kill(process)
+
+    claim = store.claim("digest1", wait_s=30, on_wait=told)
+    assert claim is not None and claim.held
+    assert waited_for == [process.pid]
+    claim.release()
+    assert store.owner_of("digest1") is None
+
+
+def _claim_and_train(uri, folder, digest):
+    store = open_store(uri, "leaves", folder=folder)
+    with store.claim(digest) as claim:
+        if store.find_runs({"frostline.job_digest": digest}, status=["FINISHED"]):
+            raise SystemExit(9)
+        run = store.start_run("job", {"frostline.job_digest": digest})
+        claim.note(run.run_id)
+        time.sleep(0.3)
+        run.finish("FINISHED")
+
+
+def test_the_same_job_in_two_sweeps_at_once_is_trained_once(fresh_store_uri, tmp_path):
+    arguments = (fresh_store_uri, tmp_path, "same")
+    workers = [FORK.Process(target=_claim_and_train, args=arguments) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert sorted(worker.exitcode for worker in workers) == [0, 9, 9]
+
+
+def test_sigkill_while_the_store_was_away_loses_nothing(fresh_store_uri, tmp_path):
+    def train():
+        away = open_store(fresh_store_uri, "leaves", folder=tmp_path, offline=True)
+        run = away.start_run("job", {})
+        run.log_metrics({"loss": 3.0}, 0)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    process = FORK.Process(target=train)
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    (record,) = store.stale_runs({})
+    assert (record.status, dict(record.metrics)) == ("RUNNING", {"loss": 3.0})
+    run = store.resume_run(record.run_id)
+    run.log_metrics({"loss": 3.0}, 0)
+    run.log_metrics({"loss": 2.0}, 1)
+    run.finish("FINISHED")
+    assert [p.value for p in store.metric_history(record.run_id, "loss")] == [3.0, 2.0]
