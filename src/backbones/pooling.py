@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from src.backbones.build import Backbone
 from src.backbones.frozen import named_state
-from src.backbones.timeline import held_in_eval, meta_state
+from src.backbones.timeline import held_in_eval, meta_state, without_numbers
 from src.errors import BackboneError
 
 Pool = Literal["avg", "max", "flatten"]
@@ -124,7 +124,7 @@ def output_shape(backbone: Backbone) -> tuple[int, ...]:
     size = backbone.input.size_px
     image = torch.empty(1, 3, size, size, device="meta")
     with torch.no_grad(), held_in_eval(backbone.model):
-        output = torch.func.functional_call(backbone.model, meta_state(backbone.model), (image,))
+        output = without_numbers(backbone.model, meta_state(backbone.model), image)
     return tuple(output.shape[1:])
 
 

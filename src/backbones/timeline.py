@@ -85,16 +85,28 @@ def _shape(value: Any) -> tuple[int, ...]:
 def meta_state(model: nn.Module) -> dict[str, Tensor]:
     """Return stand-ins on the meta device for every parameter and buffer.
 
-    A tensor that has several names is there under its first, as ``functional_call`` wants it.
+    Each place in each module is there once, and tensors that are shared share their stand-in. It
+    is for ``functional_call`` with ``tie_weights=False``: its own tying replaces the tensors of a
+    module that stands in two places twice, and cannot put them back.
     """
-    parameters = {
-        name: nn.Parameter(torch.empty_like(tensor, device="meta"), requires_grad=False)
-        for name, tensor in model.named_parameters()
-    }
-    buffers = {
-        name: torch.empty_like(tensor, device="meta") for name, tensor in model.named_buffers()
-    }
-    return {**parameters, **buffers}
+    twins: dict[int, Tensor] = {}
+    state: dict[str, Tensor] = {}
+    for path, module in model.named_modules():
+        own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+        for name, tensor in own:
+            if id(tensor) not in twins:
+                twin = torch.empty_like(tensor, device="meta")
+                is_parameter = isinstance(tensor, nn.Parameter)
+                twins[id(tensor)] = (
+                    nn.Parameter(twin, requires_grad=False) if is_parameter else twin
+                )
+            state[f"{path}.{name}" if path else name] = twins[id(tensor)]
+    return state
+
+
+def without_numbers(model: nn.Module, state: dict[str, Tensor], argument: object) -> Any:
+    """Call a model with stand-ins for its tensors."""
+    return torch.func.functional_call(model, dict(state), (argument,), tie_weights=False)
 
 
 def _first_names(model: nn.Module) -> dict[str, str]:
@@ -168,7 +180,9 @@ def walk(model: nn.Module, size_px: int, in_chans: int = 3) -> Timeline:
     """
     timeline, clock = Timeline(), _Clock()
     state = meta_state(model)
-    names = {id(tensor): name for name, tensor in state.items()}
+    names: dict[int, str] = {}
+    for name, tensor in state.items():
+        names.setdefault(id(tensor), name)
     paths = {id(module): path for path, module in model.named_modules()}
     image = torch.empty(1, in_chans, size_px, size_px, device="meta")
     with (
@@ -177,7 +191,7 @@ def walk(model: nn.Module, size_px: int, in_chans: int = 3) -> Timeline:
         _noted(paths, timeline, clock),
         _TensorUse(names, timeline, clock),
     ):
-        output = torch.func.functional_call(model, dict(state), (image,))
+        output = without_numbers(model, state, image)
     timeline.out_shape["", "exit"] = _shape(output)
     for name, first in _first_names(model).items():
         if first in timeline.first_use:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from src.backbones.spec import Boundary
-from src.backbones.timeline import held_in_eval, meta_state
+from src.backbones.timeline import held_in_eval, meta_state, without_numbers
 
 INSIDE = "net"
 
@@ -278,5 +278,5 @@ def record(
     with torch.no_grad(), torch.random.fork_rng(devices=[]), held_in_eval(model):
         for path, module in model.named_modules():
             module.training = training and path in opened
-        graph = torch.func.functional_call(_Recorder(_Outer(model, finish)), state, (tracer,))
+        graph = without_numbers(_Recorder(_Outer(model, finish)), state, tracer)
     return Recording(graph, tracer.values, tracer.enter, tracer.exit, tracer.concretised)
