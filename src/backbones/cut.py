@@ -10,7 +10,7 @@ from src.backbones.build import Backbone
 from src.backbones.frozen import FrozenBn, FrozenPart, batch_statistics, set_frozen
 from src.backbones.handover import CutError
 from src.backbones.pooling import Finish, Pool, output_shape, set_pool
-from src.backbones.proof import CHECKED_SIZE_PX, prove
+from src.backbones.proof import prove
 from src.backbones.segment import Segment
 from src.backbones.slicing import slice_pass
 from src.backbones.spec import Boundary
@@ -183,6 +183,5 @@ def _cut_at(backbone: Backbone, boundary: Boundary, finish: Finish) -> tuple[nn.
         model, slices.suffix, train_plan.suffix if train_plan else None, opened, frozen=False
     )
     needs_size = recording.size_matters or slices.needs_size or backbone.input.fixed_size
-    size = backbone.input.size_px if needs_size else min(CHECKED_SIZE_PX, backbone.input.size_px)
-    prove(model, finish, prefix, suffix, size)
+    prove(model, finish, prefix, suffix, backbone.input.size_px, may_shrink=not needs_size)
     return prefix, suffix

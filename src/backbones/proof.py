@@ -8,16 +8,49 @@ from src.backbones.pooling import Finish
 from src.backbones.segment import Segment
 from src.backbones.timeline import held_in_eval
 
-CHECKED_SIZE_PX = 96
+_CHECKED_SIZE_PX = 96
 _CHECKED_BATCH = 2
 
 
-def prove(model: nn.Module, finish: Finish, prefix: Segment, suffix: Segment, size_px: int) -> None:
+def prove(
+    model: nn.Module,
+    finish: Finish,
+    prefix: Segment,
+    suffix: Segment,
+    size_px: int,
+    *,
+    may_shrink: bool,
+) -> None:
     """Compare the two parts with the model on an image batch, bit by bit.
+
+    It also finds out whether a part overwrites what it is given, and makes it copy that first.
+
+    Args:
+        model: The model.
+        finish: What is done with its output.
+        prefix: Its first part.
+        suffix: Its second part.
+        size_px: Side of its input.
+        may_shrink: Whether smaller images take the same steps, so that they show as much.
 
     Raises:
         CutError: They differ, or the comparison could not have told.
     """
+    if may_shrink and size_px > _CHECKED_SIZE_PX:
+        try:
+            _run_both(model, finish, prefix, suffix, _CHECKED_SIZE_PX)
+        except CutError:
+            raise
+        except Exception:  # some module inside takes no such size
+            pass
+        else:
+            return
+    _run_both(model, finish, prefix, suffix, size_px)
+
+
+def _run_both(
+    model: nn.Module, finish: Finish, prefix: Segment, suffix: Segment, size_px: int
+) -> None:
     like = next(model.parameters())
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(_CHECKED_BATCH, 3, size_px, size_px, generator=generator)
