@@ -57,6 +57,7 @@ def run(
     from src.data.datamodule import ImageDataModule
     from src.data.load import load_table, split_of
     from src.data.splits import split_digest
+    from src.features.reuse import PrefixJob, open_inputs
     from src.training import callbacks, resume
     from src.training.checkpoint import digest_path, load_checkpoint
     from src.training.engine import build_trainer, choose_engine, set_threads
@@ -96,12 +97,28 @@ def run(
         workers=settings.trainer.workers,
         memory_gib=settings.data.memory_gib,
     )
+    inputs = open_inputs(
+        PrefixJob(
+            backbone,
+            parts,
+            data,
+            settings.freeze,
+            settings.head.pool,
+            engine.accelerator,
+            engine.precision,
+        ),
+        reuse=settings.reuse,
+        mix=settings.mix.name,
+        epochs=settings.epochs,
+        jobs=1,
+        tell=tell,
+    )
     task = ClassificationTask(
         backbone=backbone,
-        prefix=parts.prefix,
+        prefix=inputs.prefix,
         suffix=parts.suffix,
         head=head,
-        preprocess=data.preprocess,
+        preprocess=inputs.preprocess,
         optimizer=settings.optimizer,
         lr_schedule=settings.lr_schedule,
         lr=settings.lr,
@@ -113,6 +130,7 @@ def run(
             "frostline.weights_source": backbone.weights.source,
             "frostline.weights_digest": backbone.weights.digest,
             "frostline.engine": f"{engine.accelerator} {engine.precision}",
+            "frostline.reuse": str(inputs.decision),
         }
     )
     tracked.log_dict(table.profile(), "data.json")
@@ -153,7 +171,7 @@ def run(
     trainer = build_trainer(
         engine, epochs=settings.epochs, callbacks=watchers, folder=os.fspath(folder)
     )
-    trainer.fit(task, datamodule=data, ckpt_path=resume.last_whole(work, tell))
+    trainer.fit(task, datamodule=inputs.data, ckpt_path=resume.last_whole(work, tell))
     tracked.set_tags({"frostline.frozen_digest": proof.after})
 
     # From here on the chosen weights; the test set is looked at once.
@@ -167,7 +185,7 @@ def run(
         scores = evaluate_split(
             task,
             evaluate,
-            data.evaluation_dataloader(split),
+            inputs.data.evaluation_dataloader(split),
             table,
             predictions / f"{split}.parquet",
         )

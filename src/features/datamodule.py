@@ -1,0 +1,85 @@
+"""Batches of stored outputs under the contract of batches of images."""
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from src.data.datamodule import Batch, ImageDataModule
+from src.data.order import BatchRows
+from src.features.outputs import StoredOutputs
+
+
+class RowOutputs(Dataset[Batch]):
+    """Table rows and views to batches of stored outputs; indexed by a whole batch at a time."""
+
+    def __init__(self, outputs: StoredOutputs, labels: NDArray[np.int64]) -> None:
+        self._outputs = outputs
+        self._labels = labels
+
+    def __getitem__(self, index: BatchRows) -> Batch:
+        rows, views = index
+        return Batch(
+            self._outputs.take(rows, views),
+            torch.from_numpy(self._labels[rows]),
+            torch.from_numpy(rows.copy()),
+            torch.from_numpy(views.copy()),
+        )
+
+
+class FeatureDataModule(pl.LightningDataModule):
+    """Stands in for an `ImageDataModule`: the same order, the same views, outputs for images.
+
+    Args:
+        images: Whose samplers are used.
+        outputs: Every output that the samplers will ask for.
+    """
+
+    def __init__(self, images: ImageDataModule, outputs: StoredOutputs) -> None:
+        super().__init__()
+        self.images = images
+        self._rows = RowOutputs(outputs, images.table.labels)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled, with views, exactly as the images would have been."""
+        return self._loader("train", training=True)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """In table order, view 0."""
+        return self._loader("val", training=False)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """In table order, view 0."""
+        return self._loader("test", training=False)
+
+    def evaluation_dataloader(self, split: str) -> DataLoader[Batch]:
+        """`val` or `test`.
+
+        Raises:
+            ValueError: For `train`, whose evaluation outputs need not be stored.
+        """
+        if split == "train":
+            raise ValueError("evaluate the training split on images: ImageDataModule has them")
+        return self._loader(split, training=False)
+
+    def _loader(self, split: str, *, training: bool) -> DataLoader[Batch]:
+        sampler = self.images.sampler(split, training=training)
+        return DataLoader(self._rows, batch_size=None, sampler=sampler, num_workers=0)
+
+
+class PassOutputs(nn.Module):
+    """Takes the place of `preprocess`: stored outputs are ready as they are."""
+
+    def forward(
+        self,
+        inputs: Tensor,
+        views: Tensor,  # noqa: ARG002
+        *,
+        training: bool,  # noqa: ARG002
+        epoch: int,  # noqa: ARG002
+        batch_idx: int,  # noqa: ARG002
+    ) -> Tensor:
+        """Hand the stored outputs on."""
+        return inputs

@@ -1,0 +1,125 @@
+"""Whether to keep a prefix's outputs: a pure decision, told with its reason."""
+
+from dataclasses import dataclass
+
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """What this machine's disk and memory do, in bytes a second.
+
+    Attributes:
+        write: Writing to the store's disk, synced.
+        read_disk: Reading what is not in memory.
+        read_memory: Gathering rows of what is in memory.
+    """
+
+    write: float
+    read_disk: float
+    read_memory: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a job, and those that share its prefix, will do.
+
+    Attributes:
+        passes: Prefix passes over one image without the store: all epochs, validation and test.
+        missing: Pairs that are not stored yet.
+        jobs: Jobs that will read the same outputs, this one included.
+        prefix_s: Seconds of the prefix for one image, where the job computes.
+        item_bytes: Bytes of one output.
+        transfer_bytes_s: From memory to the accelerator; None on the CPU.
+    """
+
+    passes: int
+    missing: int
+    jobs: int
+    prefix_s: float
+    item_bytes: int
+    transfer_bytes_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided, and why.
+
+    Attributes:
+        reuse: Whether stored outputs are used.
+        reason: In words, with the figures that decided.
+    """
+
+    reuse: bool
+    reason: str
+
+    def __str__(self) -> str:
+        return f"reuse {'on' if self.reuse else 'off'}: {self.reason}"
+
+
+def decide_from_facts(
+    *,
+    wanted: str,
+    nothing_frozen: bool,
+    reusable: bool,
+    cut_reason: str,
+    is_finite: bool,
+    augment: str,
+    mix: str,
+) -> Decision | None:
+    """What is settled before anything is measured; None if reuse is possible.
+
+    Args:
+        wanted: `auto` or `off`.
+        nothing_frozen: Whether the depth freezes nothing at all.
+        reusable: Whether an exact cut was found, whose outputs never change.
+        cut_reason: What the cut says of itself.
+        is_finite: Whether the recipe has a finite set of views.
+        augment: The recipe's name.
+        mix: How images of a batch are mixed; `none` if they are not.
+    """
+    if wanted == "off":
+        return Decision(False, "reuse=off")
+    if nothing_frozen:
+        return Decision(False, "nothing is frozen")
+    if not reusable:
+        return Decision(False, f"the frozen stages' outputs cannot be kept: {cut_reason}")
+    if not is_finite:
+        return Decision(
+            False,
+            f"augment={augment} draws without end, so no image is seen twice; "
+            "the prefix runs on each batch, without autograd",
+        )
+    if mix != "none":
+        return Decision(False, f"mix={mix} blends images before the prefix")
+    return None
+
+
+def decide_from_cost(work: Work, speeds: Speeds, *, room_bytes: int, memory_bytes: int) -> Decision:
+    """Whether keeping outputs costs less time than computing them again, and fits.
+
+    Args:
+        work: What will be done.
+        speeds: What the machine does.
+        room_bytes: The most that may be added to the store.
+        memory_bytes: What the system can keep of the store's files in memory.
+    """
+    size = work.missing * work.item_bytes
+    if size > room_bytes:
+        return Decision(
+            False,
+            f"{size / MIB:,.0f} MiB would be stored, and there is room for {room_bytes / MIB:,.0f}",
+        )
+    stored_once = work.missing * (work.prefix_s + work.item_bytes / speeds.write)
+    distinct = max(work.missing, work.passes / max(1, work.jobs)) * work.item_bytes
+    read = speeds.read_memory if distinct <= memory_bytes else speeds.read_disk
+    each_read_s = work.item_bytes / read
+    if work.transfer_bytes_s is not None:
+        each_read_s += work.item_bytes / work.transfer_bytes_s
+    again_s = work.jobs * work.passes * work.prefix_s
+    reuse_s = stored_once + work.jobs * work.passes * each_read_s
+    figures = (
+        f"{work.missing:,} outputs to compute instead of {work.jobs * work.passes:,}, "
+        f"{work.item_bytes / 1024:,.1f} KiB each: about {reuse_s:.2g} s instead of {again_s:.2g} s"
+    )
+    return Decision(reuse_s < again_s, figures)
