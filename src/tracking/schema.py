@@ -1,5 +1,6 @@
 """The sqlite file and its schema: made whole or not at all, and never migrated unasked."""
 
+import logging
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 from src.errors import TrackingError
 from src.tracking.address import Address
 from src.tracking.explain import told_plainly, upgrade_advice
+
+_log = logging.getLogger(__name__)
+_NETWORK_DISKS = ("nfs", "nfs4", "cifs", "smbfs", "smb3", "9p", "fuse.sshfs", "lustre", "afs")
 
 
 def check_sqlite(address: Address) -> None:
@@ -17,6 +21,14 @@ def check_sqlite(address: Address) -> None:
     database = address.database
     if database is None:
         raise AssertionError("only called for sqlite")
+    disk = network_disk(database)
+    if disk is not None:
+        _log.warning(
+            "%s lies on a network disk (%s), where sqlite loses rows when several machines write; "
+            "for shared use, start an MLflow server and give its address: tracking.uri=http://...",
+            database,
+            disk,
+        )
     if not database.exists() or database.stat().st_size == 0:
         # Under a temporary name first: a killed or failed migration leaves nothing behind.
         fresh = database.with_name(f"{database.name}.new")
@@ -39,6 +51,18 @@ def check_sqlite(address: Address) -> None:
         raise TrackingError(
             _version_message(address, found, expected), todo=upgrade_advice(address)
         )
+
+
+def network_disk(path: Path) -> str | None:
+    """The kind of network disk that a path lies on; None for a local one."""
+    import psutil
+
+    above = {str(folder) for folder in path.parents}
+    mounts = [part for part in psutil.disk_partitions(all=True) if part.mountpoint in above]
+    if not mounts:
+        return None
+    kind = str(max(mounts, key=lambda part: len(part.mountpoint)).fstype)
+    return kind if kind in _NETWORK_DISKS else None
 
 
 def _sqlite_version(database: Path) -> str:

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import signal
 import time
@@ -102,3 +103,21 @@ def test_removal_on_release_never_lets_two_in(tmp_path):
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
     assert counter.read_text() == "75"
+
+
+def test_locking_a_file_that_was_removed_meanwhile_is_no_ownership(tmp_path, monkeypatch):
+    path = tmp_path / "a.lock"
+    flock = fcntl.flock
+    removed = []
+
+    def removed_just_before(descriptor, flags):
+        if not removed:
+            removed.append(True)
+            path.unlink()
+        flock(descriptor, flags)
+
+    monkeypatch.setattr(fcntl, "flock", removed_just_before)
+    mine = OwnerLock(path)
+    assert mine.try_acquire()
+    assert path.exists()
+    assert not is_free(path)

@@ -1,6 +1,7 @@
 import logging
 import socket
 import sqlite3
+import time
 
 import pytest
 
@@ -62,6 +63,7 @@ def test_server_killed_in_mid_run_and_back_before_the_end(server, tmp_path, capl
         run.log_artifact(weights, "checkpoints")
         weights.write_bytes(b"gone on since")
     assert run.undelivered == 5
+    measured_before_ms = time.time() * 1000
     assert sum("is away" in record.message for record in caplog.records) == 1
     server.start()
     run.log_metrics({"loss": 4.0, "acc": 0.4}, 4)
@@ -72,6 +74,8 @@ def test_server_killed_in_mid_run_and_back_before_the_end(server, tmp_path, capl
         (epoch, float(epoch)) for epoch in range(5)
     ]
     assert _rows(server, "SELECT count(*) FROM metrics") == [(10,)]
+    times_ms = [point.time_ms for point in store.metric_history(run.run_id, "loss")][:4]
+    assert max(times_ms) <= measured_before_ms  # when it was measured, not when it was sent
     record = store.get_run(run.run_id)
     assert (record.status, dict(record.params)) == ("FINISHED", {"lr": "0.1"})
     kept = store.fetch_artifact(run.run_id, "checkpoints/best.ckpt", tmp_path / "down")

@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -116,3 +117,18 @@ def test_full_disk_in_mid_run(fresh_store_uri, tmp_path):
     assert [point.value for point in store.metric_history(run.run_id, "loss")] == [1.0, 2.0]
     assert store.fetch_artifact(run.run_id, "traceback.txt").read_text() == "Traceback"
     assert store.get_run(run.run_id).status == "FAILED"
+
+
+def test_a_network_disk_is_warned_of(fresh_store_uri, tmp_path, monkeypatch, caplog):
+    """The list of mounts is made up: a network disk cannot be had in a test."""
+    mounts = [
+        SimpleNamespace(mountpoint="/", fstype="ext4"),
+        SimpleNamespace(mountpoint=str(tmp_path), fstype="nfs4"),
+    ]
+    monkeypatch.setattr("psutil.disk_partitions", lambda all: mounts)
+    open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    assert "lies on a network disk (nfs4)" in caplog.text
+    mounts[1].fstype = "xfs"
+    caplog.clear()
+    open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    assert caplog.text == ""
