@@ -10,7 +10,7 @@ from src.sweep.problems import raise_together
 
 
 def check_jobs(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> list[JobFacts]:
-    """Check names, depths, weights and data of all jobs; every question is asked once.
+    """Check depths, weights and data of all jobs; every question is asked once.
 
     Args:
         jobs: The settings of the jobs, already valid by themselves.
@@ -22,21 +22,18 @@ def check_jobs(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> list[J
     Raises:
         FrostlineError: One error that names all problems of all jobs.
     """
-    from src.backbones.names import check_backbone_name
     from src.backbones.stages import check_freeze
     from src.backbones.weights import preflight
 
     problems: list[FrostlineError] = []
     attempt = _Collector(problems)
-    named = {s.backbone for s in jobs if attempt(check_backbone_name, s.backbone) is not FAILED}
-    known = [s for s in jobs if s.backbone in named]
     depths = {
         (s.backbone, s.freeze): attempt(check_freeze, s.backbone, s.freeze, s.image_size)
-        for s in _distinct(known, lambda s: (s.backbone, s.freeze, s.image_size))
+        for s in _distinct(jobs, lambda s: (s.backbone, s.freeze, s.image_size))
     }
     digests: dict[tuple[str, str], str] = {}
-    for weights in dict.fromkeys(s.weights for s in known):
-        names = list(dict.fromkeys(s.backbone for s in known if s.weights == weights))
+    for weights in dict.fromkeys(s.weights for s in jobs):
+        names = list(dict.fromkeys(s.backbone for s in jobs if s.weights == weights))
         found = attempt(preflight, names, weights)
         if found is not FAILED:
             digests |= {(name, weights): info.digest for name, info in found.items()}

@@ -13,6 +13,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from src.backbones.names import check_backbone_name
 from src.config.read import read_settings
 from src.config.schema import Settings
 from src.errors import ConfigError, FrostlineError
@@ -90,6 +91,7 @@ def settings_of(config: DictConfig) -> Settings:
 
     Raises:
         ConfigError: As `read_settings`.
+        BackboneError: If there is no such backbone.
     """
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     missing = sorted(OmegaConf.missing_keys(own))
@@ -100,4 +102,6 @@ def settings_of(config: DictConfig) -> Settings:
         )
     values = OmegaConf.to_container(own, resolve=True)
     assert isinstance(values, dict)
-    return read_settings({str(key): value for key, value in values.items()})
+    settings = read_settings({str(key): value for key, value in values.items()})
+    check_backbone_name(settings.backbone)
+    return settings
