@@ -43,9 +43,10 @@ class FoundFile:
 
 @dataclass(frozen=True)
 class Seen:
-    """What reading one file told: digest, width, height, mode; or the reason why it failed."""
+    """What reading one file told: digest, size, mode; or the reason why it failed."""
 
     digest: str
+    size_bytes: int
     width_px: int
     height_px: int
     mode: str
@@ -83,14 +84,19 @@ def scan_files(root: Path, files: list[FoundFile]) -> Scan:
     good = [(file, one) for file, one in seen if not one.reason]
     return Scan(
         tuple(file.path for file, _ in good),
-        ImageFacts(
-            tuple(one.digest for _, one in good),
-            np.array([file.n_bytes for file, _ in good], dtype=np.int64),
-            np.array([one.width_px for _, one in good], dtype=np.int64),
-            np.array([one.height_px for _, one in good], dtype=np.int64),
-            tuple(one.mode for _, one in good),
-        ),
+        facts_of([one for _, one in good]),
         tuple(BadImage(file.path, one.reason) for file, one in seen if one.reason),
+    )
+
+
+def facts_of(seen: list[Seen]) -> ImageFacts:
+    """The facts of readable images, as columns."""
+    return ImageFacts(
+        tuple(one.digest for one in seen),
+        np.array([one.size_bytes for one in seen], dtype=np.int64),
+        np.array([one.width_px for one in seen], dtype=np.int64),
+        np.array([one.height_px for one in seen], dtype=np.int64),
+        tuple(one.mode for one in seen),
     )
 
 
@@ -100,9 +106,9 @@ def look(data: bytes) -> Seen:
     try:
         image = open_checked(data, full=False)
     except UnreadableImageError as error:
-        return Seen(digest, 0, 0, "", error.given)
+        return Seen(digest, len(data), 0, 0, "", error.given)
     width, height = image.info["full_size"]
-    return Seen(digest, width, height, image.mode, "")
+    return Seen(digest, len(data), width, height, image.mode, "")
 
 
 def refuse_bad(bad: tuple[BadImage, ...], *, on_bad_image: str, n_files: int) -> None:
@@ -155,7 +161,7 @@ def _read_one(path: Path) -> Seen:
     try:
         return look(path.read_bytes())
     except OSError as error:
-        return Seen("", 0, 0, "", error.strerror or str(error))
+        return Seen("", 0, 0, 0, "", error.strerror or str(error))
 
 
 def _key(root: Path) -> str:

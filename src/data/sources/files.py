@@ -1,17 +1,36 @@
 """From labelled image files to a table: what folder, csv and archive share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from src.data.decode import UnreadableImageError, decode_file
+from src.data.groups import group_images
 from src.data.layout import Placed, check_class_names
+from src.data.names import spelling
 from src.data.scan import FoundFile, refuse_bad, scan_files
-from src.data.table import SampleTable, fingerprint_of, name_some
+from src.data.table import BadImage, SampleTable, fingerprint_of, name_some
 from src.errors import DataError
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """What a person may ask of any source of image files.
+
+    Attributes:
+        on_bad_image: "error": unreadable images end the run; "skip": they are left out.
+        group_by: A column, a leaf-map.json or a regular expression; None: no grouping is known.
+        names: Known class names whose spelling is taken over, such as "plantvillage".
+        rename: Class names to other class names.
+    """
+
+    on_bad_image: str
+    group_by: str | None = None
+    names: str | None = None
+    rename: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,9 +72,9 @@ def table_of_files(
     files: Mapping[str, FoundFile],
     *,
     name: str,
-    on_bad_image: str,
-    groups: Mapping[str, str] | None = None,
-    rename: Mapping[str, str] | None = None,
+    options: FileOptions,
+    columns: Mapping[str, Mapping[str, str]] | None = None,
+    bad: Sequence[BadImage] = (),
     notes: Sequence[str] = (),
 ) -> SampleTable:
     """Read all files once and make the table.
@@ -65,30 +84,33 @@ def table_of_files(
         placed: Images with class and split.
         files: Size and time of each, by path.
         name: Short name of the data set.
-        on_bad_image: "error" or "skip".
-        groups: Path to group; a path that is missing is a group of its own.
-        rename: Class names to other class names.
+        options: What a person may ask of any source of files.
+        columns: Column name to (path to value), for grouping.
+        bad: What is known to be unreadable already, such as missing files.
         notes: What the source has set aside.
 
     Raises:
         DataError: If images are unreadable, names are unusable, or classes cannot be told apart.
     """
-    rename = rename or {}
     placed = sorted(placed, key=lambda one: one.path)
     _refuse_odd_names(placed)
-    _check_rename(rename, placed)
+    _check_rename(options.rename or {}, placed, options.names)
+    spell = spelling(options.names, options.rename)
+    placed = [replace(one, label=spell(one.label)) for one in placed]
+    groups, group_notes = group_images(placed, options.group_by, columns or {})
     scan = scan_files(root, [files[one.path] for one in placed])
-    refuse_bad(scan.bad, on_bad_image=on_bad_image, n_files=len(placed))
+    skipped = (*bad, *scan.bad)
+    refuse_bad(skipped, on_bad_image=options.on_bad_image, n_files=len(placed) + len(bad))
     readable = set(scan.good)
     kept = [one for one in placed if one.path in readable]
 
     # Classes of all files, so that a class whose images are all unreadable is named, not lost.
-    classes = tuple(sorted({rename.get(one.label, one.label) for one in placed}))
+    classes = sorted_classes({one.label for one in placed})
     check_class_names(classes)
     index = {label: k for k, label in enumerate(classes)}
     items = tuple(one.path for one in kept)
-    labels = np.array([index[rename.get(one.label, one.label)] for one in kept], dtype=np.int64)
-    group_names = np.array([(groups or {}).get(item, item) for item in items], dtype=np.str_)
+    labels = np.array([index[one.label] for one in kept], dtype=np.int64)
+    group_names = np.array([groups.get(item, item) for item in items], dtype=np.str_)
     given = np.array([one.split for one in kept]) if any(one.split for one in kept) else None
     return SampleTable(
         name=name,
@@ -99,8 +121,8 @@ def table_of_files(
         classes=classes,
         fingerprint=fingerprint_of(items, labels, group_names, given, classes, scan.facts.digests),
         open_image=FileOpener(root),
-        skipped=scan.bad,
-        notes=tuple(notes),
+        skipped=skipped,
+        notes=(*notes, *group_notes),
         facts=scan.facts,
         source=str(root),
     )
@@ -124,10 +146,21 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _check_rename(rename: Mapping[str, str], placed: Sequence[Placed]) -> None:
-    unknown = sorted(set(rename) - {one.label for one in placed})
+def _check_rename(rename: Mapping[str, str], placed: Sequence[Placed], names: str | None) -> None:
+    spell = spelling(names, None)
+    present = {one.label for one in placed}
+    unknown = sorted(set(rename) - present - {spell(label) for label in present})
     if unknown:
         raise DataError(
             f"data.rename names classes that are not there: {name_some(unknown)}",
-            name_some(sorted({one.label for one in placed}), 40),
+            name_some(sorted(present), 40),
         )
+
+
+def sorted_classes(names: set[str]) -> tuple[str, ...]:
+    """Class names in order: as numbers where all are, else by letters."""
+    return tuple(sorted(names, key=int if all(map(_is_number, names)) else None))
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from src.data.layout import Layout, Placed, read_layout
 from src.data.listing import list_images
-from src.data.sources.files import here, table_of_files
+from src.data.sources.files import FileOptions, here, table_of_files
 from src.data.table import SampleTable, name_some
 from src.errors import DataError
 
@@ -16,6 +16,8 @@ def load_folder(
     *,
     on_bad_image: str,
     label_pattern: str | None = None,
+    group_by: str | None = None,
+    names: str | None = None,
     rename: Mapping[str, str] | None = None,
 ) -> SampleTable:
     """The table of a folder of images.
@@ -25,6 +27,8 @@ def load_folder(
         on_bad_image: "error": unreadable images end the run; "skip": they are left out.
         label_pattern: A regular expression, searched in each path below the folder, whose group
             `label` is the class; for folders where the class stands in the file's name.
+        group_by: A leaf-map.json, or a regular expression whose group is what images share.
+        names: Known class names whose spelling is taken over, such as "plantvillage".
         rename: Class names to other class names.
 
     Raises:
@@ -35,22 +39,16 @@ def load_folder(
         raise DataError(
             f"data.path={path} is a file", "a folder", "use data=archive for a .zip or .tar"
         )
-    return read_folder(
-        root,
-        name=root.resolve().name,
-        on_bad_image=on_bad_image,
-        label_pattern=label_pattern,
-        rename=rename,
-    )
+    options = FileOptions(on_bad_image, group_by, names, rename)
+    return read_folder(root, name=root.resolve().name, label_pattern=label_pattern, options=options)
 
 
 def read_folder(
     root: Path,
     *,
     name: str,
-    on_bad_image: str,
     label_pattern: str | None,
-    rename: Mapping[str, str] | None,
+    options: FileOptions,
 ) -> SampleTable:
     """The table of an existing folder; see `load_folder`."""
     listing = list_images(root)
@@ -64,8 +62,7 @@ def read_folder(
         layout.placed,
         files,
         name=name,
-        on_bad_image=on_bad_image,
-        rename=rename,
+        options=options,
         notes=(*layout.notes, *listing.notes()),
     )
 

@@ -1,0 +1,168 @@
+import io
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.data import unpack
+from src.data.sources.archive import load_archive
+from src.data.unpack import unpacked
+from src.errors import DataError
+
+
+def png():
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((4, 4, 3), dtype=np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def zipped(path, members):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def tarred(path, *infos):
+    with tarfile.open(path, "w") as archive:
+        for info, data in infos:
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def test_unpacked_once(tmp_path, monkeypatch):
+    archive = zipped(tmp_path / "a.zip", {f"{c}/{k}.png": png() for c in "xy" for k in range(3)})
+    done = []
+    real = unpack._unpack
+    monkeypatch.setattr(unpack, "_unpack", lambda *a: (done.append(1), real(*a)))
+    first = load_archive(str(archive), on_bad_image="error")
+    again = load_archive(str(archive), on_bad_image="error")
+    assert done == [1]
+    assert first.fingerprint == again.fingerprint
+    assert first.name == "a" and first.source == str(archive)
+    # The same content under another name is not unpacked again either.
+    load_archive(str(archive.rename(tmp_path / "b.zip")), on_bad_image="error")
+    assert done == [1]
+
+
+def test_interrupted_unpacking_is_done_anew(tmp_path, monkeypatch, own_cache):
+    archive = zipped(tmp_path / "a.zip", {f"x/{k}.png": png() for k in range(4)})
+    real = unpack._write
+    monkeypatch.setattr(unpack, "_write", interrupted := Interrupt(real, after=2))
+    with pytest.raises(KeyboardInterrupt):
+        unpacked(archive)
+    assert interrupted.calls == 3
+    monkeypatch.setattr(unpack, "_write", real)
+    assert len(list(unpacked(archive).rglob("*.png"))) == 4
+    assert not list((own_cache / "archives").glob("*.partial"))
+
+
+class Interrupt:
+    def __init__(self, real, after):
+        self.real, self.after, self.calls = real, after, 0
+
+    def __call__(self, *arguments):
+        self.calls += 1
+        if self.calls > self.after:
+            raise KeyboardInterrupt
+        self.real(*arguments)
+
+
+def test_a_killed_unpacking_leaves_no_trap(tmp_path, own_cache):
+    archive = zipped(tmp_path / "a.zip", {"x/1.png": png()})
+    target = unpacked(archive)
+    (target.with_name(f"{target.name}.partial") / "rest").mkdir(parents=True)
+    for file in target.rglob("*.png"):
+        file.unlink()
+    (target / "x").rmdir()
+    target.rmdir()
+    assert [path.name for path in unpacked(archive).rglob("*.png")] == ["1.png"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.png", "/tmp/evil.png", "a/../../evil.png", "C:/evil.png", "..\\evil.png"]
+)
+def test_paths_that_leave_the_folder(tmp_path, own_cache, name):
+    for archive in (
+        zipped(tmp_path / "a.zip", {"x/1.png": png(), name: png()}),
+        tarred(tmp_path / "a.tar", (tarfile.TarInfo(name), png())),
+    ):
+        with pytest.raises(DataError, match="leaves the folder"):
+            unpacked(archive)
+    assert not list(tmp_path.rglob("evil*"))
+    assert not [path for path in (own_cache / "archives").iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE]
+)
+def test_links_and_devices_in_a_tar(tmp_path, kind):
+    info = tarfile.TarInfo("x/link.png")
+    info.type, info.linkname = kind, "/etc/passwd"
+    with pytest.raises(DataError, match="is a link or a device"):
+        unpacked(tarred(tmp_path / "a.tar", (info, b"")))
+
+
+def test_symbolic_link_in_a_zip(tmp_path):
+    info = zipfile.ZipInfo("x/link.png")
+    info.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(info, "/etc/passwd")
+    with pytest.raises(DataError, match="is a link or a device"):
+        unpacked(tmp_path / "a.zip")
+
+
+def test_bomb(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x/zeros.png", bytes(100 * 2**20))
+    with pytest.raises(DataError, match="no set of photos"):
+        unpacked(tmp_path / "a.zip")
+
+
+def test_more_than_it_says(tmp_path, monkeypatch):
+    archive = zipped(tmp_path / "a.zip", {"x/1.png": png()})
+    real = unpack._members
+
+    def lie(*arguments):
+        return [unpack.Member(one.path, 5, one.handle) for one in real(*arguments)]
+
+    monkeypatch.setattr(unpack, "_members", lie)
+    with pytest.raises(DataError, match="holds more than it says"):
+        unpacked(archive)
+
+
+def test_damaged_foreign_and_encrypted(tmp_path):
+    whole = zipped(tmp_path / "a.zip", {"x/1.png": png() * 50}).read_bytes()
+    (tmp_path / "flipped.zip").write_bytes(whole[:60] + b"\xff\xff" + whole[62:])
+    with pytest.raises(DataError, match="cannot be unpacked: Bad CRC-32"):
+        unpacked(tmp_path / "flipped.zip")
+    (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="no archive that can be read"):
+        unpacked(tmp_path / "cut.zip")
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        info = tarfile.TarInfo("x/1.png")
+        data = np.random.default_rng(0).bytes(200_000)
+        info.size = len(data)
+        archive.addfile(info, io.BytesIO(data))
+    packed = (tmp_path / "a.tar.gz").read_bytes()
+    (tmp_path / "cut.tar.gz").write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(DataError, match="cannot be unpacked"):
+        unpacked(tmp_path / "cut.tar.gz")
+    locked = bytearray(whole)
+    for mark in (b"PK\x03\x04", b"PK\x01\x02"):
+        at = locked.find(mark) + (6 if mark.endswith(b"\x04") else 8)
+        locked[at] |= 1
+    (tmp_path / "locked.zip").write_bytes(locked)
+    with pytest.raises(DataError, match="encrypted"):
+        unpacked(tmp_path / "locked.zip")
+
+
+def test_no_room(tmp_path, monkeypatch):
+    archive = zipped(tmp_path / "a.zip", {"x/1.png": png()})
+    usage = type("Usage", (), {"free": 10})
+    monkeypatch.setattr(unpack.shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(DataError, match="set FROSTLINE_CACHE to a larger disk"):
+        unpacked(archive)
