@@ -1,0 +1,77 @@
+"""Figures as PNG, by matplotlib without a display."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure as Canvas
+
+from src.analysis.figure import COLOURS, Figure, Heat, Series
+from src.analysis.interactive import BLUES
+
+MARKERS = ("o", "s", "D", "^", "X", "P", "*", "h")
+_DPI = 110
+
+
+def write_png(figure: Figure, folder: Path) -> Path:
+    """Draw a figure, white background, about 800 by 480 pixels."""
+    canvas = Canvas(figsize=(7.4, 4.4), layout="constrained")
+    FigureCanvasAgg(canvas)
+    axes = canvas.subplots()
+    axes.set_title(figure.title, loc="left", fontsize=11, fontweight="bold")
+    axes.set_xlabel(figure.x_label)
+    axes.set_ylabel(figure.y_label)
+    if figure.heat is not None:
+        _heat(axes, figure.heat)
+    else:
+        _series(axes, figure)
+    path = folder / f"{figure.id}.png"
+    canvas.savefig(path, dpi=_DPI, pil_kwargs={"optimize": True})
+    return path
+
+
+def _series(axes: Axes, figure: Figure) -> None:
+    places = {name: place for place, name in enumerate(figure.categories)}
+    for series in figure.series:
+        x = np.array([places[str(v)] if places else float(v) for v in series.x])
+        _draw(axes, series, x)
+    if places:
+        axes.set_xticks(range(len(places)), list(places))
+    if figure.log_x:
+        axes.set_xscale("log")
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    if sum(series.in_legend for series in figure.series) > 1:
+        axes.legend(fontsize=8, frameon=False)
+
+
+def _draw(axes: Axes, series: Series, x: np.ndarray) -> None:
+    colour = COLOURS[series.colour % len(COLOURS)]
+    y = np.asarray(series.y, dtype=np.float64)
+    marker = MARKERS[series.colour % len(MARKERS)] if series.style != "line" else ""
+    line = "" if series.style == "points" else ("--" if series.dashed else "-")
+    errors = None
+    if series.low:
+        errors = np.vstack([y - np.asarray(series.low), np.asarray(series.high) - y]).clip(min=0)
+    label = series.name if series.in_legend else "_nolegend_"
+    axes.errorbar(x, y, errors, color=colour, marker=marker, ls=line, label=label, capsize=3)
+    ringed = sorted(series.ringed)
+    if ringed:
+        axes.plot(x[ringed], y[ringed], "o", ms=12, mfc="none", mec="black", mew=1.4)
+
+
+def _heat(axes: Axes, heat: Heat) -> None:
+    values = np.asarray(heat.values, dtype=np.float64)
+    colours = LinearSegmentedColormap.from_list("blues", [str(colour) for _, colour in BLUES])
+    image = axes.imshow(np.ma.masked_invalid(values), cmap=colours, aspect="auto")
+    axes.set_xticks(range(len(heat.columns)), list(heat.columns))
+    axes.set_yticks(range(len(heat.rows)), list(heat.rows))
+    finite = values[np.isfinite(values)]
+    middle = (finite.min() + finite.max()) / 2 if finite.size else 0.0
+    for (row, column), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            ink = "white" if value > middle else "black"
+            axes.text(column, row, f"{value:.1f}", ha="center", va="center", color=ink, fontsize=9)
+    axes.figure.colorbar(image, ax=axes, label="%")
