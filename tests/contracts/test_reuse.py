@@ -1,0 +1,239 @@
+"""A run on stored outputs is the run on images: step by step, over families, depths and views."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from src.backbones.build import Backbone, build_backbone
+from src.backbones.cut import Cut, cut
+from src.config.schema import ConstantLr, Sgd
+from src.data.datamodule import ImageDataModule
+from src.data.sources.leaves import load_leaves
+from src.data.splits import split_table
+from src.data.table import SampleTable
+from src.features import reuse
+from src.features.reuse import Inputs, PrefixJob, open_inputs
+from src.training.callbacks import EpochSeed
+from src.training.engine import Engine, build_trainer
+from src.training.head import build_head
+from src.training.task import ClassificationTask
+
+FAMILIES = [
+    "test_resnet",
+    "test_convnext",
+    "test_efficientnet",
+    "test_vit",
+    "test_mambaout",
+    "test_byobnet",
+]
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FROSTLINE_HOME", str(tmp_path / "home"))
+    torch.set_num_threads(1)
+
+
+@cache
+def small_leaves(n_images: int = 60) -> SampleTable:
+    return load_leaves(
+        n_images=n_images, size_px=64, n_species=1, photos_per_leaf=1, variant="color",
+        background="lab", imbalance=1.0, shortcut=0.0, leak=0.0, draw_seed=0,
+    )  # fmt: skip
+
+
+@dataclass
+class Trained:
+    """What a run did."""
+
+    inputs: Inputs
+    losses: list[Tensor] = field(default_factory=list)
+    val_logits: Tensor = field(default_factory=lambda: torch.empty(0))
+    state: dict[str, Tensor] = field(default_factory=dict)
+
+
+class KeepLosses(pl.Callback):
+    def __init__(self, into: list[Tensor]) -> None:
+        self.into = into
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, *_: Any) -> None:
+        self.into.append(outputs["loss"].detach().clone())
+
+
+def prefix_job(
+    table: SampleTable, name: str, freeze: int | str, *, augment: str, seed: int, batch_size: int
+) -> tuple[PrefixJob, Backbone, Cut]:
+    backbone = build_backbone(name, weights="random", image_size=64, seed=7)
+    parts = cut(backbone, freeze, pool="avg")
+    splits = split_table(table, val_frac=0.2, test_frac=0.2, seed=seed)
+    data = ImageDataModule(
+        table, splits, backbone.input, augment=augment, batch_size=batch_size, seed=seed,
+        workers=0, memory_gib=1.0,
+    )  # fmt: skip
+    return PrefixJob(backbone, parts, data, freeze, "avg", "cpu", "32-true"), backbone, parts
+
+
+def train(
+    table: SampleTable,
+    name: str,
+    freeze: int | str,
+    folder: Path,
+    *,
+    reuse: str,
+    augment: str = "none",
+    seed: int = 0,
+    epochs: int = 2,
+    batch_size: int = 16,
+    tell: Callable[..., None] = lambda **_: None,
+) -> Trained:
+    job, backbone, parts = prefix_job(
+        table, name, freeze, augment=augment, seed=seed, batch_size=batch_size
+    )
+    inputs = open_inputs(job, reuse=reuse, mix="none", epochs=epochs, jobs=100, tell=tell)
+    head = build_head(
+        parts.num_features, len(table.classes), hidden=None, dropout=0.2, batch_norm=False,
+        seed=seed,
+    )  # fmt: skip
+    task = ClassificationTask(
+        backbone=backbone, prefix=inputs.prefix, suffix=parts.suffix, head=head,
+        preprocess=inputs.preprocess, lr=0.02, lr_schedule=ConstantLr(name="constant"),
+        optimizer=Sgd(name="sgd", weight_decay=0.0, momentum=0.0),
+    )  # fmt: skip
+    result = Trained(inputs)
+    watchers = [EpochSeed(seed), KeepLosses(result.losses)]
+    trainer = build_trainer(
+        Engine("cpu", "32-true", 1), epochs=epochs, callbacks=watchers, folder=str(folder)
+    )
+    trainer.fit(task, datamodule=inputs.data)
+    result.val_logits = task.collected()[0]
+    result.state = {key: value.clone() for key, value in task.state_dict().items()}
+    return result
+
+
+def relative_gaps(one: list[Tensor], other: list[Tensor]) -> list[float]:
+    assert len(one) == len(other) > 0
+    return [float((a - b).abs() / a.abs()) for a, b in zip(one, other, strict=True)]
+
+
+def check_same(without: Trained, with_store: Trained, epochs: int) -> None:
+    gaps = relative_gaps(without.losses, with_store.losses)
+    first = gaps[: len(gaps) // epochs]
+    # Whole batches are computed as the first epoch asks for them, so these are the same bits.
+    assert first == [0.0] * len(first)
+    assert max(gaps) < 1e-4
+    assert torch.equal(without.val_logits.argmax(1), with_store.val_logits.argmax(1))
+    assert torch.allclose(without.val_logits, with_store.val_logits, rtol=1e-3, atol=1e-4)
+    assert without.state.keys() == with_store.state.keys()
+
+
+@pytest.mark.parametrize("freeze", [2, "all"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_same_training_over_families(name: str, freeze: int | str, tmp_path: Path) -> None:
+    table = small_leaves()
+    without = train(table, name, freeze, tmp_path, reuse="off", augment="flip")
+    with_store = train(table, name, freeze, tmp_path, reuse="auto", augment="flip")
+    assert not without.inputs.decision.reuse
+    assert with_store.inputs.decision.reuse, with_store.inputs.decision.reason
+    check_same(without, with_store, epochs=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("freeze", [1, 3, 4, 5])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_same_training_at_every_depth(name: str, freeze: int, tmp_path: Path) -> None:
+    table = small_leaves()
+    without = train(table, name, freeze, tmp_path, reuse="off", augment="flip")
+    with_store = train(table, name, freeze, tmp_path, reuse="auto", augment="flip")
+    assert with_store.inputs.decision.reuse, with_store.inputs.decision.reason
+    check_same(without, with_store, epochs=2)
+
+
+@pytest.mark.parametrize("augment", ["none", "dihedral"])
+def test_same_training_over_views(augment: str, tmp_path: Path) -> None:
+    table = small_leaves()
+    without = train(table, "test_resnet", 3, tmp_path, reuse="off", augment=augment, epochs=3)
+    with_store = train(table, "test_resnet", 3, tmp_path, reuse="auto", augment=augment, epochs=3)
+    check_same(without, with_store, epochs=3)
+
+
+def test_only_what_will_be_drawn_is_computed(tmp_path: Path) -> None:
+    table = small_leaves()
+    none = train(table, "test_resnet", "all", tmp_path, reuse="auto", augment="none")
+    flip = train(table, "test_resnet", "all", tmp_path, reuse="auto", augment="flip")
+    again = train(table, "test_resnet", "all", tmp_path, reuse="auto", augment="flip")
+    assert none.inputs.computed == 60
+    # View 0 of all images is there already; at most the mirror images of 36 are new.
+    assert 18 <= flip.inputs.computed <= 36
+    assert again.inputs.computed == 0
+    assert [float(x) for x in again.losses] == [float(x) for x in flip.losses]
+
+
+def test_another_seed_adds_what_it_lacks_and_trains_as_without(tmp_path: Path) -> None:
+    table = small_leaves()
+    train(table, "test_convnext", 2, tmp_path, reuse="auto", augment="flip", seed=0)
+    without = train(table, "test_convnext", 2, tmp_path, reuse="off", augment="flip", seed=1)
+    second = train(table, "test_convnext", 2, tmp_path, reuse="auto", augment="flip", seed=1)
+    assert 0 < second.inputs.computed < 60
+    # Other batches were computed for seed 0: the same within rounding, no longer bit by bit.
+    gaps = relative_gaps(without.losses, second.losses)
+    assert max(gaps[: len(gaps) // 2]) < 1e-5
+    assert torch.equal(without.val_logits.argmax(1), second.val_logits.argmax(1))
+
+
+@pytest.mark.parametrize(("name", "shallow", "deep"), [
+    ("test_resnet", 1, 3),
+    ("test_resnet", 2, "all"),
+    ("test_vit", 2, 4),
+    ("test_convnext", 1, 4),
+])  # fmt: skip
+def test_deeper_prefix_starts_from_a_shallower(
+    name: str, shallow: int, deep: int | str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = small_leaves()
+    train(table, name, shallow, tmp_path, reuse="auto", epochs=1)
+    without = train(table, name, deep, tmp_path, reuse="off")
+    seen: list[int] = []
+    spied = reuse._continued
+    monkeypatch.setattr(
+        reuse, "_continued", lambda *args: (seen.append(len(args[1])), spied(*args))[1]
+    )
+    with_store = train(table, name, deep, tmp_path, reuse="auto")
+    assert sum(seen) > 1, "the deeper prefix was computed from the images"
+    gaps = relative_gaps(without.losses, with_store.losses)
+    assert max(gaps[: len(gaps) // 2]) < 1e-5
+    assert torch.equal(without.val_logits.argmax(1), with_store.val_logits.argmax(1))
+
+
+def test_reasons_against(tmp_path: Path) -> None:
+    table = small_leaves()
+    for freeze, augment, reason in [(0, "none", "nothing is frozen"), (2, "crop", "augment=crop")]:
+        job, _, _ = prefix_job(table, "test_resnet", freeze, augment=augment, seed=0, batch_size=16)
+        inputs = open_inputs(job, reuse="auto", mix="none", epochs=1, jobs=1, tell=lambda **_: None)
+        assert not inputs.decision.reuse
+        assert reason in inputs.decision.reason
+        assert inputs.data is job.data
+
+
+def test_store_of_other_weights_or_images_is_not_used(tmp_path: Path) -> None:
+    one, _, _ = prefix_job(small_leaves(), "test_resnet", 2, augment="none", seed=0, batch_size=16)
+    again, _, _ = prefix_job(small_leaves(), "test_resnet", 2, augment="flip", seed=5, batch_size=8)
+    assert one.key() == again.key()
+    deeper, _, _ = prefix_job(
+        small_leaves(), "test_resnet", 3, augment="none", seed=0, batch_size=16
+    )
+    images, _, _ = prefix_job(
+        small_leaves(75), "test_resnet", 2, augment="none", seed=0, batch_size=16
+    )
+    before = one.key()
+    with torch.no_grad():
+        next(one.backbone.model.parameters()).mul_(1.5)
+    keys = {before, deeper.key(), images.key(), one.key(), replace(again, precision="bf16").key()}
+    assert len(keys) == 5
