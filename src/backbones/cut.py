@@ -38,7 +38,7 @@ class Whole(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map normalised images ``(N, 3, S, S)`` to features ``(N, F)``."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            return torch.as_tensor(self.finish(self.model(x)))
+            return self.finish.of(self.model, x)
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,10 @@ def _first_line(error: Exception) -> str:
 
 def _num_features(backbone: Backbone, finish: Finish) -> int:
     """Return the width of the features."""
-    own = backbone.timeline.out_shape["", "exit"]
-    shape = own if backbone.own_pool is None else output_shape(backbone)
+    if backbone.own_pool is None and not finish.features:
+        shape = backbone.timeline.out_shape["", "exit"]
+    else:
+        shape = output_shape(backbone, features=finish.features)
     return int(finish(torch.empty(1, *shape, device="meta")).shape[1])
 
 
@@ -158,7 +160,7 @@ def _cut_at(backbone: Backbone, boundary: Boundary, finish: Finish) -> tuple[nn.
         CutError: There is no exact cut.
     """
     model = backbone.model
-    at = partial(record, model, [boundary], size_px=backbone.input.size_px, finish=finish.forward)
+    at = partial(record, model, [boundary], size_px=backbone.input.size_px, run=finish.of)
     recording = at(batch=_TRACED_BATCH, training=False)
     training = at(batch=_TRACED_BATCH, training=True)
     other = partial(at, batch=_OTHER_BATCH, training=False)

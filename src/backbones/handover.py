@@ -13,6 +13,18 @@ class CutError(Exception):
     """The pass cannot be cut here; the text says why."""
 
 
+def leaves(value: Any) -> list[Any]:
+    """Return what nested lists and tuples hold in the end."""
+    if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
+        return [leaf for entry in value for leaf in leaves(entry)]
+    return [value]
+
+
+def holds_tensors(value: Any) -> bool:
+    """Say whether a value is a tensor or a list with some inside."""
+    return any(isinstance(leaf, Tensor) for leaf in leaves(value))
+
+
 def hand_over(
     name: str, value: Any, handed: list[tuple[str, tuple[int, ...]]]
 ) -> tuple[list[Any], Any]:

@@ -1,5 +1,6 @@
 """How a backbone's map becomes features: its own pooling, the maximum, or the whole map."""
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -14,27 +15,27 @@ Pool = Literal["avg", "max", "flatten"]
 _TOKENS_NDIM = 3
 
 
-class Finish(nn.Module):
+@dataclass(frozen=True)
+class Finish:
     """What is done with the model's output so that features ``(N, F)`` come out.
 
     Args:
         reduce: ``none``, ``flatten``, ``max`` or ``mean``.
         axes: Axes that a maximum or mean is taken over, the batch axis being 0.
         skip_tokens: Class and register tokens that it leaves out.
+        features: Whether the model's features are taken, before its head, instead of its output.
     """
 
-    def __init__(
-        self,
-        reduce: Literal["none", "flatten", "max", "mean"],
-        axes: tuple[int, ...] = (),
-        skip_tokens: int = 0,
-    ) -> None:
-        super().__init__()
-        self.reduce = reduce
-        self.axes = axes
-        self.skip_tokens = skip_tokens
+    reduce: Literal["none", "flatten", "max", "mean"]
+    axes: tuple[int, ...] = ()
+    skip_tokens: int = 0
+    features: bool = False
 
-    def forward(self, y: Tensor) -> Tensor:
+    def of(self, model: Any, x: Tensor) -> Tensor:
+        """Run a model on images ``(N, 3, S, S)`` and finish its output to ``(N, F)``."""
+        return self(model.forward_features(x) if self.features else model(x))
+
+    def __call__(self, y: Tensor) -> Tensor:
         """Map the model's output to ``(N, F)``."""
         if self.reduce == "none":
             return y
@@ -97,13 +98,24 @@ def set_pool(backbone: Backbone, pool: Pool) -> Finish:
     _put_back(snapshot)
     if _try_reset(backbone, "", snapshot) and len(output_shape(backbone)) > 1:
         backbone.own_pool = snapshot
-        shape = output_shape(backbone)
-        return Finish("flatten") if pool == "flatten" else _reduce(backbone, "max", shape)
+        return _unpooled(backbone, pool, output_shape(backbone), features=False)
     _put_back(snapshot)
+    try:
+        shape = output_shape(backbone, features=True)
+    except Exception:  # a model without such a method, or with several maps
+        shape = ()
+    if len(shape) > 1:
+        return _unpooled(backbone, pool, shape, features=True)
     raise BackboneError(
-        given=f"head.pool={pool}: {backbone.name} does not hand out an unpooled map",
+        given=f"head.pool={pool}: {backbone.name} does not hand out one unpooled map",
         allowed="head.pool=avg (the model's own pooling)",
     )
+
+
+def _unpooled(backbone: Backbone, pool: Pool, shape: tuple[int, ...], *, features: bool) -> Finish:
+    if pool == "flatten":
+        return Finish("flatten", features=features)
+    return _reduce(backbone, "max", shape, features=features)
 
 
 def _try_reset(backbone: Backbone, pool: str, snapshot: Snapshot) -> bool:
@@ -119,20 +131,44 @@ def _try_reset(backbone: Backbone, pool: str, snapshot: Snapshot) -> bool:
     return {name for name, _ in named_state(backbone.model)} == before
 
 
-def output_shape(backbone: Backbone) -> tuple[int, ...]:
-    """Return the shape of the model's output for one image, without the batch axis."""
+class _Entry(nn.Module):
+    """A model entered at its features or as a whole."""
+
+    def __init__(self, model: nn.Module, finish: Finish) -> None:
+        super().__init__()
+        self.model = model
+        self.finish = finish
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.finish.of(self.model, x)
+
+
+def output_shape(backbone: Backbone, *, features: bool = False) -> tuple[int, ...]:
+    """Return the shape of the model's output for one image, without the batch axis.
+
+    Args:
+        backbone: The backbone.
+        features: Whether its features are meant, before its head.
+    """
     size = backbone.input.size_px
     image = torch.empty(1, 3, size, size, device="meta")
+    entry = _Entry(backbone.model, Finish("none", features=features))
     with torch.no_grad(), held_in_eval(backbone.model):
-        output = without_numbers(backbone.model, meta_state(backbone.model), image)
+        output = without_numbers(entry, meta_state(entry), image)
     return tuple(output.shape[1:])
 
 
-def _reduce(backbone: Backbone, reduce: Literal["max", "mean"], shape: tuple[int, ...]) -> Finish:
+def _reduce(
+    backbone: Backbone,
+    reduce: Literal["max", "mean"],
+    shape: tuple[int, ...],
+    *,
+    features: bool = False,
+) -> Finish:
     """Reduce tokens ``(N, T, F)``, or a map with its channels first or last."""
     if len(shape) + 1 == _TOKENS_NDIM:
         skip = int(getattr(backbone.model, "num_prefix_tokens", 0))
-        return Finish(reduce, axes=(1,), skip_tokens=skip)
+        return Finish(reduce, axes=(1,), skip_tokens=skip, features=features)
     channels = {getattr(backbone.model, name, 0) for name in ("num_features", "head_hidden_size")}
     last = shape[-1] in channels and shape[0] not in channels
-    return Finish(reduce, axes=(1, 2) if last else (2, 3))
+    return Finish(reduce, axes=(1, 2) if last else (2, 3), features=features)

@@ -70,6 +70,21 @@ def unpack(packed: Tensor, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
     ]
 
 
+def layout_of(tensor: Tensor) -> tuple[int, ...]:
+    """Return the axes in the order in which they lie in memory, outermost first."""
+    strides = tensor.stride()
+    return tuple(sorted(range(tensor.ndim), key=lambda axis: -strides[axis]))
+
+
+def laid_out(tensor: Tensor, layout: tuple[int, ...]) -> Tensor:
+    """Return the same values with their axes in another order in memory."""
+    ordered = tensor.permute(layout)
+    if ordered.is_contiguous():
+        return tensor
+    back = tuple(layout.index(axis) for axis in range(len(layout)))
+    return ordered.contiguous().permute(back)
+
+
 def filled(value: Any, results: Mapping[str, Any]) -> Any:
     """Replace every ``Ref`` in a structure by the result it stands for."""
     if isinstance(value, Ref):
@@ -108,6 +123,7 @@ class Segment(nn.Module):
         self.train_plan = train_plan
         self.frozen = frozen
         self.clones_input = False
+        self.layouts: tuple[tuple[int, ...], ...] = ()
         self._whole = (model,)
         self._opened = tuple(opened)
         self._called: dict[str, nn.Module] = {}
@@ -132,6 +148,11 @@ class Segment(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Run the steps on ``(N, ...)``."""
+        output = self.run(x)
+        return pack(output) if self.plan.packs else output
+
+    def run(self, x: Tensor) -> Any:
+        """Run the steps; several outputs come as a list, not packed."""
         if self.clones_input:
             x = x.clone()
         plan = self.plan
@@ -140,13 +161,17 @@ class Segment(nn.Module):
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             return self._run(plan, x)
 
-    def _run(self, plan: Plan, x: Tensor) -> Tensor:
-        results: dict[str, Any] = {}
-        if len(plan.inputs) == 1:
-            results[plan.inputs[0][0]] = x
-        else:
-            parts = unpack(x, [shape for _, shape in plan.inputs])
-            results.update(zip((name for name, _ in plan.inputs), parts, strict=True))
+    def _inputs(self, plan: Plan, x: Tensor) -> dict[str, Any]:
+        names = [name for name, _ in plan.inputs]
+        single = len(names) == 1
+        parts = [x] if single else unpack(x, [shape for _, shape in plan.inputs])
+        if self.layouts:
+            pairs = zip(parts, self.layouts, strict=True)
+            parts = [laid_out(part, layout) for part, layout in pairs]
+        return dict(zip(names, parts, strict=True))
+
+    def _run(self, plan: Plan, x: Tensor) -> Any:
+        results = self._inputs(plan, x)
         for step in plan.steps:
             args, kwargs = filled(step.args, results), filled(step.kwargs, results)
             if step.kind == "module":
@@ -160,8 +185,7 @@ class Segment(nn.Module):
                 results[step.name] = function(*args, **kwargs)
             for name in step.drop:
                 del results[name]
-        output = filled(plan.output, results)
-        return pack(output) if plan.packs else output
+        return filled(plan.output, results)
 
     def _tensor(self, path: str, like: Tensor) -> Tensor:
         owner, _, name = path.rpartition(".")

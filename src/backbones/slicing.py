@@ -4,10 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor, fx, nn
 
-from src.backbones.handover import CutError, hand_over, pieces, restate
+from src.backbones.handover import (
+    CutError,
+    hand_over,
+    holds_tensors,
+    leaves,
+    pieces,
+    restate,
+)
 from src.backbones.segment import Kind, Plan, Ref, Step
 from src.backbones.trace import INSIDE, Recording
 
@@ -38,7 +44,12 @@ class Slices:
 
 
 class _Pass:
-    """A recording with what is asked of it again and again."""
+    """A recording with what is asked of it again and again.
+
+    A step is *data* if its result is made from the image's values, a *fact* if it is a number or
+    the like read off data (a shape, a device), and else *free*: it can be made again anywhere
+    from the model's own tensors and from facts.
+    """
 
     def __init__(self, recording: Recording, model: nn.Module, batch: int) -> None:
         self.recording = recording
@@ -46,28 +57,47 @@ class _Pass:
         self.batch = batch
         self.nodes = list(recording.graph.nodes)
         self.index = {node: index for index, node in enumerate(self.nodes)}
-        self.last_use = {
-            node: max((self.index[user] for user in node.users), default=-1) for node in self.nodes
-        }
-        self.from_image: set[fx.Node] = set()
+        self.data: set[fx.Node] = set()
+        self.facts: set[fx.Node] = set()
         self.from_state: set[fx.Node] = set()
         for node in self.nodes:
             inputs = node.all_input_nodes
-            if node.op == "placeholder" or any(other in self.from_image for other in inputs):
-                self.from_image.add(node)
-            elif node.op == "get_attr" or any(other in self.from_state for other in inputs):
+            if node.op == "placeholder" or any(other in self.data for other in inputs):
+                is_data = node.op == "output" or holds_tensors(self.value(node))
+                (self.data if is_data else self.facts).add(node)
+            elif not holds_tensors(self.value(node)) and any(o in self.facts for o in inputs):
+                self.facts.add(node)
+            if node.op == "get_attr" or any(
+                other in self.from_state and other not in self.data for other in inputs
+            ):
                 self.from_state.add(node)
 
     def value(self, node: fx.Node) -> Any:
         return self.recording.values.get(node.name)
 
-    def crossing(self, position: int) -> list[fx.Node]:
-        """Return the results of earlier steps, made from the image, that later steps need."""
-        return [
-            node
-            for node in self.nodes[:position]
-            if node in self.from_image and self.last_use[node] >= position
-        ]
+    def after(self, position: int) -> tuple[list[fx.Node], list[fx.Node], list[fx.Node]]:
+        """Say what the steps from a position on need.
+
+        Returns:
+            Data handed over, facts known beforehand, and the steps to run: free ones from before
+            the position and all needed ones after it.
+        """
+        found: set[fx.Node] = set()
+        open_nodes = [self.nodes[-1]]
+        while open_nodes:
+            node = open_nodes.pop()
+            if node in found:
+                continue
+            found.add(node)
+            early = self.index[node] < position
+            if not (early and (node in self.data or node in self.facts)):
+                open_nodes.extend(node.all_input_nodes)
+        ordered = [node for node in self.nodes if node in found]
+        early_nodes = [node for node in ordered if self.index[node] < position]
+        handed = [node for node in early_nodes if node in self.data]
+        facts = [node for node in early_nodes if node in self.facts]
+        apart = {*handed, *facts}
+        return handed, facts, [node for node in ordered if node not in apart]
 
     def moves_freely(self, node: fx.Node) -> bool:
         """Say whether a step may run on either side: no state, no chance, no mode."""
@@ -150,24 +180,15 @@ def _positions(run: _Pass, position: int) -> Iterator[int]:
         yield high
 
 
-def _leaves(value: Any) -> list[Any]:
-    if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
-        return [leaf for entry in value for leaf in _leaves(entry)]
-    return [value]
-
-
-def _holds_tensors(value: Any) -> bool:
-    return any(isinstance(leaf, Tensor) for leaf in _leaves(value))
-
-
 def _tensors(run: _Pass, position: int) -> list[Tensor]:
     """Return the tensors handed over at a position.
 
     Raises:
         CutError: There are none, or they are not rows of images of one type.
     """
-    values = [run.value(node) for node in run.crossing(position)]
-    tensors = [leaf for value in values for leaf in _leaves(value) if isinstance(leaf, Tensor)]
+    handed, _, _ = run.after(position)
+    tensors = [leaf for node in handed for leaf in leaves(run.value(node))]
+    tensors = [leaf for leaf in tensors if isinstance(leaf, Tensor)]
     if not tensors:
         raise CutError("nothing that comes from the image passes the boundary")
     if any(tensor.ndim == 0 or tensor.shape[0] != run.batch for tensor in tensors):
@@ -178,16 +199,13 @@ def _tensors(run: _Pass, position: int) -> list[Tensor]:
 
 
 def _slices(run: _Pass, other_batch: Callable[[], Recording], position: int) -> Slices:
-    crossing = run.crossing(position)
+    handed_nodes, facts, later = run.after(position)
     handed: list[tuple[str, tuple[int, ...]]] = []
     gives: list[Any] = []
     known: dict[fx.Node, Any] = {}
-    for node in crossing:
-        value = run.value(node)
-        if _holds_tensors(value):
-            given, known[node] = hand_over(node.name, value, handed)
-            gives.extend(given)
-    facts = [node for node in crossing if node not in known]
+    for node in handed_nodes:
+        given, known[node] = hand_over(node.name, run.value(node), handed)
+        gives.extend(given)
     first = handed[0][0]
     extra: list[Step] = []
     other = other_batch().values if facts else {}
@@ -197,20 +215,16 @@ def _slices(run: _Pass, other_batch: Callable[[], Recording], position: int) -> 
         images = other[run.nodes[0].name].shape[0]
         known[node] = restate(run.value(node), other[node.name], run.batch, images, first, extra)
     packs = len(handed) > 1
-    prefix_nodes = _needed(run.nodes[:position], [node for node in crossing if node not in facts])
     prefix = Plan(
         inputs=((run.nodes[0].name, ()),),
-        steps=tuple(_steps(prefix_nodes, {}, gives)) + tuple(pieces(gives)),
+        steps=(*_steps(_needed(run.nodes[:position], handed_nodes), {}, gives), *pieces(gives)),
         output=[Ref(name) for name, _ in handed] if packs else Ref(first),
         packs=packs,
     )
-    later = [node for node in run.nodes[position:] if node.op != "output"]
     returned = run.nodes[-1].args[0]
-    before = [node for node in run.nodes[:position] if node not in run.from_image]
-    needed = _needed([*before, *later], [run.nodes[-1]])
     suffix = Plan(
         inputs=tuple(handed),
-        steps=(*extra, *_steps(needed, known, [returned])),
+        steps=(*extra, *_steps(later, known, [returned])),
         output=_as_refs(returned, known),
         packs=False,
     )

@@ -3,7 +3,7 @@
 The pass runs on the meta device, so it computes shapes only and needs no memory for activations.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -200,12 +200,24 @@ def walk(model: nn.Module, size_px: int, in_chans: int = 3) -> Timeline:
     return timeline
 
 
+def outermost(paths: Iterable[str], around: str) -> list[str]:
+    """Return those of the paths inside a module that lie in no other of them."""
+    inside = {path for path in paths if path.startswith(f"{around}.")}
+    return [path for path in inside if not any(up in inside for up in _above(path))]
+
+
+def _above(path: str) -> Iterator[str]:
+    while "." in path:
+        path = path.rpartition(".")[0]
+        yield path
+
+
 def _include_containers(model: nn.Module, timeline: Timeline) -> None:
     """Give modules that are never called themselves (lists) the span of what they hold."""
     for path, _ in model.named_modules():
         if not path or path in timeline.enter:
             continue
-        inner = [other for other in timeline.enter if other.startswith(f"{path}.")]
+        inner = outermost(timeline.enter, path)
         if not inner:
             continue
         first = min(inner, key=lambda other: timeline.enter[other])

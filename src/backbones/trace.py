@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from src.backbones.spec import Boundary
-from src.backbones.timeline import held_in_eval, meta_state, without_numbers
+from src.backbones.timeline import held_in_eval, meta_state, outermost, without_numbers
 
 INSIDE = "net"
 
@@ -211,7 +211,7 @@ class Recording:
         path = f"{INSIDE}.{boundary.module}"
         if path in table:
             return table[path]
-        inner = [count for other, count in table.items() if other.startswith(f"{path}.")]
+        inner = [table[other] for other in outermost(table, path)]
         if not inner:
             return None
         return min(inner) if boundary.edge == "enter" else max(inner)
@@ -220,13 +220,13 @@ class Recording:
 class _Outer(nn.Module):
     """The function to be recorded as a module with one input."""
 
-    def __init__(self, net: nn.Module, finish: Callable[[Any], Any]) -> None:
+    def __init__(self, net: nn.Module, run: Callable[[nn.Module, Tensor], Any]) -> None:
         super().__init__()
         self.net = net
-        self.finish = finish
+        self.run = run
 
     def forward(self, x: Tensor) -> Any:
-        return self.finish(self.net(x))
+        return self.run(self.net, x)
 
 
 class _Recorder(nn.Module):
@@ -256,7 +256,7 @@ def record(
     size_px: int,
     batch: int,
     training: bool,
-    finish: Callable[[Any], Any],
+    run: Callable[[nn.Module, Tensor], Any],
 ) -> Recording:
     """Record a forward pass on the meta device.
 
@@ -266,7 +266,7 @@ def record(
         size_px: Side of the input.
         batch: Images in the input.
         training: Whether the looked-into modules are in train mode; all others stay in eval mode.
-        finish: What is done with the model's output.
+        run: Runs the model on images, and what is done with its output.
 
     Raises:
         Exception: Whatever the model's code raises when it is recorded.
@@ -278,5 +278,5 @@ def record(
     with torch.no_grad(), torch.random.fork_rng(devices=[]), held_in_eval(model):
         for path, module in model.named_modules():
             module.training = training and path in opened
-        graph = without_numbers(_Recorder(_Outer(model, finish)), state, tracer)
+        graph = without_numbers(_Recorder(_Outer(model, run)), state, tracer)
     return Recording(graph, tracer.values, tracer.enter, tracer.exit, tracer.concretised)
