@@ -1,5 +1,6 @@
 """A run on stored outputs is the run on images: step by step, over families, depths and views."""
 
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -19,7 +20,9 @@ from src.data.sources.leaves import load_leaves
 from src.data.splits import split_table
 from src.data.table import SampleTable
 from src.features import reuse
+from src.features.disk import disk_speeds
 from src.features.reuse import Inputs, PrefixJob, open_inputs
+from src.features.store import store_folder
 from src.training.callbacks import EpochSeed
 from src.training.engine import Engine, build_trainer
 from src.training.head import build_head
@@ -220,6 +223,33 @@ def test_reasons_against(tmp_path: Path) -> None:
         assert not inputs.decision.reuse
         assert reason in inputs.decision.reason
         assert inputs.data is job.data
+
+
+@pytest.mark.parametrize("fault", ["full", "no folder"])
+def test_a_run_goes_on_without_a_store_that_cannot_be_written(
+    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, _, _ = prefix_job(small_leaves(), "test_resnet", 1, augment="none", seed=0, batch_size=16)
+    job.data.pixels(job.data.evaluation)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if fault == "no folder":
+        (tmp_path / "file").write_text("")
+        monkeypatch.setenv("FROSTLINE_HOME", str(tmp_path / "file"))
+    else:
+        disk_speeds(store_folder())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    said: list[str] = []
+    try:
+        inputs = open_inputs(
+            job, reuse="auto", mix="none", epochs=2, jobs=100, tell=lambda text: said.append(text)
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not inputs.decision.reuse
+    assert "cannot be written" in inputs.decision.reason
+    assert any("goes on without the store" in text for text in said)
+    assert inputs.data is job.data
+    assert not list(tmp_path.rglob("*.outputs")) + list(tmp_path.rglob("*.tmp"))
 
 
 def test_store_of_other_weights_or_images_is_not_used(tmp_path: Path) -> None:

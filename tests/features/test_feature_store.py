@@ -1,0 +1,237 @@
+"""The store: whole or absent, shared, checked, limited. Faults are made for real."""
+
+import json
+import multiprocessing
+import os
+import resource
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from src.features.__main__ import main
+from src.features.key import EntryKey
+from src.features.outputs import StoredOutputs
+from src.features.segment import (
+    DamagedSegmentError,
+    OutputForm,
+    SegmentWriter,
+    StoreFailedError,
+    open_segment,
+)
+from src.features.store import FeatureStore
+
+
+def key(name: str = "net") -> EntryKey:
+    return EntryKey("data", "geometry", name, "exit layer1", "weights", 64, "cpu", "code")
+
+
+def pairs(n: int, view: int = 0) -> np.ndarray:
+    return np.stack([np.arange(n), np.full(n, view)], axis=1)
+
+
+def put(store: FeatureStore, name: str, n: int = 8, view: int = 0, width: int = 1000) -> Path:
+    entry = store.entry(key(name))
+    outputs = torch.arange(n * width, dtype=torch.float32).view(n, width)
+    with entry.owned(), entry.writer(pairs(n, view), OutputForm.of(outputs)) as writer:
+        writer.append(outputs)
+        return writer.commit()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FeatureStore:
+    return FeatureStore(tmp_path / "features", limit_bytes=10**9)
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        torch.randn(6, 5),
+        torch.randn(6, 4, 3, 2),
+        torch.randn(6, 4, 3, 2).contiguous(memory_format=torch.channels_last),
+        torch.randn(6, 7, 3).bfloat16(),
+        torch.randn(6, 2, 2, 2).half(),
+    ],
+    ids=["pooled", "map", "channels_last", "bfloat16 tokens", "half"],
+)
+def test_outputs_come_back_bit_by_bit_in_type_and_format(
+    outputs: torch.Tensor, tmp_path: Path
+) -> None:
+    with SegmentWriter(tmp_path, pairs(6), OutputForm.of(outputs)) as writer:
+        writer.append(outputs[:4])
+        writer.append(outputs[4:])
+        path = writer.commit()
+    back = StoredOutputs([open_segment(path)]).take(np.array([3, 0, 5, 3]), np.zeros(4, int))
+    assert back.dtype == outputs.dtype
+    assert torch.equal(back, outputs[[3, 0, 5, 3]])
+    last = torch.channels_last
+    if outputs.dim() == 4:
+        assert back.is_contiguous(memory_format=last) == outputs.is_contiguous(memory_format=last)
+
+
+def test_several_segments_read_as_one_in_memory_and_mapped(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, "net", view=0)
+    put(store, "net", view=1)
+    rows, views = np.array([1, 7, 1, 0]), np.array([1, 0, 0, 1])
+    segments = store.entry(key()).segments()
+    in_memory = StoredOutputs(segments).take(rows, views)
+    monkeypatch.setattr("src.features.outputs.IN_MEMORY_BYTES", 0)
+    mapped = StoredOutputs(segments).take(rows, views)
+    assert torch.equal(in_memory, mapped)
+    assert mapped[:, 0].tolist() == [1000.0, 7000.0, 1000.0, 0.0]
+    with pytest.raises(KeyError):
+        StoredOutputs(segments).take(np.array([8]), np.array([0]))
+
+
+@pytest.mark.parametrize("where", ["head", "data", "foot", "cut short", "empty", "grown"])
+def test_damage_is_found_and_the_rest_stays(store: FeatureStore, where: str) -> None:
+    damaged, whole = put(store, "net", view=0), put(store, "net", view=1)
+    content = bytearray(damaged.read_bytes())
+    place = {"head": 30, "data": 4096 + 777, "foot": len(content) - 40}.get(where)
+    if place is not None:
+        content[place] ^= 1
+    content = {
+        "cut short": content[: len(content) // 2],
+        "empty": bytearray(),
+        "grown": content + b"more",
+    }.get(where, content)
+    damaged.write_bytes(content)
+    with pytest.raises(DamagedSegmentError):
+        open_segment(damaged)
+    assert [segment.path for segment in store.entry(key()).segments()] == [whole]
+    assert not damaged.exists()
+
+
+def test_nothing_half_written_is_visible(store: FeatureStore) -> None:
+    entry = store.entry(key())
+    outputs = torch.zeros(8, 10)
+    with (
+        pytest.raises(RuntimeError),
+        entry.owned(),
+        entry.writer(pairs(8), OutputForm.of(outputs)) as writer,
+    ):
+        writer.append(outputs[:4])
+        raise RuntimeError("the prefix failed")
+    assert entry.segments() == []
+    assert sorted(path.name for path in entry.folder.iterdir()) == ["entry.json", "owner.lock"]
+
+
+def _die_while_writing(folder: Path, ready: object) -> None:
+    entry = FeatureStore(folder, 10**9).entry(key())
+    outputs = torch.zeros(8, 10)
+    with entry.owned(), entry.writer(pairs(8), OutputForm.of(outputs)) as writer:
+        writer.append(outputs[:4])
+        ready.set()  # type: ignore[attr-defined]
+        time.sleep(60)
+
+
+def test_a_killed_owner_frees_the_entry_and_its_rest_is_swept(store: FeatureStore) -> None:
+    context = multiprocessing.get_context("fork")
+    ready = context.Event()
+    process = context.Process(target=_die_while_writing, args=(store.folder, ready))
+    process.start()
+    assert ready.wait(30)
+    entry = store.entry(key())
+    assert len(list(entry.folder.glob("*.tmp"))) == 1
+    assert entry.segments() == []
+    assert store.clear() == [], "an entry that is being added to is left alone"
+    os.kill(process.pid or 0, signal.SIGKILL)
+    process.join()
+    put(store, "net")
+    assert list(entry.folder.glob("*.tmp")) == []
+    assert len(entry.segments()) == 1
+
+
+def _add_if_missing(folder: Path, start: object, results: object) -> None:
+    entry = FeatureStore(folder, 10**9).entry(key())
+    start.wait()  # type: ignore[attr-defined]
+    made = 0
+    with entry.owned():
+        if not entry.segments():
+            time.sleep(0.1)
+            outputs = torch.ones(8, 10)
+            with entry.writer(pairs(8), OutputForm.of(outputs)) as writer:
+                writer.append(outputs)
+                writer.commit()
+            made = 1
+    results.put((made, len(entry.segments())))  # type: ignore[attr-defined]
+
+
+def test_many_processes_make_an_entry_once(store: FeatureStore) -> None:
+    context = multiprocessing.get_context("fork")
+    start, results = context.Event(), context.Queue()
+    processes = [
+        context.Process(target=_add_if_missing, args=(store.folder, start, results))
+        for _ in range(4)
+    ]
+    for process in processes:
+        process.start()
+    start.set()
+    answers = [results.get(timeout=30) for _ in processes]
+    for process in processes:
+        process.join()
+    assert sorted(answers) == [(0, 1), (0, 1), (0, 1), (1, 1)]
+
+
+def _write_with_little_room(folder: Path, results: object) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+    try:
+        put(FeatureStore(folder, 10**9), "net", n=100)
+    except StoreFailedError as failure:
+        results.put(str(failure))  # type: ignore[attr-defined]
+    else:
+        results.put("written")  # type: ignore[attr-defined]
+
+
+def test_no_room_on_the_disk_is_told_and_leaves_nothing(store: FeatureStore) -> None:
+    context = multiprocessing.get_context("fork")
+    results = context.Queue()
+    process = context.Process(target=_write_with_little_room, args=(store.folder, results))
+    process.start()
+    assert "too large" in results.get(timeout=30)
+    process.join()
+    files = [path.name for path in store.entry(key()).folder.iterdir()]
+    assert sorted(files) == ["entry.json", "owner.lock"]
+
+
+def test_least_recently_used_goes_first(store: FeatureStore) -> None:
+    for place, name in enumerate(["old", "used", "new"]):
+        put(store, name)
+        os.utime(store.entry(key(name)).folder / "entry.json", (place, place))
+    held = store.entry(key("old")).segments()  # reading marks it as used
+    small = FeatureStore(store.folder, limit_bytes=115_000)
+    assert small.make_room(40_000, keep=key("new")) == [key("used").digest]
+    left = {entry.digest for entry in store.list_entries()}
+    assert left == {key("old").digest, key("new").digest}
+    small.make_room(90_000, keep=key("new"))
+    # What a job has opened stays readable after the entry has gone.
+    assert StoredOutputs(held).take(np.array([7]), np.array([0]))[0, 0] == 7000.0
+    assert store.entry(key("old")).segments() == []
+
+
+def test_command_lists_verifies_and_clears(
+    store: FeatureStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = put(store, "net")
+    place = ["--store", str(store.folder)]
+    assert main([*place, "--json"]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)["entries"]
+    assert entry["outputs"] == 8
+    assert entry["size_bytes"] == path.stat().st_size
+    assert entry["about"]["backbone"] == "net"
+    assert main(["verify", *place]) == 0
+    assert "1 of 1 entries are whole" in capsys.readouterr().out
+    content = bytearray(path.read_bytes())
+    content[5000] ^= 1
+    path.write_bytes(content)
+    assert main(["verify", *place, "--json"]) == 1
+    assert list(json.loads(capsys.readouterr().out)["damaged"]) == [entry["digest"]]
+    assert main(["clear", *place]) == 0
+    assert "1 entries removed" in capsys.readouterr().out
+    assert main([*place]) == 0
+    assert "0 entries" in capsys.readouterr().out
