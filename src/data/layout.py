@@ -4,6 +4,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from src.data.table import name_some
 from src.errors import DataError
@@ -20,8 +21,7 @@ SPLIT_FOLDERS = {
 EXPECTED = "ROOT/class/image.jpg, or ROOT/{train,val,test}/class/image.jpg"
 
 
-@dataclass(frozen=True)
-class Placed:
+class Placed(NamedTuple):
     """One image and what its folders say.
 
     Attributes:

@@ -71,7 +71,8 @@ def list_images(root: Path) -> Listing:
     listing = Listing()
     seen = {os.path.realpath(root)}
     for relative, entry in _walk(root, "", listing, seen):
-        suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 (100,000 files)
+        stem, dot, end = entry.name.rpartition(".")
+        suffix = f".{end.lower()}" if stem and dot else ""
         if suffix not in IMAGE_SUFFIXES:
             listing.other[suffix] += 1
             continue

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from src.errors import DataError
 
@@ -67,6 +68,7 @@ def spelling(names: str | None, rename: Mapping[str, str] | None) -> Callable[[s
     known = {_letters(name): name for name in NAME_SETS[names]} if names else {}
     changed = rename or {}
 
+    @cache
     def spell(name: str) -> str:
         canonical = known.get(_letters(name), name)
         return changed.get(name, changed.get(canonical, canonical))

@@ -6,7 +6,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,8 +26,7 @@ SHOWN_BAD = 100
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class FoundFile:
+class FoundFile(NamedTuple):
     """A file as the folder lists it.
 
     Attributes:
@@ -41,8 +40,7 @@ class FoundFile:
     mtime_ns: int
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """What reading one file told: digest, size, mode; or the reason why it failed."""
 
     digest: str
@@ -171,8 +169,8 @@ def _key(root: Path) -> str:
 def _read_store(store: Path) -> Known:
     try:
         columns: dict[str, list[Any]] = json.loads(store.read_text())
-        files = map(FoundFile, *(columns[name] for name in FoundFile.__match_args__))
-        seen = map(Seen, *(columns[name] for name in Seen.__match_args__))
+        files = map(FoundFile, *(columns[name] for name in FoundFile._fields))
+        seen = map(Seen, *(columns[name] for name in Seen._fields))
         return {file.path: (file, one) for file, one in zip(files, seen, strict=True)}
     except FileNotFoundError:
         return {}
@@ -183,11 +181,8 @@ def _read_store(store: Path) -> Known:
 
 def _write_store(store: Path, known: Known) -> None:
     columns: dict[str, list[Any]] = {
-        name: [getattr(file, name) for file, _ in known.values()]
-        for name in FoundFile.__match_args__
+        name: [getattr(file, name) for file, _ in known.values()] for name in FoundFile._fields
     }
-    columns |= {
-        name: [getattr(one, name) for _, one in known.values()] for name in Seen.__match_args__
-    }
+    columns |= {name: [getattr(one, name) for _, one in known.values()] for name in Seen._fields}
     with replacing(store) as temporary:
         temporary.write_text(json.dumps(columns))

@@ -1,7 +1,7 @@
 """From labelled image files to a table: what folder, csv and archive share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +96,7 @@ def table_of_files(
     _refuse_odd_names(placed)
     _check_rename(options.rename or {}, placed, options.names)
     spell = spelling(options.names, options.rename)
-    placed = [replace(one, label=spell(one.label)) for one in placed]
+    placed = [one._replace(label=spell(one.label)) for one in placed]
     groups, group_notes = group_images(placed, options.group_by, columns or {})
     scan = scan_files(root, [files[one.path] for one in placed])
     skipped = (*bad, *scan.bad)

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -221,5 +221,5 @@ def _scan(opener: HubOpener, items: list[str]) -> list[Seen]:
             seen.append(one)
             advance(1)
     with replacing(store) as temporary:
-        temporary.write_text(json.dumps([asdict(one) for one in seen]))
+        temporary.write_text(json.dumps([one._asdict() for one in seen]))
     return seen
