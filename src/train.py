@@ -49,13 +49,17 @@ def run(
         tell: Receives progress (see src.sweep.progress).
     """
     import pytorch_lightning as pl
+    import torch
     from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 
     from src.backbones.build import build_backbone
     from src.backbones.cut import cut
     from src.backbones.frozen import digest_of
     from src.data.datamodule import ImageDataModule
+    from src.data.imbalance import class_weights
     from src.data.load import load_table, split_of
+    from src.data.mixing import BatchMix
+    from src.data.split_file import save_splits
     from src.data.splits import split_digest
     from src.features.reuse import PrefixJob, open_inputs
     from src.training import callbacks, resume
@@ -63,6 +67,7 @@ def run(
     from src.training.engine import build_trainer, choose_engine, set_threads
     from src.training.evaluation import evaluate_split
     from src.training.head import build_head
+    from src.training.loss import build_loss
     from src.training.task import ClassificationTask
 
     begun = time.monotonic()
@@ -96,6 +101,7 @@ def run(
         seed=settings.seed,
         workers=settings.trainer.workers,
         memory_gib=settings.data.memory_gib,
+        sampling=settings.data.sampling,
     )
     inputs = open_inputs(
         PrefixJob(
@@ -113,12 +119,28 @@ def run(
         jobs=1,
         tell=tell,
     )
+    weights = None
+    if settings.loss.class_weights > 0:
+        weights = torch.from_numpy(
+            class_weights(
+                table.labels[splits.train],
+                len(table.classes),
+                strength=settings.loss.class_weights,
+            )
+        ).float()
     task = ClassificationTask(
         backbone=backbone,
         prefix=inputs.prefix,
         suffix=parts.suffix,
         head=head,
         preprocess=inputs.preprocess,
+        mix=BatchMix(
+            settings.mix.name,
+            alpha=settings.mix.alpha,
+            n_classes=len(table.classes),
+            seed=settings.seed,
+        ),
+        loss=build_loss(settings.loss, weights),
         optimizer=settings.optimizer,
         lr_schedule=settings.lr_schedule,
         lr=settings.lr,
@@ -134,6 +156,8 @@ def run(
         }
     )
     tracked.log_dict(table.profile(), "data.json")
+    save_splits(folder / "splits.csv", table, splits)
+    tracked.log_artifact(folder / "splits.csv")
     tracked.log_params(
         {
             "image_size": backbone.input.size_px,

@@ -28,14 +28,27 @@ class Group(BaseModel):
 
 
 class DataSettings(Group):
-    """What every data source has."""
+    """What every data source has: how images are split, drawn and kept."""
 
     val_frac: Annotated[float, Field(gt=0.0, lt=1.0)]
     test_frac: Annotated[float, Field(gt=0.0, lt=1.0)]
     split_seed: int | None
+    split_file: str | None
+    folds: Annotated[int, Field(ge=3)] | None
+    fold: Annotated[int, Field(ge=0)]
     fraction: PositiveFraction
-    on_bad_image: Literal["error", "skip"]
+    sampling: Literal["natural", "balanced"]
     memory_gib: Annotated[float, Field(gt=0)]
+
+
+class FileData(DataSettings):
+    """What every source of image files has."""
+
+    path: str
+    on_bad_image: Literal["error", "skip"]
+    group_by: str | None
+    names: str | None
+    rename: dict[str, str] | None
 
 
 class LeavesData(DataSettings):
@@ -54,23 +67,72 @@ class LeavesData(DataSettings):
     draw_seed: int
 
 
-class FolderData(DataSettings):
+class FolderData(FileData):
     """ROOT/class/..., or ROOT/{train,val,test}/class/..."""
 
     source: Literal["folder"]
-    path: str
+    label_pattern: str | None
+
+
+class ArchiveData(FileData):
+    """A .zip or .tar that holds such a folder."""
+
+    source: Literal["archive"]
+    label_pattern: str | None
+
+
+class CsvData(FileData):
+    """A table of images and labels."""
+
+    source: Literal["csv"]
+    images: str | None
+    image_column: str | None
+    label_column: str | list[str] | None
+    split_column: str | None
+    label_names: str | None
+
+
+class HubData(FileData):
+    """A data set in the format of Hugging Face `datasets`."""
+
+    source: Literal["hub"]
+    config: str | None
+    revision: str | None
+    image_column: str | None
+    label_column: str | None
+
+
+DataChoice = LeavesData | FolderData | ArchiveData | CsvData | HubData
 
 
 class Augment(Group):
     """The named recipe for training images."""
 
-    name: str
+    name: Literal["none", "flip", "dihedral", "crop", "trivial", "randaugment", "color"]
 
 
 class Mix(Group):
     """Mixing of images and labels within a batch."""
 
-    name: Literal["none"]
+    name: Literal["none", "mixup", "cutmix"]
+    alpha: Annotated[float, Field(gt=0.0)]
+
+
+class CrossEntropy(Group):
+    """Cross-entropy, smoothed and weighted by class on request."""
+
+    name: Literal["cross_entropy"]
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]
+    class_weights: Fraction
+
+
+class FocalLoss(Group):
+    """Cross-entropy that turns away from what is learnt already."""
+
+    name: Literal["focal"]
+    gamma: Annotated[float, Field(ge=0.0)]
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]
+    class_weights: Fraction
 
 
 class LinearHead(Group):
@@ -196,9 +258,10 @@ class Settings(Group):
     rerun: bool
     dry_run: bool
     fail_fast: Count | None
-    data: Annotated[LeavesData | FolderData, Field(discriminator="source")]
+    data: Annotated[DataChoice, Field(discriminator="source")]
     augment: Augment
     mix: Mix
+    loss: Annotated[CrossEntropy | FocalLoss, Field(discriminator="name")]
     head: Annotated[LinearHead | MlpHead, Field(discriminator="name")]
     schedule: ConstantSchedule
     strategy: Strategy

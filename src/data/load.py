@@ -1,14 +1,22 @@
 """From the `data` group of the config to a table and its splits: the one place that knows both."""
 
 from pathlib import Path
+from typing import Any
 
-from src.config.schema import FolderData, LeavesData
-from src.data.splits import Splits, split_table
+from src.config.schema import (
+    ArchiveData,
+    CsvData,
+    DataChoice,
+    DataSettings,
+    FolderData,
+    HubData,
+    LeavesData,
+)
+from src.data.splits import Splits, keep_fraction, split_table
 from src.data.table import SampleTable
 
-DataChoice = LeavesData | FolderData
 # Keys that say how a table is split or kept, not where it comes from.
-NOT_FOR_SOURCES = {"source", "val_frac", "test_frac", "split_seed", "fraction", "memory_gib"}
+NOT_FOR_SOURCES = {*DataSettings.model_fields, "source"}
 
 
 def load_table(data: DataChoice) -> SampleTable:
@@ -17,32 +25,60 @@ def load_table(data: DataChoice) -> SampleTable:
     Raises:
         DataError: If the source cannot be read, or holds what cannot be trained on.
     """
+    options: dict[str, Any] = data.model_dump(exclude=NOT_FOR_SOURCES)
     match data:
         case LeavesData():
             from src.data.sources.leaves import load_leaves
 
-            return load_leaves(**data.model_dump(exclude=NOT_FOR_SOURCES | {"on_bad_image"}))
+            return load_leaves(**options)
         case FolderData():
             from src.data.sources.folder import load_folder
 
-            return load_folder(**data.model_dump(exclude=NOT_FOR_SOURCES))
+            return load_folder(**options)
+        case ArchiveData():
+            from src.data.sources.archive import load_archive
+
+            return load_archive(**options)
+        case CsvData():
+            from src.data.sources.csv import load_csv
+
+            return load_csv(**options)
+        case HubData():
+            from src.data.sources.hub import load_hub
+
+            return load_hub(**options)
 
 
 def split_of(table: SampleTable, data: DataChoice, *, seed: int) -> Splits:
-    """The splits of a run: by `data.split_seed`, or by the run's own seed where that is null."""
-    return split_table(
-        table,
-        val_frac=data.val_frac,
-        test_frac=data.test_frac,
-        seed=seed if data.split_seed is None else data.split_seed,
-        train_fraction=data.fraction,
-    )
+    """The splits of a run: from a file, as a fold, or by fractions.
+
+    They follow `data.split_seed`, or the run's own seed where that is null.
+
+    Raises:
+        DataError: If the data cannot be split so.
+    """
+    split_seed = seed if data.split_seed is None else data.split_seed
+    if data.split_file is not None:
+        from src.data.split_file import load_splits
+
+        splits = load_splits(data.split_file, table)
+    elif data.folds is not None:
+        from src.data.folds import fold_splits
+
+        splits = fold_splits(table, folds=data.folds, fold=data.fold, seed=split_seed)
+    else:
+        splits = split_table(
+            table, val_frac=data.val_frac, test_frac=data.test_frac, seed=split_seed
+        )
+    if data.fraction == 1.0:
+        return splits
+    kept = keep_fraction(table, splits.train, fraction=data.fraction, seed=split_seed)
+    return Splits(kept, splits.val, splits.test)
 
 
 def data_name(data: DataChoice) -> str:
     """A short name for the data set, known without reading it: MLflow's experiment."""
-    match data:
-        case LeavesData():
-            return "leaves"
-        case FolderData():
-            return Path(data.path).expanduser().absolute().name
+    if isinstance(data, LeavesData):
+        return "leaves"
+    path = Path(data.path).expanduser()
+    return path.absolute().name if path.exists() else data.path.replace("/", "-")

@@ -139,6 +139,7 @@ def swept_params(settings: Settings) -> dict[str, Any]:
         "data": experiment_of(settings),
         "augment": settings.augment.name,
         "mix": settings.mix.name,
+        "loss": settings.loss.name,
         "head": settings.head.name,
         "schedule": settings.schedule.name,
         "strategy": settings.strategy.name,

@@ -18,7 +18,7 @@ IRRELEVANT = {
     "dry_run": None,
     "fail_fast": None,
     "trainer": {"threads", "workers"},
-    "data": {"path", "memory_gib", "on_bad_image"},
+    "data": {"path", "memory_gib", "on_bad_image", "split_file"},
 }
 TRAINING_PATH = ("data", "backbones", "features", "training", "train.py")
 LIBRARIES = ("torch", "torchvision", "timm", "pytorch-lightning")
@@ -30,6 +30,7 @@ class JobFacts:
 
     Attributes:
         data_fingerprint: Digest of the data set.
+        split_digest: Digest of which image stands in which split.
         weights_digest: Digest of the weights' file; empty for random ones.
         n_train: Training images.
         frozen_stages: Depth that `freeze` stands for.
@@ -37,6 +38,7 @@ class JobFacts:
     """
 
     data_fingerprint: str
+    split_digest: str
     weights_digest: str
     n_train: int
     frozen_stages: int
@@ -73,6 +75,7 @@ def job_digest(settings: Settings, facts: JobFacts) -> str:
     content = {
         "settings": values,
         "data": facts.data_fingerprint,
+        "splits": facts.split_digest,
         "weights": facts.weights_digest,
         "code": code_version(),
     }

@@ -45,10 +45,10 @@ def check_jobs(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> list[J
     raise_together(problems)
     facts = []
     for s in jobs:
-        fingerprint, n_train = fingerprints[_data_key(s)]
+        fingerprint, split, n_train = fingerprints[_data_key(s)]
         frozen, stages = depths[(s.backbone, s.freeze)]
         facts.append(
-            JobFacts(fingerprint, digests[(s.backbone, s.weights)], n_train, frozen, stages)
+            JobFacts(fingerprint, split, digests[(s.backbone, s.weights)], n_train, frozen, stages)
         )
     return facts
 
@@ -71,9 +71,10 @@ class _Collector:
             return FAILED
 
 
-def _check_data(settings: Settings, tell: Callable[..., None]) -> tuple[str, int]:
-    """The fingerprint of a data set, and how many images there are to train on."""
+def _check_data(settings: Settings, tell: Callable[..., None]) -> tuple[str, str, int]:
+    """The digests of a data set and of its splits, and how many images there are to train on."""
     from src.data.load import load_table, split_of
+    from src.data.splits import split_digest
 
     table = load_table(settings.data)
     splits = split_of(table, settings.data, seed=settings.seed)
@@ -81,7 +82,7 @@ def _check_data(settings: Settings, tell: Callable[..., None]) -> tuple[str, int
         tell(text=note)
     sizes = ", ".join(f"{len(rows):,} {name}" for name, rows in splits.named().items())
     tell(text=f"data {table.name}: {len(table.classes)} classes, images: {sizes}")
-    return table.fingerprint, len(splits.train)
+    return table.fingerprint, split_digest(table, splits), len(splits.train)
 
 
 def _data_key(settings: Settings) -> tuple[str, int]:

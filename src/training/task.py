@@ -1,15 +1,16 @@
 """The LightningModule: a frozen prefix, a trainable suffix, a new head."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.config.schema import Adam, AdamW, ConstantLr, CosineLr, Sgd, StepLr
 from src.data.datamodule import Batch
 from src.errors import FrostlineError
+from src.training.loss import Loss
 from src.training.metrics import classification_metrics
 from src.training.optim import build_optimizer, lr_factor
 
@@ -31,6 +32,9 @@ class ClassificationTask(pl.LightningModule):
         suffix: The frozen stages' output to features (B, F).
         head: Features (B, F) to logits (B, K).
         preprocess: Called as `preprocess(inputs, views, training=..., epoch=..., batch_idx=...)`.
+        mix: Called in training as `mix(images, labels, epoch=..., batch_idx=...)`: images and
+            targets, which are the labels again or shares of the classes.
+        loss: Logits (B, K) and targets to the mean loss.
         optimizer: Which optimiser.
         lr_schedule: Learning rate over the steps.
         lr: Peak learning rate.
@@ -44,6 +48,8 @@ class ClassificationTask(pl.LightningModule):
         suffix: nn.Module,
         head: nn.Module,
         preprocess: nn.Module,
+        mix: Callable[..., tuple[Tensor, Tensor]],
+        loss: Loss,
         optimizer: AdamW | Adam | Sgd,
         lr_schedule: CosineLr | ConstantLr | StepLr,
         lr: float,
@@ -53,6 +59,8 @@ class ClassificationTask(pl.LightningModule):
         self.head = head
         self._cut = (prefix, suffix)
         self.preprocess = preprocess
+        self._mix = mix
+        self._loss = loss
         self._optimizer_spec = optimizer
         self._lr_schedule_spec = lr_schedule
         self._peak_lr = lr
@@ -68,16 +76,15 @@ class ClassificationTask(pl.LightningModule):
         logits: Tensor = self.head(suffix(frozen))
         return logits
 
-    def _logits(self, batch: Batch, batch_idx: int) -> Tensor:
-        images = self.preprocess(
+    def _images(self, batch: Batch, batch_idx: int) -> Tensor:
+        images: Tensor = self.preprocess(
             batch.inputs,
             batch.views,
             training=self.training,
             epoch=self.current_epoch,
             batch_idx=batch_idx,
         )
-        logits: Tensor = self(images)
-        return logits
+        return images
 
     def on_train_epoch_start(self) -> None:
         """Start the epoch's mean loss anew."""
@@ -85,8 +92,14 @@ class ClassificationTask(pl.LightningModule):
         self._loss_count = 0
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Cross-entropy of one batch; the epoch's mean is kept on the device."""
-        loss = F.cross_entropy(self._logits(batch, batch_idx).float(), batch.labels)
+        """The loss of one batch; the epoch's mean is kept on the device."""
+        images, targets = self._mix(
+            self._images(batch, batch_idx),
+            batch.labels,
+            epoch=self.current_epoch,
+            batch_idx=batch_idx,
+        )
+        loss = self._loss(self(images).float(), targets)
         self._loss_sum += loss.detach() * len(batch.labels)
         self._loss_count += len(batch.labels)
         return loss
@@ -107,7 +120,8 @@ class ClassificationTask(pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep logits, labels and rows; scores are computed once for the whole split."""
-        self._seen.append((self._logits(batch, batch_idx).float(), batch.labels, batch.items))
+        logits = self(self._images(batch, batch_idx)).float()
+        self._seen.append((logits, batch.labels, batch.items))
 
     def on_validation_epoch_end(self) -> None:
         """Score the validation split."""
@@ -121,7 +135,8 @@ class ClassificationTask(pl.LightningModule):
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep logits, labels and rows, as in validation."""
-        self._seen.append((self._logits(batch, batch_idx).float(), batch.labels, batch.items))
+        logits = self(self._images(batch, batch_idx)).float()
+        self._seen.append((logits, batch.labels, batch.items))
 
     def collected(self) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (N, K), labels (N,), table rows (N,) of the last evaluated split, on the CPU."""
