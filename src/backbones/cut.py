@@ -1,23 +1,19 @@
 """A backbone cut in two: a frozen prefix and a trainable suffix that together are the model."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from src.backbones.build import Backbone
+from src.backbones.findcut import Recordings
 from src.backbones.frozen import FrozenBn, FrozenPart, batch_statistics, set_frozen
 from src.backbones.handover import CutError
 from src.backbones.pooling import Finish, Pool, output_shape, set_pool
 from src.backbones.proof import prove
 from src.backbones.segment import Segment
-from src.backbones.slicing import slice_pass
 from src.backbones.spec import Boundary
-from src.backbones.trace import around, record
-
-_TRACED_BATCH = 3
-_OTHER_BATCH = 5
+from src.backbones.trace import around
 
 
 class Whole(nn.Module):
@@ -139,7 +135,8 @@ def cut(backbone: Backbone, freeze: int | str, *, pool: Pool, frozen_bn: FrozenB
     )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the reason that an error gives, in one line."""
     text = next(iter(str(error).strip().splitlines()), "")
     return text if isinstance(error, CutError) else f"{type(error).__name__}: {text}"[:160]
 
@@ -160,30 +157,29 @@ def _cut_at(backbone: Backbone, boundary: Boundary, finish: Finish) -> tuple[nn.
         CutError: There is no exact cut.
     """
     model = backbone.model
-    at = partial(record, model, [boundary], size_px=backbone.input.size_px, run=finish.of)
-    recording = at(batch=_TRACED_BATCH, training=False)
-    training = at(batch=_TRACED_BATCH, training=True)
-    other = partial(at, batch=_OTHER_BATCH, training=False)
-    position = recording.position(boundary)
-    if position is None:
-        raise CutError(f"{boundary.module} is not a step of the model's outermost code")
-    same = str(recording.graph) == str(training.graph)
-    slices = slice_pass(recording, other, model, position, batch=_TRACED_BATCH, may_move=same)
-    train_plan = None
-    if not same:
-        train_position = training.position(boundary)
-        if train_position is None:
-            raise CutError("its code takes another path in train mode")
-        train_plan = slice_pass(
-            training, other, model, train_position, batch=_TRACED_BATCH, may_move=False
-        )
-        if train_plan.suffix.inputs != slices.suffix.inputs:
-            raise CutError("in train mode something else passes the boundary")
+    found = Recordings(model, [boundary], backbone.input.size_px, finish).cut_at(boundary)
     opened = [model.get_submodule(path) for path in sorted(around([boundary]))]
-    prefix = Segment(model, slices.prefix, None, (), frozen=True)
-    suffix = Segment(
-        model, slices.suffix, train_plan.suffix if train_plan else None, opened, frozen=False
-    )
-    needs_size = recording.size_matters or slices.needs_size or backbone.input.fixed_size
-    prove(model, finish, prefix, suffix, backbone.input.size_px, may_shrink=not needs_size)
+    prefix = Segment(model, found.prefix, None, (), frozen=True)
+    suffix = Segment(model, found.suffix, found.train_suffix, opened, frozen=False)
+    may_shrink = not (found.needs_size or backbone.input.fixed_size)
+    prove(model, finish, prefix, suffix, backbone.input.size_px, may_shrink=may_shrink)
     return prefix, suffix
+
+
+def probe_cuts(backbone: Backbone) -> list[str]:
+    """Say for every stage why there is no cut behind it; an empty text where one is found.
+
+    This follows the steps of the model alone and needs no weights; ``cut`` also compares numbers.
+    """
+    boundaries = [stage.end for stage in backbone.stages if stage.end is not None]
+    recordings = Recordings(
+        backbone.model, boundaries, backbone.input.size_px, set_pool(backbone, "avg")
+    )
+    reasons: list[str] = []
+    for boundary in boundaries:
+        try:
+            recordings.cut_at(boundary)
+            reasons.append("")
+        except Exception as error:  # models are free code: whatever goes wrong, it is no cut
+            reasons.append(first_line(error))
+    return [*reasons, ""]
