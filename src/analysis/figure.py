@@ -67,6 +67,7 @@ class Figure:
         heat: Drawn instead of series.
         categories: The order of x where x is text.
         log_x: Whether x is logarithmic.
+        dodged: Whether series stand side by side within a category.
         table: The same numbers as a table.
     """
 
@@ -80,3 +81,4 @@ class Figure:
     heat: Heat | None = None
     categories: Sequence[str] = ()
     log_x: bool = False
+    dodged: bool = False

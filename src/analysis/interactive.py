@@ -37,6 +37,8 @@ def plotly_figure(figure: Figure) -> dict[str, Any]:
             "categoryorder": "array",
             "categoryarray": list(figure.categories),
         }
+    if figure.dodged:
+        layout["scattermode"] = "group"
     if figure.log_x:
         layout["xaxis"] |= {"type": "log", "dtick": 1}
     named = sum(series.in_legend for series in figure.series)

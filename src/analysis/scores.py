@@ -74,12 +74,6 @@ def value_and_influence(predictions: Predictions, score: str) -> tuple[float, Fl
     return float(f1[seen].mean()), (as_label + as_answer) / seen.sum() * widened
 
 
-def class_scores(predictions: Predictions) -> dict[str, Floats]:
-    """Per class: `n`, `recall`, `precision` and `f1`, each `(K,)`; NaN where undefined."""
-    n_classes = predictions.probs.shape[1]
-    return _from_confusion(confusion(predictions.labels, predictions.predicted, n_classes))
-
-
 def confusion(labels: Ints, predicted: Ints, n_classes: int) -> Ints:
     """Counts `(K, K)`: true class by predicted class."""
     flat = np.bincount(labels * n_classes + predicted, minlength=n_classes**2)
@@ -90,18 +84,6 @@ def f1_from_counts(hits: Floats, labelled: Floats, answered: Floats) -> Floats:
     """F1 from counts of any equal shape; NaN where a class is neither a label nor an answer."""
     total = labelled + answered
     return np.where(total > 0, 2 * hits / np.maximum(total, 1), np.nan)
-
-
-def _from_confusion(counts: Ints) -> dict[str, Floats]:
-    hits = np.diag(counts).astype(np.float64)
-    labelled = counts.sum(axis=1).astype(np.float64)
-    answered = counts.sum(axis=0).astype(np.float64)
-    return {
-        "n": labelled,
-        "recall": np.where(labelled > 0, hits / np.maximum(labelled, 1), np.nan),
-        "precision": np.where(answered > 0, hits / np.maximum(answered, 1), np.nan),
-        "f1": f1_from_counts(hits, labelled, answered),
-    }
 
 
 def _widening(groups: NDArray[np.str_], labels: Ints, n_classes: int) -> Floats:

@@ -13,6 +13,7 @@ from src.analysis.interactive import BLUES
 
 MARKERS = ("o", "s", "D", "^", "X", "P", "*", "h")
 _DPI = 110
+_DODGE = 0.15
 
 
 def write_png(figure: Figure, folder: Path) -> Path:
@@ -34,11 +35,15 @@ def write_png(figure: Figure, folder: Path) -> Path:
 
 def _series(axes: Axes, figure: Figure) -> None:
     places = {name: place for place, name in enumerate(figure.categories)}
-    for series in figure.series:
-        x = np.array([places[str(v)] if places else float(v) for v in series.x])
-        _draw(axes, series, x)
+    middle = (len(figure.series) - 1) / 2
+    for number, series in enumerate(figure.series):
+        x = np.array([places[str(v)] if places else float(v) for v in series.x], dtype=np.float64)
+        _draw(axes, series, x + (_DODGE * (number - middle) if figure.dodged else 0.0))
     if places:
-        axes.set_xticks(range(len(places)), list(places))
+        turned = 30 if max(map(len, places)) * len(places) > 60 else 0
+        axes.set_xticks(
+            range(len(places)), list(places), rotation=turned, ha="right" if turned else "center"
+        )
     if figure.log_x:
         axes.set_xscale("log")
     axes.grid(alpha=0.25)

@@ -1,6 +1,7 @@
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+
 from src.analysis.predictions import read_predictions, write_predictions
 from src.errors import DataError
 
