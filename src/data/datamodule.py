@@ -141,6 +141,8 @@ class ImageDataModule(pl.LightningDataModule):
             sampler=self.sampler(split, training=training),
             num_workers=workers,
             persistent_workers=workers > 0,
+            # Its own, or each new iterator would draw from the generator that dropout draws from.
+            generator=torch.Generator(),
         )
 
     def _chances(self, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:

@@ -66,7 +66,9 @@ class FeatureDataModule(pl.LightningDataModule):
 
     def _loader(self, split: str, *, training: bool) -> DataLoader[Batch]:
         sampler = self.images.sampler(split, training=training)
-        return DataLoader(self._rows, batch_size=None, sampler=sampler, num_workers=0)
+        # A generator of its own, as for images: dropout draws from the global one.
+        generator = torch.Generator()
+        return DataLoader(self._rows, batch_size=None, sampler=sampler, generator=generator)
 
 
 class PassOutputs(nn.Module):

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from src.backbones.build import Backbone, build_backbone
 from src.backbones.cut import Cut, cut
-from src.config.schema import ConstantLr, Sgd
+from src.config.schema import ConstantLr, CrossEntropy, Sgd
 from src.data.datamodule import ImageDataModule
+from src.data.mixing import BatchMix
 from src.data.sources.leaves import load_leaves
 from src.data.splits import split_table
 from src.data.table import SampleTable
@@ -26,6 +27,7 @@ from src.features.store import store_folder
 from src.training.callbacks import EpochSeed
 from src.training.engine import Engine, build_trainer
 from src.training.head import build_head
+from src.training.loss import build_loss
 from src.training.task import ClassificationTask
 
 FAMILIES = [
@@ -107,7 +109,11 @@ def train(
     )  # fmt: skip
     task = ClassificationTask(
         backbone=backbone, prefix=inputs.prefix, suffix=parts.suffix, head=head,
-        preprocess=inputs.preprocess, lr=0.02, lr_schedule=ConstantLr(name="constant"),
+        preprocess=inputs.preprocess, lr=0.02,
+        mix=BatchMix("none", alpha=1.0, n_classes=len(table.classes), seed=seed),
+        loss=build_loss(
+            CrossEntropy(name="cross_entropy", label_smoothing=0.0, class_weights=0.0), None
+        ), lr_schedule=ConstantLr(name="constant"),
         optimizer=Sgd(name="sgd", weight_decay=0.0, momentum=0.0),
     )  # fmt: skip
     result = Trained(inputs)
