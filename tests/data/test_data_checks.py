@@ -1,0 +1,148 @@
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.data.__main__ import main
+from src.data.checks.duplicates import find_duplicates, perceptual_hash
+from src.data.checks.findings import check_table
+from src.data.checks.page import data_page
+from src.data.sources.folder import load_folder
+
+
+def titles(checkup, level=None):
+    return [one.title for one in checkup.findings if level in (None, one.level)]
+
+
+def written(table, root, place):
+    """Save drawn leaves as files; `place` gives the folder of an item."""
+    for row, item in enumerate(table.items):
+        path = root / place(row, item) / f"{item.replace('/', '_')}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table.open_image(item).save(path)
+    return root
+
+
+def load(root, **options):
+    return load_folder(str(root), on_bad_image="error", **options)
+
+
+def test_clean_leaves_raise_no_warning(leaves):
+    checkup = check_table(leaves(n_images=300, n_species=2), seed=0)
+    assert titles(checkup, "leak") == titles(checkup, "warning") == []
+    assert "these images are drawings" in checkup.findings[0].text
+
+
+def test_planted_shortcut_is_found_and_told_with_numbers(leaves):
+    checkup = check_table(leaves(n_images=300, shortcut=0.8), seed=0)
+    assert titles(checkup, "warning") == ["shortcut: the 8 border pixels alone"]
+    (probe,) = checkup.probes
+    assert probe.acc_macro > 0.3 and probe.chance == pytest.approx(0.1)
+    assert "guessing gives 10.0%" in checkup.findings[0].text
+
+
+def test_planted_leak_is_found(leaves):
+    table = leaves(n_images=300, leak=0.3)
+    checkup = check_table(table, seed=0)
+    assert titles(checkup, "warning") == ["photos of one thing are probably not grouped"]
+    assert "data.group_by" in checkup.findings[0].text
+    for one, other in checkup.duplicates.near:
+        assert table.items[one].split("_photo")[0] == table.items[other].split("_photo")[0]
+
+
+def test_a_leak_across_given_splits_is_loud(leaves, tmp_path):
+    table = leaves(n_images=120, n_species=1, photos_per_leaf=2, leak=1.0)
+    sides = ["train", "val", "train", "test"]
+    root = written(table, tmp_path / "d", lambda k, item: f"{sides[k % 4]}/{item.split('/')[0]}")
+    checkup = check_table(load(root), seed=0)
+    assert titles(checkup, "leak") == ["the same picture in two of the given splits"]
+    assert re.search(r"(9\d|100)\.\d% of val and (9\d|100)\.\d% of test", checkup.findings[0].text)
+    grouped = check_table(load(root, group_by=r"leaf\d+"), seed=0)
+    assert "groups in two of the given splits" in titles(grouped, "leak")
+
+
+def test_copies_and_conflicting_labels(photo_tree):
+    root = photo_tree({"a": 12, "b": 12})
+    shutil.copy(root / "a" / "img_003.png", root / "b" / "copy.png")
+    shutil.copy(root / "a" / "img_004.png", root / "a" / "twin.png")
+    checkup = check_table(load(root), seed=0)
+    assert "one picture, two labels" in titles(checkup, "warning")
+    assert "exact copies" in titles(checkup, "note")
+    found = {(checkup.table.items[i], checkup.table.items[j]) for i, j in checkup.duplicates.exact}
+    assert found == {("a/img_003.png", "b/copy.png"), ("a/img_004.png", "a/twin.png")}
+
+
+def test_near_copies_survive_another_format_and_brightness(photo_tree):
+    generator = np.random.default_rng(1)
+    coarse = generator.integers(0, 256, (6, 5, 5, 3), dtype=np.uint8)
+    pictures = [Image.fromarray(one).resize((64, 64), Image.Resampling.BICUBIC) for one in coarse]
+    changed = pictures[2].resize((48, 48)).point(lambda value: min(255, value + 6))
+    thumbnails = np.stack([np.asarray(one.resize((32, 32))) for one in (*pictures, changed)])
+    found = find_duplicates(thumbnails, None)
+    assert found.near.tolist() == [[2, 6]]
+    assert len(found.exact) == 0
+    assert found.join(np.array(list("abcdefg"))).tolist() == [0, 1, 2, 3, 4, 5, 2]
+
+
+def test_hashes_agree_with_imagehash():
+    import imagehash
+
+    noise = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+    for image, ours in zip(noise, perceptual_hash(noise), strict=True):
+        theirs = imagehash.phash(Image.fromarray(image)).hash.ravel()
+        assert (theirs != ours).sum() <= 2  # grey values are rounded there
+
+
+def test_imbalance_sizes_and_unreadable_images(photo_tree):
+    root = photo_tree({"a": 40, "b": 8})
+    (root / "a" / "bad.png").write_bytes(b"")
+    table = load_folder(str(root), on_bad_image="skip")
+    text = {one.title: one.text for one in check_table(table, seed=0).findings}
+    assert "5.0 times as many" in text["imbalance"]
+    assert "'a/bad.png: the file is empty'" in text["unreadable images"]
+    assert "24 x 20 to 24 x 20 px; modes: 48 RGB" in text["sizes and modes"]
+
+
+def test_file_size_as_a_shortcut(tmp_path):
+    generator = np.random.default_rng(0)
+    for name, side in (("a", 30), ("b", 40)):
+        (tmp_path / "d" / name).mkdir(parents=True)
+        for k in range(20):
+            noise = generator.integers(0, 256, (side, side, 3), dtype=np.uint8)
+            Image.fromarray(noise).save(tmp_path / "d" / name / f"{k}.png")
+    warnings = titles(check_table(load(tmp_path / "d"), seed=0), "warning")
+    assert {"shortcut: the file size alone", "shortcut: the image shape alone"} <= set(warnings)
+
+
+def test_page_stands_alone_and_escapes(photo_tree):
+    root = photo_tree({"<b>bold": 6, "plain": 6})
+    page = data_page(check_table(load(root), seed=0))
+    assert "&lt;b&gt;bold" in page and "<b>bold" not in page
+    assert page.count("data:image/jpeg;base64,") == 12
+    assert "http" not in page.replace("data:image", "")
+
+
+def test_command(photo_tree, capsys, monkeypatch, tmp_path):
+    root = photo_tree({"a": 8, "b": 8})
+    monkeypatch.chdir(tmp_path)
+    assert main([str(root)]) == 0
+    assert "16 images, 2 classes" in capsys.readouterr().out
+    assert (tmp_path / "data.html").read_text().startswith("<!doctype html>")
+    assert main([str(root), "--json", "--out", ""]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["counts"] == {"a": 8, "b": 8}
+
+
+def test_command_on_nothing_and_on_a_leak(photo_tree, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["gone"]) == 1
+    assert "gone is nothing that can be read" in capsys.readouterr().err
+    root = photo_tree(
+        {"train/a": 6, "train/b": 6, "test/a": 3, "test/b": 3, "val/a": 3, "val/b": 3}
+    )
+    shutil.copy(root / "train/a/img_000.png", root / "test/a/leak.png")
+    assert main([str(root), "--out", ""]) == 1
+    assert "the same picture in two of the given splits" in capsys.readouterr().out
