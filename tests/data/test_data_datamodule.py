@@ -8,6 +8,7 @@ import torch
 from src.backbones.spec import InputSpec
 from src.data import pixels
 from src.data.cache import evict
+from src.data.contact_sheet import contact_sheet
 from src.data.datamodule import ImageDataModule
 from src.data.geometry import evaluation_geometry, square
 from src.data.pixels import FlyPixels, StoredPixels, open_pixels
@@ -190,3 +191,13 @@ def test_least_recently_used_goes_first(tmp_path):
         os.utime(tmp_path / f"{name}.npy", (age, age))
     evict(tmp_path, room_bytes=100, limit_bytes=320)
     assert sorted(path.stem for path in tmp_path.iterdir()) == ["middle", "new"]
+
+
+@pytest.mark.parametrize("augment", ["dihedral", "crop", "trivial"])
+def test_contact_sheet_starts_with_the_evaluation_image(leaves, augment):
+    data = module(leaves(), augment=augment)
+    sheet = np.asarray(contact_sheet(data, n_images=3, n_epochs=4, seed=0))
+    assert sheet.shape == (3 * 34, 5 * 34, 3)
+    first = data.pixels(GEOMETRY).take(data.splits.train[:1])[0]
+    assert np.array_equal(sheet[:32, :32], first)
+    assert not np.array_equal(sheet[:32, 34:66], sheet[:32, 68:100]) or augment == "dihedral"
