@@ -1,4 +1,4 @@
-"""What a recipe does to images, on one picture: a row for each image, the evaluation image first."""
+"""What a recipe does to images: a row for each image, the evaluation image first."""
 
 import numpy as np
 import torch
