@@ -23,7 +23,7 @@ $(READY): requirements.txt
 	@touch $(READY)
 
 sweep: $(READY) ## the main job: two pretrained backbones, four depths, on the built-in leaves
-	$(BIN)/python -m src.train -m backbone=tf_efficientnet_lite0,tf_efficientnet_lite1 freeze=0,2,4,all
+	$(BIN)/python -m src.train -m backbone=tf_efficientnet_lite0,tf_efficientnet_lite1 freeze=0,2,4,all image_size=96
 
 test: $(READY) ## the tests, offline, each in its own store
 	$(BIN)/python -m pytest -n 2 --dist worksteal
