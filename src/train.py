@@ -8,6 +8,7 @@ are answered at once.
 """
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -279,6 +280,10 @@ def main() -> None:
         _hydra_main()
     except (SweepEndedError, StopSignalError) as ended:
         sys.exit(ended.exit_code)
+    except BrokenPipeError:
+        # The reader has gone (`| head`): nothing is left to say, and nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except (FrostlineError, HydraException, OmegaConfBaseException) as error:
         if _WANTS_TRACES in os.environ:
             raise
