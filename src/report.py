@@ -61,7 +61,7 @@ def write_report(
     jobs = _jobs(store, record, run_ids)
     report = _write(store, jobs, out_dir, f"Sweep {record.name}", record, _rules())
     if parent is not None:
-        parent.log_artifact(out_dir, "report")
+        _log_folder(parent, out_dir)
     else:
         _log_on(store, record, out_dir)
     return report.page
@@ -102,7 +102,8 @@ def _run(given: argparse.Namespace) -> None:
         return
     print(report.words.headline)
     for heading, text in report.words.paragraphs:
-        print(f"\n{heading}\n  {text}")
+        print(f"\n{heading}")
+        print("\n".join(f"  {line}" for line in text.splitlines()))
     print(f"\npage: {report.page}" + ("  (also in MLflow, on the sweep's run)" if logged else ""))
 
 
@@ -203,9 +204,17 @@ def _log_on(store: "Store", record: "RunRecord", out: Path) -> bool:
         print("the sweep has not ended: the page is not logged in MLflow", file=sys.stderr)
         return False
     run = store.resume_run(record.run_id)
-    run.log_artifact(out, "report")
+    _log_folder(run, out)
     run.finish(ended[record.status], record.tags.get("frostline.failure", ""))
     return True
+
+
+def _log_folder(run: "Run", out: Path) -> None:
+    """Log what a report consists of; the folder may hold other files of the person."""
+    from src.analysis.write import PARTS
+
+    for name in PARTS:
+        run.log_artifact(out / name, "report")
 
 
 def _level(text: str) -> float:

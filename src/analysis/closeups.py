@@ -15,7 +15,7 @@ from src.analysis.stats import share_interval, summarise_seeds
 from src.analysis.table import Column, Table, Value
 from src.analysis.variance import NO_PRIOR, estimate
 from src.analysis.verdict import Row, Rules, Verdict
-from src.analysis.words import percent
+from src.analysis.words import percent, whole_percent
 
 _MOST_CLASSES = 20
 
@@ -49,7 +49,8 @@ def test_look(row: Row, source: Source, rules: Rules) -> TestLook:
         seeds = {seed: scored(one, rules.score) for seed, one in runs.items()}
         spread = cell_spread(seeds)
         interval = share_interval(estimate(spread, NO_PRIOR), rules.level, spread.n_groups)
-        says += f" ({rules.level:.0%} interval {percent(interval[0])} to {percent(interval[1])})"
+        low, high = (percent(end) for end in interval)
+        says += f" ({whole_percent(rules.level)} interval {low} to {high})"
     says += (
         f", {summary.n} seed{'s' if summary.n > 1 else ''}. The choice was made on validation; the "
         "test figures of the others were not used for it."

@@ -37,7 +37,7 @@ def depth_figure(verdict: Verdict) -> Figure:
     score = SHORT_WORDS[verdict.rules.score]
     says = (
         f"{score} on validation for each number of frozen stages, mean of the seeds with "
-        f"{verdict.rules.level:.0%} intervals, one line a backbone"
+        f"{100 * verdict.rules.level:g} % intervals, one line a backbone"
         + ("; of several settings the best is drawn" if len(best) < len(verdict.rows) else "")
         + (f"; the {MOST_SERIES} best backbones" if len(backbones) > MOST_SERIES else "")
         + "."
@@ -117,7 +117,7 @@ def cost_figures(verdict: Verdict) -> list[Figure]:
 def effects_figure(effects: Sequence[Effect], score: str) -> Figure:
     """Main effects, one panel of points a factor, side by side."""
     factors = list(dict.fromkeys(effect.factor for effect in effects))
-    names = [f"{effect.factor}={effect.level}" for effect in effects]
+    names = [_level_name(effect) for effect in effects]
     series = []
     for colour, factor in enumerate(factors):
         own = [effect for effect in effects if effect.factor == factor]
@@ -125,7 +125,7 @@ def effects_figure(effects: Sequence[Effect], score: str) -> Figure:
         series.append(
             Series(
                 factor,
-                [f"{factor}={effect.level}" for effect in own],
+                [_level_name(effect) for effect in own],
                 [100 * effect.effect for effect in own],
                 low=[100 * effect.low for effect in own] if known else (),
                 high=[100 * effect.high for effect in own] if known else (),
@@ -234,6 +234,10 @@ def _cost_figure(
         series,
         log_x=max(costs) > 5 * min(costs),
     )
+
+
+def _level_name(effect: Effect) -> str:
+    return effect.level if effect.factor == "backbone" else f"{effect.factor}={effect.level}"
 
 
 def _ends(row: Row) -> tuple[float, float]:

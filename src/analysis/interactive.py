@@ -1,5 +1,6 @@
 """Figures for plotly.js: plain dictionaries, coloured by the page for light and dark."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ BLUES = [[0.0, "#dbeaf6"], [0.5, "#5fa8d8"], [1.0, "#084a78"]]
 _HEIGHT_PX = 420
 _ROW_HEIGHT_PX = 34
 _LEGEND_ROW_PX = 20
+_WIDE_LOG = 300
 
 
 def plotly_figure(figure: Figure) -> dict[str, Any]:
@@ -39,8 +41,11 @@ def plotly_figure(figure: Figure) -> dict[str, Any]:
         }
     if figure.dodged:
         layout["scattermode"] = "group"
+        layout["yaxis"]["range"] = _reach(figure.series)  # grouping alone would begin at 0
     if figure.log_x:
-        layout["xaxis"] |= {"type": "log", "dtick": 1}
+        drawn = [float(x) for series in figure.series for x in series.x]
+        wide = max(drawn) > _WIDE_LOG * min(drawn)
+        layout["xaxis"] |= {"type": "log", "dtick": 1 if wide else "D2"}
     named = sum(series.in_legend for series in figure.series)
     if named > 1:
         layout["showlegend"] = True
@@ -62,6 +67,7 @@ def _trace(series: Series) -> dict[str, Any]:
         "line": {"color": colour, "width": 2, "dash": "dash" if series.dashed else "solid"},
         "marker": {
             "color": colour,
+            "opacity": 1,
             "symbol": SYMBOLS[series.colour % len(SYMBOLS)],
             "size": [13 if k in series.ringed else 8 for k in range(len(series.x))],
             "line": {"width": [2.5 if k in series.ringed else 0 for k in range(len(series.x))]},
@@ -81,6 +87,14 @@ def _trace(series: Series) -> dict[str, Any]:
         trace["text"] = list(series.labels)
         trace["hovertemplate"] = "%{text}<extra></extra>"
     return trace
+
+
+def _reach(series: Sequence[Series]) -> list[float]:
+    """The lowest and highest end of all intervals, with some room."""
+    ends = [end for one in series for end in (*one.y, *one.low, *one.high) if np.isfinite(end)]
+    low, high = min(ends, default=0.0), max(ends, default=1.0)
+    room = 0.06 * (high - low) or 1.0
+    return [low - room, high + room]
 
 
 def _heat(heat: Heat) -> dict[str, Any]:

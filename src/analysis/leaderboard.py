@@ -40,7 +40,7 @@ def leaderboard(verdict: Verdict, look: TestLook) -> Table:
     score = verdict.rules.score
     words = SHORT_WORDS[score]
     others = [name for name in SCORES if name != score]
-    level = f"{verdict.rules.level:.0%}"
+    level = f"{100 * verdict.rules.level:g} %"
     columns = [
         Column("configuration"),
         Column("verdict"),

@@ -43,14 +43,15 @@
   const script = document.createElement("script");
   script.textContent = await unpack("plotly");
   document.head.append(script);
+  const coarse = window.matchMedia("(pointer: coarse)").matches;
   const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   for (const box of document.querySelectorAll(".plot")) {
     const figure = figures[box.id];
     figure.layout.font = { family: "system-ui, sans-serif", size: 13 };
+    if (coarse) figure.layout.dragmode = false;  // a finger scrolls the page
     if (still) figure.layout.transition = { duration: 0 };
     await Plotly.newPlot(box, figure.data, figure.layout, {
-      responsive: true, displaylogo: false, scrollZoom: false,
-      modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+      responsive: true, displayModeBar: false, scrollZoom: false,
     });
   }
   recolour(false);

@@ -97,7 +97,8 @@ def render(page: Page) -> str:
 
 def _verdict(page: Page) -> str:
     parts = "".join(
-        f"<h3>{html.escape(title)}</h3><p>{html.escape(text)}</p>"
+        f"<h3>{html.escape(title)}</h3>"
+        + "".join(f"<p>{html.escape(t)}</p>" for t in text.split("\n"))
         for title, text in page.words.paragraphs
     )
     mark = " drawings" if page.drawn else ""

@@ -111,6 +111,8 @@ def seconds(value: float) -> str:
         return f"{value:.2g} s"
     if value < 120:
         return f"{value:.0f} s"
+    if value < 600:
+        return f"{value / 60:.1f} min"
     return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"
 
 

@@ -11,7 +11,7 @@ from src.analysis.scores import SHORT_WORDS
 from src.analysis.table import seconds
 from src.analysis.verdict import TRAIN_S, Row, Verdict
 
-_MOST_NAMED = 4
+_MOST_NAMED = 3
 _ASSUMED_SEED_SD = 0.01
 
 
@@ -68,6 +68,11 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
+def whole_percent(value: float) -> str:
+    """A level: `95 %`."""
+    return f"{100 * value:g} %"
+
+
 def points(value: float) -> str:
     """A difference without its sign: `0.5 points`."""
     text = f"{100 * abs(value):.1f}"
@@ -102,26 +107,26 @@ def _headline(verdict: Verdict) -> str:
 def _why(verdict: Verdict) -> str:
     top, take = verdict.top, verdict.recommended
     score = SHORT_WORDS[verdict.rules.score]
-    text = f"Highest {score} on validation: {top.cell.name}, {_with_interval(top, verdict)}."
+    lines = [f"Highest {score} on validation: {top.cell.name}, {_with_interval(top, verdict)}."]
     for standing, opening in (
-        ("open", "Not distinguishable from it"),
+        ("open", "Cannot be told apart from it, after correction for all pairs"),
         ("alike", f"Within {points(verdict.rules.equivalence)} of it, too close to matter"),
-        ("worse", "Worse beyond doubt"),
+        ("worse", "Worse"),
     ):
         rows = [row for row in verdict.rows if row.standing == standing]
         if rows:
-            text += f" {opening}: {_named(rows)}."
+            most = _MOST_NAMED if standing != "worse" else 1
+            lines.append(f"{opening}: {_named(rows, most)}.")
     untested = [row for row in verdict.rows if row.standing == "not tested"]
     if untested:
         reasons = sorted({row.why for row in untested})
-        text += f" Not tested against it: {_named(untested)} ({'; '.join(reasons)})."
+        lines.append(f"Not tested against it: {_named(untested, 2)} ({'; '.join(reasons)}).")
     if take is not top:
-        text += (
-            f" {take.cell.name} is the cheapest of those that may be best: {_cheaper(take, top)}."
-        )
+        why = _cheaper(take, top)
+        lines.append(f"{take.cell.name} is the cheapest of those that may be the best: {why}.")
     elif len(verdict.candidates) > 1:
-        text += f" No cell that may be as good as {top.cell.name} trains clearly faster."
-    return text
+        lines.append(f"None that may be as good as {top.cell.name} trains clearly faster.")
+    return "\n".join(lines)
 
 
 def _cheaper(take: Row, top: Row) -> str:
@@ -146,7 +151,7 @@ def _may_cost(verdict: Verdict) -> str:
     text = (
         f"On the same validation images {take.cell.name} differs from {verdict.top.cell.name} by "
         f"{signed(take.comparison.difference.value)} points "
-        f"({verdict.rules.level:.0%} interval {signed(low)} to {signed(high)})."
+        f"({whole_percent(verdict.rules.level)} interval {signed(low)} to {signed(high)})."
     )
     if low < -4 * verdict.rules.equivalence:
         text += (
@@ -179,7 +184,7 @@ def _sure(verdict: Verdict) -> str:
         equivalence=verdict.rules.equivalence,
         level=verdict.rules.level,
     )
-    text += f" To tell {verdict.top.cell.name} from {rival.cell.name} ({points(need.gap)} apart) "
+    text += f"\nTo tell {verdict.top.cell.name} from {rival.cell.name} ({points(need.gap)} apart) "
     if need.seeds is not None and need.seeds > rival.comparison.spread.n_seeds:
         return text + f"about {need.seeds} seeds each would be needed."
     if need.seeds is not None:
@@ -188,7 +193,7 @@ def _sure(verdict: Verdict) -> str:
         )
     return text + (
         "more seeds alone will not do: about "
-        f"{max(need.images_factor, 1.1):.1f} times as many validation images would."
+        f"{_times(need.images_factor)} times as many validation images would."
     )
 
 
@@ -237,13 +242,15 @@ def _with_interval(row: Row, verdict: Verdict) -> str:
     text = percent(row.value)
     if row.interval is not None:
         low, high = row.interval
-        text += f" ({verdict.rules.level:.0%} interval {percent(low)} to {percent(high)})"
+        text += (
+            f" ({whole_percent(verdict.rules.level)} interval {percent(low)} to {percent(high)})"
+        )
     return text
 
 
-def _named(rows: Sequence[Row]) -> str:
+def _named(rows: Sequence[Row], most: int) -> str:
     names = []
-    for row in rows[:_MOST_NAMED]:
+    for row in rows[:most]:
         name = row.cell.name
         if row.comparison is not None:
             low, high = row.comparison.interval
@@ -251,7 +258,11 @@ def _named(rows: Sequence[Row]) -> str:
             name += f" ({gap} points, {signed(low)} to {signed(high)})"
         names.append(name)
     more = len(rows) - len(names)
-    return ", ".join(names) + (f" and {more} more" if more else "")
+    return ", ".join(names) + (f", and {more} more" if more else "")
+
+
+def _times(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{max(value, 1.1):.1f}"
 
 
 def _amount(value: float) -> str:

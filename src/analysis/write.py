@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from src.analysis import leaderboard
 from src.analysis.cells import Selection, is_drawn, select
 from src.analysis.closeups import TestLook, class_parts, curve_figures, test_look
@@ -17,10 +19,11 @@ from src.analysis.scores import SCORE_WORDS
 from src.analysis.source import Source
 from src.analysis.table import Column, Table, Value, write_csv
 from src.analysis.verdict import Rules, Verdict, judge
-from src.analysis.words import Words, say
+from src.analysis.words import Words, say, whole_percent
 from src.tracking.records import RunRecord
 
 PAGE_NAME = "report.html"
+PARTS = (PAGE_NAME, "verdict.json", "figures", "tables")
 _MOST_INTERACTIONS = 10
 
 
@@ -143,12 +146,18 @@ def _effects_section(verdict: Verdict, selection: Selection) -> Section:
     params = [row.cell.params for row in verdict.rows]
     values = [row.value for row in verdict.rows]
     effects = main_effects(params, values, swept, verdict.rules.level)
-    found = interactions(params, values, swept)[:_MOST_INTERACTIONS]
+    found = [one for one in interactions(params, values, swept) if np.isfinite(one.p)]
+    found = found[:_MOST_INTERACTIONS]
     notes = [
         "Each effect is what is left when the other parameters' effects are taken out. Intervals "
         "come from what the sum of effects leaves unexplained; there are none without such a rest."
     ]
     tables = []
+    if len(swept) > 1 and not found:
+        notes.append(
+            "Whether parameters act together cannot be told: every combination of two of them is a "
+            "single configuration, or they never vary together."
+        )
     if found:
         strongest = found[0]
         notes.append(
@@ -168,7 +177,7 @@ def _effects_section(verdict: Verdict, selection: Selection) -> Section:
 
 
 def _leaderboard_notes(verdict: Verdict) -> list[str]:
-    level = f"{verdict.rules.level:.0%}"
+    level = whole_percent(verdict.rules.level)
     return [
         f"Best on validation first; the score is {SCORE_WORDS[verdict.rules.score]}. Intervals "
         f"({level}) cover other images and, with several seeds, other seeds. Differences are on "

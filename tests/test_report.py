@@ -1,0 +1,136 @@
+"""The command, on a real store: from logged runs to a page on the sweep's run."""
+
+import json
+
+import numpy as np
+import pytest
+
+from src import report
+from src.analysis.predictions import write_predictions
+from src.errors import TrackingError
+from src.tracking.store import open_store
+
+
+def _log_job(store, parent, folder, freeze, seed, share):
+    rng = np.random.default_rng([seed, int(freeze)])
+    n_items = 60
+    labels = np.arange(n_items) % 3
+    answers = np.where(rng.uniform(size=n_items) < share, labels, (labels + 1) % 3)
+    tags = {
+        "frostline.kind": "job",
+        "frostline.sweep_id": "abc123",
+        "frostline.data_fingerprint": "f1",
+        "frostline.split_digest": f"s{seed}",
+    }
+    run = store.start_run(f"net-freeze{freeze}-seed{seed}", tags, parent_run_id=parent)
+    run.log_params(
+        {"data": "plants", "backbone": "net", "freeze": freeze, "seed": seed, "trainable_params": 9}
+    )
+    for epoch in range(2):
+        run.log_metrics({"val/f1_macro": 0.4 + 0.1 * epoch, "train/loss": 1.0}, epoch)
+    value = float((answers == labels).mean())
+    run.log_metrics(
+        {"val_best/f1_macro": value, "test/f1_macro": value, "time/train_s": 5.0 - int(freeze)}, 2
+    )
+    for split in ("val", "test"):
+        write_predictions(
+            folder / "predictions" / f"{split}.parquet",
+            [f"{split}{seed}-{k:03d}" for k in range(n_items)],
+            [f"leaf{k // 2}" for k in range(n_items)],
+            labels,
+            np.eye(3)[answers],
+        )
+    run.log_artifact(folder / "predictions")
+    run.log_dict({"classes": ["a", "b", "c"]}, "predictions/classes.json")
+    run.finish("FINISHED")
+    return run.run_id
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("store")
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    store = open_store(uri, "plants")
+    parent = store.start_run(
+        "sweep-abc123", {"frostline.kind": "sweep", "frostline.sweep_id": "abc123"}
+    )
+    ids = [
+        _log_job(store, parent.run_id, folder, freeze, seed, share)
+        for freeze, share in (("0", 0.95), ("2", 0.5))
+        for seed in (0, 1)
+    ]
+    failed = store.start_run(
+        "net-freeze4-seed0",
+        {"frostline.kind": "job", "frostline.sweep_id": "abc123"},
+        parent_run_id=parent.run_id,
+    )
+    failed.finish("FAILED", "out of memory")
+    parent.finish("FAILED", "1 of 5 jobs have no result")
+    return uri, store, parent.run_id, ids
+
+
+def test_a_sweeps_report_is_written_and_logged_on_its_run(sweep, tmp_path, capsys):
+    uri, store, parent_id, _ = sweep
+    report.main(["--uri", uri, "--sweep", "abc", "--out", str(tmp_path / "out")])
+    said = capsys.readouterr().out
+    assert said.startswith("Take net freeze=0: it is better on validation")
+    assert "1 failed or stopped" in said
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert "out of memory" in html
+    assert "report/report.html" in store.list_artifacts(parent_id, "report")
+    parent = store.get_run(parent_id)
+    assert parent.status == "FAILED"
+    assert parent.tags["frostline.failure"] == "1 of 5 jobs have no result"
+
+
+def test_a_sweep_calls_it_with_its_own_open_run(sweep, tmp_path):
+    uri, _, _, ids = sweep
+    store = open_store(uri, "plants")
+    parent = store.start_run("sweep-zz9", {"frostline.kind": "sweep", "frostline.sweep_id": "zz9"})
+    page = report.write_report(store, "zz9", tmp_path / "out", run_ids=ids, parent=parent)
+    assert page == tmp_path / "out" / "report.html"
+    assert "Take net freeze=0" in page.read_text()
+    assert "report/report.html" in store.list_artifacts(parent.run_id, "report")
+    assert store.get_run(parent.run_id).status == "RUNNING"
+    parent.finish("FINISHED")
+
+
+def test_runs_answered_by_earlier_sweeps_are_found_again(sweep, tmp_path, capsys):
+    uri, _, _, ids = sweep
+    store = open_store(uri, "plants")
+    parent = store.start_run("sweep-yy8", {"frostline.kind": "sweep", "frostline.sweep_id": "yy8"})
+    parent.log_text(json.dumps(ids), report.RUNS_FILE)
+    parent.finish("FINISHED")
+    report.main(["--uri", uri, "--sweep", "yy8", "--out", str(tmp_path), "--json"])
+    assert json.loads(capsys.readouterr().out)["recommended"]["name"] == "net freeze=0"
+
+
+def test_experiment_and_runs(sweep, tmp_path, capsys):
+    uri, _, _, ids = sweep
+    report.main(["--uri", uri, "--experiment", "plants", "--out", str(tmp_path)])
+    assert capsys.readouterr().out.startswith("Take net freeze=0")
+    report.main(["--uri", uri, "--runs", *ids[:1], "--out", str(tmp_path)])
+    assert capsys.readouterr().out.startswith("Only net freeze=0 has results")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--sweep", "nosuch"], "--sweep nosuch: there is no such sweep"),
+        (["--experiment", "weeds"], "--experiment weeds: it has no runs"),
+        (["--runs", "0" * 32], "there is no such run"),
+    ],
+)
+def test_what_is_not_there_is_said_in_one_message(sweep, capsys, arguments, said):
+    with pytest.raises(SystemExit) as ended:
+        report.main(["--uri", sweep[0], *arguments])
+    assert ended.value.code == 2
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert "Traceback" not in shown
+
+
+def test_an_empty_store_says_what_to_run(tmp_path):
+    store = open_store(f"sqlite:///{tmp_path / 'mlflow.db'}", "Default")
+    with pytest.raises(TrackingError, match=r"there is no sweep in [\s\S]*python -m src.train -m"):
+        report.write_report(store, "abc", tmp_path / "out")
