@@ -1,0 +1,297 @@
+"""Jobs of a sweep that train heads on the same frozen backbone: one process, one pass, one product.
+
+The seam for the sweep: `group_key` says which planned jobs may go together, `run_head_group` gives
+for each of them what a job of its own would have reported.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from src.config.schema import MlpHead, Settings, Sgd
+from src.data.recipes import FINITE_VIEWS
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from src.backbones.build import Backbone
+    from src.backbones.cut import Cut
+    from src.data.datamodule import ImageDataModule
+    from src.data.table import SampleTable
+    from src.features.datamodule import RowOutputs
+    from src.features.decide import Decision
+    from src.training.batched import HeadResult
+
+SHARED = ("backbone", "weights", "freeze", "image_size", "frozen_bn", "data", "trainer")
+TOGETHER = ("seed", "epochs", "batch_size", "augment", "loss", "head", "callbacks")
+
+
+def group_key(settings: Settings, *, frozen_stages: int, num_stages: int) -> str | None:
+    """What jobs must have in common to train as one group; None if a job must be run alone.
+
+    Args:
+        settings: The job.
+        frozen_stages: Depth that its `freeze` stands for.
+        num_stages: Stages of its backbone.
+    """
+    from src.training.stacked import stackable
+
+    alone = (
+        settings.reuse == "off"
+        or frozen_stages < num_stages
+        or settings.frozen_bn != "eval"
+        or settings.augment.name not in FINITE_VIEWS
+        or settings.mix.name != "none"
+        or settings.schedule.name != "constant"
+        or settings.trainer.precision not in {"auto", "32-true"}
+        or not stackable(
+            batch_norm=isinstance(settings.head, MlpHead) and settings.head.batch_norm,
+            adaptive=not isinstance(settings.optimizer, Sgd),
+        )
+    )
+    if alone:
+        return None
+    values = settings.model_dump(mode="json", include=set(SHARED))
+    # Random weights are drawn from the seed, so each seed has a backbone of its own.
+    seed = settings.seed if settings.weights == "random" else None
+    return json.dumps(values | {"pool": settings.head.pool, "seed": seed}, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class SplitLogits:
+    """What a head says of one split, in table order.
+
+    Attributes:
+        logits: (N, K) float32.
+        labels: (N,) int64.
+        items: (N,) int64 rows of the table.
+    """
+
+    logits: "Tensor"
+    labels: "Tensor"
+    items: "Tensor"
+
+
+@dataclass(frozen=True)
+class GroupedJob:
+    """What one job of a group came to.
+
+    Attributes:
+        history: Metrics of each epoch, by their fixed names; the step is the place in the list.
+        best_epoch: 0-based; -1 if the loss diverged in the first epoch.
+        diverged: Whether the loss became NaN or infinite; the job then counts as failed.
+        head_state: The head's state dict at the best epoch.
+        val: Predictions of the chosen head.
+        test: The same.
+        figures: `val_best/...` and `test/...`.
+    """
+
+    history: list[dict[str, float]]
+    best_epoch: int
+    diverged: bool
+    head_state: "dict[str, Tensor]"
+    val: SplitLogits | None
+    test: SplitLogits | None
+    figures: dict[str, float]
+
+
+@dataclass(frozen=True)
+class GroupOutcome:
+    """What a group came to, with what its jobs have in common, for their records.
+
+    Attributes:
+        jobs: One for each of the settings, in their order.
+        table: The images.
+        backbone: The frozen backbone.
+        parts: Its cut.
+        data: For each job its data module, which holds its splits.
+        decision: Why features were stored.
+    """
+
+    jobs: list[GroupedJob]
+    table: "SampleTable"
+    backbone: "Backbone"
+    parts: "Cut"
+    data: "list[ImageDataModule]"
+    decision: "Decision"
+
+    def task_state(self, job: int) -> "dict[str, Tensor]":
+        """What a checkpoint of one job holds: the state dict of its `ClassificationTask`."""
+        state = {f"backbone.{name}": value for name, value in self.backbone.state_dict().items()}
+        return state | {f"head.{name}": value for name, value in self.jobs[job].head_state.items()}
+
+
+def run_head_group(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> GroupOutcome:
+    """Train the heads of jobs that have one `group_key`.
+
+    Args:
+        jobs: Their settings.
+        tell: Receives `text=` and `done=` (0 to 1, over the whole group).
+
+    Raises:
+        ConfigError: If the store of features cannot be used here; the jobs can be run alone.
+    """
+    from src.backbones.build import build_backbone
+    from src.backbones.cut import cut
+    from src.data.load import load_table
+    from src.errors import ConfigError
+    from src.features.datamodule import RowOutputs
+    from src.features.fill import Demand
+    from src.features.pairs import needed_batches
+    from src.features.reuse import PrefixJob, stored_outputs
+    from src.features.segment import StoreFailedError
+    from src.training.engine import choose_engine, set_threads
+
+    first = jobs[0]
+    set_threads(first.trainer.threads)
+    engine = choose_engine(first.trainer)
+    if (engine.accelerator, engine.precision) != ("cpu", "32-true"):
+        raise ConfigError("heads train together on the CPU in float32 alone")
+    table = load_table(first.data)
+    backbone = build_backbone(
+        first.backbone, weights=first.weights, image_size=first.image_size, seed=first.seed
+    )
+    parts = cut(backbone, first.freeze, pool=first.head.pool, frozen_bn=first.frozen_bn)
+    data = [_data_of(settings, table, backbone) for settings in jobs]
+    needed = [
+        batch
+        for settings, module in zip(jobs, data, strict=True)
+        for batch in needed_batches(
+            module.sampler("train", training=True),
+            settings.epochs,
+            [module.sampler(split, training=False) for split in ("val", "test")],
+        )
+    ]
+    prefix = PrefixJob(
+        backbone, parts, data[0], first.freeze, first.head.pool, engine.accelerator,
+        engine.precision,
+    )  # fmt: skip
+    # Each job would pass all images each epoch; what it costs to keep a pooled output is nothing.
+    demand = Demand(passes=len(needed), jobs=len(jobs) * first.epochs, on_accelerator=False)
+    try:
+        outputs, decision, _ = stored_outputs(prefix, needed, demand, tell)
+    except StoreFailedError as failure:
+        raise ConfigError(f"the store of prefix outputs cannot be written: {failure}") from None
+    if outputs is None:
+        raise ConfigError(f"features are not kept: {decision.reason}")
+    read = RowOutputs(outputs, table.labels)
+    results: dict[int, GroupedJob] = {}
+    together = _together(jobs)
+    for number, members in enumerate(together):
+        heads = [_head(jobs[member], parts, table) for member in members]
+        trained = _train([jobs[member] for member in members], heads, data[members[0]], read)
+        for member, head, result in zip(members, heads, trained, strict=True):
+            results[member] = _finished(head, result, data[member], read)
+        tell(done=(number + 1) / len(together))
+    ordered = [results[place] for place in range(len(jobs))]
+    return GroupOutcome(ordered, table, backbone, parts, data, decision)
+
+
+def _together(jobs: Sequence[Settings]) -> list[list[int]]:
+    """The jobs that see the same batches and have heads of one structure, by place."""
+    sets: dict[str, list[int]] = {}
+    for place, settings in enumerate(jobs):
+        values = settings.model_dump(mode="json", include=set(TOGETHER))
+        kind = json.dumps(values | {"optimizer": settings.optimizer.name}, sort_keys=True)
+        sets.setdefault(kind, []).append(place)
+    return list(sets.values())
+
+
+def _data_of(settings: Settings, table: "SampleTable", backbone: "Backbone") -> "ImageDataModule":
+    from src.data.datamodule import ImageDataModule
+    from src.data.load import split_of
+
+    return ImageDataModule(
+        table,
+        split_of(table, settings.data, seed=settings.seed),
+        backbone.input,
+        augment=settings.augment.name,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+        workers=settings.trainer.workers,
+        memory_gib=settings.data.memory_gib,
+        sampling=settings.data.sampling,
+    )
+
+
+def _head(settings: Settings, parts: "Cut", table: "SampleTable") -> "nn.Sequential":
+    from src.training.head import build_head
+
+    return build_head(
+        parts.num_features,
+        len(table.classes),
+        hidden=settings.head.hidden if isinstance(settings.head, MlpHead) else None,
+        dropout=settings.head.dropout,
+        batch_norm=isinstance(settings.head, MlpHead) and settings.head.batch_norm,
+        seed=settings.seed,
+    )
+
+
+def _train(
+    jobs: Sequence[Settings],
+    heads: "Sequence[nn.Sequential]",
+    data: "ImageDataModule",
+    read: "RowOutputs",
+) -> "list[HeadResult]":
+    import torch
+
+    from src.data.imbalance import class_weights
+    from src.training.batched import Choice, HeadJob, train_heads
+
+    first = jobs[0]
+    weights = None
+    if first.loss.class_weights > 0:
+        labels = data.table.labels[data.splits.train]
+        shares = class_weights(labels, len(data.table.classes), strength=first.loss.class_weights)
+        weights = torch.from_numpy(shares).float()
+    return train_heads(
+        [
+            HeadJob(head, settings.lr, settings.optimizer, settings.lr_schedule)
+            for head, settings in zip(heads, jobs, strict=True)
+        ],
+        read.__getitem__,
+        data.sampler("train", training=True),
+        data.sampler("val", training=False),
+        seed=first.seed,
+        epochs=first.epochs,
+        loss=first.loss,
+        class_weights=weights,
+        choice=Choice(
+            first.callbacks.monitor, first.callbacks.mode, first.callbacks.patience_epochs
+        ),
+        tell=lambda **_: None,
+    )
+
+
+def _finished(
+    head: "nn.Sequential", result: "HeadResult", data: "ImageDataModule", read: "RowOutputs"
+) -> GroupedJob:
+    """The chosen head judged on validation and test."""
+    import torch
+
+    from src.training.metrics import classification_metrics
+
+    splits: dict[str, SplitLogits] = {}
+    figures: dict[str, float] = {}
+    if result.best_epoch >= 0 and not result.diverged:
+        head.load_state_dict(result.best_state)
+        head.eval()
+        for split, prefix in (("val", "val_best"), ("test", "test")):
+            batches = [read[rows] for rows in data.sampler(split, training=False)]
+            with torch.inference_mode():
+                logits = torch.cat([head(batch.inputs) for batch in batches])
+            labels = torch.cat([batch.labels for batch in batches])
+            items = torch.cat([batch.items for batch in batches])
+            splits[split] = SplitLogits(logits, labels, items)
+            scores = classification_metrics(logits, labels)
+            figures |= {f"{prefix}/{name}": value for name, value in scores.items()}
+    return GroupedJob(
+        result.history,
+        result.best_epoch,
+        result.diverged,
+        result.best_state,
+        splits.get("val"),
+        splits.get("test"),
+        figures,
+    )

@@ -1,0 +1,86 @@
+"""A group of jobs trained in one process reports what each job reports when it is run by itself."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from src.config.read import read_settings
+from src.config.schema import Settings
+from src.features.group import group_key, run_head_group
+from src.sweep.job import run_job
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FROSTLINE_HOME", str(tmp_path / "home"))
+
+
+def settings(*overrides: str) -> Settings:
+    small = [
+        "backbone=test_resnet", "weights=random", "image_size=64", "freeze=all", "epochs=3",
+        "data.n_images=120", "data.n_species=1", "data.size_px=64", "data.photos_per_leaf=1",
+        "batch_size=16", "trainer.threads=1", "trainer=cpu", "augment=flip",
+    ]  # fmt: skip
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        from omegaconf import OmegaConf
+
+        composed = compose("train", [*small, *overrides])
+        values = OmegaConf.to_container(composed, resolve=True)
+    assert isinstance(values, dict)
+    return read_settings({str(k): v for k, v in values.items() if k != "hydra"})
+
+
+def key(*overrides: str, frozen: int = 5) -> str | None:
+    return group_key(settings(*overrides), frozen_stages=frozen, num_stages=5)
+
+
+def test_which_jobs_go_together() -> None:
+    base = key("weights=pretrained", "backbone=tf_efficientnet_lite0")
+    assert base is not None
+    same = [("lr=0.1",), ("seed=3",), ("head=mlp",), ("optimizer=sgd",), ("epochs=9",)]
+    for overrides in same:
+        assert key("weights=pretrained", "backbone=tf_efficientnet_lite0", *overrides) == base
+    others = [("image_size=96",), ("data.n_images=130",), ("head.pool=max",)]
+    for overrides in others:
+        assert key("weights=pretrained", "backbone=tf_efficientnet_lite0", *overrides) != base
+    assert key("seed=1") != key("seed=2"), "random weights differ by seed"
+    for overrides in [
+        ("augment=crop",), ("mix=mixup",), ("reuse=off",), ("trainer.precision=bf16-mixed",),
+        ("frozen_bn=train",), ("head=mlp", "head.batch_norm=true"),
+    ]:  # fmt: skip
+        assert key(*overrides) is None, overrides
+    assert key(frozen=4) is None
+
+
+def test_a_group_reports_what_single_jobs_report(tmp_path: Path, fresh_store_uri: str) -> None:
+    variants = [
+        ["lr=0.003"], ["lr=0.03"], ["lr=0.01", "head=mlp", "head.hidden=16"],
+        ["lr=0.03", "batch_size=24"],
+    ]  # fmt: skip
+    chosen = [settings(*overrides) for overrides in variants]
+    together = run_head_group(chosen, tell=lambda **_: None)
+    for place, (one, grouped) in enumerate(zip(chosen, together.jobs, strict=True)):
+        tracking = one.tracking.model_copy(update={"uri": fresh_store_uri})
+        sweep = one.sweep.model_copy(update={"job_digest": f"{place:064x}"})
+        alone = one.model_copy(update={"tracking": tracking, "sweep": sweep})
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        result = run_job(alone, folder, tell=lambda **_: None)
+        wanted = {name: result["metrics"][name] for name in grouped.figures}
+        assert len(grouped.figures) == 8
+        assert grouped.figures == pytest.approx(wanted, rel=1e-4, abs=1e-6)
+        last = grouped.history[-1]
+        assert last == pytest.approx({n: result["metrics"][n] for n in last}, rel=1e-4, abs=1e-6)
+        checkpoint = torch.load(
+            next((tmp_path).rglob(f"*{result['run_id']}*/artifacts/checkpoints/best.ckpt")),
+            weights_only=True,
+        )
+        state = together.task_state(place)
+        assert state.keys() == checkpoint["state_dict"].keys()
+        for name, value in checkpoint["state_dict"].items():
+            assert torch.allclose(state[name], value, rtol=1e-3, atol=1e-4), name
