@@ -6,6 +6,7 @@ PATH is a folder, a .csv, an archive, a data set that `datasets` saved, or `leav
 import argparse
 import json
 import sys
+from inspect import signature
 from pathlib import Path
 
 from src.data.table import SampleTable
@@ -80,8 +81,8 @@ def _leaves() -> SampleTable:
 
     conf = Path(__file__).resolve().parents[2] / "conf" / "data" / "leaves.yaml"
     values = yaml.safe_load(conf.read_text(encoding="utf-8"))
-    names = load_leaves.__kwdefaults__ or {}, load_leaves.__annotations__
-    return load_leaves(**{key: values[key] for key in names[1] if key in values})
+    known = signature(load_leaves).parameters
+    return load_leaves(**{key: value for key, value in values.items() if key in known})
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,6 +11,7 @@ from src.data.checks.duplicates import find_duplicates, perceptual_hash
 from src.data.checks.findings import check_table
 from src.data.checks.page import data_page
 from src.data.sources.folder import load_folder
+from src.data.splits import split_table
 
 
 def titles(checkup, level=None):
@@ -58,10 +59,29 @@ def test_a_leak_across_given_splits_is_loud(leaves, tmp_path):
     sides = ["train", "val", "train", "test"]
     root = written(table, tmp_path / "d", lambda k, item: f"{sides[k % 4]}/{item.split('/')[0]}")
     checkup = check_table(load(root), seed=0)
-    assert titles(checkup, "leak") == ["the same picture in two of the given splits"]
+    assert titles(checkup, "leak") == ["the same picture in two splits"]
     assert re.search(r"(9\d|100)\.\d% of val and (9\d|100)\.\d% of test", checkup.findings[0].text)
     grouped = check_table(load(root, group_by=r"leaf\d+"), seed=0)
-    assert "groups in two of the given splits" in titles(grouped, "leak")
+    assert "groups in two splits" in titles(grouped, "leak")
+
+
+def test_a_leak_across_our_own_splits_is_loud(leaves):
+    table = leaves(n_images=200, n_species=1, leak=0.6)
+    splits = split_table(table, val_frac=0.2, test_frac=0.2, seed=0)
+    checkup = check_table(table, seed=0, splits=splits, probing=False)
+    assert titles(checkup, "leak") == ["the same picture in two splits"]
+    assert checkup.probes == ()
+    clean = leaves(n_images=200, n_species=1)
+    splits = split_table(clean, val_frac=0.2, test_frac=0.2, seed=0)
+    assert not titles(check_table(clean, seed=0, splits=splits, probing=False), "leak")
+
+
+def test_the_built_in_leaves_by_command(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert main(["leaves", "--json", "--out", ""]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["images"] == 600
+    assert [one["level"] for one in told["findings"]] == ["note"]
 
 
 def test_copies_and_conflicting_labels(photo_tree):
@@ -145,4 +165,4 @@ def test_command_on_nothing_and_on_a_leak(photo_tree, capsys, tmp_path, monkeypa
     )
     shutil.copy(root / "train/a/img_000.png", root / "test/a/leak.png")
     assert main([str(root), "--out", ""]) == 1
-    assert "the same picture in two of the given splits" in capsys.readouterr().out
+    assert "the same picture in two splits" in capsys.readouterr().out

@@ -12,6 +12,7 @@ from src.data.checks.shortcuts import Probe, probe_shortcuts
 from src.data.geometry import Geometry
 from src.data.imbalance import imbalance_ratio
 from src.data.pixels import open_pixels
+from src.data.splits import Splits
 from src.data.table import SampleTable, name_some
 
 THUMBNAIL = Geometry(32, "box", 1.0, "squash", (0, 0, 0))
@@ -67,19 +68,25 @@ def _named(table: SampleTable, pairs: Pairs) -> list[list[str]]:
     return [[table.items[one], table.items[other]] for one, other in pairs.tolist()]
 
 
-def check_table(table: SampleTable, *, seed: int) -> Checkup:
+def check_table(
+    table: SampleTable, *, seed: int, splits: Splits | None = None, probing: bool = True
+) -> Checkup:
     """Run all checks.
 
     Args:
         table: The images.
         seed: Of the probes.
+        splits: The splits of a run; None: those that the source brings, if any.
+        probing: Also probe for shortcuts, which takes a few seconds.
     """
     thumbnails = open_pixels(table, THUMBNAIL, memory_gib=1.0).take(np.arange(len(table)))
     digests = table.facts.digests if table.facts else None
     duplicates = find_duplicates(thumbnails, digests)
-    probes = tuple(probe_shortcuts(table, thumbnails, duplicates.join(table.groups), seed=seed))
+    groups = duplicates.join(table.groups)
+    probes = tuple(probe_shortcuts(table, thumbnails, groups, seed=seed)) if probing else ()
+    side = _sides(table, splits)
     findings = [
-        *_across_splits(table, duplicates),
+        *(_across_splits(table, duplicates, side) if side is not None else ()),
         *_conflicting_labels(table, duplicates),
         *_missing_groups(table, duplicates),
         *_shortcuts(probes),
@@ -94,48 +101,57 @@ def check_table(table: SampleTable, *, seed: int) -> Checkup:
     return Checkup(table, tuple(findings), duplicates, probes)
 
 
-def _across_splits(table: SampleTable, duplicates: Duplicates) -> list[Finding]:
-    if table.given_split is None:
-        return []
+def _sides(table: SampleTable, splits: Splits | None) -> NDArray[np.str_] | None:
+    """The split of each row; empty for rows in none."""
+    if splits is None:
+        return table.given_split
+    side = np.full(len(table), "", dtype="<U5")
+    for name, rows in splits.named().items():
+        side[rows] = name
+    return side
+
+
+def _across_splits(
+    table: SampleTable, duplicates: Duplicates, side: NDArray[np.str_]
+) -> list[Finding]:
     pairs = duplicates.both()
-    torn = pairs[table.given_split[pairs[:, 0]] != table.given_split[pairs[:, 1]]]
-    groups = _torn_groups(table)
+    one, other = side[pairs[:, 0]], side[pairs[:, 1]]
+    torn = pairs[(one != other) & (one != "") & (other != "")]
+    groups = _torn_groups(table, side)
     findings = []
     if len(torn):
-        hit = _evaluated(table, torn)
+        hit = _evaluated(side, torn)
         findings.append(
             Finding(
                 "leak",
-                "the same picture in two of the given splits",
+                "the same picture in two splits",
                 f"{len(torn)} pairs, touching {hit}: {_pairs(table, torn)}. Scores on them measure "
-                "memory. Remove the copies, or let Frostline split with data.group_by.",
+                "memory. Remove the copies, or group them with data.group_by.",
             )
         )
     if groups:
         findings.append(
             Finding(
                 "leak",
-                "groups in two of the given splits",
+                "groups in two splits",
                 f"{len(groups)} groups stand in more than one split: {name_some(groups)}.",
             )
         )
     return findings
 
 
-def _torn_groups(table: SampleTable) -> list[str]:
-    assert table.given_split is not None
-    places = set(zip(table.groups.tolist(), table.given_split.tolist(), strict=True))
-    sides = Counter(group for group, _ in places)
+def _torn_groups(table: SampleTable, side: NDArray[np.str_]) -> list[str]:
+    places = set(zip(table.groups.tolist(), side.tolist(), strict=True))
+    sides = Counter(group for group, split in places if split)
     return sorted(group for group, count in sides.items() if count > 1)
 
 
-def _evaluated(table: SampleTable, pairs: Pairs) -> str:
+def _evaluated(side: NDArray[np.str_], pairs: Pairs) -> str:
     """How much of validation and test is touched, in words."""
-    assert table.given_split is not None
     rows = np.unique(pairs)
     parts = []
     for split in ("val", "test"):
-        inside = table.given_split == split
+        inside = side == split
         if inside.any():
             share = np.isin(np.flatnonzero(inside), rows).mean()
             parts.append(f"{share:.1%} of {split}")
