@@ -156,7 +156,12 @@ def run(
             "frostline.reuse": str(inputs.decision),
         }
     )
-    tracked.log_dict(table.profile(), "data.json")
+    profile = table.profile() | {
+        "splits": {name: len(rows) for name, rows in splits.named().items()},
+        "split_file": "splits.csv",
+    }
+    tracked.log_dict(profile, "data.json")
+    tracked.log_dataset(table.name, digest=table.fingerprint, source=table.source, profile=profile)
     save_splits(folder / "splits.csv", table, splits)
     tracked.log_artifact(folder / "splits.csv")
     tracked.log_params(

@@ -1,5 +1,6 @@
 """Sending journal entries to the store so that sending them twice changes nothing."""
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 PARAM_MAX_CHARS = 6000
 TAG_MAX_CHARS = 8000
+DATASET_DIGEST_MAX_CHARS = 36
+DATASET_PROFILE_MAX_CHARS = 16_000_000
 _LIVE = ("RUNNING", "SCHEDULED")
 
 
@@ -52,11 +55,28 @@ def send(client: "MlflowClient", run_id: str, entry: Entry) -> None:
             except Exception as error:
                 if not is_missing(error):
                     raise
+        case "dataset":
+            client.log_inputs(run_id, [_dataset_input(entry)])
         case "status":
             if entry["status"] in _LIVE:
                 client.update_run(run_id, status=entry["status"])
             else:
                 client.set_terminated(run_id, entry["status"], int(entry["t"]))
+
+
+def _dataset_input(entry: Entry) -> Any:
+    """A data set as MLflow keeps it; the same one logged again replaces itself."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    profile = json.dumps(entry["profile"])
+    dataset = Dataset(
+        name=entry["name"],
+        digest=entry["digest"][:DATASET_DIGEST_MAX_CHARS],
+        source_type="frostline",
+        source=json.dumps({"source": entry["source"]}),
+        profile=profile if len(profile) <= DATASET_PROFILE_MAX_CHARS else None,
+    )
+    return DatasetInput(dataset, tags=[InputTag("mlflow.data.context", "training")])
 
 
 def logged_points(client: "MlflowClient", run_id: str, keys: Iterable[str]) -> set[tuple[str, int]]:

@@ -121,6 +121,27 @@ class Run:
             return
         self._keep_or_send(artifact_entry(path.absolute(), folder))
 
+    def log_dataset(
+        self, name: str, *, digest: str, source: str, profile: Mapping[str, Any]
+    ) -> None:
+        """Log what the run was trained on, where MLflow's page shows data sets.
+
+        Args:
+            name: Short name.
+            digest: The fingerprint; MLflow keeps its first 36 characters.
+            source: Where the images come from.
+            profile: Counts and the like, as plain values.
+        """
+        self._keep_or_send(
+            {
+                "op": "dataset",
+                "name": name,
+                "digest": digest,
+                "source": source,
+                "profile": dict(profile),
+            }
+        )
+
     def log_text(self, text: str, path: str) -> None:
         """Log a text as an artifact, such as `traceback.txt`."""
         self._keep_or_send({"op": "text", "path": path, "text": text})

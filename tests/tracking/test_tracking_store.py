@@ -178,3 +178,19 @@ def test_a_moved_folder_still_gives_its_artifacts_and_says_where_new_ones_go(tmp
 def test_experiment_opens_in_the_view_for_models(store):
     found = store._link.client.get_experiment_by_name("leaves")
     assert found.tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_the_data_set_stands_on_the_run_and_logging_it_twice_changes_nothing(
+    fresh_store_uri: str,
+) -> None:
+    from mlflow import MlflowClient
+
+    store = open_store(fresh_store_uri, "data")
+    run = store.start_run("a", {})
+    for _ in range(2):
+        run.log_dataset("leaves", digest="f" * 64, source="drawn", profile={"images": 6})
+    run.finish("FINISHED")
+    (given,) = MlflowClient(fresh_store_uri).get_run(run.run_id).inputs.dataset_inputs
+    assert (given.dataset.name, given.dataset.digest) == ("leaves", "f" * 36)
+    assert given.dataset.profile == '{"images": 6}'
+    assert run.problems == []
