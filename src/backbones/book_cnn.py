@@ -4,7 +4,6 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-import torch
 from timm.models import build_model_with_cfg, register_model
 from timm.models._registry import generate_default_cfgs
 from torch import Tensor, nn
@@ -95,7 +94,8 @@ class BookCNN(nn.Module):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Map images ``(N, 3, S, S)`` float to ``(N, 64, S/8, S/8)``."""
-        return torch.as_tensor(self.features(x))
+        features: Tensor = self.features(x)
+        return features
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
         """Map ``(N, 64, S/8, S/8)`` to ``(N, 512)`` and on to the classes."""

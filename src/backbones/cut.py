@@ -74,7 +74,14 @@ class Cut:
     depth_label: str
 
 
-def cut(backbone: Backbone, freeze: int | str, *, pool: Pool, frozen_bn: FrozenBn = "eval") -> Cut:
+def cut(
+    backbone: Backbone,
+    freeze: int | str,
+    *,
+    pool: Pool,
+    frozen_bn: FrozenBn = "eval",
+    recordings: Recordings | None = None,
+) -> Cut:
     """Freeze a backbone to a depth and cut it there.
 
     Where no exact cut is found the prefix does nothing and the suffix is the whole model with its
@@ -86,6 +93,8 @@ def cut(backbone: Backbone, freeze: int | str, *, pool: Pool, frozen_bn: FrozenB
         pool: How the map becomes features: ``avg`` is the model's own way.
         frozen_bn: With ``train`` the statistics of frozen batch normalisations go on adapting,
             and nothing can be reused.
+        recordings: From ``record_stages`` with the same pooling, where several depths of one
+            backbone are cut one after the other.
 
     Raises:
         BackboneError: There is no such depth, or the model cannot pool so.
@@ -101,7 +110,7 @@ def cut(backbone: Backbone, freeze: int | str, *, pool: Pool, frozen_bn: FrozenB
         parts = nn.Identity(), Whole(model, finish, frozen=False)
     else:
         try:
-            parts = _cut_at(backbone, depth.boundary, finish)
+            parts = _cut_at(backbone, depth.boundary, finish, recordings)
         except Exception as error:  # models are free code: whatever goes wrong, it is no exact cut
             text = str(error).strip().splitlines()
             known = isinstance(error, CutError) and text
@@ -150,15 +159,26 @@ def _num_features(backbone: Backbone, finish: Finish) -> int:
     return int(finish(torch.empty(1, *shape, device="meta")).shape[1])
 
 
-def _cut_at(backbone: Backbone, boundary: Boundary, finish: Finish) -> tuple[nn.Module, nn.Module]:
+def record_stages(backbone: Backbone, *, pool: Pool) -> Recordings:
+    """Record a backbone's pass once for all boundaries between its stages."""
+    boundaries = [stage.end for stage in backbone.stages if stage.end is not None]
+    finish = set_pool(backbone, pool)
+    return Recordings(backbone.model, boundaries, backbone.input.size_px, finish)
+
+
+def _cut_at(
+    backbone: Backbone, boundary: Boundary, finish: Finish, recordings: Recordings | None
+) -> tuple[nn.Module, nn.Module]:
     """Cut a model at a boundary and prove that the two parts are the model.
 
     Raises:
         CutError: There is no exact cut.
     """
     model = backbone.model
-    found = Recordings(model, [boundary], backbone.input.size_px, finish).cut_at(boundary)
-    opened = [model.get_submodule(path) for path in sorted(around([boundary]))]
+    if recordings is None:
+        recordings = Recordings(model, [boundary], backbone.input.size_px, finish)
+    found = recordings.cut_at(boundary)
+    opened = [model.get_submodule(path) for path in sorted(around(recordings.boundaries))]
     prefix = Segment(model, found.prefix, None, (), frozen=True)
     suffix = Segment(model, found.suffix, found.train_suffix, opened, frozen=False)
     may_shrink = not (found.needs_size or backbone.input.fixed_size)
@@ -172,9 +192,7 @@ def probe_cuts(backbone: Backbone) -> list[str]:
     This follows the steps of the model alone and needs no weights; ``cut`` also compares numbers.
     """
     boundaries = [stage.end for stage in backbone.stages if stage.end is not None]
-    recordings = Recordings(
-        backbone.model, boundaries, backbone.input.size_px, set_pool(backbone, "avg")
-    )
+    recordings = record_stages(backbone, pool="avg")
     reasons: list[str] = []
     for boundary in boundaries:
         try:

@@ -102,10 +102,14 @@ def _up_to_module(
     boundary = Boundary(path, "exit")
     time = time_of(boundary, timeline) if path else None
     if time is None:
-        known = path in {other for other, _ in model.named_modules()}
-        reason = "is never run by itself" if known else "is neither a number, `all` nor a module"
+        known = bool(path) and path in {other for other, _ in model.named_modules()}
+        reason = (
+            "names a module that is never run:"
+            if known
+            else "is neither a number, `all` nor a module of"
+        )
         raise BackboneError(
-            given=f"freeze={path!r} {reason} of {name}\n{table(name, stages)}",
+            given=f"freeze={path!r} {reason} {name}\n{table(name, stages)}",
             allowed=f"0 to {len(stages)}, all, or a module path such as "
             f"{_example_path(model, timeline)}",
         )

@@ -138,8 +138,9 @@ def page(facts: dict[str, Any]) -> str:
     ]
     for stage in facts["stages"]:
         shape = "x".join(str(axis) for axis in stage["out_shape"])
+        modules = short_list(stage["modules"], _MODULES_WIDTH)
         lines.append(
-            f"{stage['stage']:>6}  {short_list(stage['modules'], _MODULES_WIDTH):<{_MODULES_WIDTH}}  "
+            f"{stage['stage']:>6}  {modules:<{_MODULES_WIDTH}}  "
             f"{stage['params']:>12,}  {stage['frozen_params_frac']:>7.2%}  "
             f"{stage['frozen_flops_frac']:>6.1%}  {shape:<14}  "
             + ("yes" if stage["can_be_cut"] else "no")

@@ -48,14 +48,14 @@ class Recordings:
         self, model: nn.Module, boundaries: Sequence[Boundary], size_px: int, finish: Finish
     ) -> None:
         self._model = model
-        self._boundaries = boundaries
+        self.boundaries = boundaries
         self._size_px = size_px
         self._finish = finish
 
     def _record(self, batch: int, *, training: bool) -> Recording:
         return record(
             self._model,
-            self._boundaries,
+            self.boundaries,
             size_px=self._size_px,
             batch=batch,
             training=training,

@@ -97,13 +97,16 @@ class _StayAsleep:
     """Stands in for the ``train`` of one module: the module stays in eval mode.
 
     It is an attribute of the module, not a new class or wrapper, so the names in the state dict,
-    deep copies and pickles stay as they are.
+    deep copies and pickles stay as they are. It remembers what was asked for, for the day the
+    module wakes.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, asked: bool) -> None:
         self.module = module
+        self.asked = asked
 
     def __call__(self, mode: bool = True) -> nn.Module:
+        self.asked = mode
         for child in self.module.children():
             child.train(mode)
         self.module.training = False
@@ -114,7 +117,7 @@ def set_asleep(model: nn.Module, asleep: Iterable[str], frozen_bn: FrozenBn) -> 
     """Put modules into eval mode for good, and wake all others that were put so before.
 
     ``train()`` on a sleeping module, or on any module around it, leaves it in eval mode. A module
-    that wakes takes the mode of the model.
+    that wakes takes the mode that was asked for last.
 
     Args:
         model: The model.
@@ -123,22 +126,15 @@ def set_asleep(model: nn.Module, asleep: Iterable[str], frozen_bn: FrozenBn) -> 
             ``train()`` and so adapt their statistics.
     """
     paths = set(asleep)
-    root_trains = model.training
-    woken: list[nn.Module] = []
     for path, module in model.named_modules():
+        stay = module.__dict__.pop("train", None)
+        asked = stay.asked if isinstance(stay, _StayAsleep) else module.training
         adapts = frozen_bn == "train" and isinstance(module, _BATCH_NORMS)
         if path in paths and not adapts:
-            module.__dict__["train"] = _StayAsleep(module)
+            module.__dict__["train"] = _StayAsleep(module, asked)
             module.training = False
-        elif is_asleep(module):
-            del module.__dict__["train"]
-            woken.append(module)
-        elif adapts:
-            module.training = True
-    if model in woken:
-        root_trains = any(not is_asleep(module) and module.training for module in model.modules())
-    for module in woken:
-        module.training = root_trains
+        else:
+            module.training = asked
 
 
 def is_asleep(module: nn.Module) -> bool:
