@@ -14,6 +14,7 @@ from src.analysis.cells import Selection, is_drawn, select
 from src.analysis.closeups import TestLook, class_parts, curve_figures, test_look
 from src.analysis.effects import interactions, main_effects
 from src.analysis.figures import cost_figures, depth_figure, effects_figure, heat_figure
+from src.analysis.hidden import with_hidden_settings
 from src.analysis.page import Page, Section, render
 from src.analysis.scores import SCORE_WORDS
 from src.analysis.source import Source
@@ -61,6 +62,7 @@ def write_folder(
         title: What the page is called.
         parent: The sweep's run.
     """
+    records = with_hidden_settings(records, source)
     selection = select(records, f"val_best/{rules.score}")
     verdict = judge(selection, source, rules)
     drawn = is_drawn(records)
