@@ -25,6 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from src.config.schema import MlpHead, Settings
 from src.errors import FrostlineError
 from src.sweep.job import run_job
+from src.sweep.parent import command_again
 from src.sweep.session import SweepEndedError
 from src.sweep.sweeper import settings_of
 from src.sweep.workers import StopSignalError, raise_on_signals
@@ -39,7 +40,7 @@ _WANTS_TRACES = "FROSTLINE_FULL_ERROR"
 
 def run(
     settings: Settings, folder: Path, work: Path, tracked: "Run", tell: Callable[..., None]
-) -> None:
+) -> dict[str, float]:
     """One run: data, backbone, cut, head, training, choice on validation, one look at the test set.
 
     Args:
@@ -48,10 +49,13 @@ def run(
         work: Where its checkpoints lie until it is finished, found again by whoever goes on.
         tracked: The run's record in MLflow, already running.
         tell: Receives progress (see src.sweep.progress).
+
+    Returns:
+        The figures at the chosen epoch, `val_best/...`, `test/...` and `time/train_s`.
     """
     import pytorch_lightning as pl
     import torch
-    from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+    from pytorch_lightning.callbacks import ModelCheckpoint
 
     from src.backbones.build import build_backbone
     from src.backbones.cut import cut
@@ -190,7 +194,7 @@ def run(
     ]
     if settings.callbacks.patience_epochs is not None:
         watchers.append(
-            EarlyStopping(
+            callbacks.StopEarly(
                 settings.callbacks.monitor,
                 mode=settings.callbacks.mode,
                 patience=settings.callbacks.patience_epochs,
@@ -199,7 +203,11 @@ def run(
     # Checkpoints come last, so that they hold the state of all others at the end of the epoch.
     watchers += [best, resume.keep_last(work)]
     trainer = build_trainer(
-        engine, epochs=settings.epochs, callbacks=watchers, folder=os.fspath(folder)
+        engine,
+        epochs=settings.epochs,
+        accumulate=settings.trainer.accumulate_grad_batches,
+        callbacks=watchers,
+        folder=os.fspath(folder),
     )
     trainer.fit(task, datamodule=inputs.data, ckpt_path=resume.last_whole(work, tell))
     tracked.set_tags({"frostline.frozen_digest": proof.after})
@@ -226,6 +234,7 @@ def run(
     tracked.log_artifact(predictions)
     for file in (Path(best.best_model_path), digest_path(Path(best.best_model_path))):
         tracked.log_artifact(file, "checkpoints")
+    return figures
 
 
 def job(config: DictConfig) -> float:
@@ -255,7 +264,13 @@ def job(config: DictConfig) -> float:
         progress.done(None)
     if settings.sweep.id is None:
         outcome = summary.Outcome(
-            result["name"], result["state"], "", result["params"], result["metrics"]
+            "",
+            result["name"],
+            result["state"],
+            "",
+            result["run_id"],
+            result["params"],
+            result["metrics"],
         )
         summary.show([outcome], summary.output_console(), title=result["name"])
     chosen: float = result["metrics"][settings.callbacks.monitor.replace("val/", "val_best/")]
@@ -283,8 +298,11 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         _hydra_main()
-    except (SweepEndedError, StopSignalError) as ended:
+    except SweepEndedError as ended:
         sys.exit(ended.exit_code)
+    except StopSignalError as stopped:
+        print(f"stopped; go on with:  {command_again()}", file=sys.stderr)
+        sys.exit(stopped.exit_code)
     except BrokenPipeError:
         # The reader has gone (`| head`): nothing is left to say, and nobody to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -224,6 +224,7 @@ class TrainerSettings(Group):
     devices: Count
     threads: Count | None
     workers: Annotated[int, Field(ge=0)]
+    accumulate_grad_batches: Count
 
 
 class TrackingSettings(Group):
@@ -258,6 +259,7 @@ class Settings(Group):
     rerun: bool
     dry_run: bool
     fail_fast: Count | None
+    on_oom: Literal["fail", "shrink"]
     data: Annotated[DataChoice, Field(discriminator="source")]
     augment: Augment
     mix: Mix

@@ -5,14 +5,19 @@ that whoever asks for the same job next goes on where it stopped, in the same ru
 """
 
 import shutil
+import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.config.schema import Settings
 from src.data.load import data_name
+from src.errors import FrostlineError
+from src.sweep.hints import hint_for
+from src.sweep.memory import within_memory
+from src.sweep.plan import code_version, config_digest
 from src.sweep.workers import StopSignalError
 
 if TYPE_CHECKING:
@@ -52,20 +57,45 @@ def run_job(settings: Settings, folder: Path, *, tell: Tell) -> dict[str, Any]:
     owner = store.claim(digest[:32], on_wait=lambda who: tell(text=f"waiting for {who}, same job"))
     assert owner is not None
     with owner:
-        finished = None if settings.rerun else finished_run(store, digest)
+        runs = [] if settings.rerun else _runs_of(store, digest)
+        finished = next((run for run in runs if run.status == "FINISHED"), None)
         if finished is not None:
             return _result(finished, "reused")
         work = store.address.state_dir / "jobs" / digest[:32]
-        tracked = _begin(store, settings, work, tell)
-        _carry_out(settings, folder, work, tracked, tell)
+        tracked, goes_on = _open_run(store, settings, runs)
+        if goes_on:
+            tell(text="goes on where it was interrupted")
+        else:
+            shutil.rmtree(work, ignore_errors=True)
+        figures = _carry_out(settings, folder, work, tracked, tell, is_new=not goes_on)
         shutil.rmtree(work, ignore_errors=True)
-        return _result(store.get_run(tracked.run_id), "done")
+        return _result(_read_back(store, tracked, settings, figures), "done")
 
 
-def finished_run(store: "Store", digest: str) -> "RunRecord | None":
-    """The newest finished run of a job, if there is one."""
-    runs = store.find_runs({"frostline.job_digest": digest}, status=["FINISHED"])
-    return runs[0] if runs else None
+def _runs_of(store: "Store", digest: str) -> "list[RunRecord]":
+    """All runs of a job, the newest first; none while the store is away."""
+    from src.tracking.explain import StoreAwayError
+
+    try:
+        return store.find_runs({"frostline.job_digest": digest})
+    except StoreAwayError:
+        return []
+
+
+def _read_back(
+    store: "Store", tracked: "Run", settings: Settings, figures: Mapping[str, float]
+) -> "RunRecord":
+    """The run as the store holds it, or as far as it is known here while the store is away."""
+    from src.tracking.explain import StoreAwayError
+    from src.tracking.records import RunRecord
+
+    try:
+        return store.get_run(tracked.run_id)
+    except StoreAwayError:
+        params = {key: str(value) for key, value in swept_params(settings).items()}
+        return RunRecord(
+            tracked.run_id, tracked.name, store.experiment, "FINISHED", params, figures, {}, 0, None
+        )
 
 
 def _result(record: "RunRecord", state: str) -> dict[str, Any]:
@@ -78,56 +108,105 @@ def _result(record: "RunRecord", state: str) -> dict[str, Any]:
     }
 
 
-def _begin(store: "Store", settings: Settings, work: Path, tell: Tell) -> "Run":
-    """A new run, or the interrupted one whose checkpoints are still there."""
-    from src.tracking.provenance import provenance_tags, read_provenance
+def _open_run(store: "Store", settings: Settings, runs: "list[RunRecord]") -> "tuple[Run, bool]":
+    """A new run, or the interrupted one, and whether it is the latter.
 
-    origin = read_provenance(Path(__file__).parent, command=sys.argv, data={})
+    An interrupted run is gone on with also where it left no checkpoint, or left it on another
+    machine: the same numbers are then computed again, and no step of a metric is logged twice.
+    """
     key = {"frostline.job_digest": settings.sweep.job_digest or ""}
-    tags = provenance_tags(origin) | key | {"frostline.kind": "job"}
+    tags = key | {
+        "frostline.kind": "job",
+        "frostline.config_digest": config_digest(settings),
+        "frostline.code_version": code_version(),
+    }
     if settings.sweep.id is not None:
         tags["frostline.sweep_id"] = settings.sweep.id
-    interrupted = None if settings.rerun else _interrupted_run(store, key)
-    if interrupted is not None and work.is_dir():
-        tracked = store.resume_run(interrupted.run_id)
+    if runs and _is_interrupted(store, runs[0], key):
+        tracked = store.resume_run(runs[0].run_id)
         if settings.sweep.parent_run_id is not None:
             tags["mlflow.parentRunId"] = settings.sweep.parent_run_id
         tracked.set_tags(tags)
-        tell(text="goes on where it was interrupted")
-        return tracked
-    shutil.rmtree(work, ignore_errors=True)
-    tracked = store.start_run(settings.run_name, tags, settings.sweep.parent_run_id)
-    tracked.log_params(swept_params(settings))
-    tracked.log_dict(settings.model_dump(mode="json"), "config.yaml")
-    tracked.log_dict(origin, "provenance.json")
-    return tracked
+        return tracked, True
+    if settings.rerun and not store.offline:
+        store.reap(key)
+    return store.start_run(settings.run_name, tags, settings.sweep.parent_run_id), False
 
 
-def _interrupted_run(store: "Store", key: dict[str, str]) -> "RunRecord | None":
-    """The newest run of a job, if it was killed or its process died."""
-    runs = store.find_runs(key)
-    if not runs:
-        return None
-    stale = {run.run_id for run in store.stale_runs(key)}
-    newest = runs[0]
-    return newest if newest.status == "KILLED" or newest.run_id in stale else None
+def _is_interrupted(store: "Store", newest: "RunRecord", key: dict[str, str]) -> bool:
+    """Whether a run was killed, or its process died."""
+    if newest.status == "RUNNING":
+        return newest.run_id in {run.run_id for run in store.stale_runs(key)}
+    return newest.status == "KILLED"
 
 
-def _carry_out(settings: Settings, folder: Path, work: Path, tracked: "Run", tell: Tell) -> None:
-    """Run the pipeline and give the run an end state whatever happens."""
+def _carry_out(
+    settings: Settings, folder: Path, work: Path, tracked: "Run", tell: Tell, *, is_new: bool
+) -> dict[str, float]:
+    """Run the pipeline and give the run an end state whatever happens.
+
+    Returns:
+        The figures of the chosen epoch.
+    """
     from src.train import run
 
+    def note_oom(text: str) -> None:
+        tracked.set_tags({"frostline.on_oom": text})
+        tell(text=text)
+
     try:
-        run(settings, folder, work, tracked, tell)
-    except StopSignalError:
-        tracked.finish("KILLED", "stopped by a signal")
+        _describe(tracked, settings, is_new=is_new)
+        figures = within_memory(
+            settings,
+            lambda fitting: run(fitting, folder, work, tracked, tell),
+            note=note_oom,
+        )
+    except StopSignalError as stop:
+        tracked.finish("KILLED", f"stopped by {signal.Signals(stop.signum).name}")
         raise
     except BaseException as error:
-        tracked.log_text(traceback.format_exc(), "traceback.txt")
-        tracked.set_tags({"frostline.failure_kind": type(error).__name__})
-        tracked.finish("FAILED", str(error).strip() or type(error).__name__)
+        _record_failure(tracked, error)
+        hint = hint_for(error)
+        if hint is not None and not isinstance(error, FrostlineError):
+            raise JobError(_reason(error), todo=hint) from error
         raise
     tracked.finish("FINISHED")
+    return figures
+
+
+class JobError(FrostlineError):
+    """A failure whose cause is known well enough to say what to do."""
+
+
+def _describe(tracked: "Run", settings: Settings, *, is_new: bool) -> None:
+    """Note what the run is, and where it was carried out last."""
+    from src.tracking.provenance import provenance_tags, read_provenance
+
+    origin = read_provenance(Path(__file__).parent, command=sys.argv, data={})
+    tracked.set_tags(provenance_tags(origin))
+    tracked.log_dict(origin, "provenance.json")
+    if is_new:
+        tracked.log_params(swept_params(settings))
+        tracked.log_dict(settings.model_dump(mode="json"), "config.yaml")
+
+
+def _record_failure(tracked: "Run", error: BaseException) -> None:
+    from src.training.task import TrainingDivergedError
+
+    tracked.log_text(traceback.format_exc(), "traceback.txt")
+    tags = {"frostline.failure_kind": type(error).__name__}
+    if isinstance(error, TrainingDivergedError):
+        tags["frostline.diverged"] = "true"
+    hint = hint_for(error)
+    if hint is not None:
+        tags["frostline.hint"] = hint
+    tracked.set_tags(tags)
+    tracked.finish("FAILED", _reason(error))
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text if isinstance(error, FrostlineError) else f"{type(error).__name__}: {text}"
 
 
 def swept_params(settings: Settings) -> dict[str, Any]:

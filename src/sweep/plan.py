@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -17,6 +18,7 @@ IRRELEVANT = {
     "rerun": None,
     "dry_run": None,
     "fail_fast": None,
+    "on_oom": None,
     "trainer": {"threads", "workers"},
     "data": {"path", "memory_gib", "on_bad_image", "split_file"},
 }
@@ -35,6 +37,8 @@ class JobFacts:
         n_train: Training images.
         frozen_stages: Depth that `freeze` stands for.
         num_stages: Stages of the backbone.
+        input_px: Side of its input.
+        model_bytes: Its parameters and buffers, as a checkpoint holds them, without the head.
     """
 
     data_fingerprint: str
@@ -43,6 +47,8 @@ class JobFacts:
     n_train: int
     frozen_stages: int
     num_stages: int
+    input_px: int
+    model_bytes: int
 
 
 @dataclass(frozen=True)
@@ -54,16 +60,35 @@ class PlannedJob:
         overrides: What Hydra composes it from.
         settings: What they compose to.
         digest: What it is known by; equal digests give equal results.
+        facts: What the preflight found out.
     """
 
     index: int
     overrides: tuple[str, ...]
     settings: Settings
     digest: str
+    facts: JobFacts
+
+    @property
+    def label(self) -> str:
+        """The job as the person wrote it; its name where no override tells it apart."""
+        return " ".join(self.overrides) or self.settings.run_name
 
 
 def job_digest(settings: Settings, facts: JobFacts) -> str:
     """The digest of all that determines a job's result, as 64 hex digits."""
+    content = {
+        "settings": config_digest(settings),
+        "data": facts.data_fingerprint,
+        "splits": facts.split_digest,
+        "weights": facts.weights_digest,
+        "code": code_version(),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def config_digest(settings: Settings) -> str:
+    """The digest of what a person set, without the content of data, weights and code."""
     values = settings.model_dump(mode="json")
     for key, inner in IRRELEVANT.items():
         if inner is None:
@@ -72,14 +97,7 @@ def job_digest(settings: Settings, facts: JobFacts) -> str:
             values[key] = {k: v for k, v in values[key].items() if k not in inner}
     if values["weights"] not in {"pretrained", "random"}:
         values["weights"] = "file"
-    content = {
-        "settings": values,
-        "data": facts.data_fingerprint,
-        "splits": facts.split_digest,
-        "weights": facts.weights_digest,
-        "code": code_version(),
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
 
 
 @cache
@@ -100,13 +118,18 @@ def code_version() -> str:
     return digest.hexdigest()[:16]
 
 
-def merge_duplicates(jobs: list[PlannedJob]) -> tuple[list[PlannedJob], int]:
+def merge_duplicates(
+    jobs: Sequence[PlannedJob],
+) -> tuple[list[PlannedJob], list[tuple[PlannedJob, PlannedJob]]]:
     """Keep the first of the jobs that have one digest.
 
     Returns:
-        The jobs to run, and how many were left out because they ask for the same.
+        The jobs to run, and each one left out beside the one that asks for the same.
     """
     first: dict[str, PlannedJob] = {}
+    duplicates = []
     for job in jobs:
-        first.setdefault(job.digest, job)
-    return list(first.values()), len(jobs) - len(first)
+        kept = first.setdefault(job.digest, job)
+        if kept is not job:
+            duplicates.append((job, kept))
+    return list(first.values()), duplicates

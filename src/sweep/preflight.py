@@ -22,15 +22,11 @@ def check_jobs(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> list[J
     Raises:
         FrostlineError: One error that names all problems of all jobs.
     """
-    from src.backbones.stages import check_freeze
     from src.backbones.weights import preflight
 
     problems: list[FrostlineError] = []
     attempt = _Collector(problems)
-    depths = {
-        (s.backbone, s.freeze): attempt(check_freeze, s.backbone, s.freeze, s.image_size)
-        for s in _distinct(jobs, lambda s: (s.backbone, s.freeze, s.image_size))
-    }
+    depths = {_depth_key(s): attempt(_check_backbone, s) for s in _distinct(jobs, _depth_key)}
     digests: dict[tuple[str, str], str] = {}
     for weights in dict.fromkeys(s.weights for s in jobs):
         names = list(dict.fromkeys(s.backbone for s in jobs if s.weights == weights))
@@ -46,10 +42,8 @@ def check_jobs(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> list[J
     facts = []
     for s in jobs:
         fingerprint, split, n_train = fingerprints[_data_key(s)]
-        frozen, stages = depths[(s.backbone, s.freeze)]
-        facts.append(
-            JobFacts(fingerprint, split, digests[(s.backbone, s.weights)], n_train, frozen, stages)
-        )
+        weights = digests[(s.backbone, s.weights)]
+        facts.append(JobFacts(fingerprint, split, weights, n_train, *depths[_depth_key(s)]))
     return facts
 
 
@@ -69,6 +63,22 @@ class _Collector:
             if str(error) not in map(str, self._problems):
                 self._problems.append(error)
             return FAILED
+
+
+def _check_backbone(settings: Settings) -> tuple[int, int, int, int]:
+    """Frozen stages, stages, input size and bytes of a backbone at a depth, without its weights."""
+    from src.backbones.frozen import named_state
+    from src.backbones.stages import check_freeze, outline
+
+    name, image_size = settings.backbone, settings.image_size
+    frozen, stages = check_freeze(name, settings.freeze, image_size)
+    model, spec, *_ = outline(name, image_size)
+    size = sum(tensor.numel() * tensor.element_size() for _, tensor in named_state(model))
+    return frozen, stages, spec.size_px, size
+
+
+def _depth_key(settings: Settings) -> tuple[str, int | str, int | None]:
+    return settings.backbone, settings.freeze, settings.image_size
 
 
 def _check_data(settings: Settings, tell: Callable[..., None]) -> tuple[str, str, int]:

@@ -1,7 +1,48 @@
-"""What a warm process has loaded before its first job. Imported by the fork server alone."""
+"""What a warm process has loaded before its first job. Imported by the fork server alone.
 
-import mlflow  # noqa: F401
+Whatever a job would import or compute alike in every process belongs here: it is paid once a sweep.
+Nothing here may open a file for good, start a thread or touch CUDA, since forks would share it.
+"""
+
+import signal
+
+import mlflow
+import mlflow.store.db.utils
+import mlflow.store.model_registry.sqlalchemy_store
+import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+import pandas  # noqa: F401
+import pyarrow.parquet  # noqa: F401
 import pytorch_lightning  # noqa: F401
+import sqlalchemy.orm
 import timm  # noqa: F401
 import torch  # noqa: F401
 import torchmetrics  # noqa: F401
+
+import src.analysis.predictions
+import src.backbones.build
+import src.backbones.cut
+import src.data.datamodule
+import src.data.load
+import src.data.mixing
+import src.data.sources.folder
+import src.data.sources.leaves
+import src.data.split_file
+import src.features.reuse
+import src.sweep.job
+import src.sweep.preflight
+import src.tracking.provenance
+import src.tracking.store
+import src.train
+import src.training.callbacks
+import src.training.engine
+import src.training.evaluation
+import src.training.head
+import src.training.loss
+import src.training.resume
+import src.training.task  # noqa: F401
+from src.sweep.plan import code_version
+
+sqlalchemy.orm.configure_mappers()
+code_version()  # kept for all jobs: it reads every source file
+# A signal to the whole process group is for the jobs; this process ends when its parent does.
+signal.signal(signal.SIGTERM, signal.SIG_IGN)

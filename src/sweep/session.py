@@ -1,33 +1,38 @@
 """One sweep from its composed jobs to its ending: plan, parent run, launch, table, report."""
 
 import hashlib
-import shlex
 import sys
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from rich.console import Console
 
 from src.config.schema import Settings
-from src.errors import FrostlineError
+from src.errors import FrostlineError, TrackingError
+from src.sweep import parent as parents
 from src.sweep import summary, workers
+from src.sweep.changes import changes_since
+from src.sweep.estimate import estimate
 from src.sweep.job import experiment_of
-from src.sweep.outcome import finished_runs, outcomes_of, settle_failures
+from src.sweep.outcome import Ended, finished_runs, outcomes_of, settle_failures, states_of
 from src.sweep.plan import PlannedJob, job_digest, merge_duplicates
 from src.sweep.preflight import check_jobs
+from src.sweep.preview import job_lines, plan_lines
 from src.sweep.progress import clock
 
 if TYPE_CHECKING:
-    from src.tracking.run import Run
+    from src.tracking.records import RunRecord
     from src.tracking.store import Store
 
 FAILED_JOBS_EXIT_CODE = 1
+Composed = Sequence[tuple[tuple[str, ...], Settings]]
+MakeLauncher = Callable[[], Launcher]
 
 
 class SweepEndedError(Exception):
@@ -39,10 +44,7 @@ class SweepEndedError(Exception):
 
 
 def run_sweep(
-    composed: Sequence[tuple[tuple[str, ...], Settings]],
-    *,
-    folder: Path,
-    make_launcher: Callable[[], Launcher],
+    composed: Composed, *, folder: Path, make_launcher: MakeLauncher
 ) -> list[summary.Outcome]:
     """Run a sweep whose jobs are composed and valid by themselves.
 
@@ -61,34 +63,51 @@ def run_sweep(
     """
     begun = time.monotonic()
     console = Console(file=sys.stderr, soft_wrap=True, highlight=False)
-    jobs = plan_jobs(composed, console)
+    checked = check_all(composed, console)
+    jobs, duplicates = merge_duplicates(checked)
     first = jobs[0].settings
 
-    from src.tracking.store import open_store
-
-    store = open_store(first.tracking.uri, experiment_of(first), offline=first.tracking.offline)
-    answered = {} if first.rerun else finished_runs(store, jobs)
+    store = _open(first)
+    runs = [] if store is None else store.find_runs({"frostline.kind": "job"})
+    known = [] if first.rerun else runs
+    answered, states = finished_runs(jobs, known), states_of(jobs, known)
     todo = [job for job in jobs if job.digest not in answered]
-    console.print(f"{len(jobs)} jobs, {len(answered)} of them finished already")
+    finished = [run for run in runs if run.status == "FINISHED"]
+    changes = [] if first.rerun else changes_since(todo, finished)
+    lines = plan_lines(jobs, states, duplicates, estimate(todo, finished), changes)
     if first.dry_run:
-        for job in jobs:
-            state = "finished" if job.digest in answered else "to run"
-            console.print(f"  {job.settings.run_name}  {state}", markup=False)
+        lines += job_lines(jobs, states)
+    console.print("\n".join(lines), markup=False)
+    if first.dry_run:
         return []
+    assert store is not None
     with ExitStack() as stack:
         sweep_id = _claimed_id(store, jobs, stack, always_new=first.rerun)
-        failures: dict[str, str] = {}
-        if todo:
-            failures = _run_jobs(store, todo, sweep_id, make_launcher, console)
-        outcomes = outcomes_of(store, jobs, answered, failures)
+        plan = {"sweep_id": sweep_id, **parents.planned(jobs, answered, states)}
+        outcomes = _Session(store, jobs, answered, plan).run(todo, make_launcher)
+    if not store.offline:
+        store.deliver_pending()
     output = summary.output_console()
     title = f"{len(jobs)} runs in {clock(time.monotonic() - begun)}"
     summary.show(outcomes, output, title=title)
     output.print(f"compare the runs in MLflow:  {store.ui_command()}", markup=False)
     (folder / "outcome.md").write_text(summary.markdown(outcomes))
     if any(not outcome.succeeded for outcome in outcomes):
+        output.print(f"run what is missing with:  {parents.command_again()}", markup=False)
         raise SweepEndedError(FAILED_JOBS_EXIT_CODE)
     return outcomes
+
+
+def _open(settings: Settings) -> "Store | None":
+    """The store; None where a dry run would have to make it."""
+    from src.tracking.address import resolve_address
+    from src.tracking.store import open_store
+
+    tracking = settings.tracking
+    database = resolve_address(tracking.uri, Path.cwd()).database
+    if settings.dry_run and database is not None and not database.exists():
+        return None
+    return open_store(tracking.uri, experiment_of(settings), offline=tracking.offline)
 
 
 def _claimed_id(
@@ -104,52 +123,8 @@ def _claimed_id(
     return sweep_id
 
 
-def _run_jobs(
-    store: "Store",
-    todo: Sequence[PlannedJob],
-    sweep_id: str,
-    make_launcher: Callable[[], Launcher],
-    console: Console,
-) -> dict[str, str]:
-    """Launch under a parent run, which gets an end state whatever happens.
-
-    Returns:
-        Digest to reason, for jobs that failed.
-    """
-    parent = _parent(store, sweep_id)
-    try:
-        failures = _launch(todo, sweep_id, parent.run_id, make_launcher)
-        settle_failures(store, todo, sweep_id, parent.run_id, failures)
-    except workers.StopSignalError:
-        parent.finish("KILLED", "stopped by a signal")
-        console.print(f"stopped; go on with:  python -m src.train {_command()}", markup=False)
-        raise
-    except BaseException as error:
-        parent.finish("FAILED", f"{type(error).__name__}: {error}")
-        raise
-    reason = f"{len(failures)} of {len(todo)} jobs failed" if failures else ""
-    parent.finish("FAILED" if failures else "FINISHED", reason)
-    return failures
-
-
-def _parent(store: "Store", sweep_id: str) -> "Run":
-    """The sweep's run: the one that was begun before, or a new one."""
-    key = {"frostline.kind": "sweep", "frostline.sweep_id": sweep_id}
-    earlier = store.find_runs(key)
-    if earlier:
-        return store.resume_run(earlier[0].run_id)
-    note = {"mlflow.note.content": f"`python -m src.train {_command()}`"}
-    return store.start_run(f"sweep-{sweep_id}", key | note)
-
-
-def _command() -> str:
-    return shlex.join(sys.argv[1:])
-
-
-def plan_jobs(
-    composed: Sequence[tuple[tuple[str, ...], Settings]], console: Console
-) -> list[PlannedJob]:
-    """Check all jobs in a warm process and give each its digest; duplicates are run once.
+def check_all(composed: Composed, console: Console) -> list[PlannedJob]:
+    """Check all jobs in a warm process and give each its digest.
 
     Raises:
         FrostlineError: One error for all problems of all jobs.
@@ -162,27 +137,68 @@ def plan_jobs(
     )
     if isinstance(facts, workers.Failure):
         raise facts.error or FrostlineError(facts.reason, todo=facts.trace)
-    jobs = [
-        PlannedJob(index, overrides, settings, job_digest(settings, fact))
+    return [
+        PlannedJob(index, overrides, settings, job_digest(settings, fact), fact)
         for index, ((overrides, settings), fact) in enumerate(zip(composed, facts, strict=True))
     ]
-    unique, duplicates = merge_duplicates(jobs)
-    if duplicates:
-        console.print(f"{duplicates} jobs ask for what others ask for: each is run once")
-    return unique
 
 
-def _launch(
-    todo: Sequence[PlannedJob],
-    sweep_id: str,
-    parent_run_id: str,
-    make_launcher: Callable[[], Launcher],
-) -> dict[str, str]:
-    """Run the jobs with the configured launcher.
+class _Session:
+    """The part of a sweep that has a run of its own in MLflow.
 
-    Returns:
-        Digest to reason, for jobs that failed.
+    Args:
+        store: The store.
+        jobs: All jobs.
+        answered: Runs that answer a job already, by digest.
+        plan: The plan as plain values.
     """
+
+    def __init__(
+        self,
+        store: "Store",
+        jobs: Sequence[PlannedJob],
+        answered: "dict[str, RunRecord]",
+        plan: dict[str, Any],
+    ) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._answered = answered
+        self._plan = plan
+
+    def run(self, todo: Sequence[PlannedJob], make_launcher: MakeLauncher) -> list[summary.Outcome]:
+        """Launch under a parent run, which gets an end state whatever happens."""
+        sweep_id = str(self._plan["sweep_id"])
+        key = {"frostline.kind": "sweep", "frostline.sweep_id": sweep_id}
+        if not todo and any(run.status == "FINISHED" for run in self._store.find_runs(key)):
+            return outcomes_of(self._store, self._jobs, self._answered, Ended())
+        begun = time.monotonic()
+        parent = parents.open_parent(self._store, sweep_id)
+        ended = Ended()
+        try:
+            parent.log_dict(self._plan, parents.PLAN)
+            if todo:
+                ended = launch(todo, sweep_id, parent.run_id, make_launcher)
+                settle_failures(self._store, todo, sweep_id, parent.run_id, ended)
+            outcomes = outcomes_of(self._store, self._jobs, self._answered, ended)
+            parents.record_outcome(parent, self._plan, outcomes, time.monotonic() - begun)
+        except workers.StopSignalError as stop:
+            with suppress(TrackingError):
+                self._store.reap({"frostline.kind": "job", "frostline.sweep_id": sweep_id})
+            parent.finish("KILLED", f"stopped by signal {stop.signum}")
+            raise
+        except BaseException as error:
+            parent.finish("FAILED", f"{type(error).__name__}: {error}")
+            raise
+        bad = sum(not outcome.succeeded for outcome in outcomes)
+        reason = f"{bad} of {len(outcomes)} jobs have no result" if bad else ""
+        parent.finish("FAILED" if bad else "FINISHED", reason)
+        return outcomes
+
+
+def launch(
+    todo: Sequence[PlannedJob], sweep_id: str, parent_run_id: str, make_launcher: MakeLauncher
+) -> Ended:
+    """Run the jobs with the configured launcher."""
     batch = [
         [
             *job.overrides,
@@ -193,10 +209,16 @@ def _launch(
         for job in todo
     ]
     returns: Sequence[JobReturn] = make_launcher().launch(batch, initial_job_idx=0)
-    reasons = {}
+    ended = Ended()
     for job, result in zip(todo, returns, strict=False):
         try:
-            _ = result.return_value
+            value = result.return_value
         except Exception as error:
-            reasons[job.digest] = str(error).strip() or type(error).__name__
-    return reasons
+            ended.failures[job.digest] = str(error).strip() or type(error).__name__
+            failure = getattr(error, "failure", None)
+            if isinstance(failure, workers.Failure) and failure.was_killed:
+                ended.killed.add(job.digest)
+            continue
+        if isinstance(value, dict):
+            ended.results[job.digest] = value
+    return ended

@@ -23,16 +23,20 @@ class Outcome:
     """How one job ended.
 
     Attributes:
+        digest: The job's digest; empty for a single run.
         name: The run's name.
         state: `done`, `reused` (an identical finished run answered), `failed` or `not run`.
         reason: Why it failed, in one line; empty otherwise.
+        run_id: The run that has the result; empty if there is none.
         params: The run's parameters, as MLflow holds them.
         metrics: The run's last metrics.
     """
 
+    digest: str
     name: str
     state: str
     reason: str
+    run_id: str
     params: dict[str, str]
     metrics: dict[str, float]
 

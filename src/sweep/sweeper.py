@@ -18,7 +18,7 @@ from src.config.read import read_settings
 from src.config.schema import Settings
 from src.errors import ConfigError, FrostlineError
 from src.sweep.problems import raise_together
-from src.sweep.workers import raise_on_signals
+from src.sweep.workers import cool_down, raise_on_signals, warm_up
 
 
 class PlannedSweeper(Sweeper):
@@ -47,10 +47,17 @@ class PlannedSweeper(Sweeper):
         Raises:
             ConfigError: If any job cannot be composed or asks for something impossible.
         """
+        raise_on_signals()
+        batch = self._expand(arguments)
+        self._compose(batch[:1])  # most mistakes stand in every job, and are told before any import
+        warm_up()
+        try:
+            jobs = self._compose(batch)
+        except FrostlineError:
+            cool_down()
+            raise
         from src.sweep.session import run_sweep
 
-        raise_on_signals()
-        jobs = self._compose(self._expand(arguments))
         # Two sweeps may start within a second: https://github.com/facebookresearch/hydra/issues/1607
         folder = Path(f"{self.master.hydra.sweep.dir}-{uuid.uuid4().hex[:6]}").absolute()
         folder.mkdir(parents=True)

@@ -4,11 +4,16 @@ Importing torch, timm and Lightning takes ten seconds and more. A fork server im
 every job is then forked from it in a fraction of a second, with nothing of the jobs before it.
 """
 
+import contextlib
 import multiprocessing
+import os
 import signal
+import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext
 from typing import Any
@@ -16,7 +21,8 @@ from typing import Any
 from src.errors import FrostlineError
 
 PRELOADED = "src.sweep.preload"
-STOP_WAIT_S = 60
+STOP_WAIT_S = 60  # how long a job may take to write down that it was stopped
+ASK_AGAIN_S = 2
 
 
 class WorkerDiedError(FrostlineError):
@@ -45,12 +51,32 @@ class Failure:
     error: FrostlineError | None
     exit_code: int | None = None
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal ended the process, which therefore could write nothing down."""
+        return self.exit_code is not None and self.exit_code < 0
+
 
 def warm_context() -> ForkServerContext:
     """The context whose processes start warm; the first one pays the imports."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([PRELOADED])
     return context
+
+
+def warm_up() -> None:
+    """Start the fork server, which imports while this process does something else."""
+    warm_context()
+    forkserver.ensure_running()
+
+
+def cool_down() -> None:
+    """End the fork server at once, in the middle of its imports if need be."""
+    server: Any = forkserver._forkserver
+    if server._forkserver_pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(server._forkserver_pid, signal.SIGKILL)
+        server._stop()
 
 
 def call(
@@ -84,16 +110,25 @@ def call(
     try:
         return _answer(process, ours, on_event)
     except StopSignalError:
-        # The job marks its run and goes. A terminal's Ctrl-C reached it already, a kill did not;
-        # a second signal does it no harm.
-        process.terminate()
-        process.join(timeout=STOP_WAIT_S)
+        _end(process)
         raise
     finally:
         if process.is_alive():
             process.kill()
         process.join()
         ours.close()
+
+
+def _end(process: Any) -> None:
+    """Let a job mark its run and go.
+
+    A terminal's Ctrl-C reached it already, a kill did not. It is asked more than once, since it
+    may be so young that it does not listen yet; a second signal does an older one no harm.
+    """
+    latest_s = time.monotonic() + STOP_WAIT_S
+    while process.is_alive() and time.monotonic() < latest_s:
+        process.terminate()
+        process.join(timeout=ASK_AGAIN_S)
 
 
 def _answer(
@@ -134,10 +169,9 @@ def _serve(
     wants_tell: bool,
     env: dict[str, str],
 ) -> None:
-    import os
-
     os.environ.update(env)
     raise_on_signals()
+    threading.Thread(target=_follow_parent, daemon=True).start()
 
     def tell(**values: Any) -> None:
         theirs.send(("event", values))
@@ -153,6 +187,20 @@ def _serve(
         value = Failure(reason, traceback.format_exc(), known)
     theirs.send(("value", value))
     theirs.close()
+
+
+def _follow_parent() -> None:
+    """Stop in good order when whoever started this process has died, by SIGKILL for instance.
+
+    An orphan would go on training for a sweep that nobody waits for.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(STOP_WAIT_S)
+    os._exit(128 + signal.SIGTERM)
 
 
 def raise_on_signals() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import EarlyStopping
 
 from src.errors import FrostlineError
 from src.training.seeds import seed_epoch
@@ -53,6 +54,18 @@ class FrozenProof(pl.Callback):
                 "a frozen stage changed during training: this run's `freeze` is not what it says",
                 todo="please report the backbone, the freeze value and the versions",
             )
+
+
+class StopEarly(EarlyStopping):
+    """Early stopping that a resumed run remembers: a training that had stopped stays stopped.
+
+    Lightning forgets its wish to stop with the process, and would train one epoch more.
+    """
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Stop at once if the checkpoint says so."""
+        if self.wait_count >= self.patience:
+            trainer.should_stop = True
 
 
 class EpochMetrics(pl.Callback):

@@ -59,7 +59,7 @@ def set_threads(threads: int | None) -> None:
 
 
 def build_trainer(
-    engine: Engine, *, epochs: int, callbacks: Sequence[pl.Callback], folder: str
+    engine: Engine, *, epochs: int, accumulate: int, callbacks: Sequence[pl.Callback], folder: str
 ) -> pl.Trainer:
     """A quiet Trainer: progress, metrics and checkpoints go through our own callbacks."""
     quieten()
@@ -68,6 +68,7 @@ def build_trainer(
         devices=engine.devices,
         precision=engine.precision,  # type: ignore[arg-type]
         max_epochs=epochs,
+        accumulate_grad_batches=accumulate,
         callbacks=list(callbacks),
         default_root_dir=folder,
         logger=False,
