@@ -69,11 +69,6 @@ class PlannedJob:
     digest: str
     facts: JobFacts
 
-    @property
-    def label(self) -> str:
-        """The job as the person wrote it; its name where no override tells it apart."""
-        return " ".join(self.overrides) or self.settings.run_name
-
 
 def job_digest(settings: Settings, facts: JobFacts) -> str:
     """The digest of all that determines a job's result, as 64 hex digits."""

@@ -6,6 +6,7 @@ Nothing here may open a file for good, start a thread or touch CUDA, since forks
 
 import signal
 
+import hydra  # noqa: F401
 import mlflow
 import mlflow.store.db.utils
 import mlflow.store.model_registry.sqlalchemy_store
@@ -32,7 +33,6 @@ import src.sweep.job
 import src.sweep.preflight
 import src.tracking.provenance
 import src.tracking.store
-import src.train
 import src.training.callbacks
 import src.training.engine
 import src.training.evaluation

@@ -30,8 +30,10 @@ def plan_lines(
     lines = [f"{len(jobs)} jobs, {counts['finished']} of them finished already"]
     if counts["half done"]:
         lines[0] += f", {counts['half done']} half done"
+    common = _common([*jobs, *(job for job, _ in duplicates)])
     lines += [
-        f"  the same twice, run once: {job.label}  =  {kept.label}"
+        f"  asked for twice, run once: {_label(job, common)}"
+        + ("" if job.overrides == kept.overrides else f"  =  {_label(kept, common)}")
         for job, kept in duplicates[:SHOWN]
     ]
     if len(duplicates) > SHOWN:
@@ -50,7 +52,19 @@ def plan_lines(
 def job_lines(jobs: Sequence[PlannedJob], states: Mapping[str, str]) -> list[str]:
     """One line a job, for a dry run."""
     width = max(len(states[job.digest]) for job in jobs)
-    return [f"  {states[job.digest]:<{width}}  {job.label}" for job in jobs]
+    common = _common(jobs)
+    return [f"  {states[job.digest]:<{width}}  {_label(job, common)}" for job in jobs]
+
+
+def _common(jobs: Sequence[PlannedJob]) -> set[str]:
+    """Overrides that all jobs have, which therefore tell none of them apart."""
+    return set.intersection(*(set(job.overrides) for job in jobs))
+
+
+def _label(job: PlannedJob, common: set[str]) -> str:
+    """A job as the person wrote it, without what all have."""
+    own = [override for override in job.overrides if override not in common]
+    return " ".join(own) or job.settings.run_name
 
 
 def _time(todo: int, cost: Estimate) -> str:

@@ -60,9 +60,10 @@ class PlannedSweeper(Sweeper):
 
         # Two sweeps may start within a second: https://github.com/facebookresearch/hydra/issues/1607
         folder = Path(f"{self.master.hydra.sweep.dir}-{uuid.uuid4().hex[:6]}").absolute()
-        folder.mkdir(parents=True)
         self.master.hydra.sweep.dir = str(folder)
-        OmegaConf.save(self.master, folder / "multirun.yaml")
+        if not jobs[0][1].dry_run:
+            folder.mkdir(parents=True)
+            OmegaConf.save(self.master, folder / "multirun.yaml")
         return run_sweep(jobs, folder=folder, make_launcher=self._launcher)
 
     def _launcher(self) -> Launcher:
