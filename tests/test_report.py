@@ -73,7 +73,7 @@ def test_a_sweeps_report_is_written_and_logged_on_its_run(sweep, tmp_path, capsy
     uri, store, parent_id, _ = sweep
     report.main(["--uri", uri, "--sweep", "abc", "--out", str(tmp_path / "out")])
     said = capsys.readouterr().out
-    assert said.startswith("Take net freeze=0: it is better on validation")
+    assert said.startswith("Take net freeze=0: it is better on validation than all others.")
     assert "1 failed or stopped" in said
     html = (tmp_path / "out" / "report.html").read_text()
     assert "out of memory" in html

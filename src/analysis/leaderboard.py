@@ -19,6 +19,7 @@ STANDING_WORDS = {
     "top": "highest",
     "alike": "as good in practice",
     "open": "cannot be told apart",
+    "behind": "probably worse, not proven",
     "worse": "worse",
     "not tested": "not tested",
 }

@@ -19,7 +19,8 @@ from src.analysis.source import Source
 from src.analysis.stats import SeedSummary, share_interval, summarise_seeds
 from src.analysis.variance import Spread, estimate, learn_prior
 
-Standing = Literal["top", "alike", "open", "worse", "not tested"]
+Standing = Literal["top", "alike", "open", "behind", "worse", "not tested"]
+MAY_BE_BEST = ("top", "alike", "open")
 TRAIN_S = "time/train_s"
 _SAME_COST = 1.1  # times vary by a tenth from run to run
 
@@ -50,7 +51,9 @@ class Row:
         seeds: Over seeds alone, from the logged scores on validation.
         interval: Of the validation score, images and seeds together; None without predictions.
         spread: Variance parts of the validation score; None without predictions.
-        standing: Relation to the top.
+        standing: Relation to the top: `worse` is a claim that holds after correction for all pairs;
+            `behind` would be one for a lone pair, which is no proof in a large sweep but enough not
+            to recommend it; `open` cannot be told apart; `alike` is too close to matter.
         comparison: With the top; None for the top itself and for cells not tested.
         why: Why it was not tested.
     """
@@ -93,7 +96,7 @@ class Verdict:
     @property
     def candidates(self) -> list[Row]:
         """The top and all that cannot be told apart from it, or differ too little to matter."""
-        return [row for row in self.rows if row.standing in {"top", "alike", "open"}]
+        return [row for row in self.rows if row.standing in MAY_BE_BEST]
 
     @property
     def chosen(self) -> list[Row]:
@@ -142,7 +145,7 @@ def judge(selection: Selection, source: Source, rules: Rules) -> Verdict | None:
         standing, why = _standing(cell, place, comparison, tested, rules, top)
         seeds = summarise_seeds(cell.values(metric), rules.level)
         rows.append(Row(cell, seeds, interval, spread, standing, comparison, why))
-    candidates = [row for row in rows if row.standing in {"top", "alike", "open"}]
+    candidates = [row for row in rows if row.standing in MAY_BE_BEST]
     return Verdict(rules, tuple(rows), cheapest(candidates), family_size)
 
 
@@ -184,6 +187,8 @@ def _standing(
         return "top", ""
     if comparison is not None:
         told = comparison.relation
+        if told == "open" and comparison.interval[1] < 0:
+            return "behind", ""
         # Ahead of the top on the seeds that they share: then who is on top is open.
         return ("open" if told == "better" else told), ""
     if place >= rules.max_tested:

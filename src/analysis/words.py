@@ -90,9 +90,7 @@ def _headline(verdict: Verdict) -> str:
         return f"Only {take.cell.name} has results: there is nothing to compare it with."
     others = [row for row in verdict.candidates if row is not take]
     if not others:
-        return (
-            f"Take {take.cell.name}: it is better on validation than each cell it was tested with."
-        )
+        return _lone_winner(verdict)
     if len(others) == 1:
         ends = " It is the cheaper one." if take is not top else " It costs no more."
         return f"{take.cell.name} and {others[0].cell.name} cannot be told apart on validation." + (
@@ -104,18 +102,28 @@ def _headline(verdict: Verdict) -> str:
     )
 
 
+def _lone_winner(verdict: Verdict) -> str:
+    name = verdict.recommended.cell.name
+    if all(row.standing == "worse" for row in verdict.rows[1:]):
+        return f"Take {name}: it is better on validation than all others."
+    if any(row.standing == "not tested" for row in verdict.rows):
+        return f"Take {name}, the highest on validation; not all others could be tested against it."
+    return f"Take {name}: it is the best on validation, though not proven against all others."
+
+
 def _why(verdict: Verdict) -> str:
     top, take = verdict.top, verdict.recommended
     score = SHORT_WORDS[verdict.rules.score]
     lines = [f"Highest {score} on validation: {top.cell.name}, {_with_interval(top, verdict)}."]
     for standing, opening in (
-        ("open", "Cannot be told apart from it, after correction for all pairs"),
+        ("open", "Cannot be told apart from it"),
         ("alike", f"Within {points(verdict.rules.equivalence)} of it, too close to matter"),
+        ("behind", "Probably worse, though not proven after correction for all pairs"),
         ("worse", "Worse"),
     ):
         rows = [row for row in verdict.rows if row.standing == standing]
         if rows:
-            most = _MOST_NAMED if standing != "worse" else 1
+            most = 1 if standing in {"behind", "worse"} else _MOST_NAMED
             lines.append(f"{opening}: {_named(rows, most)}.")
     untested = [row for row in verdict.rows if row.standing == "not tested"]
     if untested:

@@ -41,6 +41,17 @@ def test_a_clear_winner_is_recommended_although_it_costs_more(sweeps):
     assert _judge(sweeps.make(cells)).recommended.cell.name == "resnet50 freeze=2"
 
 
+def test_probably_worse_is_not_recommended_and_not_claimed(sweeps, tmp_path):
+    report = _write(sweeps.depth(), tmp_path, Rules("f1_macro", 0.95, 0.005, 40))
+    behind = [row for row in report.verdict.rows if row.standing == "behind"]
+    assert [row.cell.params["backbone"] for row in behind] == ["resnet50"] * len(behind) != []
+    assert all(row.comparison.interval[1] < 0 for row in behind)
+    assert all(row.comparison.p_holm >= 0.05 for row in behind)
+    assert report.verdict.recommended.cell.params["backbone"] == "tf_efficientnet_lite0"
+    why = dict(report.words.paragraphs)["Why"]
+    assert "Probably worse, though not proven after correction for all pairs: resnet50" in why
+
+
 def test_about_equal_times_do_not_decide(sweeps):
     cells = [
         ({"backbone": "resnet50", "freeze": "2"}, 0.90, 10.3, 1),
