@@ -60,6 +60,7 @@ def run(
     from src.backbones.build import build_backbone
     from src.backbones.cut import cut
     from src.backbones.frozen import digest_of
+    from src.data.checks.kept import kept_page
     from src.data.datamodule import ImageDataModule
     from src.data.imbalance import class_weights
     from src.data.load import load_table, split_of
@@ -168,6 +169,9 @@ def run(
     tracked.log_dataset(table.name, digest=table.fingerprint, source=table.source, profile=profile)
     save_splits(folder / "splits.csv", table, splits)
     tracked.log_artifact(folder / "splits.csv")
+    page = kept_page(table, splits)
+    if page is not None:
+        tracked.log_artifact(page)
     tracked.log_params(
         {
             "image_size": backbone.input.size_px,

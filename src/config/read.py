@@ -29,7 +29,8 @@ def read_settings(values: dict[str, Any]) -> Settings:
 
 def _check_paths(settings: Settings) -> None:
     path = getattr(settings.data, "path", None)
-    if path is not None and not Path(path).expanduser().exists():
+    # A data set of the hub has a name there, which looks like a path.
+    if path is not None and settings.data.source != "hub" and not Path(path).expanduser().exists():
         raise ConfigError(
             f"data.path={path}: there is no such file or folder (seen from {Path.cwd()})",
             todo="give the path of your data set: data.path=DIR",

@@ -36,6 +36,7 @@ class DataSettings(Group):
     split_file: str | None
     folds: Annotated[int, Field(ge=3)] | None
     fold: Annotated[int, Field(ge=0)]
+    missing_class: Literal["error", "allow"]
     fraction: PositiveFraction
     sampling: Literal["natural", "balanced"]
     memory_gib: Annotated[float, Field(gt=0)]

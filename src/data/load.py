@@ -61,14 +61,18 @@ def split_of(table: SampleTable, data: DataChoice, *, seed: int) -> Splits:
     if data.split_file is not None:
         from src.data.split_file import load_splits
 
-        splits = load_splits(data.split_file, table)
+        splits = load_splits(data.split_file, table, missing_class=data.missing_class)
     elif data.folds is not None:
         from src.data.folds import fold_splits
 
         splits = fold_splits(table, folds=data.folds, fold=data.fold, seed=split_seed)
     else:
         splits = split_table(
-            table, val_frac=data.val_frac, test_frac=data.test_frac, seed=split_seed
+            table,
+            val_frac=data.val_frac,
+            test_frac=data.test_frac,
+            seed=split_seed,
+            missing_class=data.missing_class,
         )
     if data.fraction == 1.0:
         return splits

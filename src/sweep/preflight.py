@@ -36,8 +36,9 @@ def check_jobs(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> list[J
     raise_together(problems)
 
     fingerprints = {}
+    told: set[str] = set()
     for s in _distinct(jobs, _data_key):
-        fingerprints[_data_key(s)] = attempt(_check_data, s, tell)
+        fingerprints[_data_key(s)] = attempt(_check_data, s, tell, told)
     raise_together(problems)
     facts = []
     for s in jobs:
@@ -81,17 +82,29 @@ def _depth_key(settings: Settings) -> tuple[str, int | str, int | None]:
     return settings.backbone, settings.freeze, settings.image_size
 
 
-def _check_data(settings: Settings, tell: Callable[..., None]) -> tuple[str, str, int]:
-    """The digests of a data set and of its splits, and how many images there are to train on."""
+def _check_data(
+    settings: Settings, tell: Callable[..., None], told: set[str]
+) -> tuple[str, str, int]:
+    """The digests of a data set and of its splits, and how many images there are to train on.
+
+    What the checks find is told once, however many seeds split the same data.
+    """
+    from src.data.checks.kept import kept_checkup
     from src.data.load import load_table, split_of
     from src.data.splits import split_digest
 
     table = load_table(settings.data)
     splits = split_of(table, settings.data, seed=settings.seed)
-    for note in table.notes:
-        tell(text=note)
+    is_new = table.fingerprint not in told
+    told.add(table.fingerprint)
     sizes = ", ".join(f"{len(rows):,} {name}" for name, rows in splits.named().items())
-    tell(text=f"data {table.name}: {len(table.classes)} classes, images: {sizes}")
+    if is_new:
+        tell(text=f"data {table.name}: {len(table.classes)} classes, images: {sizes}")
+    for finding in kept_checkup(table, splits, probing=is_new).findings:
+        line = f"{finding.level.upper()}: {finding.title}: {finding.text}"
+        if line not in told:
+            told.add(line)
+            tell(text=line)
     return table.fingerprint, split_digest(table, splits), len(splits.train)
 
 
