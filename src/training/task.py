@@ -1,5 +1,6 @@
 """The LightningModule: a frozen prefix, a trainable suffix, a new head."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -111,12 +112,16 @@ class ClassificationTask(pl.LightningModule):
             return
         loss = (self._loss_sum / self._loss_count).item()
         self._loss_count = 0
-        if not torch.isfinite(torch.tensor(loss)):
+        self._stop_if_diverged("training", loss)
+        self.log("train/loss", loss)
+
+    def _stop_if_diverged(self, split: str, loss: float) -> None:
+        """A best checkpoint never has a loss that is no number: the epoch ends before it is kept."""
+        if not math.isfinite(loss):
             raise TrainingDivergedError(
-                f"the training loss became {loss} in epoch {self.current_epoch}",
+                f"the {split} loss became {loss} in epoch {self.current_epoch}",
                 todo="lower lr, or use trainer.precision=32-true",
             )
-        self.log("train/loss", loss)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep logits, labels and rows; scores are computed once for the whole split."""
@@ -127,6 +132,8 @@ class ClassificationTask(pl.LightningModule):
         """Score the validation split."""
         logits, labels, _ = self.collected()
         metrics = classification_metrics(logits, labels)
+        if self.trainer.state.fn == "fit":
+            self._stop_if_diverged("validation", metrics["loss"])
         self.log_dict({f"val/{name}": value for name, value in metrics.items()})
 
     def on_test_epoch_start(self) -> None:

@@ -1,0 +1,92 @@
+"""Faults put into the real command from outside: Python imports this module when it starts.
+
+`FAULTS` holds what shall happen, such as `exit@0.003` (a job with that learning rate calls sys.exit
+in its second epoch) or `pause-val@0.001` (it stands still while validating, so that a test can send
+a signal at a known moment; the file `FAULT_MARK` then holds its process id).
+"""
+
+import importlib.abc
+import importlib.machinery
+import os
+import signal
+import sys
+import time
+
+FAULTS = dict(
+    reversed(fault.split("@")) for fault in os.environ.get("FAULTS", "").split() if "@" in fault
+)
+SMALL_BATCH = 8
+
+
+def pause():
+    with open(os.environ["FAULT_MARK"], "w") as file:
+        file.write(str(os.getpid()))
+    while True:
+        time.sleep(0.05)
+
+
+def strike(fault, batch):
+    import torch
+
+    if fault == "raise":
+        raise ValueError("a fault in the job")
+    if fault == "exit":
+        sys.exit(7)
+    if fault == "os-exit":
+        os._exit(3)
+    if fault == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if fault == "oom" and len(batch.labels) > SMALL_BATCH:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+    if fault == "pause":
+        pause()
+
+
+def patch_task(module):
+    task = module.ClassificationTask
+    train, validate = task.training_step, task.validation_step
+
+    def training_step(self, batch, batch_idx):
+        if self.current_epoch == 1 and batch_idx == 0:
+            strike(FAULTS.get(f"{self._peak_lr:g}"), batch)
+        return train(self, batch, batch_idx)
+
+    def validation_step(self, batch, batch_idx):
+        if FAULTS.get(f"{self._peak_lr:g}") == "pause-val" and self.current_epoch == 1:
+            pause()
+        return validate(self, batch, batch_idx)
+
+    task.training_step, task.validation_step = training_step, validation_step
+
+
+def patch_data(module):
+    made = module.ImageDataModule.train_dataloader
+
+    def train_dataloader(self):
+        if "load" in FAULTS:
+            pause()
+        return made(self)
+
+    module.ImageDataModule.train_dataloader = train_dataloader
+
+
+PATCHES = {"src.training.task": patch_task, "src.data.datamodule": patch_data}
+
+
+class Injector(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name not in PATCHES:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        run = spec.loader.exec_module
+
+        def exec_module(module):
+            run(module)
+            PATCHES[name](module)
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+if FAULTS:
+    sys.meta_path.insert(0, Injector())
