@@ -4,13 +4,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
 from src.config.schema import Adam, AdamW, ConstantLr, CosineLr, Sgd, StepLr
 from src.data.datamodule import Batch
 from src.errors import FrostlineError
+from src.training.lean import LeanModule
 from src.training.loss import Loss
 from src.training.metrics import classification_metrics
 from src.training.optim import build_optimizer, lr_factor
@@ -20,7 +20,7 @@ class TrainingDivergedError(FrostlineError):
     """The loss became NaN or infinite."""
 
 
-class ClassificationTask(pl.LightningModule):
+class ClassificationTask(LeanModule):
     """Trains `head(suffix(prefix(preprocess(images))))` with cross-entropy.
 
     The backbone is registered once, under `backbone`, so that a checkpoint holds timm's own names;
@@ -116,7 +116,7 @@ class ClassificationTask(pl.LightningModule):
         self.log("train/loss", loss)
 
     def _stop_if_diverged(self, split: str, loss: float) -> None:
-        """A best checkpoint never has a loss that is no number: the epoch ends before it is kept."""
+        """End the epoch before a checkpoint with such a loss could count as the best."""
         if not math.isfinite(loss):
             raise TrainingDivergedError(
                 f"the {split} loss became {loss} in epoch {self.current_epoch}",

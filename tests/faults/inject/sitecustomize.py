@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 FAULTS = dict(
     reversed(fault.split("@")) for fault in os.environ.get("FAULTS", "").split() if "@" in fault
@@ -19,8 +20,7 @@ SMALL_BATCH = 8
 
 
 def pause():
-    with open(os.environ["FAULT_MARK"], "w") as file:
-        file.write(str(os.getpid()))
+    Path(os.environ["FAULT_MARK"]).write_text(str(os.getpid()))
     while True:
         time.sleep(0.05)
 

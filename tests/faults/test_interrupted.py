@@ -1,0 +1,172 @@
+"""Rows 4 to 9: interrupted anywhere, the same command goes on, to the same numbers.
+
+Every interrupted sweep is compared with one that nobody interrupted, to the last bit.
+"""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from src.tracking.records import RunRecord
+from tests.faults.conftest import (
+    SIGNALS,
+    TRAINING,
+    Started,
+    assert_same_training,
+    by_lr,
+    call,
+    jobs_of,
+    make_place,
+    store_of,
+    until,
+)
+
+SWEEP = ("-m", *TRAINING, "lr=0.001,0.002")
+PAUSE = "pause@0.002"
+
+
+@pytest.fixture(scope="module")
+def whole(
+    tmp_path_factory: pytest.TempPathFactory, empty_store_file: Path
+) -> tuple[Path, dict[str, RunRecord]]:
+    """The sweep that nobody interrupts."""
+    place = make_place(tmp_path_factory.mktemp("whole"), empty_store_file)
+    ended = call(place, *SWEEP)
+    assert ended.returncode == 0, ended.stderr
+    return place, by_lr(jobs_of(place))
+
+
+@pytest.fixture
+def started(here: Path) -> Iterator[list[Started]]:
+    commands: list[Started] = []
+    yield commands
+    for command in commands:
+        command.end()
+
+
+def assert_goes_on(
+    here: Path, stopped: dict[str, RunRecord], whole: tuple[Path, dict[str, RunRecord]]
+) -> None:
+    """The same command again: same runs, same numbers, one parent, nothing left running."""
+    again = call(here, *SWEEP)
+    assert again.returncode == 0, again.stderr
+    now = by_lr(jobs_of(here))
+    assert {lr: run.run_id for lr, run in stopped.items()}.items() <= {
+        lr: run.run_id for lr, run in now.items()
+    }.items()
+    assert len(jobs_of(here)) == 2
+    for lr in ("0.001", "0.002"):
+        assert_same_training((here, now[lr]), (whole[0], whole[1][lr]))
+    (parent,) = store_of(here).find_runs({"frostline.kind": "sweep"})
+    assert parent.status == "FINISHED"
+    assert not list((here / ".frostline" / "jobs").glob("*"))
+
+
+def stop_while(
+    fault: str, number: int, here: Path, started: list[Started]
+) -> tuple[Started, dict[str, RunRecord]]:
+    command = Started(here, *SWEEP, faults=fault)
+    started.append(command)
+    command.paused_job()
+    assert command.signal_group(number) == SIGNALS[signal.Signals(number)]
+    return command, by_lr(jobs_of(here))
+
+
+def test_ctrl_c_in_training_leaves_a_sweep_that_goes_on(
+    here: Path, started: list[Started], whole: tuple[Path, dict[str, RunRecord]]
+) -> None:
+    command, stopped = stop_while(PAUSE, signal.SIGINT, here, started)
+    assert {lr: run.status for lr, run in stopped.items()} == {
+        "0.001": "FINISHED",
+        "0.002": "KILLED",
+    }
+    assert stopped["0.002"].tags["frostline.failure"] == "stopped by SIGINT"
+    (parent,) = store_of(here).find_runs({"frostline.kind": "sweep"})
+    assert parent.status == "KILLED"
+    assert "stopped; go on with:  python -m src.train -m backbone=test_resnet" in command.text
+    assert "Traceback" not in command.text
+    assert_goes_on(here, stopped, whole)
+
+
+def test_sigkill_of_the_sweep_ends_its_jobs_and_the_next_call_takes_them_over(
+    here: Path, started: list[Started], whole: tuple[Path, dict[str, RunRecord]]
+) -> None:
+    command = Started(here, *SWEEP, faults=PAUSE)
+    started.append(command)
+    job = psutil.Process(command.paused_job())
+    os.kill(command.process.pid, signal.SIGKILL)
+    # Nobody waits for the job any more: it stops by itself and says so.
+    until(lambda: not job.is_running() or job.status() == psutil.STATUS_ZOMBIE)
+    stopped = by_lr(jobs_of(here))
+    assert stopped["0.002"].status == "KILLED"
+    (parent,) = store_of(here).find_runs({"frostline.kind": "sweep"})
+    assert parent.status == "RUNNING"
+    assert_goes_on(here, stopped, whole)
+
+
+def test_sigkill_of_all_processes_leaves_runs_that_the_next_call_takes_over(
+    here: Path, started: list[Started], whole: tuple[Path, dict[str, RunRecord]]
+) -> None:
+    command = Started(here, *SWEEP, faults=PAUSE)
+    started.append(command)
+    command.paused_job()
+    command.signal_group(signal.SIGKILL)
+    stopped = by_lr(jobs_of(here))
+    assert stopped["0.002"].status == "RUNNING"
+    assert_goes_on(here, stopped, whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["pause-val@0.002", "pause@0.002", "pause@load"])
+def test_sigterm_wherever_the_job_is(
+    fault: str, here: Path, started: list[Started], whole: tuple[Path, dict[str, RunRecord]]
+) -> None:
+    command = Started(here, *SWEEP, faults=fault)
+    started.append(command)
+    command.paused_job()
+    # To the command alone, as `kill PID` does: it has to tell its job.
+    assert command.signal(signal.SIGTERM) == 143
+    stopped = by_lr(jobs_of(here))
+    assert "KILLED" in {run.status for run in stopped.values()}
+    assert "RUNNING" not in {run.status for run in stopped.values()}
+    assert_goes_on(here, stopped, whole)
+
+
+@pytest.mark.slow
+def test_a_single_run_goes_on_too(here: Path, started: list[Started]) -> None:
+    single = (*TRAINING, "lr=0.002")
+    command = Started(here, *single, faults=PAUSE)
+    started.append(command)
+    command.paused_job()
+    assert command.signal(signal.SIGINT) == 130
+    (stopped,) = jobs_of(here)
+    assert stopped.status == "KILLED"
+    again = call(here, *single)
+    assert again.returncode == 0, again.stderr
+    (run,) = jobs_of(here)
+    assert (run.run_id, run.status) == (stopped.run_id, "FINISHED")
+
+
+def test_a_finished_sweep_asked_for_again_trains_nothing_and_changes_are_named(
+    whole: tuple[Path, dict[str, RunRecord]],
+) -> None:
+    place, runs = whole
+    again = call(place, *SWEEP)
+    assert again.returncode == 0
+    assert "2 jobs, 2 of them finished already" in again.stderr
+    assert again.stdout.count("reused") == 2
+    assert len(jobs_of(place)) == len(runs)
+    (place / "photos" / "rising" / "0.png").write_bytes(
+        (place / "photos" / "rising" / "1.png").read_bytes()
+    )
+    changed = call(place, *SWEEP, "dry_run=true")
+    assert changed.returncode == 0, changed.stderr
+    assert "2 jobs, 0 of them finished already" in changed.stderr
+    assert "the data has changed" in changed.stderr
+    assert "the earlier results of 2 jobs are not reused" in changed.stderr
+    assert "time: about 0:" in changed.stderr or "time: unknown" in changed.stderr
+    assert len(jobs_of(place)) == len(runs)
