@@ -12,6 +12,7 @@ import torch
 from src.config.schema import TrainerSettings
 from src.errors import ConfigError
 from src.training.checkpoint import AtomicCheckpointIO
+from src.training.lean import NoProfiler, hide_accelerators
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ def build_trainer(
 ) -> pl.Trainer:
     """A quiet Trainer: progress, metrics and checkpoints go through our own callbacks."""
     quieten()
+    if engine.accelerator == "cpu":
+        hide_accelerators()
     return pl.Trainer(
         accelerator="gpu" if engine.accelerator == "cuda" else engine.accelerator,
         devices=engine.devices,
@@ -79,6 +82,7 @@ def build_trainer(
         # https://github.com/pytorch/pytorch/issues/50198
         deterministic="warn",
         plugins=[AtomicCheckpointIO()],
+        profiler=NoProfiler(),
     )
 
 
