@@ -258,6 +258,7 @@ class Settings(Group):
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     reuse: Literal["auto", "off"]
     rerun: bool
+    report: bool
     dry_run: bool
     fail_fast: Count | None
     on_oom: Literal["fail", "shrink"]

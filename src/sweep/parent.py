@@ -1,5 +1,6 @@
 """The sweep's own run in MLflow: its plan, its jobs, the outcome table and the totals."""
 
+import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from src.sweep import summary
 from src.sweep.plan import PlannedJob
+from src.tracking.restore import RUNS
 
 if TYPE_CHECKING:
     from src.tracking.records import RunRecord
@@ -68,6 +70,7 @@ def record_outcome(
         ended = {"state": outcome.state, "run_id": outcome.run_id, "reason": outcome.reason}
         jobs.append({**job, **ended})
     parent.log_dict({**plan, "jobs": jobs}, PLAN)
+    parent.log_text(json.dumps([outcome.run_id for outcome in outcomes if outcome.run_id]), RUNS)
     parent.log_text(summary.markdown(list(outcomes)), "outcome.md")
     states = [outcome.state for outcome in outcomes]
     totals: dict[str, Any] = {

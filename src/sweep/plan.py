@@ -16,6 +16,7 @@ IRRELEVANT = {
     "sweep": None,
     "tracking": None,
     "rerun": None,
+    "report": None,
     "dry_run": None,
     "fail_fast": None,
     "on_oom": None,

@@ -92,6 +92,8 @@ def run_sweep(
     summary.show(outcomes, output, title=title)
     output.print(f"compare the runs in MLflow:  {store.ui_command()}", markup=False)
     (folder / "outcome.md").write_text(summary.markdown(outcomes))
+    if first.report and todo and not store.offline:
+        _report(first, str(plan["sweep_id"]), folder / "report", output)
     if any(not outcome.succeeded for outcome in outcomes):
         output.print(f"run what is missing with:  {parents.command_again()}", markup=False)
         raise SweepEndedError(FAILED_JOBS_EXIT_CODE)
@@ -141,6 +143,28 @@ def check_all(composed: Composed, console: Console) -> list[PlannedJob]:
         PlannedJob(index, overrides, settings, job_digest(settings, fact), fact)
         for index, ((overrides, settings), fact) in enumerate(zip(composed, facts, strict=True))
     ]
+
+
+def _report(settings: Settings, sweep_id: str, folder: Path, output: Console) -> None:
+    """Write the report in a warm process of its own; a sweep never fails for its sake."""
+    page = workers.call(report_of, settings, sweep_id, folder)
+    if isinstance(page, workers.Failure):
+        output.print(f"the report could not be written: {page.reason}", markup=False)
+    else:
+        output.print(f"report with intervals and the verdict:  {page}", markup=False)
+
+
+def report_of(settings: Settings, sweep_id: str, folder: Path) -> str:
+    """Write a sweep's report and log it on the sweep's run.
+
+    Returns:
+        Where the page is.
+    """
+    from src.report import write_report
+    from src.tracking.store import open_store
+
+    store = open_store(settings.tracking.uri, experiment_of(settings))
+    return str(write_report(store, sweep_id, folder))
 
 
 class _Session:
@@ -211,14 +235,13 @@ def launch(
     returns: Sequence[JobReturn] = make_launcher().launch(batch, initial_job_idx=0)
     ended = Ended()
     for job, result in zip(todo, returns, strict=False):
-        try:
-            value = result.return_value
-        except Exception as error:
-            ended.failures[job.digest] = str(error).strip() or type(error).__name__
-            failure = getattr(error, "failure", None)
+        # Not the public property: it prints the overrides of each failed job, before our own table.
+        value = result._return_value
+        if isinstance(value, BaseException):
+            ended.failures[job.digest] = str(value).strip() or type(value).__name__
+            failure = getattr(value, "failure", None)
             if isinstance(failure, workers.Failure) and failure.was_killed:
                 ended.killed.add(job.digest)
-            continue
-        if isinstance(value, dict):
+        elif isinstance(value, dict):
             ended.results[job.digest] = value
     return ended

@@ -1,8 +1,10 @@
 """From what a person calls a run to its config, its checkpoint and its figures."""
 
 import difflib
+import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +17,7 @@ from src.tracking.records import RunRecord
 
 CHECKPOINT = "checkpoints/best.ckpt"
 CONFIG = "config.yaml"
+RUNS = "runs.json"
 _ALLOWED = (
     "a run id or the beginning of one, a run's name, best:SWEEP, or the path of a local checkpoint"
 )
@@ -126,17 +129,7 @@ def best_of_sweep(store: Reader, sweep: str) -> RunRecord:
     Raises:
         TrackingError: If there is no such sweep, or none of its jobs has finished.
     """
-    jobs = store.find_runs({"frostline.sweep_id": sweep, "frostline.kind": "job"}, everywhere=True)
-    if not jobs:
-        sweeps = store.find_runs({"frostline.kind": "sweep"}, everywhere=True)
-        meant = [parent for parent in sweeps if sweep in {parent.run_id, parent.name}]
-        if len(meant) != 1:
-            known = [parent.tags.get("frostline.sweep_id", parent.run_id) for parent in sweeps]
-            raise TrackingError(
-                f"best:{sweep}: there is no such sweep in {store.address.shown}",
-                f"one of the last sweeps: {', '.join(known[:_SHOWN])}" if known else "",
-            )
-        jobs = store.find_runs({"mlflow.parentRunId": meant[0].run_id}, everywhere=True)
+    jobs = jobs_of_sweep(store, sweep)
     finished = [job for job in jobs if job.status == "FINISHED"]
     if not finished:
         raise TrackingError(
@@ -147,6 +140,48 @@ def best_of_sweep(store: Reader, sweep: str) -> RunRecord:
     monitor = str(callbacks.get("monitor", "val/f1_macro"))
     mode: Literal["max", "min"] = "min" if callbacks.get("mode") == "min" else "max"
     return best_of(finished, f"val_best/{monitor.partition('/')[2]}", mode)
+
+
+def jobs_of_sweep(store: Reader, sweep: str) -> list[RunRecord]:
+    """The runs of a sweep: its own, and those of earlier sweeps that answered for some of its jobs.
+
+    Args:
+        store: Where to look.
+        sweep: The sweep's id, or the id or the name of its parent run.
+
+    Raises:
+        TrackingError: If there is no such sweep.
+    """
+    sweeps = store.find_runs({"frostline.kind": "sweep"}, everywhere=True)
+    meant = [
+        parent
+        for parent in sweeps
+        if sweep in {parent.run_id, parent.name, parent.tags.get("frostline.sweep_id")}
+    ]
+    wanted = [{"mlflow.parentRunId": parent.run_id} for parent in meant[:1]]
+    own = [*wanted, {"frostline.sweep_id": sweep}]
+    jobs = [job for tags in own for job in store.find_runs(tags, everywhere=True)]
+    found = {job.run_id: job for job in jobs if job.tags.get("frostline.kind") != "sweep"}
+    for run_id in _answering(store, meant[0]) if meant else []:
+        if run_id not in found:
+            with suppress(TrackingError):  # deleted since
+                found[run_id] = store.get_run(run_id)
+    if not found and not meant:
+        known = [parent.tags.get("frostline.sweep_id", parent.run_id) for parent in sweeps]
+        raise TrackingError(
+            f"best:{sweep}: there is no such sweep in {store.address.shown}",
+            f"one of the last sweeps: {', '.join(known[:_SHOWN])}" if known else "",
+        )
+    return list(found.values())
+
+
+def _answering(store: Reader, parent: RunRecord) -> list[str]:
+    """Ids of all runs that answered a sweep, as it noted them when it ended."""
+    try:
+        text = store.fetch_artifact(parent.run_id, RUNS).read_text(encoding="utf-8")
+        return [str(run_id) for run_id in json.loads(text)]
+    except (TrackingError, OSError, ValueError, TypeError):
+        return []
 
 
 def best_of(records: Sequence[RunRecord], metric: str, mode: Literal["max", "min"]) -> RunRecord:

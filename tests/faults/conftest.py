@@ -17,7 +17,14 @@ from src.tracking.store import Store, open_store
 from tests.integration.conftest import ROOT, draw_classes, environment
 
 INJECT = Path(__file__).parent / "inject"
-NET = ("backbone=test_resnet", "weights=random", "image_size=32", "data=folder", "data.path=photos")
+NET = (
+    "backbone=test_resnet",
+    "weights=random",
+    "image_size=32",
+    "data=folder",
+    "data.path=photos",
+    "report=false",
+)
 TRAINING = (*NET, "epochs=3", "optimizer=adamw", "head.dropout=0.2", "freeze=0")
 LONGEST_S = 300
 
