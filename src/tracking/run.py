@@ -167,6 +167,14 @@ class Run:
         if reason:
             self.set_tags({"frostline.failure": reason})
         self._keep_or_send({"op": "status", "status": status, "t": _now_ms()})
+        return self.leave()
+
+    def leave(self) -> bool:
+        """Give up the ownership of a run, whose state stays as it is.
+
+        Returns:
+            Whether the store has everything; if not, a later call delivers the rest.
+        """
         if self._journal.entries and not self._link.offline:
             self.deliver()
         self._guard(self._life.release)

@@ -2,8 +2,8 @@
 
 import getpass
 import uuid
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from src.errors import TrackingError
@@ -122,6 +122,25 @@ class Store(Reader):
         run = self._own(record.run_id, record.name, logged=logged, key=journal_name(record))
         run.go_on(owner_tags())
         return run
+
+    @contextmanager
+    def amend_run(self, run_id: str) -> Iterator[Run]:
+        """Add to a run that has ended; its state and its times stay as they are.
+
+        Raises:
+            TrackingError: If there is no such run, or it has not ended.
+        """
+        record = self.get_run(run_id)
+        if record.status not in ENDED:
+            raise TrackingError(
+                f"run {record.name} ({run_id}) is {record.status}: it has not ended",
+                todo="wait for it, or finish it with the command that began it",
+            )
+        run = self._own(record.run_id, record.name, logged=set(), key=journal_name(record))
+        try:
+            yield run
+        finally:
+            run.leave()
 
     def claim(
         self,

@@ -1,0 +1,1 @@
+"""Evidence of what a trained run does and where it fails."""

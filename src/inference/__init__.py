@@ -1,0 +1,1 @@
+"""A trained run at work: built again, judged, asked, measured, taken away."""

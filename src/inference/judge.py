@@ -1,0 +1,158 @@
+"""A run's network over the images of a table: its own splits, or another data set."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from src.analysis.predictions import Predictions
+from src.data.datamodule import ImageDataModule
+from src.data.load import load_table, split_of
+from src.data.splits import Splits, split_digest
+from src.data.table import SampleTable
+from src.errors import DataError
+from src.features.compute import precision_context
+from src.inference.class_map import ClassMap
+from src.inference.figures import figures_of
+from src.inference.rebuild import Rebuilt
+from src.training.engine import Engine, choose_engine
+from src.training.metrics import probabilities
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a run said about some images.
+
+    Attributes:
+        logits: (N, K) float32, in the order of the table.
+        labels: (N,) int64, the run's classes.
+        rows: (N,) int64, rows of the table.
+        figures: `loss`, `acc_micro`, `acc_macro`, `f1_macro`.
+    """
+
+    logits: Tensor
+    labels: Tensor
+    rows: Rows
+    figures: dict[str, float]
+
+    def predictions(self, table: SampleTable) -> Predictions:
+        """The same as items, groups, labels and probabilities, sorted by item."""
+        items = np.array([table.items[row] for row in self.rows.tolist()], dtype=np.str_)
+        order = np.argsort(items, kind="stable")
+        return Predictions(
+            items[order],
+            table.groups[self.rows][order],
+            self.labels.numpy()[order],
+            probabilities(self.logits).numpy().astype(np.float16)[order],
+        )
+
+
+def engine_here(rebuilt: Rebuilt) -> Engine:
+    """The run's own precision on the best device of this machine."""
+    wanted = rebuilt.settings.trainer
+    return choose_engine(wanted.model_copy(update={"accelerator": "auto"}))
+
+
+def own_data(rebuilt: Rebuilt) -> tuple[SampleTable, Splits]:
+    """The data set that a run was made with, divided as it was then.
+
+    Raises:
+        DataError: If it cannot be read, or is not what it was.
+    """
+    data = rebuilt.settings.data
+    path = getattr(data, "path", None)
+    if path is not None and not Path(path).expanduser().exists():
+        raise DataError(
+            f"the data that {rebuilt.name} was trained with are no longer at {path} "
+            f"(seen from {Path.cwd()})",
+            todo="say where they are now: --data DIR",
+        )
+    table = load_table(data)
+    return table, own_splits(rebuilt, table)
+
+
+def own_splits(rebuilt: Rebuilt, table: SampleTable) -> Splits:
+    """A run's splits of its own data set.
+
+    Raises:
+        DataError: If the data set or its splits are not what they were.
+    """
+    tags = rebuilt.record.tags if rebuilt.record else {}
+    then = tags.get("frostline.data_fingerprint", table.fingerprint)
+    if table.fingerprint != then:
+        raise DataError(
+            f"the data set {table.name} is not what it was when {rebuilt.name} was trained "
+            f"(fingerprint {table.fingerprint[:12]}, then {then[:12]}): images of its test split "
+            "may have been trained on",
+            todo="give the data set as it was, or judge the run on another one with --data DIR",
+        )
+    splits = split_of(table, rebuilt.settings.data, seed=rebuilt.settings.seed)
+    digest = split_digest(table, splits)
+    if tags.get("frostline.split_digest", digest) != digest:
+        raise DataError(
+            f"{table.name} is divided otherwise now than when {rebuilt.name} was trained",
+            todo="use the version of Frostline that the run names, or train the run again",
+        )
+    return splits
+
+
+def judge(
+    rebuilt: Rebuilt,
+    table: SampleTable,
+    rows: Rows,
+    engine: Engine,
+    *,
+    mapped: ClassMap | None = None,
+    advance: Callable[[int], object] = lambda _: None,
+) -> Judged:
+    """Run a network over some rows of a table and score it.
+
+    The batches are those of training, so that on the same machine and versions the run's own
+    figures come out to the last digit.
+
+    Args:
+        rebuilt: The run.
+        table: The images.
+        rows: Which of them; of a data set with other classes only those that are mapped.
+        engine: Where, in which precision.
+        mapped: From the table's classes to the run's; None if they are the same.
+        advance: Told the number of images after each batch.
+    """
+    settings = rebuilt.settings
+    none = np.empty(0, dtype=np.int64)
+    data = ImageDataModule(
+        table,
+        Splits(none, none, rows),
+        rebuilt.backbone.input,
+        augment="none",
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+        workers=settings.trainer.workers,
+        memory_gib=settings.data.memory_gib,
+    )
+    network, preprocess = rebuilt.network, rebuilt.preprocess
+    network.to(engine.accelerator)
+    preprocess.to(engine.accelerator)
+    torch.use_deterministic_algorithms(True, warn_only=True)  # as the Trainer does
+    seen: list[tuple[Tensor, Tensor, Tensor]] = []
+    with torch.inference_mode(), precision_context(engine.accelerator, engine.precision):
+        for batch in data.evaluation_dataloader("test"):
+            images = preprocess(
+                batch.inputs.to(engine.accelerator),
+                batch.views.to(engine.accelerator),
+                training=False,
+                epoch=0,
+                batch_idx=0,
+            )
+            seen.append((network(images).float().cpu(), batch.labels, batch.items))
+            advance(len(batch.labels))
+    logits, labels, items = (torch.cat(part) for part in zip(*seen, strict=True))
+    if mapped is not None:
+        labels = torch.from_numpy(mapped.index)[labels]
+    return Judged(logits.clone(), labels, items.numpy(), figures_of(logits, labels))
