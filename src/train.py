@@ -248,13 +248,18 @@ def job(config: DictConfig) -> float:
         The metric that chose the best epoch, at that epoch.
     """
     from src.sweep import summary
+    from src.sweep.foreign import run_launched
+    from src.sweep.launcher import environment_of
     from src.sweep.plan import job_digest
     from src.sweep.preflight import check_jobs
     from src.sweep.progress import SweepProgress
 
     settings = settings_of(config)
     raise_on_signals()
-    folder = Path(HydraConfig.get().runtime.output_dir)
+    own = HydraConfig.get()
+    folder = Path(own.runtime.output_dir)
+    if own.mode is RunMode.MULTIRUN:
+        return run_launched(settings, folder, own.job.num, environment_of(own))
     with SweepProgress(total=1) as progress:
         progress.start(settings.run_name)
         if settings.sweep.job_digest is None:

@@ -242,6 +242,7 @@ class SweepSettings(Group):
     id: str | None
     parent_run_id: str | None
     job_digest: str | None
+    slots: Count | None
 
 
 class Settings(Group):

@@ -16,14 +16,6 @@ from src.sweep.progress import SweepProgress
 from src.sweep.sweeper import settings_of
 
 
-class JobFailedError(Exception):
-    """Stands in for what a job raised in its own process."""
-
-    def __init__(self, failure: workers.Failure) -> None:
-        super().__init__(failure.reason)
-        self.failure = failure
-
-
 class IsolatedLauncher(Launcher):
     """Runs jobs in turn, each in a process that nothing of the others can reach."""
 
@@ -51,9 +43,8 @@ class IsolatedLauncher(Launcher):
                 folder = Path(config.hydra.sweep.dir) / str(config.hydra.sweep.subdir)
                 _save_config(config, folder)
                 progress.start(settings.run_name)
-                answer = workers.call(
-                    run_job, settings, folder, on_event=progress.event, env=_environment(config)
-                )
+                env = environment_of(config.hydra)
+                answer = workers.call(run_job, settings, folder, on_event=progress.event, env=env)
                 returns.append(_job_return(answer, overrides, folder))
                 failure = answer if isinstance(answer, workers.Failure) else None
                 progress.done(failure.reason if failure else None)
@@ -70,9 +61,9 @@ class IsolatedLauncher(Launcher):
         return config
 
 
-def _environment(config: DictConfig) -> dict[str, str]:
+def environment_of(hydra: Any) -> dict[str, str]:
     """What the person set as hydra.job.env_set, and how the job was started."""
-    return {str(key): str(value) for key, value in (config.hydra.job.env_set or {}).items()}
+    return {str(key): str(value) for key, value in (hydra.job.env_set or {}).items()}
 
 
 def _save_config(config: DictConfig, folder: Path) -> None:
@@ -88,7 +79,7 @@ def _job_return(answer: Any, overrides: Sequence[str], folder: Path) -> JobRetur
     result = JobReturn(overrides=list(overrides), working_dir=os.fspath(folder))
     if isinstance(answer, workers.Failure):
         result.status = JobStatus.FAILED
-        result.return_value = JobFailedError(answer)
+        result.return_value = workers.JobFailedError(answer)
     else:
         result.status = JobStatus.COMPLETED
         result.return_value = answer

@@ -15,14 +15,15 @@ class SweepProgress:
     """Shows the jobs of a sweep as they run: a live line on a terminal, a line an epoch elsewhere.
 
     Args:
-        total: Jobs that will run.
+        total: Jobs that will run; None where others run elsewhere at the same time.
         console: Where to; standard error by default.
+        first: The number of the first job.
     """
 
-    def __init__(self, total: int, console: Console | None = None) -> None:
+    def __init__(self, total: int | None, console: Console | None = None, first: int = 1) -> None:
         self.total = total
         self.console = console or Console(file=sys.stderr, soft_wrap=True, highlight=False)
-        self._index = 0
+        self._index = first - 1
         self._name = ""
         self._begun = time.monotonic()
         self._job_begun = self._begun
@@ -85,11 +86,12 @@ class SweepProgress:
         self.console.print(f"{self._label()}  {ended}", markup=False)
 
     def _label(self) -> str:
-        return f"[{self._index}/{self.total}] {self._name}"
+        of = "" if self.total is None else f"/{self.total}"
+        return f"[{self._index}{of}] {self._name}"
 
     def _left(self, done: float) -> str:
         """Time left for all jobs, if those to come take as long as those so far."""
-        share = (self._index - 1 + done) / self.total
+        share = done if self.total is None else (self._index - 1 + done) / self.total
         passed = time.monotonic() - self._begun
         return clock(passed / share - passed) if share > 0 else "?"
 

@@ -25,6 +25,7 @@ from src.sweep.plan import PlannedJob, job_digest, merge_duplicates
 from src.sweep.preflight import check_jobs
 from src.sweep.preview import job_lines, plan_lines
 from src.sweep.progress import clock
+from src.sweep.share import Share
 
 if TYPE_CHECKING:
     from src.tracking.records import RunRecord
@@ -44,7 +45,7 @@ class SweepEndedError(Exception):
 
 
 def run_sweep(
-    composed: Composed, *, folder: Path, make_launcher: MakeLauncher
+    composed: Composed, *, folder: Path, make_launcher: MakeLauncher, share: Share
 ) -> list[summary.Outcome]:
     """Run a sweep whose jobs are composed and valid by themselves.
 
@@ -52,6 +53,7 @@ def run_sweep(
         composed: Overrides and settings of the jobs that the command asks for.
         folder: The sweep's folder.
         make_launcher: Makes the configured launcher, once there is something to launch.
+        share: What each job may take of its machine.
 
     Returns:
         How each job ended.
@@ -84,7 +86,7 @@ def run_sweep(
     with ExitStack() as stack:
         sweep_id = _claimed_id(store, jobs, stack, always_new=first.rerun)
         plan = {"sweep_id": sweep_id, **parents.planned(jobs, answered, states)}
-        outcomes = _Session(store, jobs, answered, plan).run(todo, make_launcher)
+        outcomes = _Session(store, jobs, answered, plan).run(todo, make_launcher, share)
     if not store.offline:
         store.deliver_pending()
     output = summary.output_console()
@@ -189,7 +191,9 @@ class _Session:
         self._answered = answered
         self._plan = plan
 
-    def run(self, todo: Sequence[PlannedJob], make_launcher: MakeLauncher) -> list[summary.Outcome]:
+    def run(
+        self, todo: Sequence[PlannedJob], make_launcher: MakeLauncher, share: Share
+    ) -> list[summary.Outcome]:
         """Launch under a parent run, which gets an end state whatever happens."""
         sweep_id = str(self._plan["sweep_id"])
         key = {"frostline.kind": "sweep", "frostline.sweep_id": sweep_id}
@@ -201,11 +205,12 @@ class _Session:
         try:
             parent.log_dict(self._plan, parents.PLAN)
             if todo:
-                ended = launch(todo, sweep_id, parent.run_id, make_launcher)
+                ended = launch(todo, sweep_id, parent.run_id, make_launcher, share)
                 settle_failures(self._store, todo, sweep_id, parent.run_id, ended)
             outcomes = outcomes_of(self._store, self._jobs, self._answered, ended)
             parents.record_outcome(parent, self._plan, outcomes, time.monotonic() - begun)
         except workers.StopSignalError as stop:
+            workers.end_descendants()
             with suppress(TrackingError):
                 self._store.reap({"frostline.kind": "job", "frostline.sweep_id": sweep_id})
             parent.finish("KILLED", f"stopped by signal {stop.signum}")
@@ -220,12 +225,20 @@ class _Session:
 
 
 def launch(
-    todo: Sequence[PlannedJob], sweep_id: str, parent_run_id: str, make_launcher: MakeLauncher
+    todo: Sequence[PlannedJob],
+    sweep_id: str,
+    parent_run_id: str,
+    make_launcher: MakeLauncher,
+    share: Share,
 ) -> Ended:
     """Run the jobs with the configured launcher."""
+    limits = [f"sweep.slots={'null' if share.slots is None else share.slots}"]
+    if share.threads is not None and todo[0].settings.trainer.threads is None:
+        limits.append(f"trainer.threads={share.threads}")
     batch = [
         [
             *job.overrides,
+            *limits,
             f"sweep.id={sweep_id}",
             f"sweep.parent_run_id={parent_run_id}",
             f"sweep.job_digest={job.digest}",

@@ -18,6 +18,7 @@ from src.config.read import read_settings
 from src.config.schema import Settings
 from src.errors import ConfigError, FrostlineError
 from src.sweep.problems import raise_together
+from src.sweep.share import own_cores, own_gpus, share_of
 from src.sweep.workers import cool_down, raise_on_signals, warm_up
 
 
@@ -48,6 +49,7 @@ class PlannedSweeper(Sweeper):
             ConfigError: If any job cannot be composed or asks for something impossible.
         """
         raise_on_signals()
+        self._check_launcher()
         batch = self._expand(arguments)
         self._compose(batch[:1])  # most mistakes stand in every job, and are told before any import
         warm_up()
@@ -64,7 +66,27 @@ class PlannedSweeper(Sweeper):
         if not jobs[0][1].dry_run:
             folder.mkdir(parents=True)
             OmegaConf.save(self.master, folder / "multirun.yaml")
-        return run_sweep(jobs, folder=folder, make_launcher=self._launcher)
+        launcher = OmegaConf.to_container(self.master.hydra.launcher, resolve=False)
+        assert isinstance(launcher, dict)
+        own = {str(key): value for key, value in launcher.items()}
+        share = share_of(own, jobs=len(jobs), cores=own_cores(), gpus=len(own_gpus()))
+        return run_sweep(jobs, folder=folder, make_launcher=self._launcher, share=share)
+
+    def _check_launcher(self) -> None:
+        """See that the launcher is there, before anything else takes its time.
+
+        Raises:
+            ConfigError: If it is not installed.
+        """
+        target = str(self.master.hydra.launcher._target_)
+        if target not in Plugins.instance().class_name_to_class:
+            chosen = self.master.hydra.runtime.choices.get("hydra/launcher", target)
+            package = target.removeprefix("hydra_plugins.").split(".")[0].replace("_", "-")
+            raise ConfigError(
+                f"hydra/launcher={chosen}: it is not installed here",
+                "isolated, or one of Hydra's launchers that is installed",
+                f"pip install {package}",
+            )
 
     def _launcher(self) -> Launcher:
         return Plugins.instance().instantiate_launcher(

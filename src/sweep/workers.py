@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext
 from typing import Any
@@ -55,6 +55,17 @@ class Failure:
     def was_killed(self) -> bool:
         """Whether a signal ended the process, which therefore could write nothing down."""
         return self.exit_code is not None and self.exit_code < 0
+
+
+class JobFailedError(Exception):
+    """Stands in for what a job raised in its own process; other processes may hand it on."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
+    def __str__(self) -> str:
+        return self.failure.reason
 
 
 def warm_context() -> ForkServerContext:
@@ -129,6 +140,23 @@ def _end(process: Any) -> None:
     while process.is_alive() and time.monotonic() < latest_s:
         process.terminate()
         process.join(timeout=ASK_AGAIN_S)
+
+
+def end_descendants() -> None:
+    """Ask whatever another launcher has started from this process to stop, and wait for it."""
+    import psutil
+
+    server: Any = forkserver._forkserver
+    tracker: Any = resource_tracker._resource_tracker
+    own = {server._forkserver_pid, tracker._pid}  # these end with this process
+    others = [p for p in psutil.Process().children(recursive=True) if p.pid not in own]
+    for process in others:
+        with contextlib.suppress(psutil.Error):
+            process.terminate()
+    _, alive = psutil.wait_procs(others, timeout=STOP_WAIT_S)
+    for process in alive:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
 
 
 def _answer(

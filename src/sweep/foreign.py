@@ -1,0 +1,48 @@
+"""A job under one of Hydra's own launchers: as isolated there as under ours."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from src.config.schema import Settings
+from src.sweep import workers
+from src.sweep.job import run_job
+from src.sweep.progress import SweepProgress
+from src.sweep.share import slot
+
+
+def run_launched(settings: Settings, folder: Path, number: int, env: Mapping[str, str]) -> float:
+    """Run a job in a process of its own, whatever process the launcher has brought it to.
+
+    joblib's and Ray's workers serve many jobs; what one leaves behind, or its death, would reach
+    the next.
+
+    Args:
+        settings: The job, planned by a sweep.
+        folder: The job's own output folder, in the sweep's.
+        number: The job's place in the sweep, from 0.
+        env: Environment variables that the person set for jobs.
+
+    Returns:
+        The metric that chose the best epoch, at that epoch.
+
+    Raises:
+        JobFailedError: If the job failed, with the reason.
+        StopSignalError: If the launcher's process was asked to stop.
+    """
+    # Several jobs write to one terminal: lines only.
+    console = Console(file=sys.stderr, force_terminal=False, soft_wrap=True, highlight=False)
+    progress = SweepProgress(total=None, console=console, first=number + 1)
+    with slot(folder.parent, settings.sweep.slots) as own, progress:
+        progress.start(settings.run_name)
+        answer = workers.call(
+            run_job, settings, folder, on_event=progress.event, env={**env, **own}
+        )
+        failure = answer if isinstance(answer, workers.Failure) else None
+        progress.done(failure.reason if failure else None)
+    if isinstance(answer, workers.Failure):
+        raise workers.JobFailedError(answer)
+    chosen: float = answer["metrics"][settings.callbacks.monitor.replace("val/", "val_best/")]
+    return chosen
