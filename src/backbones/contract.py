@@ -155,7 +155,9 @@ def _check_steps(
     parameters = trainable_parameters(parts.suffix, head)
     optimizer = torch.optim.SGD(parameters, lr=0.05, momentum=0.9)
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    in_model = {id(p) for p in backbone.model.parameters() if p.requires_grad}
+    used = backbone.timeline.first_use
+    named = backbone.model.named_parameters()
+    in_model = {id(p) for name, p in named if p.requires_grad and name in used}
     _demand(in_model <= held, "the optimiser misses parameters that train")
     _demand(all(p.requires_grad for p in parameters), "the optimiser holds a frozen parameter")
     for _ in range(2):

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from src.backbones.segment import Ref, Step
+from src.backbones.segment import Handed, Ref, Step
 
 
 class CutError(Exception):
@@ -25,19 +25,17 @@ def holds_tensors(value: Any) -> bool:
     return any(isinstance(leaf, Tensor) for leaf in leaves(value))
 
 
-def hand_over(
-    name: str, value: Any, handed: list[tuple[str, tuple[int, ...]]]
-) -> tuple[list[Any], Any]:
+def hand_over(name: str, value: Any, handed: list[Handed], batch: int) -> tuple[list[Any], Any]:
     """Name every tensor inside a value and say how the value is put together again."""
     if isinstance(value, Tensor):
-        handed.append((name, tuple(value.shape[1:])))
+        handed.append(Handed(name, value.shape[0] // batch, tuple(value.shape[1:])))
         return [Ref(name)], Ref(name)
     if not isinstance(value, list | tuple):
         raise CutError("a mixture of tensors and other values passes the boundary")
     pieces: list[Any] = []
     whole: list[Any] = []
     for index, entry in enumerate(value):
-        inner_pieces, inner = hand_over(f"{name}.{index}", entry, handed)
+        inner_pieces, inner = hand_over(f"{name}.{index}", entry, handed, batch)
         pieces.extend(inner_pieces)
         whole.append(inner)
     return pieces, type(value)(whole)
@@ -58,7 +56,7 @@ def _dig(value: Any, places: Sequence[int]) -> Any:
 
 
 def restate(
-    now: Any, then: Any, batch: int, other_batch: int, first: str, extra: list[Step]
+    now: Any, then: Any, batch: int, other_batch: int, first: Handed, extra: list[Step]
 ) -> Any:
     """Say a number of the prefix in terms of what the suffix has: a constant, or the batch."""
     if isinstance(now, torch.device):
@@ -75,22 +73,25 @@ def restate(
             rows = _fact(extra, first, "rows")
             if now == batch:
                 return rows
-            name = f"{first}.rows_x{now // batch}"
+            name = f"{first.name}.rows_x{now // batch}"
             extra.append(Step(name, "function", _times, (rows, now // batch), {}))
             return Ref(name)
     raise CutError("a value that is neither a tensor nor a known number passes the boundary")
 
 
-def _fact(extra: list[Step], first: str, what: str) -> Ref:
-    name = f"{first}.{what}"
+def _fact(extra: list[Step], first: Handed, what: str) -> Ref:
+    name = f"{first.name}.{what}"
     if all(step.name != name for step in extra):
-        function = _device if what == "device" else _rows
-        extra.append(Step(name, "function", function, (Ref(first),), {}))
+        source = Ref(first.name)
+        if what == "device":
+            extra.append(Step(name, "function", _device, (source,), {}))
+        else:
+            extra.append(Step(name, "function", _images, (source, first.rows), {}))
     return Ref(name)
 
 
-def _rows(tensor: Tensor) -> int:
-    return tensor.shape[0]
+def _images(tensor: Tensor, rows: int) -> int:
+    return tensor.shape[0] // rows
 
 
 def _device(tensor: Tensor) -> torch.device:

@@ -10,6 +10,8 @@ from src.backbones.timeline import held_in_eval
 
 _CHECKED_SIZE_PX = 96
 _CHECKED_BATCH = 2
+_RTOL = 1e-3
+_ATOL = 1e-4
 
 
 def prove(
@@ -61,7 +63,8 @@ def _run_both(
         given = prefix.run(images)
         prefix.clones_input = not torch.equal(images, kept)
         parts = given if isinstance(given, list) else [given]
-        handed = pack(parts) if len(parts) > 1 else given
+        packed = prefix.plan.packed
+        handed = pack(parts, packed) if packed else given
         before = handed.clone()
         features = suffix(handed)
         suffix.clones_input = not torch.equal(handed, before)
@@ -70,7 +73,10 @@ def _run_both(
         if not plain and not _same(suffix(before.contiguous()), whole):
             suffix.layouts = tuple(layout_of(part) for part in parts)
             features = suffix(before.contiguous())
-    _compare(whole, features)
+        _compare(whole, features)
+        # Where one row of a packed tensor is not one image, rows cannot be kept and mixed.
+        if packed and not torch.allclose(suffix(before.flip(0)), whole.flip(0), _RTOL, _ATOL):
+            raise CutError("the rows of what passes the boundary are not images")
 
 
 def _same(features: Tensor, whole: Tensor) -> bool:

@@ -39,35 +39,54 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Handed:
+    """A tensor that one part hands to the other.
+
+    Args:
+        name: Of the result that it is.
+        rows: Rows that each image has in it: 1, or more where windows or patches are rows.
+        shape: Shape of a row.
+    """
+
+    name: str
+    rows: int
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Plan:
     """The steps of a part.
 
     Args:
-        inputs: Names given to what comes in: one name for the input as it is, or several with the
-            shape of each (batch axis left out), packed side by side.
+        inputs: What comes in.
         steps: In order.
-        output: What comes out: a structure with ``Ref``, or several to be packed side by side.
-        packs: Whether the outputs are packed.
+        output: What comes out: a structure with ``Ref``, or a list of them to be packed.
+        packed: The outputs as they are packed; empty if there is one, given as it is.
     """
 
-    inputs: tuple[tuple[str, tuple[int, ...]], ...]
+    inputs: tuple[Handed, ...]
     steps: tuple[Step, ...]
     output: Any
-    packs: bool
+    packed: tuple[Handed, ...] = ()
 
 
-def pack(tensors: Sequence[Tensor]) -> Tensor:
-    """Lay tensors ``(N, ...)`` of one type side by side as ``(N, P)``."""
-    return torch.cat([tensor.flatten(1) for tensor in tensors], dim=1)
+def needs_packing(handed: Sequence[Handed]) -> bool:
+    """Say whether what is handed over is anything but one tensor with one row an image."""
+    return len(handed) > 1 or handed[0].rows > 1
 
 
-def unpack(packed: Tensor, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
-    """Undo ``pack``; the shapes are those of one image."""
-    sizes = [torch.Size(shape).numel() for shape in shapes]
-    parts = torch.split(packed, sizes, dim=1)
-    return [
-        part.reshape(packed.shape[0], *shape) for part, shape in zip(parts, shapes, strict=True)
-    ]
+def pack(tensors: Sequence[Tensor], handed: Sequence[Handed]) -> Tensor:
+    """Lay tensors ``(N rows, ...)`` of one type side by side as ``(N, P)``."""
+    pairs = zip(tensors, handed, strict=True)
+    rows = [tensor.reshape(tensor.shape[0] // part.rows, -1) for tensor, part in pairs]
+    return torch.cat(rows, dim=1)
+
+
+def unpack(packed: Tensor, handed: Sequence[Handed]) -> list[Tensor]:
+    """Undo ``pack``."""
+    sizes = [part.rows * torch.Size(part.shape).numel() for part in handed]
+    pieces = zip(torch.split(packed, sizes, dim=1), handed, strict=True)
+    return [piece.reshape(-1, *part.shape) for piece, part in pieces]
 
 
 def layout_of(tensor: Tensor) -> tuple[int, ...]:
@@ -149,7 +168,7 @@ class Segment(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Run the steps on ``(N, ...)``."""
         output = self.run(x)
-        return pack(output) if self.plan.packs else output
+        return pack(output, self.plan.packed) if self.plan.packed else output
 
     def run(self, x: Tensor) -> Any:
         """Run the steps; several outputs come as a list, not packed."""
@@ -162,9 +181,8 @@ class Segment(nn.Module):
             return self._run(plan, x)
 
     def _inputs(self, plan: Plan, x: Tensor) -> dict[str, Any]:
-        names = [name for name, _ in plan.inputs]
-        single = len(names) == 1
-        parts = [x] if single else unpack(x, [shape for _, shape in plan.inputs])
+        names = [part.name for part in plan.inputs]
+        parts = unpack(x, plan.inputs) if needs_packing(plan.inputs) else [x]
         if self.layouts:
             pairs = zip(parts, self.layouts, strict=True)
             parts = [laid_out(part, layout) for part, layout in pairs]

@@ -14,7 +14,7 @@ from src.backbones.handover import (
     pieces,
     restate,
 )
-from src.backbones.segment import Kind, Plan, Ref, Step
+from src.backbones.segment import Handed, Kind, Plan, Ref, Step, needs_packing
 from src.backbones.trace import INSIDE, Recording
 
 _KINDS: dict[str, Kind] = {
@@ -191,7 +191,7 @@ def _tensors(run: _Pass, position: int) -> list[Tensor]:
     tensors = [leaf for leaf in tensors if isinstance(leaf, Tensor)]
     if not tensors:
         raise CutError("nothing that comes from the image passes the boundary")
-    if any(tensor.ndim == 0 or tensor.shape[0] != run.batch for tensor in tensors):
+    if any(tensor.ndim == 0 or tensor.shape[0] % run.batch for tensor in tensors):
         raise CutError("what passes the boundary does not have one row an image")
     if len({tensor.dtype for tensor in tensors}) > 1:
         raise CutError("tensors of several types pass the boundary")
@@ -200,13 +200,13 @@ def _tensors(run: _Pass, position: int) -> list[Tensor]:
 
 def _slices(run: _Pass, other_batch: Callable[[], Recording], position: int) -> Slices:
     handed_nodes, facts, later = run.after(position)
-    handed: list[tuple[str, tuple[int, ...]]] = []
+    handed: list[Handed] = []
     gives: list[Any] = []
     known: dict[fx.Node, Any] = {}
     for node in handed_nodes:
-        given, known[node] = hand_over(node.name, run.value(node), handed)
+        given, known[node] = hand_over(node.name, run.value(node), handed, run.batch)
         gives.extend(given)
-    first = handed[0][0]
+    first = handed[0]
     extra: list[Step] = []
     other = other_batch().values if facts else {}
     for node in facts:
@@ -214,19 +214,18 @@ def _slices(run: _Pass, other_batch: Callable[[], Recording], position: int) -> 
             raise CutError("it takes another path for another number of images")
         images = other[run.nodes[0].name].shape[0]
         known[node] = restate(run.value(node), other[node.name], run.batch, images, first, extra)
-    packs = len(handed) > 1
+    packs = needs_packing(handed)
     prefix = Plan(
-        inputs=((run.nodes[0].name, ()),),
+        inputs=(Handed(run.nodes[0].name, 1, ()),),
         steps=(*_steps(_needed(run.nodes[:position], handed_nodes), {}, gives), *pieces(gives)),
-        output=[Ref(name) for name, _ in handed] if packs else Ref(first),
-        packs=packs,
+        output=[Ref(part.name) for part in handed] if packs else Ref(first.name),
+        packed=tuple(handed) if packs else (),
     )
     returned = run.nodes[-1].args[0]
     suffix = Plan(
         inputs=tuple(handed),
         steps=(*extra, *_steps(later, known, [returned])),
         output=_as_refs(returned, known),
-        packs=False,
     )
     return Slices(prefix, suffix, needs_size=packs or bool(facts))
 

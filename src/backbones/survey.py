@@ -102,11 +102,11 @@ def survey_one(name: str) -> Row:
     try:
         check_partition(backbone)
         recordings = record_stages(backbone, pool="avg")
-        for freeze in [*range(count + 1), "all"]:
+        for freeze in [*range(1, count), "all"]:
             outcomes.append(check_depth(backbone, freeze, recordings=recordings))
     except BrokenContractError as error:
-        wrong = f"freeze={len(outcomes)}: {error}"
-    inner = outcomes[1:count]
+        wrong = f"freeze={len(outcomes) + 1}: {error}"
+    inner = outcomes[: count - 1]
     reasons = dict.fromkeys(outcome.reason for outcome in inner if not outcome.exact)
     return Row(
         family=family,

@@ -1,0 +1,98 @@
+"""What is promised of every backbone, on small nets of the common families, at every depth."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from src.backbones.architectures import ARCHITECTURES
+from src.backbones.build import build_backbone, create_timm
+from src.backbones.contract import (
+    BrokenContractError,
+    check_depth,
+    check_partition,
+    check_saved,
+)
+from src.backbones.cut import cut, record_stages
+from src.backbones.frozen import set_frozen
+from src.backbones.survey import PAGE, survey_one
+
+SMALL = [
+    ("resnet10t", 64), ("vgg11", 64), ("vgg11_bn", 64), ("densenet121", 64),
+    ("test_efficientnet", 64), ("tf_efficientnet_lite0", 64), ("mobilenetv3_small_050", 64),
+    ("regnety_002", 64), ("test_convnext", 64), ("swin_tiny_patch4_window7_224", 64),
+    ("legacy_xception", 96), ("inception_v3", 96), ("test_vit", 64),
+    ("deit_tiny_distilled_patch16_224", 64), ("levit_128", 64), ("test_nfnet", 64),
+    ("test_maxvit", 64), ("book_cnn", 64),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "size"), SMALL)
+def test_contract_at_every_depth(name: str, size: int) -> None:
+    backbone = build_backbone(name, weights="random", image_size=size, seed=0)
+    check_partition(backbone)
+    recordings = record_stages(backbone, pool="avg")
+    for freeze in [*range(len(backbone.stages) + 1), "all"]:
+        outcome = check_depth(backbone, freeze, recordings=recordings)
+        assert outcome.exact, f"freeze={freeze}: {outcome.reason}"
+    cut(backbone, 1, pool="avg")
+    images = torch.randn(2, 3, size, size)
+    check_saved(backbone, lambda: create_timm(name, backbone.input), images)
+
+
+def test_the_contract_notices_statistics_that_move() -> None:
+    backbone = build_backbone("resnet10t", weights="random", image_size=64, seed=0)
+    honest = check_depth(backbone, 2)
+    assert honest.exact
+    norm = backbone.model.layer1[0].bn1
+    original = norm.forward
+
+    def moves(x: torch.Tensor) -> torch.Tensor:
+        norm.running_mean.add_(0.1)
+        return original(x)
+
+    norm.forward = moves
+    with pytest.raises(BrokenContractError):
+        check_depth(backbone, 2)
+
+
+def test_the_contract_notices_a_module_that_was_woken(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = build_backbone("resnet10t", weights="random", image_size=64, seed=0)
+
+    def wakes(backbone: object, *args: object, **kwargs: object) -> object:
+        depth = set_frozen(backbone, *args, **kwargs)  # type: ignore[arg-type]
+        del backbone.model.bn1.__dict__["train"]  # type: ignore[attr-defined]
+        return depth
+
+    monkeypatch.setattr("src.backbones.cut.set_frozen", wakes)
+    with pytest.raises(BrokenContractError, match="bn1: asleep is not what it should be"):
+        check_depth(backbone, 2)
+
+
+_ROW = re.compile(r"^\| (\S+) \| (\S+) \| (\d+) \| ([\d,]+) \| (\d+) \| (\S.*?) \| (.*?) ?\|$")
+
+
+def _table() -> dict[str, tuple[int, str, str]]:
+    text = (Path(__file__).parents[2] / PAGE).read_text(encoding="utf-8")
+    rows = [match for line in text.splitlines() if (match := _ROW.match(line))]
+    return {row[2]: (int(row[5]), row[6], row[7]) for row in rows}
+
+
+def test_the_table_reaches_the_promised_figures() -> None:
+    table = _table()
+    assert len(table) >= 100
+    assert set(table) == set(ARCHITECTURES)
+    assert sum(stages > 0 for stages, _, _ in table.values()) >= 0.95 * len(table)
+    assert sum(cuts == "yes" for _, cuts, _ in table.values()) >= 0.85 * len(table)
+    assert not any("**" in reason for _, _, reason in table.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_table_is_true(name: str) -> None:
+    row = survey_one(name)
+    stages, cuts, _ = _table()[name]
+    assert row.wrong == ""
+    assert row.stages == stages
+    assert ("yes" if row.cut_everywhere else f"{row.cuts} of {max(0, stages - 1)}") == cuts
