@@ -48,10 +48,12 @@ def _run(given: argparse.Namespace) -> None:
 
     set_threads(given.threads)
     rebuilt = rebuild_run(lambda: open_store(given.uri, "Default"), given.run)
+    store = open_store(given.uri, "Default") if rebuilt.record is not None else None
     out = given.out or Path("outputs") / "evaluations" / rebuilt.name.replace("/", "-")
     done = evaluate_run(
         rebuilt,
         out,
+        store=store,
         split=given.split,
         data=given.data,
         by_hand=by_hand,
@@ -60,8 +62,8 @@ def _run(given: argparse.Namespace) -> None:
         tell=lambda text: print(text, file=sys.stderr),
     )
     logged = False
-    if rebuilt.record is not None and not given.no_log:
-        log_on_run(open_store(given.uri, "Default"), rebuilt.record, done)
+    if store is not None and rebuilt.record is not None and not given.no_log:
+        log_on_run(store, rebuilt.record, done)
         logged = True
     if given.json:
         print(json.dumps(done.as_dict(), indent=2, ensure_ascii=False))

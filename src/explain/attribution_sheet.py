@@ -65,7 +65,8 @@ def write_attributions(subject: "Subject", folder: Path) -> dict[str, float]:
         if np.isfinite(shares[k]):
             lines = [*lines, (f"{shares[k]:.0%} off the leaf", "grey")]
         tiles.append(Tile([images[k], overlay(images[k], maps[k])], lines))
-    title = f"What speaks for the answer (Grad-CAM at {layer.path.removeprefix('features.model.')})"
+    place = layer.path.removeprefix("features.model.")
+    title = f"What speaks for the answer (Grad-CAM at {place}){subject.remark}"
     sheet = draw_sheet(title, tiles, columns=3)
     sheet.save(folder / "attribution.jpg", quality=88, optimize=True)
     return figures

@@ -54,6 +54,11 @@ class Subject:
     validation: Predictions | None = None
     history: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
 
+    @property
+    def remark(self) -> str:
+        """What every picture of these images says of them."""
+        return " - drawings, not photos" if any("drawings" in n for n in self.table.notes) else ""
+
     def square(self, item: str) -> NDArray[np.uint8]:
         """An image as the network sees it, before normalisation: (S, S, 3)."""
         return square(self.table.open_image(item), self.geometry)
@@ -77,7 +82,12 @@ def write_evidence(subject: Subject, folder: Path, *, level: str) -> dict[str, f
     write_confusion(folder, counts, subject.classes, MAX_PAIRS)
     figures = _write_calibration(subject, folder, drawn=level == "full")
     gallery = draw_gallery(
-        said, subject.classes, subject.square, limit=MAX_ERRORS[level], columns=COLUMNS
+        said,
+        subject.classes,
+        subject.square,
+        limit=MAX_ERRORS[level],
+        columns=COLUMNS,
+        remark=subject.remark,
     )
     if gallery is not None:
         gallery.save(folder / "worst_errors.jpg", quality=88, optimize=True)

@@ -36,7 +36,13 @@ def surest_right(predictions: Predictions, limit: int) -> Rows:
 
 
 def draw_gallery(
-    predictions: Predictions, classes: Sequence[str], square: Square, *, limit: int, columns: int
+    predictions: Predictions,
+    classes: Sequence[str],
+    square: Square,
+    *,
+    limit: int,
+    columns: int,
+    remark: str = "",
 ) -> Image.Image | None:
     """A sheet of the worst errors; None if there is no error.
 
@@ -46,6 +52,7 @@ def draw_gallery(
         square: Item to its image as the network sees it, (S, S, 3) uint8.
         limit: Most images.
         columns: Images in a row.
+        remark: Follows the title.
     """
     rows = worst_errors(predictions, limit)
     if not len(rows):
@@ -53,7 +60,7 @@ def draw_gallery(
     tiles = [Tile([square(str(predictions.items[row]))], caption(predictions, classes, row))
              for row in rows.tolist()]  # fmt: skip
     n_wrong = int((~predictions.correct).sum())
-    title = f"Worst errors: {len(rows)} of {n_wrong} wrong among {len(predictions.labels)}"
+    title = f"Worst errors: {len(rows)} of {n_wrong} wrong among {len(predictions.labels)}{remark}"
     return draw_sheet(title, tiles, columns=columns)
 
 

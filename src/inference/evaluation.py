@@ -9,20 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from src.analysis.predictions import write_predictions
+from src.analysis.predictions import read_predictions, write_predictions
 from src.data.load import load_table
 from src.data.splits import Splits
 from src.data.table import SampleTable, name_some
-from src.errors import DataError
+from src.errors import DataError, TrackingError
 from src.inference.class_map import ClassMap, map_classes
 from src.inference.figures import intervals_of
 from src.inference.judge import Rows, engine_here, judge, own_data, own_splits
 from src.inference.other_data import data_of
 from src.inference.rebuild import Rebuilt
+from src.tracking.reader import Reader
 from src.tracking.records import RunRecord
 from src.tracking.store import Store
 from src.training.metrics import probabilities
 
+VALIDATION = "predictions/val.parquet"
+CURVES = ("train/loss", "val/loss", "val/acc_micro", "val/f1_macro")
 # Which of a run's metrics are the figures of its split.
 LOGGED = {"val": "val_best", "test": "test"}
 
@@ -96,6 +99,7 @@ def evaluate_run(
     rebuilt: Rebuilt,
     out: Path,
     *,
+    store: Reader | None,
     split: str | None,
     data: Sequence[str],
     by_hand: Mapping[str, str],
@@ -108,6 +112,7 @@ def evaluate_run(
     Args:
         rebuilt: The run.
         out: Where a folder for this evaluation is made.
+        store: Tells the run's history; None for a checkpoint given by its path.
         split: `train`, `val`, `test` or `all`; None for the test split of the run's own data, or
             all images of another data set.
         data: What stands behind --data; empty for the run's own.
@@ -157,6 +162,7 @@ def evaluate_run(
             network=rebuilt.network,
             backbone=rebuilt.backbone,
             preprocess=rebuilt.preprocess,
+            **_told_by(store, rebuilt.record),
         )
         write_evidence(subject, folder, level=evidence)
     done = Evaluation(
@@ -180,6 +186,21 @@ def log_on_run(store: Store, record: RunRecord, done: Evaluation) -> None:
     with store.amend_run(record.run_id) as run:
         run.log_metrics(metrics, step=step)
         run.log_artifact(done.folder, "evaluations")
+
+
+def _told_by(store: Reader | None, record: RunRecord | None) -> dict[str, Any]:
+    """What the run's record adds to the evidence: its validation answers and its curves."""
+    if store is None or record is None:
+        return {}
+    try:
+        validation = read_predictions(store.fetch_artifact(record.run_id, VALIDATION))
+    except TrackingError:  # a run may have ended before it wrote them
+        validation = None
+    history = {
+        name: {point.step: point.value for point in store.metric_history(record.run_id, name)}
+        for name in CURVES
+    }
+    return {"validation": validation, "history": history}
 
 
 def _target(

@@ -1,0 +1,129 @@
+"""Ask a trained run what images show.
+
+python -m src.predict RUN photo.jpg more_photos/ "field/**/*.png"
+python -m src.predict RUN photos/ --top 3 --out answers.csv    # or .json, .jsonl, .parquet
+python -m src.predict best:SWEEP photos/ --json
+
+RUN is a run id or its beginning, a run's name, best:SWEEP, or the path of a checkpoint. A file that
+cannot be read is a row with its error.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from src.errors import FrostlineError
+
+if TYPE_CHECKING:
+    from src.inference.predictor import Answer
+
+PRECISIONS = {"auto": "auto", "float32": "32-true", "bfloat16": "bf16-mixed"}
+_BAD_INPUT_EXIT_CODE = 2
+_NOTHING_READ_EXIT_CODE = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    given = _parser().parse_args(arguments)
+    try:
+        exit_code = _run(given)
+    except FrostlineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(_BAD_INPUT_EXIT_CODE)
+    if exit_code:
+        sys.exit(exit_code)
+
+
+def _run(given: argparse.Namespace) -> int:
+    from src.inference.answers import as_dict, check_format, write_answers, write_csv, write_json
+    from src.inference.images import find_images
+
+    # What can be wrong in the call is found before anything heavy is loaded.
+    paths = find_images(given.images)
+    if given.out is not None:
+        check_format(given.out)
+
+    from src.data.progress import counting
+    from src.inference.judge import engine_here
+    from src.inference.predictor import Predictor
+    from src.inference.rebuild import rebuild_run
+    from src.tracking.store import open_store
+    from src.training.engine import set_threads
+
+    set_threads(given.threads)
+    rebuilt = rebuild_run(lambda: open_store(given.uri, "Default"), given.run)
+    predictor = Predictor(
+        rebuilt.network,
+        rebuilt.preprocess,
+        rebuilt.geometry,
+        engine_here(rebuilt).accelerator,
+        PRECISIONS[given.precision],
+    )
+    top = min(given.top, len(rebuilt.classes))
+    counted = _Counted()
+    with counting("images", len(paths)) as advance:
+        answers = counted.of(
+            predictor.answers(paths, top=top, batch_size=given.batch_size, advance=advance)
+        )
+        if given.out is not None:
+            write_answers(answers, rebuilt.classes, top, given.out)
+        elif given.json:
+            rows = (as_dict(answer, rebuilt.classes) for answer in answers)
+            write_json(rows, sys.stdout, lines=False)
+        else:
+            write_csv(answers, rebuilt.classes, top, sys.stdout)
+    unread = f", {counted.unread} of them could not be read" if counted.unread else ""
+    print(
+        f"{rebuilt.name}: {len(paths)} images{unread}, {predictor.precision} on "
+        f"{predictor.accelerator}" + (f": {given.out}" if given.out else ""),
+        file=sys.stderr,
+    )
+    return _NOTHING_READ_EXIT_CODE if counted.unread == len(paths) else 0
+
+
+class _Counted:
+    """Counts the files that could not be read as their rows go by."""
+
+    def __init__(self) -> None:
+        self.unread = 0
+
+    def of(self, answers: "Iterator[Answer]") -> "Iterator[Answer]":
+        for answer in answers:
+            self.unread += bool(answer.error)
+            yield answer
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m src.predict",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", metavar="RUN", help="id, name, best:SWEEP or a checkpoint's path")
+    parser.add_argument("images", metavar="IMAGES", nargs="+", help="files, folders, globs")
+    parser.add_argument("--top", type=_count, default=5, help="classes named; default: 5")
+    parser.add_argument("--out", metavar="FILE", type=Path, help=".csv, .json, .jsonl or .parquet")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of CSV")
+    parser.add_argument("--batch-size", type=_count, default=64, help="default: 64")
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="auto",
+        help="auto (default): bfloat16 for many images, where it is faster and says the same",
+    )
+    parser.add_argument("--threads", type=_count, help="CPU threads; default: one for each core")
+    parser.add_argument("--uri", help="the tracking store; default: as for src.train")
+    return parser
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: 1 or more")
+    return value
+
+
+if __name__ == "__main__":
+    main()
