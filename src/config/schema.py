@@ -6,7 +6,7 @@ allowed. Everything under train.py takes plain values out of `Settings`, never t
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 PositiveFraction = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -222,10 +222,17 @@ class TrainerSettings(Group):
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
+    strategy: Literal["single", "ddp"]
     devices: Count
     threads: Count | None
     workers: Annotated[int, Field(ge=0)]
     accumulate_grad_batches: Count
+
+    @model_validator(mode="after")
+    def _one_device_unless_ddp(self) -> "TrainerSettings":
+        if self.devices > 1 and self.strategy == "single":
+            raise ValueError("trainer.devices > 1 needs trainer=ddp")
+        return self
 
 
 class TrackingSettings(Group):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
@@ -51,15 +52,27 @@ def epoch_views(n: int, n_views: int, *, seed: int, epoch: int) -> NDArray[np.in
     return generator.integers(0, n_views, size=n)
 
 
-def batch_bounds(n: int, batch_size: int, *, training: bool) -> list[tuple[int, int]]:
+def own_part() -> tuple[int, int]:
+    """This process's number and the number of processes of a distributed run; else 0 of 1."""
+    group = torch.distributed
+    if group.is_available() and group.is_initialized():
+        return group.get_rank(), group.get_world_size()
+    return 0, 1
+
+
+def batch_bounds(
+    n: int, batch_size: int, *, training: bool, processes: int = 1
+) -> list[tuple[int, int]]:
     """Start and end of each batch.
 
     In training a last batch of one sample joins the batch before it: BatchNorm cannot take the
-    variance of one sample, and dropping the sample would lose it. Nothing is ever dropped.
+    variance of one sample, and dropping the sample would lose it. Nothing is ever dropped. So does
+    a last batch of fewer samples than there are processes to share it.
     """
     starts = list(range(0, n, batch_size))
     bounds = [(start, min(start + batch_size, n)) for start in starts]
-    if training and len(bounds) > 1 and bounds[-1][1] - bounds[-1][0] == 1:
+    least = max(2, processes)
+    if training and len(bounds) > 1 and bounds[-1][1] - bounds[-1][0] < least:
         last = bounds.pop()
         bounds[-1] = (bounds[-1][0], last[1])
     return bounds
@@ -93,14 +106,20 @@ class EpochSampler(Sampler[BatchRows]):
         self._n_views = n_views
         self._training = training
         self._weights = weights
-        self._bounds = batch_bounds(len(rows), batch_size, training=training)
+        self._batch_size = batch_size
 
     def set_epoch(self, epoch: int) -> None:
         """Choose whose order and views are drawn."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._bounds)
+        return len(self._bounds())
+
+    def _bounds(self) -> list[tuple[int, int]]:
+        _, processes = own_part()
+        return batch_bounds(
+            len(self.rows), self._batch_size, training=self._training, processes=processes
+        )
 
     def __iter__(self) -> Iterator[BatchRows]:
         n = len(self.rows)
@@ -110,5 +129,8 @@ class EpochSampler(Sampler[BatchRows]):
         else:
             order = np.arange(n)
             views = np.zeros(n, dtype=np.int64)
-        for start, end in self._bounds:
-            yield BatchRows(self.rows[order[start:end]], views[start:end])
+        # Each process of a distributed run takes its part of a training batch, and evaluates all.
+        number, step = own_part() if self._training else (0, 1)
+        for start, end in self._bounds():
+            own = slice(start + number, end, step)
+            yield BatchRows(self.rows[order[own]], views[own])

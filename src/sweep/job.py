@@ -17,6 +17,7 @@ from src.data.load import data_name
 from src.errors import FrostlineError
 from src.sweep.hints import hint_for
 from src.sweep.memory import within_memory
+from src.sweep.peers import run_with_peers
 from src.sweep.plan import code_version, config_digest
 from src.sweep.workers import StopSignalError
 
@@ -148,7 +149,6 @@ def _carry_out(
     Returns:
         The figures of the chosen epoch.
     """
-    from src.train import run
 
     def note_oom(text: str) -> None:
         tracked.set_tags({"frostline.on_oom": text})
@@ -158,7 +158,7 @@ def _carry_out(
         _describe(tracked, settings, is_new=is_new)
         figures = within_memory(
             settings,
-            lambda fitting: run(fitting, folder, work, tracked, tell),
+            lambda fitting: run_with_peers(fitting, folder, work, tracked, tell),
             note=note_oom,
         )
     except StopSignalError as stop:

@@ -199,7 +199,7 @@ def _serve(
 ) -> None:
     os.environ.update(env)
     raise_on_signals()
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    exit_with_parent(at_once=False)
 
     def tell(**values: Any) -> None:
         theirs.send(("event", values))
@@ -217,18 +217,26 @@ def _serve(
     theirs.close()
 
 
-def _follow_parent() -> None:
-    """Stop in good order when whoever started this process has died, by SIGKILL for instance.
+def exit_with_parent(*, at_once: bool = True) -> None:
+    """End when whoever started this process has died, by SIGKILL for instance.
 
     An orphan would go on training for a sweep that nobody waits for.
+
+    Args:
+        at_once: Do not ask this process to write down first that it was stopped.
     """
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-    parent.join()
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(STOP_WAIT_S)
-    os._exit(128 + signal.SIGTERM)
+
+    def follow() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is None:
+            return
+        parent.join()
+        if not at_once:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(STOP_WAIT_S)
+        os._exit(128 + signal.SIGTERM)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def raise_on_signals() -> None:

@@ -23,11 +23,13 @@ class Engine:
         accelerator: `cpu`, `cuda` or `mps`.
         precision: Lightning's word for it.
         devices: How many.
+        strategy: `single`, or `ddp` for one run on several processes.
     """
 
     accelerator: str
     precision: str
     devices: int
+    strategy: str
 
 
 def choose_engine(spec: TrainerSettings) -> Engine:
@@ -49,7 +51,7 @@ def choose_engine(spec: TrainerSettings) -> Engine:
     if precision == "auto":
         bf16 = accelerator == "cuda" and torch.cuda.is_bf16_supported()
         precision = "bf16-mixed" if bf16 else "32-true"
-    return Engine(accelerator, precision, spec.devices)
+    return Engine(accelerator, precision, spec.devices, spec.strategy)
 
 
 def set_threads(threads: int | None) -> None:
@@ -69,6 +71,10 @@ def build_trainer(
     return pl.Trainer(
         accelerator="gpu" if engine.accelerator == "cuda" else engine.accelerator,
         devices=engine.devices,
+        strategy="ddp" if engine.strategy == "ddp" else "auto",
+        # Our samplers give each process its part of every batch.
+        use_distributed_sampler=False,
+        sync_batchnorm=engine.strategy == "ddp" and engine.accelerator == "cuda",
         precision=engine.precision,  # type: ignore[arg-type]
         max_epochs=epochs,
         accumulate_grad_batches=accumulate,
@@ -99,6 +105,8 @@ def quieten() -> None:
         ".*Checkpoint directory .* exists and is not empty.*",
         # Lightning 2.6 against torch 2.14; nothing that a user could change.
         ".*treespec, LeafSpec.*",
+        # Every process evaluates the whole split, so there is nothing to average.
+        ".*sync_dist=True.*",
     ):
         warnings.filterwarnings("ignore", message=message)
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from src.config.schema import Adam, AdamW, ConstantLr, CosineLr, Sgd, StepLr
 from src.data.datamodule import Batch
 from src.errors import FrostlineError
+from src.training.distributed import summed, weighted
 from src.training.lean import LeanModule
 from src.training.loss import Loss
 from src.training.metrics import classification_metrics
@@ -103,14 +104,16 @@ class ClassificationTask(LeanModule):
         loss = self._loss(self(images).float(), targets)
         self._loss_sum += loss.detach() * len(batch.labels)
         self._loss_count += len(batch.labels)
-        return loss
+        return weighted(loss, len(batch.labels))
 
     def on_validation_epoch_start(self) -> None:
         """Report the epoch's training loss, and stop where it is not finite."""
         self._seen = []
         if self._loss_count == 0:
             return
-        loss = (self._loss_sum / self._loss_count).item()
+        count = torch.tensor(float(self._loss_count), device=self.device)
+        total, seen = summed(torch.stack([self._loss_sum, count])).tolist()
+        loss = total / seen
         self._loss_count = 0
         self._stop_if_diverged("training", loss)
         self.log("train/loss", loss)
