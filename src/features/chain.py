@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from src.backbones.build import Backbone
 from src.backbones.cut import Cut, cut
 from src.backbones.frozen import FrozenPart, digest_of, set_frozen
 from src.backbones.pooling import Pool
-from src.backbones.segment import Plan, Ref, Segment, Step
+from src.backbones.segment import Handed, Plan, Ref, Segment, Step
 from src.data.order import BatchRows
 from src.errors import BackboneError
 from src.features.key import EntryKey
@@ -44,11 +44,21 @@ class Shallower:
 
 
 def notes_of(parts: Cut) -> dict[str, object]:
-    """What to note beside an entry's key: its depth, and the names of what it hands on."""
-    handed: list[list[object]] = []
+    """What to note beside an entry's key: its depth, and what it hands on."""
+    handed: list[dict[str, object]] = []
     if isinstance(parts.suffix, Segment):
-        handed = [[name, list(shape)] for name, shape in parts.suffix.plan.inputs]
+        handed = [asdict(part) for part in parts.suffix.plan.inputs]
     return {DEPTH_NOTE: parts.depth_label, HANDED_NOTE: handed}
+
+
+def _handed(noted: Any) -> tuple[Handed, ...]:
+    """What `notes_of` wrote, read back; empty if another version wrote it."""
+    if not isinstance(noted, list):
+        return ()
+    try:
+        return tuple(Handed(**{**part, "shape": tuple(part["shape"])}) for part in noted)
+    except (TypeError, KeyError):
+        return ()
 
 
 def find_shallower(
@@ -74,16 +84,16 @@ def find_shallower(
     """
     deep = backbone.depth(freeze)
     codes = np.concatenate([pair_codes(batch.rows, batch.views) for batch in wanted])
-    found: list[tuple[int, str, EntryKey, list[Any]]] = []
+    found: list[tuple[int, str, EntryKey, tuple[Handed, ...]]] = []
     for info in store.list_entries():
         about = dict(info.about)
-        label, handed = str(about.pop(DEPTH_NOTE, "")), about.pop(HANDED_NOTE, None)
+        label, handed = str(about.pop(DEPTH_NOTE, "")), _handed(about.pop(HANDED_NOTE, None))
         try:
             other = EntryKey(**about)  # type: ignore[arg-type]
             depth = backbone.depth(label)
         except (TypeError, BackboneError):
             continue
-        if not isinstance(handed, list) or not handed or not depth.frozen < deep.frozen:
+        if not handed or not depth.frozen < deep.frozen:
             continue
         same = replace(key, boundary=other.boundary, frozen=other.frozen)
         if same != other or digest_of(FrozenPart(backbone.model, depth.frozen)) != other.frozen:
@@ -103,12 +113,17 @@ def find_shallower(
 
 
 def _rest(
-    backbone: Backbone, parts: Cut, label: str, handed: list[Any], *, freeze: int | str, pool: Pool
+    backbone: Backbone,
+    parts: Cut,
+    label: str,
+    handed: tuple[Handed, ...],
+    *,
+    freeze: int | str,
+    pool: Pool,
 ) -> nn.Module | None:
     """From the shallower outputs to the deeper ones; None if there is no such way."""
     if isinstance(parts.prefix, Segment):
-        inputs = tuple((str(name), tuple(shape)) for name, shape in handed)
-        plan = plan_from(parts.prefix.plan, inputs)
+        plan = plan_from(parts.prefix.plan, handed)
         if plan is None:
             return None
         return Segment(backbone.model, plan, None, (), frozen=True)
@@ -117,18 +132,18 @@ def _rest(
     return shallow.suffix if shallow.exact else None
 
 
-def plan_from(plan: Plan, inputs: tuple[tuple[str, tuple[int, ...]], ...]) -> Plan | None:
+def plan_from(plan: Plan, inputs: tuple[Handed, ...]) -> Plan | None:
     """The part of a plan that is left when some of its results are known.
 
     Args:
         plan: From images on.
-        inputs: Names and shapes of the known results.
+        inputs: The known results.
 
     Returns:
         A plan from those results on; None if something else of the images is needed too.
     """
     by_name = {step.name: step for step in plan.steps}
-    known = {name for name, _ in inputs}
+    known = {part.name for part in inputs}
     needed: set[str] = set()
     open_names = list(_names(plan.output))
     while open_names:
@@ -147,7 +162,7 @@ def plan_from(plan: Plan, inputs: tuple[tuple[str, tuple[int, ...]], ...]) -> Pl
             drop = tuple(name for name in step.drop if name in alive)
             alive.difference_update(drop)
             steps.append(replace(step, drop=drop))
-    return Plan(inputs, tuple(steps), plan.output, plan.packs)
+    return replace(plan, inputs=inputs, steps=tuple(steps))
 
 
 def _names(value: Any) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """Batches of stored outputs under the contract of batches of images."""
 
+from typing import Any
+
 import numpy as np
 import pytorch_lightning as pl
 import torch
@@ -68,7 +70,14 @@ class FeatureDataModule(pl.LightningDataModule):
         sampler = self.images.sampler(split, training=training)
         # A generator of its own, as for images: dropout draws from the global one.
         generator = torch.Generator()
-        return DataLoader(self._rows, batch_size=None, sampler=sampler, generator=generator)
+        return DataLoader(
+            self._rows, batch_size=None, sampler=sampler, generator=generator, collate_fn=as_it_is
+        )
+
+
+def as_it_is(batch: Any) -> Any:
+    """The batch: it consists of tensors already, which the default would look through."""
+    return batch
 
 
 class PassOutputs(nn.Module):

@@ -12,6 +12,7 @@ from src.features.segment import OutputForm, Segment
 
 # Fewer bytes than this are copied into memory once: a gather from one array is one call.
 IN_MEMORY_BYTES = 256 * 2**20
+_NOT_STORED = "an output was asked for that is not stored"
 
 
 class StoredOutputs:
@@ -30,7 +31,9 @@ class StoredOutputs:
         codes = np.concatenate([pair_codes(s.pairs[:, 0], s.pairs[:, 1]) for s in chosen])
         order = np.argsort(codes, kind="stable")
         self.codes = codes[order]
-        self._places = order
+        # A table of places, since this is looked up in every step: 8 bytes for each possible pair.
+        self._place_of = np.full(int(self.codes.max(initial=-1)) + 1, -1, dtype=np.int64)
+        self._place_of[self.codes] = order
         self._starts = np.cumsum([0, *(len(segment.pairs) for segment in chosen)])
         self._parts = [segment.stored for segment in chosen]
         self._whole: Tensor | None = None
@@ -46,11 +49,12 @@ class StoredOutputs:
         Raises:
             KeyError: If a pair is not stored.
         """
-        wanted = pair_codes(rows, views)
-        found = np.minimum(np.searchsorted(self.codes, wanted), len(self.codes) - 1)
-        if not np.array_equal(self.codes[found], wanted):
-            raise KeyError("an output was asked for that is not stored")
-        places = self._places[found]
+        try:
+            places = self._place_of[pair_codes(rows, views)]
+        except IndexError:
+            raise KeyError(_NOT_STORED) from None
+        if places.min(initial=0) < 0:
+            raise KeyError(_NOT_STORED)
         if self._whole is not None:
             return self._gather(places)
         stored = np.empty((len(places), self.form.item_bytes), dtype=np.uint8)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from src.data.order import BatchRows, EpochSampler
 
-# Room for views in a pair's code; no finite recipe has more than 8.
-MAX_VIEWS = 64
+# Room for views in a pair's code: the largest finite recipe, dihedral.
+MAX_VIEWS = 8
 
 
 def pair_codes(rows: NDArray[np.int64], views: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -103,6 +103,10 @@ def quieten() -> None:
         # Batches are read by our own sampler of index lists.
         ".*Trying to infer the `batch_size`.*",
         ".*Checkpoint directory .* exists and is not empty.*",
+        # It does on purpose: our batches hold four tensors, which are moved without a search.
+        ".*have overridden `transfer_batch_to_device`.*",
+        # Nothing is logged by the step.
+        ".*is smaller than the logging interval.*",
         # Lightning 2.6 against torch 2.14; nothing that a user could change.
         ".*treespec, LeafSpec.*",
         # Every process evaluates the whole split, so there is nothing to average.

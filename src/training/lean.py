@@ -4,7 +4,10 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.profilers import Profiler
+
+from src.data.datamodule import Batch
 
 _NOTHING: nullcontext[None] = nullcontext()
 # Lightning writes this on the module twice around every hook, some fifty times a step, and
@@ -27,13 +30,24 @@ class NoProfiler(Profiler):
 
 
 class LeanModule(pl.LightningModule):
-    """A LightningModule whose bookkeeping is a plain attribute."""
+    """A LightningModule whose bookkeeping is a plain attribute and whose batches are `Batch`."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == _BOOKKEEPING:
             self.__dict__[name] = value
         else:
             super().__setattr__(name, value)  # type: ignore[arg-type]
+
+    def transfer_batch_to_device(
+        self,
+        batch: Batch,
+        device: torch.device,
+        dataloader_idx: int,  # noqa: ARG002
+    ) -> Batch:
+        """Move a batch's four tensors, without looking for tensors in any nested structure."""
+        if device.type == "cpu":
+            return batch
+        return Batch(*(tensor.to(device, non_blocking=True) for tensor in batch))
 
 
 def hide_accelerators() -> None:

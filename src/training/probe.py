@@ -122,16 +122,20 @@ class InPrecision(nn.Module):
         prefix: The frozen stages.
         accelerator: Where they are.
         precision: `32-true` or `bf16-mixed`.
+        trained_in: What comes after it computes in; float32 is handed over to float32.
     """
 
-    def __init__(self, prefix: nn.Module, accelerator: str, precision: str) -> None:
+    def __init__(
+        self, prefix: nn.Module, accelerator: str, precision: str, trained_in: str
+    ) -> None:
         super().__init__()
         self._prefix = (prefix,)  # not registered: the backbone owns it
         self._accelerator = accelerator
         self._enabled = precision == "bf16-mixed"
+        self._widens = self._enabled and trained_in == "32-true"
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, 3, S, S) to the prefix's outputs."""
         with torch.autocast(self._accelerator, dtype=torch.bfloat16, enabled=self._enabled):
             outputs: Tensor = self._prefix[0](images)
-        return outputs
+        return outputs.float() if self._widens else outputs

@@ -119,7 +119,11 @@ def train(
     result = Trained(inputs)
     watchers = [EpochSeed(seed), KeepLosses(result.losses)]
     trainer = build_trainer(
-        Engine("cpu", "32-true", 1), epochs=epochs, callbacks=watchers, folder=str(folder)
+        Engine("cpu", "32-true", 1),
+        epochs=epochs,
+        accumulate=1,
+        callbacks=watchers,
+        folder=str(folder),
     )
     trainer.fit(task, datamodule=inputs.data)
     result.val_logits = task.collected()[0]

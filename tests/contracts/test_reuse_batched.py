@@ -87,7 +87,7 @@ def train_alone(
     )  # fmt: skip
     seen = Alone()
     trainer = build_trainer(
-        Engine("cpu", "32-true", 1), epochs=EPOCHS, callbacks=[EpochSeed(SEED), seen],
+        Engine("cpu", "32-true", 1), epochs=EPOCHS, accumulate=1, callbacks=[EpochSeed(SEED), seen],
         folder=str(folder),
     )  # fmt: skip
     trainer.fit(task, training, validation)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from src.backbones.segment import Plan, Ref, Step
+from src.backbones.segment import Handed, Plan, Ref, Step
 from src.data.order import BatchRows, EpochSampler
 from src.features.chain import plan_from
 from src.features.decide import Speeds, Work, decide_from_cost
@@ -102,11 +102,11 @@ def test_rest_of_a_plan() -> None:
         Step("b", "function", add, (Ref("a"), 1), {}, drop=("a",)),
         Step("c", "function", add, (Ref("b"), Ref("b")), {}, drop=("b",)),
     )
-    plan = Plan((("x", ()),), steps, Ref("c"), packs=False)
-    rest = plan_from(plan, (("b", ()),))
+    plan = Plan((Handed("x", 1, ()),), steps, Ref("c"))
+    rest = plan_from(plan, (Handed("b", 1, ()),))
     assert rest is not None
     assert [step.name for step in rest.steps] == ["c"]
     assert rest.steps[0].drop == ("b",)
-    skip = Plan((("x", ()),), (*steps, Step("d", "function", add, (Ref("c"), Ref("x")), {})),
-                Ref("d"), packs=False)  # fmt: skip
-    assert plan_from(skip, (("b", ()),)) is None, "the images are needed again"
+    again = Step("d", "function", add, (Ref("c"), Ref("x")), {})
+    skip = Plan((Handed("x", 1, ()),), (*steps, again), Ref("d"))
+    assert plan_from(skip, (Handed("b", 1, ()),)) is None, "the images are needed again"

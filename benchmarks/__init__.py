@@ -1,0 +1,1 @@
+"""Frostline against what people do and against a tuned loop, in one call."""

@@ -1,0 +1,142 @@
+"""The workloads, and what every system is given: the same images, splits, seeds and heads."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from src.data.sources.folder import load_folder
+from src.data.splits import Splits, split_table
+from src.data.table import SampleTable
+
+SPLIT_SEED = 0
+VAL_FRAC = TEST_FRAC = 0.2
+
+
+@dataclass(frozen=True)
+class Job:
+    """One cell of a sweep."""
+
+    backbone: str
+    freeze: str
+    lr: float
+    seed: int = 0
+    head: str = "linear"
+    weights: str = "random"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A sweep and its sizes."""
+
+    name: str
+    title: str
+    overrides: tuple[str, ...]
+    jobs: tuple[Job, ...]
+    image_size: int
+    epochs: int
+    batch_size: int
+    goal_p0: float
+    goal_p1: float
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one system finds its images and leaves its records, and on what it computes."""
+
+    images: Path
+    store_uri: str
+    folder: Path
+    device: str
+    threads: int | None
+
+
+def open_table(place: Place) -> tuple[SampleTable, Splits]:
+    """The images as every system sees them."""
+    table = load_folder(str(place.images), on_bad_image="error")
+    return table, split_table(table, val_frac=VAL_FRAC, test_frac=TEST_FRAC, seed=SPLIT_SEED)
+
+
+LITE0 = "tf_efficientnet_lite0"
+
+
+def cpu_workloads(*, tiny: bool) -> list[Workload]:
+    """W1, W2, W3 at the sizes of a 2-core machine; tiny nets and 64 px to try the code."""
+    first, second = ("test_efficientnet", "test_resnet") if tiny else (LITE0, "resnet18")
+    size = 64 if tiny else 96
+    depths = ("0", "2", "all") if tiny else ("0", "1", "2", "3", "4", "all")
+    given = {first: "random" if tiny else "pretrained", second: "random"}
+    return build(
+        first, second, given, depths, image_size=size, epochs=2, batch_size=32, w2=(4, 2),
+        w3_backbones=(first, second), goals={"W1": (2.5, 1.1), "W2": (30, 4), "W3": (8, 1.8)},
+    )  # fmt: skip
+
+
+def cuda_workloads() -> list[Workload]:
+    """The larger sizes, for a GPU."""
+    first, second = "resnet50", "convnext_tiny"
+    given = {first: "random", second: "random"}
+    return build(
+        first, second, given, ("0", "1", "2", "3", "4", "all"), image_size=224, epochs=10,
+        batch_size=128, w2=(8, 3), w3_backbones=(first, second),
+        goals={"W1": (2.5, 1.15), "W2": (100, 50), "W3": (8, 2)},
+    )  # fmt: skip
+
+
+def build(
+    first: str,
+    second: str,
+    given: dict[str, str],
+    depths: tuple[str, ...],
+    *,
+    image_size: int,
+    epochs: int,
+    batch_size: int,
+    w2: tuple[int, int],
+    w3_backbones: tuple[str, ...],
+    goals: dict[str, tuple[float, float]],
+) -> list[Workload]:
+    """The three sweeps over chosen backbones and depths."""
+    n_lrs, n_seeds = w2
+    lrs = tuple(round(1e-3 * 3**power, 6) for power in range(n_lrs))
+    last = dict.fromkeys(w3_backbones, "4")
+    if image_size == 64:
+        last = dict.fromkeys(w3_backbones, "3")
+    shared = (f"image_size={image_size}", f"epochs={epochs}", f"batch_size={batch_size}")
+
+    def sweep(name: str, title: str, overrides: tuple[str, ...], jobs: tuple[Job, ...]) -> Workload:
+        p0, p1 = goals[name]
+        return Workload(
+            name, title, (*shared, *overrides), jobs, image_size, epochs, batch_size, p0, p1
+        )
+
+    return [
+        sweep(
+            "W1",
+            "depth sweep, no augmentation, two backbones",
+            (),
+            tuple(
+                Job(name, depth, 5e-4, weights=given[name])
+                for name in (first, second)
+                for depth in depths
+            ),
+        ),
+        sweep(
+            "W2",
+            f"head grid: {n_lrs * n_seeds} jobs with freeze=all (lr x seed)",
+            (),
+            tuple(
+                Job(first, "all", lr, seed=seed, weights=given[first])
+                for seed in range(n_seeds)
+                for lr in lrs
+            ),
+        ),
+        sweep(
+            "W3",
+            "last stage + head, 6 jobs",
+            (),
+            tuple(
+                Job(name, last[name], lr, weights=given[name])
+                for name in w3_backbones
+                for lr in (1e-4, 3e-4, 1e-3)
+            ),
+        ),
+    ]
