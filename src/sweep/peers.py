@@ -68,19 +68,18 @@ def run_with_peers(
     if settings.trainer.strategy != "ddp" or settings.trainer.devices == 1:
         return run(settings, folder, work, tracked, tell)
     settings = _with_threads(settings)
-    with _peers(settings, work) as failed, _environment(_rank(0, settings, failed.port)):
+    with _peers(settings, work) as others, _environment(_rank(0, settings, others.port)):
         try:
             figures = run(settings, folder, work, tracked, tell)
         except Exception as error:
-            failure = failed.first(wait_s=5)
+            failure = others.first(wait_s=5)
             if failure is None:
                 raise
-            raise PeerFailedError(
-                f"process {failure[0]} of the run: {failure[1].reason}"
-            ) from error
+            number, told = failure
+            raise PeerFailedError(f"process {number} of the run: {told.reason}") from error
         finally:
             _leave_group()
-        failed.wait()
+        others.wait()
     return figures
 
 
