@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from src.errors import TrackingError
-from src.sweep.plan import PlannedJob
+from src.sweep.plan import PlannedJob, common_overrides, full_name
 from src.sweep.summary import Outcome
 
 if TYPE_CHECKING:
@@ -124,16 +124,18 @@ def outcomes_of(
     if any(job.digest not in told for job in jobs):
         with suppress(TrackingError):
             finished = finished_runs(jobs, store.find_runs({"frostline.kind": "job"}))
-    return [_outcome(job, answered, finished, ended) for job in jobs]
+    common = common_overrides(jobs)
+    return [_outcome(job, common, answered, finished, ended) for job in jobs]
 
 
 def _outcome(
     job: PlannedJob,
+    common: set[str],
     answered: "Mapping[str, RunRecord]",
     finished: "Mapping[str, RunRecord]",
     ended: Ended,
 ) -> Outcome:
-    digest, name = job.digest, job.settings.run_name
+    digest, name = job.digest, full_name(job, common)
     if digest in ended.failures:
         return Outcome(digest, name, "failed", ended.failures[digest], "", {}, {})
     if digest in ended.results:

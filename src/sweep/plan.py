@@ -114,6 +114,18 @@ def code_version() -> str:
     return digest.hexdigest()[:16]
 
 
+def common_overrides(jobs: Sequence[PlannedJob]) -> set[str]:
+    """Overrides that all jobs have, which therefore tell none of them apart."""
+    return set.intersection(*(set(job.overrides) for job in jobs))
+
+
+def full_name(job: PlannedJob, common: set[str]) -> str:
+    """A job's name with whatever else tells it apart in its sweep, such as `(lr=0.01)`."""
+    named = ("backbone=", "freeze=", "seed=")
+    own = [o for o in job.overrides if o not in common and not o.startswith(named)]
+    return job.settings.run_name + (f" ({' '.join(own)})" if own else "")
+
+
 def merge_duplicates(
     jobs: Sequence[PlannedJob],
 ) -> tuple[list[PlannedJob], list[tuple[PlannedJob, PlannedJob]]]:

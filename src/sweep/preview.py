@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from src.sweep.estimate import Estimate
-from src.sweep.plan import PlannedJob
+from src.sweep.plan import PlannedJob, common_overrides
 from src.sweep.progress import clock
 
 MIB = 2**20
@@ -30,7 +30,7 @@ def plan_lines(
     lines = [f"{len(jobs)} jobs, {counts['finished']} of them finished already"]
     if counts["half done"]:
         lines[0] += f", {counts['half done']} half done"
-    common = _common([*jobs, *(job for job, _ in duplicates)])
+    common = common_overrides([*jobs, *(job for job, _ in duplicates)])
     lines += [
         f"  asked for twice, run once: {_label(job, common)}"
         + ("" if job.overrides == kept.overrides else f"  =  {_label(kept, common)}")
@@ -52,13 +52,8 @@ def plan_lines(
 def job_lines(jobs: Sequence[PlannedJob], states: Mapping[str, str]) -> list[str]:
     """One line a job, for a dry run."""
     width = max(len(states[job.digest]) for job in jobs)
-    common = _common(jobs)
+    common = common_overrides(jobs)
     return [f"  {states[job.digest]:<{width}}  {_label(job, common)}" for job in jobs]
-
-
-def _common(jobs: Sequence[PlannedJob]) -> set[str]:
-    """Overrides that all jobs have, which therefore tell none of them apart."""
-    return set.intersection(*(set(job.overrides) for job in jobs))
 
 
 def _label(job: PlannedJob, common: set[str]) -> str:

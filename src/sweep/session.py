@@ -65,11 +65,11 @@ def run_sweep(
     """
     begun = time.monotonic()
     console = Console(file=sys.stderr, soft_wrap=True, highlight=False)
-    checked = check_all(composed, console)
-    jobs, duplicates = merge_duplicates(checked)
-    first = jobs[0].settings
-
-    store = _open(first)
+    first = composed[0][1]
+    store = _open(first) if _is_elsewhere(first) else None
+    _import_store()
+    jobs, duplicates = merge_duplicates(check_all(composed, console))
+    store = store or _open(first)
     runs = [] if store is None else store.find_runs({"frostline.kind": "job"})
     known = [] if first.rerun else runs
     answered, states = finished_runs(jobs, known), states_of(jobs, known)
@@ -100,6 +100,20 @@ def run_sweep(
         output.print(f"run what is missing with:  {parents.command_again()}", markup=False)
         raise SweepEndedError(FAILED_JOBS_EXIT_CODE)
     return outcomes
+
+
+def _is_elsewhere(settings: Settings) -> bool:
+    """Whether the store is a server, which may be away: that is told before anything else."""
+    from src.tracking.address import resolve_address
+
+    return resolve_address(settings.tracking.uri, Path.cwd()).database is None
+
+
+def _import_store() -> None:
+    """Import MLflow now, while the warm process imports PyTorch on another core."""
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+
+    import src.tracking.store  # noqa: F401
 
 
 def _open(settings: Settings) -> "Store | None":

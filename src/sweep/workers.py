@@ -239,6 +239,10 @@ def exit_with_parent(*, at_once: bool = True) -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
+def _do_nothing(_signum: int, _frame: Any) -> None:
+    """A later signal changes nothing."""
+
+
 def raise_on_signals() -> None:
     """Turn the first SIGINT or SIGTERM into an exception, so that run states are honoured.
 
@@ -248,7 +252,8 @@ def raise_on_signals() -> None:
 
     def stop(signum: int, _frame: Any) -> None:
         for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_IGN)
+            # Not SIG_IGN: a signal that is being handled just now would be complained about.
+            signal.signal(each, _do_nothing)
         raise StopSignalError(signum)
 
     for each in (signal.SIGINT, signal.SIGTERM):

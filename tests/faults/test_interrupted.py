@@ -5,6 +5,7 @@ Every interrupted sweep is compared with one that nobody interrupted, to the las
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def started(here: Path) -> Iterator[list[Started]]:
 
 def assert_goes_on(
     here: Path, stopped: dict[str, RunRecord], whole: tuple[Path, dict[str, RunRecord]]
-) -> None:
+) -> subprocess.CompletedProcess[str]:
     """The same command again: same runs, same numbers, one parent, nothing left running."""
     again = call(here, *SWEEP)
     assert again.returncode == 0, again.stderr
@@ -64,6 +65,7 @@ def assert_goes_on(
     (parent,) = store_of(here).find_runs({"frostline.kind": "sweep"})
     assert parent.status == "FINISHED"
     assert not list((here / ".frostline" / "jobs").glob("*"))
+    return again
 
 
 def stop_while(
@@ -108,16 +110,22 @@ def test_sigkill_of_the_sweep_ends_its_jobs_and_the_next_call_takes_them_over(
     assert_goes_on(here, stopped, whole)
 
 
-def test_sigkill_of_all_processes_leaves_runs_that_the_next_call_takes_over(
+@pytest.mark.slow
+def test_sigkill_of_all_processes_and_a_newest_checkpoint_that_is_cut_short(
     here: Path, started: list[Started], whole: tuple[Path, dict[str, RunRecord]]
 ) -> None:
-    command = Started(here, *SWEEP, faults=PAUSE)
+    command = Started(here, *SWEEP, faults="pause-late@0.002")
     started.append(command)
     command.paused_job()
     command.signal_group(signal.SIGKILL)
+    command.end()
     stopped = by_lr(jobs_of(here))
     assert stopped["0.002"].status == "RUNNING"
-    assert_goes_on(here, stopped, whole)
+    older, newest = sorted((here / ".frostline" / "jobs").glob("*/last-*.ckpt"))
+    assert (older.name, newest.name) == ("last-00000.ckpt", "last-00001.ckpt")
+    newest.write_bytes(newest.read_bytes()[:-1000])
+    again = assert_goes_on(here, stopped, whole)
+    assert "the one before it is used" in again.stderr
 
 
 @pytest.mark.slow

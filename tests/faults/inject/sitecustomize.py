@@ -25,6 +25,13 @@ def pause():
         time.sleep(0.05)
 
 
+def hold():
+    mark = Path(os.environ["FAULT_MARK"])
+    mark.write_text(str(os.getpid()))
+    while mark.exists():
+        time.sleep(0.05)
+
+
 def strike(fault, batch):
     import torch
 
@@ -40,6 +47,8 @@ def strike(fault, batch):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
     if fault == "pause":
         pause()
+    if fault == "hold":
+        hold()
 
 
 def patch_task(module):
@@ -47,8 +56,11 @@ def patch_task(module):
     train, validate = task.training_step, task.validation_step
 
     def training_step(self, batch, batch_idx):
+        fault = FAULTS.get(f"{self._peak_lr:g}")
         if self.current_epoch == 1 and batch_idx == 0:
-            strike(FAULTS.get(f"{self._peak_lr:g}"), batch)
+            strike(fault, batch)
+        if self.current_epoch == 2 and fault == "pause-late":
+            pause()
         return train(self, batch, batch_idx)
 
     def validation_step(self, batch, batch_idx):
@@ -68,6 +80,16 @@ def patch_data(module):
         return made(self)
 
     module.ImageDataModule.train_dataloader = train_dataloader
+    take = module.RowImages.__getitem__
+
+    def getitem(self, index):
+        import torch
+
+        if "worker" in FAULTS and torch.utils.data.get_worker_info() is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return take(self, index)
+
+    module.RowImages.__getitem__ = getitem
 
 
 PATCHES = {"src.training.task": patch_task, "src.data.datamodule": patch_data}
