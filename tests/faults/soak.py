@@ -49,7 +49,7 @@ def finished_in(folder: Path) -> dict[str, int]:
 
 
 def run_until_killed(folder: Path, jobs: int, life_s: float | None, log: Path) -> int | None:
-    """Start the sweep and kill all its processes after a while; its exit code if it ended before."""
+    """Start the sweep and kill it after a while; its exit code if it ended before."""
     with log.open("a") as out:
         process = subprocess.Popen(
             sweep(jobs), cwd=folder, stdout=out, stderr=out, start_new_session=True
