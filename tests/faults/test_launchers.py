@@ -90,9 +90,7 @@ def test_ctrl_c_leaves_a_sweep_that_goes_on(launcher: str, here: Path) -> None:
 
 
 def test_a_launcher_that_is_not_installed_is_told_at_once(tmp_path: Path) -> None:
-    ended = call(
-        tmp_path, "-m", "freeze=0,2", "hydra.launcher._target_=hydra_plugins.nobody.Nobody"
-    )
+    ended = call(tmp_path, "-m", "freeze=0,2", "hydra.launcher._target_=hydra_plugins.nobody.X")
     assert ended.returncode == 2
     assert "it is not installed here" in ended.stderr
     assert "pip install nobody" in ended.stderr

@@ -46,7 +46,7 @@ def test_a_data_worker_that_is_killed(here: Path) -> None:
 
 @pytest.mark.slow
 def test_a_disk_that_takes_no_checkpoint(here: Path) -> None:
-    """A limit on the size of files stands in for the full disk: the database fits, weights do not."""
+    """A limit on file sizes stands in for the full disk: the database fits, weights do not."""
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_200_000, 1_200_000))
