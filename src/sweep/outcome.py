@@ -78,7 +78,8 @@ def settle_failures(
 
     KILLED if the process was killed, so that the next call goes on with the run; else FAILED.
     """
-    runs: list[RunRecord] = []
+    if not ended.failures:
+        return
     try:
         runs = store.find_runs({"frostline.kind": "job", "frostline.sweep_id": sweep_id})
     except TrackingError as error:
