@@ -59,7 +59,7 @@ def write_report(
     """
     record = _sweep(store, sweep_id)
     jobs = _jobs(store, record, run_ids)
-    report = _write(store, jobs, out_dir, f"Sweep {record.name}", record, _rules())
+    report = _write(store, jobs, out_dir, f"Report of {record.name}", record, _rules())
     if parent is not None:
         _log_folder(parent, out_dir)
     else:
@@ -92,7 +92,7 @@ def _run(given: argparse.Namespace) -> None:
     else:
         parent = _sweep(store, given.sweep)
         jobs = _jobs(store, parent, None)
-        title, name = f"Sweep {parent.name}", parent.name
+        title, name = f"Report of {parent.name}", parent.name
     out = given.out or Path("outputs") / "reports" / name.replace("/", "-")
     rules = Rules(given.score, given.level, given.equivalence / 100, given.max_tested)
     report = _write(store, jobs, out, title, parent, rules)

@@ -32,7 +32,7 @@ from src.analysis.stats import Estimate
 Floats = NDArray[np.float64]
 # Chosen by src.analysis.simulate, so that 95 % intervals hold the truth in 93 to 97 %.
 _WEIGHT_OF_NOISE = 0.75
-_MAY_TAKE_OFF = 0.25
+_MAY_TAKE_OFF = 0.4
 _LOG_FLOOR = 1e-6  # a ratio of 0 (all seeds alike) has no logarithm
 
 
