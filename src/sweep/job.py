@@ -215,7 +215,7 @@ def swept_params(settings: Settings) -> dict[str, Any]:
         "backbone": settings.backbone,
         "freeze": settings.freeze,
         "weights": settings.weights,
-        "data": experiment_of(settings),
+        "data": data_name(settings.data),
         "augment": settings.augment.name,
         "mix": settings.mix.name,
         "loss": settings.loss.name,
