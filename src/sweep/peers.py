@@ -7,10 +7,11 @@ they are warm processes that carry out the same pipeline; only the first has a r
 import os
 import signal
 import socket
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from src.tracking.run import Run
 
 END_WAIT_S = 60
+HANG_S = 20  # how long this process may take to notice by itself that another has died
 
 
 class PeerFailedError(FrostlineError):
@@ -33,23 +35,14 @@ class PeerFailedError(FrostlineError):
 class SilentRun:
     """Stands in for the record in MLflow, which the first process alone writes."""
 
-    def log_params(self, params: Mapping[str, Any]) -> None:
-        """Nothing."""
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if name.startswith(("log_", "set_")):
+            return _nothing
+        raise AttributeError(name)
 
-    def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Nothing."""
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        """Nothing."""
-
-    def log_artifact(self, path: Path, folder: str = "") -> None:
-        """Nothing."""
-
-    def log_text(self, text: str, path: str) -> None:
-        """Nothing."""
-
-    def log_dict(self, values: Mapping[str, Any], path: str) -> None:
-        """Nothing."""
+def _nothing(*_: Any, **__: Any) -> None:
+    """Log nothing."""
 
 
 def run_with_peers(
@@ -69,18 +62,26 @@ def run_with_peers(
         return run(settings, folder, work, tracked, tell)
     settings = _with_threads(settings)
     with _peers(settings, work) as others, _environment(_rank(0, settings, others.port)):
+        others.watch(lambda said: _give_up(tracked, said))
         try:
             figures = run(settings, folder, work, tracked, tell)
         except Exception as error:
-            failure = others.first(wait_s=5)
-            if failure is None:
+            said = others.failure(wait_s=5)
+            if said is None:
                 raise
-            number, told = failure
-            raise PeerFailedError(f"process {number} of the run: {told.reason}") from error
+            raise PeerFailedError(f"another process of the run failed: {said.reason}") from error
         finally:
+            others.done.set()
             _leave_group()
         others.wait()
     return figures
+
+
+def _give_up(tracked: "Run", said: Failure) -> None:
+    """End this process, which waits for one that is dead, in code that no exception reaches."""
+    tracked.log_text(said.trace, "traceback.txt")
+    tracked.finish("FAILED", f"another process of the run failed: {said.reason}")
+    os._exit(1)
 
 
 def _with_threads(settings: Settings) -> Settings:
@@ -102,16 +103,32 @@ class _Peers:
     def __init__(self, port: int) -> None:
         self.port = port
         self.processes: list[tuple[Any, Connection]] = []
+        self.done = threading.Event()
+        self._failed = threading.Event()
+        self._said: Failure | None = None
 
-    def first(self, wait_s: float) -> tuple[int, Failure] | None:
-        """The first failure that is known, with the process's number."""
-        for number, (_, ours) in enumerate(self.processes, start=1):
-            with suppress(EOFError, OSError):
-                if ours.poll(wait_s):
-                    said = ours.recv()
-                    if isinstance(said, Failure):
-                        return number, said
-        return None
+    def watch(self, give_up: Callable[[Failure], None]) -> None:
+        """Look after the processes in a thread; `give_up` is called if one fails and we hang."""
+
+        def look() -> None:
+            open_ends = [ours for _, ours in self.processes]
+            while open_ends and not self.done.is_set():
+                for ours in wait(open_ends, timeout=1):
+                    assert isinstance(ours, Connection)
+                    open_ends.remove(ours)
+                    said = _received(ours)
+                    if said is not None and not self._failed.is_set():
+                        self._said = said
+                        self._failed.set()
+                        if not self.done.wait(HANG_S):
+                            give_up(said)
+
+        threading.Thread(target=look, daemon=True).start()
+
+    def failure(self, wait_s: float) -> Failure | None:
+        """The first failure that is known."""
+        self._failed.wait(wait_s)
+        return self._said
 
     def wait(self) -> None:
         """Wait until all have ended: they read checkpoints that are removed afterwards."""
@@ -125,6 +142,15 @@ class _Peers:
                 process.kill()
             process.join()
             ours.close()
+
+
+def _received(ours: Connection) -> Failure | None:
+    """What a process said before it ended; None if all went well."""
+    try:
+        said: Failure | None = ours.recv()
+    except (EOFError, OSError):
+        return Failure("it was killed", "", None)
+    return said
 
 
 @contextmanager
