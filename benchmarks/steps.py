@@ -74,7 +74,8 @@ def _ours(features: torch.Tensor, labels: torch.Tensor, folder: Path) -> float:
 
     task = ClassificationTask(
         backbone=nn.Identity(), prefix=nn.Identity(), suffix=nn.Identity(), head=_head(),
-        preprocess=PassOutputs(), mix=BatchMix("none", alpha=1.0, n_classes=CLASSES, seed=0),
+        preprocess=PassOutputs(widen=True),
+        mix=BatchMix("none", alpha=1.0, n_classes=CLASSES, seed=0),
         loss=build_loss(
             CrossEntropy(name="cross_entropy", label_smoothing=0.0, class_weights=0.0), None
         ),
@@ -82,7 +83,7 @@ def _ours(features: torch.Tensor, labels: torch.Tensor, folder: Path) -> float:
     )  # fmt: skip
     watchers = [EpochSeed(0), ProgressEvents(lambda **_: None)]
     trainer = build_trainer(
-        Engine("cpu", "32-true", 1),
+        Engine("cpu", "32-true", 1, "single"),
         epochs=EPOCHS,
         accumulate=1,
         callbacks=watchers,

@@ -74,6 +74,7 @@ def run(
     from src.training.evaluation import evaluate_split
     from src.training.head import build_head
     from src.training.loss import build_loss
+    from src.training.probe import settle_precisions
     from src.training.task import ClassificationTask
 
     begun = time.monotonic()
@@ -109,6 +110,14 @@ def run(
         memory_gib=settings.data.memory_gib,
         sampling=settings.data.sampling,
     )
+    engine, prefix_precision = settle_precisions(
+        engine,
+        parts.prefix,
+        torch.nn.Sequential(parts.suffix, head),
+        size_px=backbone.input.size_px,
+        batch=settings.batch_size,
+        about=f"{backbone.name} frozen to {parts.depth_label}",
+    )
     inputs = open_inputs(
         PrefixJob(
             backbone,
@@ -117,6 +126,7 @@ def run(
             settings.freeze,
             settings.head.pool,
             engine.accelerator,
+            prefix_precision,
             engine.precision,
         ),
         reuse=settings.reuse,
@@ -157,7 +167,8 @@ def run(
             "frostline.split_digest": split_digest(table, splits),
             "frostline.weights_source": backbone.weights.source,
             "frostline.weights_digest": backbone.weights.digest,
-            "frostline.engine": f"{engine.accelerator} {engine.precision}",
+            "frostline.engine": f"{engine.accelerator} {engine.precision}, "
+            f"frozen stages {prefix_precision}",
             "frostline.reuse": str(inputs.decision),
         }
     )

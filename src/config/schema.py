@@ -221,7 +221,7 @@ class TrainerSettings(Group):
     """Where and how the arithmetic runs."""
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
-    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed", "fastest"]
     strategy: Literal["single", "ddp"]
     devices: Count
     threads: Count | None

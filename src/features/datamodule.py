@@ -81,7 +81,15 @@ def as_it_is(batch: Any) -> Any:
 
 
 class PassOutputs(nn.Module):
-    """Takes the place of `preprocess`: stored outputs are ready as they are."""
+    """Takes the place of `preprocess`: stored outputs are ready as they are.
+
+    Args:
+        widen: Hand outputs of a lower precision on as float32, which the training computes in.
+    """
+
+    def __init__(self, *, widen: bool) -> None:
+        super().__init__()
+        self._widen = widen
 
     def forward(
         self,
@@ -93,4 +101,4 @@ class PassOutputs(nn.Module):
         batch_idx: int,  # noqa: ARG002
     ) -> Tensor:
         """Hand the stored outputs on."""
-        return inputs
+        return inputs.float() if self._widen else inputs

@@ -165,7 +165,7 @@ def run_head_group(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> Gr
     ]
     prefix = PrefixJob(
         backbone, parts, data[0], first.freeze, first.head.pool, engine.accelerator,
-        engine.precision,
+        engine.precision, engine.precision,
     )  # fmt: skip
     # Each job would pass all images each epoch; what it costs to keep a pooled output is nothing.
     demand = Demand(passes=len(needed), jobs=len(jobs) * first.epochs, on_accelerator=False)

@@ -27,6 +27,7 @@ from src.features.pairs import count, missing_batches, needed_batches
 from src.features.segment import Segment, StoreFailedError
 from src.features.store import FeatureStore, size_limit_bytes, store_folder
 from src.tracking.locks import Owner
+from src.training.probe import InPrecision
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,8 @@ class PrefixJob:
         freeze: The depth of `parts`.
         pool: The pooling of `parts`.
         accelerator: Where the run computes: `cpu`, `cuda` or `mps`.
-        precision: Lightning's word for the run's precision; the prefix computes in the same.
+        precision: Lightning's word for the precision that the prefix computes in.
+        trained_in: That of the training after it; the same, unless a probe chose for each.
     """
 
     backbone: Backbone
@@ -71,6 +73,7 @@ class PrefixJob:
     pool: Pool
     accelerator: str
     precision: str
+    trained_in: str
 
     def key(self) -> EntryKey:
         """What determines the outputs."""
@@ -111,7 +114,10 @@ def open_inputs(
         Data, preprocess and prefix for the task; with stored outputs the latter two do nothing.
     """
     data, parts = job.data, job.parts
-    direct = Inputs(data, data.preprocess, parts.prefix, Decision(False, ""))
+    prefix = parts.prefix
+    if job.precision != job.trained_in:
+        prefix = InPrecision(prefix, job.accelerator, job.precision, job.trained_in)
+    direct = Inputs(data, data.preprocess, prefix, Decision(False, ""))
     settled = decide_from_facts(
         wanted=reuse,
         nothing_frozen=not job.backbone.depth(job.freeze).frozen,
@@ -139,7 +145,8 @@ def open_inputs(
     if outputs is None:
         return replace(direct, decision=decision)
     features = FeatureDataModule(data, outputs)
-    return Inputs(features, PassOutputs(), nn.Identity(), decision, computed)
+    ready = PassOutputs(widen=job.trained_in == "32-true")
+    return Inputs(features, ready, nn.Identity(), decision, computed)
 
 
 def stored_outputs(

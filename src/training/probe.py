@@ -11,13 +11,16 @@ import json
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from src.training.engine import Engine
+
+FASTEST = "fastest"
 TRIED = ("32-true", "bf16-mixed")
 _REPEATS = 3
 
@@ -35,6 +38,37 @@ class Precisions:
     forward: str
     training: str
     seconds: dict[str, float]
+
+
+def settle_precisions(
+    engine: Engine, prefix: nn.Module, trained: nn.Module, *, size_px: int, batch: int, about: str
+) -> tuple[Engine, str]:
+    """The engine of a run, and the precision of its frozen prefix, once its parts are known.
+
+    Args:
+        engine: As chosen; only a precision of `fastest` is tried out here.
+        prefix: The frozen stages.
+        trained: Suffix and head.
+        size_px: Side of the images.
+        batch: Images in a batch.
+        about: Backbone and depth.
+    """
+    if engine.precision != FASTEST:
+        return engine, engine.precision
+    from src.features.store import store_folder
+
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(batch, 3, size_px, size_px, generator=generator)
+    images = images.to(engine.accelerator, memory_format=torch.channels_last)
+    found = fastest_precisions(
+        prefix.to(engine.accelerator),
+        trained.to(engine.accelerator),
+        images,
+        accelerator=engine.accelerator,
+        about=f"{about}, {size_px} px, {batch} images",
+        folder=store_folder().parent / "probes",
+    )
+    return replace(engine, precision=found.training), found.forward
 
 
 def fastest_precisions(

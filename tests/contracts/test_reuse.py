@@ -83,7 +83,11 @@ def prefix_job(
         table, splits, backbone.input, augment=augment, batch_size=batch_size, seed=seed,
         workers=0, memory_gib=1.0,
     )  # fmt: skip
-    return PrefixJob(backbone, parts, data, freeze, "avg", "cpu", "32-true"), backbone, parts
+    return (
+        PrefixJob(backbone, parts, data, freeze, "avg", "cpu", "32-true", "32-true"),
+        backbone,
+        parts,
+    )
 
 
 def train(
@@ -119,7 +123,7 @@ def train(
     result = Trained(inputs)
     watchers = [EpochSeed(seed), KeepLosses(result.losses)]
     trainer = build_trainer(
-        Engine("cpu", "32-true", 1),
+        Engine("cpu", "32-true", 1, "single"),
         epochs=epochs,
         accumulate=1,
         callbacks=watchers,

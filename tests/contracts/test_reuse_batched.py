@@ -81,14 +81,15 @@ def train_alone(
     )
     task = ClassificationTask(
         backbone=nn.Identity(), prefix=nn.Identity(), suffix=nn.Identity(), head=job.head,
-        preprocess=PassOutputs(), mix=BatchMix("none", alpha=1.0, n_classes=CLASSES, seed=SEED),
+        preprocess=PassOutputs(widen=True),
+        mix=BatchMix("none", alpha=1.0, n_classes=CLASSES, seed=SEED),
         loss=build_loss(loss, weights), optimizer=job.optimizer, lr_schedule=job.lr_schedule,
         lr=job.lr,
     )  # fmt: skip
     seen = Alone()
     trainer = build_trainer(
-        Engine("cpu", "32-true", 1), epochs=EPOCHS, accumulate=1, callbacks=[EpochSeed(SEED), seen],
-        folder=str(folder),
+        Engine("cpu", "32-true", 1, "single"), epochs=EPOCHS, accumulate=1,
+        callbacks=[EpochSeed(SEED), seen], folder=str(folder),
     )  # fmt: skip
     trainer.fit(task, training, validation)
     return seen
