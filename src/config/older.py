@@ -60,6 +60,8 @@ def _completed(values: dict[str, Any]) -> dict[str, Any]:
         if key in choices and isinstance(value, dict):
             named = value.get("source" if key == "data" else "name", choices[key])
             complete[key] = group_defaults(key, str(named)) | value
+        elif isinstance(value, dict) and isinstance(scalars.get(key), dict):
+            complete[key] = scalars[key] | value
         else:
             complete[key] = value
     return complete

@@ -12,6 +12,8 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 from src.analysis.predictions import Predictions
 
 N_BINS = 15
+# No run is that much too sure or too unsure; beyond them nothing changes any more.
+LOWEST, HIGHEST = 0.05, 20.0
 # Probabilities are kept in 16 bits, which have no value between 0 and this.
 _SMALLEST = 2.0**-24
 Floats = NDArray[np.float64]
@@ -83,25 +85,29 @@ def calibrate(predictions: Predictions, *, temperature: float = 1.0) -> Calibrat
 
 
 def fit_temperature(predictions: Predictions) -> float:
-    """The temperature under which the true classes are most probable, from 0.05 to 20.
+    """The temperature under which the true classes are most probable, between two limits.
 
     It never changes which class is said, only how sure. Fit it on validation images.
 
     Source:
         Guo et al., "On calibration of modern neural networks", ICML 2017, section 4.2.
     """
-    from scipy.optimize import minimize_scalar
-
     log_probs = _log_probs(predictions)
     labels = torch.from_numpy(predictions.labels)
+    log_temperature = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([log_temperature], max_iter=60, line_search_fn="strong_wolfe")
 
-    def loss(log_temperature: float) -> float:
-        scaled = log_probs / float(np.exp(log_temperature))
-        return float(torch.nn.functional.cross_entropy(scaled, labels))
+    def loss() -> float:
+        optimizer.zero_grad()
+        scaled = log_probs / log_temperature.exp()
+        value = torch.nn.functional.cross_entropy(scaled, labels)
+        value.backward()  # type: ignore[no-untyped-call]
+        return float(value)
 
-    bounds = (float(np.log(0.05)), float(np.log(20.0)))
-    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
-    return float(np.exp(found.x))
+    with torch.enable_grad():
+        optimizer.step(loss)  # type: ignore[no-untyped-call]
+    # Where every answer is right there is no best temperature: the sharper, the better.
+    return float(log_temperature.detach().exp().clamp(LOWEST, HIGHEST))
 
 
 def _log_probs(predictions: Predictions) -> Tensor:

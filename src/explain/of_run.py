@@ -1,0 +1,81 @@
+"""The evidence that a training leaves on its own run."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from src.analysis.predictions import read_predictions
+from src.backbones.build import Backbone
+from src.backbones.cut import Whole
+from src.backbones.pooling import Pool, set_pool
+from src.data.contact_sheet import contact_sheet
+from src.data.datamodule import ImageDataModule
+from src.explain.evidence import Subject, write_evidence
+from src.inference.rebuild import Network
+from src.training.task import ClassificationTask
+
+# Training images and epochs on the sheet of what a recipe does to them.
+SHEET_IMAGES, SHEET_EPOCHS = 6, 5
+log = logging.getLogger(__name__)
+
+
+def write_run_evidence(
+    level: str,
+    folder: Path,
+    *,
+    task: ClassificationTask,
+    backbone: Backbone,
+    pool: Pool,
+    data: ImageDataModule,
+    predictions: Path,
+    history: Mapping[str, Mapping[int, float]],
+    seed: int,
+    tell: Callable[..., None],
+) -> bool:
+    """Write the evidence of a run that has just been trained and tested.
+
+    What goes wrong here is told and does not cost the run, whose figures are there already.
+
+    Args:
+        level: `full`, `light` or `off`.
+        folder: Where the files go.
+        task: The trained task, with the chosen weights.
+        backbone: Its backbone; afterwards it is in eval mode.
+        pool: The pooling of the run.
+        data: The images.
+        predictions: The folder with val.parquet and test.parquet.
+        history: Metric to its value at each epoch.
+        seed: The run's seed.
+        tell: Receives `text=` where something went wrong.
+
+    Returns:
+        Whether there is evidence to log.
+    """
+    if level == "off":
+        return False
+    try:
+        features = Whole(backbone.model, set_pool(backbone, pool), frozen=False)
+        subject = Subject(
+            table=data.table,
+            classes=data.table.classes,
+            predictions=read_predictions(predictions / "test.parquet"),
+            geometry=data.evaluation,
+            network=Network(features, task.head).eval(),
+            backbone=backbone,
+            preprocess=data.preprocess,
+            validation=read_predictions(predictions / "val.parquet"),
+            history=history,
+        )
+        write_evidence(subject, folder, level=level)
+        # Images that are stored are at hand; those of a run on stored outputs may not be.
+        if level == "full" or data.training in data.opened:
+            sheet = contact_sheet(data, n_images=SHEET_IMAGES, n_epochs=SHEET_EPOCHS, seed=seed)
+            sheet.save(folder / "training_images.jpg", quality=88, optimize=True)
+    except Exception as error:  # drawing libraries and models are free code
+        log.warning("no evidence of this run", exc_info=True)
+        tell(text=f"the evidence of this run is not whole: {type(error).__name__}: {error}")
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"error": f"{type(error).__name__}: {error}"})
+        (folder / "error.json").write_text(text, encoding="utf-8")
+    return True

@@ -1,0 +1,48 @@
+"""A real run of seconds, trained in this process, for tests of what is done with runs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from hydra import compose, initialize_config_dir
+from PIL import Image
+
+from src.config.older import CONF
+
+BASE = (
+    "data=folder", "backbone=test_resnet", "weights=random", "image_size=64", "epochs=3",
+    "batch_size=8", "lr=3e-3", "trainer.threads=1", "trainer.accelerator=cpu",
+)  # fmt: skip
+CLASSES = ("falling", "level", "rising")
+
+
+def draw_ramps(
+    root: Path, names: Sequence[str] = CLASSES, *, per_class: int = 16, seed: int = 0
+) -> None:
+    """Images whose brightness falls, stays level or rises to the right, with noise."""
+    rng = np.random.default_rng(seed)
+    ramp = np.linspace(0, 150, 72)[None, :, None]
+    kinds = {"falling": ramp[:, ::-1], "level": np.full_like(ramp, 75.0), "rising": ramp}
+    for name, kind in zip(names, kinds.values(), strict=False):
+        (root / name).mkdir(parents=True)
+        for number in range(per_class):
+            noisy = kind + rng.integers(0, 100, (72, 72, 3))
+            Image.fromarray(noisy.astype(np.uint8)).save(root / name / f"{number:02}.png")
+
+
+def train_tiny(folder: Path, *overrides: str) -> str:
+    """Train one run with the store of the environment; return its id."""
+    from src.sweep.job import run_job
+    from src.sweep.plan import job_digest
+    from src.sweep.preflight import check_jobs
+    from src.sweep.sweeper import settings_of
+
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", [*BASE, *overrides], return_hydra_config=False)
+    settings = settings_of(config)
+    (facts,) = check_jobs([settings], tell=lambda text: None)
+    sweep = settings.sweep.model_copy(update={"job_digest": job_digest(settings, facts)})
+    settings = settings.model_copy(update={"sweep": sweep})
+    (folder / "out").mkdir(exist_ok=True)
+    result = run_job(settings, folder / "out", tell=lambda **_: None)
+    return str(result["run_id"])
