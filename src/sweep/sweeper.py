@@ -54,10 +54,12 @@ class PlannedSweeper(Sweeper):
         self._compose(batch[:1])  # most mistakes stand in every job, and are told before any import
         warm_up()
         try:
-            jobs = self._compose(batch)
-        except FrostlineError:
+            return self._run(self._compose(batch))
+        finally:
+            # Whoever reads what this command prints waits for all that could print.
             cool_down()
-            raise
+
+    def _run(self, jobs: Sequence[tuple[tuple[str, ...], Settings]]) -> Any:
         from src.sweep.session import run_sweep
 
         # Two sweeps may start within a second: https://github.com/facebookresearch/hydra/issues/1607
