@@ -15,7 +15,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from src.errors import ConfigError, FrostlineError
 
@@ -94,8 +94,8 @@ def _lines(done: "Evaluation") -> list[str]:
     return lines
 
 
-def _shown(value: Any) -> str:
-    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}"
+def _shown(value: float) -> str:
+    return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
 
 
 def _pair(text: str) -> tuple[str, str]:

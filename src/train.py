@@ -67,6 +67,8 @@ def run(
     from src.data.mixing import BatchMix
     from src.data.split_file import save_splits
     from src.data.splits import split_digest
+    from src.explain.history import History
+    from src.explain.of_run import write_run_evidence
     from src.features.reuse import PrefixJob, open_inputs
     from src.training import callbacks, resume
     from src.training.checkpoint import digest_path, load_checkpoint
@@ -206,6 +208,7 @@ def run(
         proof,
         callbacks.EpochMetrics(tracked.log_metrics),
         callbacks.ProgressEvents(tell),
+        history := History(),
     ]
     if settings.callbacks.patience_epochs is not None:
         watchers.append(
@@ -249,6 +252,23 @@ def run(
     tracked.log_artifact(predictions)
     for file in (Path(best.best_model_path), digest_path(Path(best.best_model_path))):
         tracked.log_artifact(file, "checkpoints")
+    evidence = folder / "evidence"
+    more = write_run_evidence(
+        settings.evidence.name,
+        evidence,
+        task=task,
+        backbone=backbone,
+        pool=settings.head.pool,
+        data=data,
+        predictions=predictions,
+        checkpoint=Path(best.best_model_path),
+        history=history.values,
+        engine=engine,
+        tell=tell,
+    )
+    tracked.log_metrics(more, step=trainer.current_epoch)
+    if evidence.is_dir():
+        tracked.log_artifact(evidence)
     return figures
 
 

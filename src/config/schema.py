@@ -235,6 +235,12 @@ class TrainerSettings(Group):
         return self
 
 
+class Evidence(Group):
+    """What a run leaves besides its figures: see src.explain.evidence."""
+
+    name: Literal["full", "light", "off"]
+
+
 class TrackingSettings(Group):
     """Where runs are recorded."""
 
@@ -281,6 +287,7 @@ class Settings(Group):
     lr_schedule: Annotated[CosineLr | ConstantLr | StepLr, Field(discriminator="name")]
     callbacks: CallbackSettings
     trainer: TrainerSettings
+    evidence: Evidence
     tracking: TrackingSettings
     sweep: SweepSettings
 

@@ -98,6 +98,11 @@ class ImageDataModule(pl.LightningDataModule):
         )
         self._opened: dict[Geometry, Pixels] = {}
 
+    @property
+    def opened(self) -> frozenset[Geometry]:
+        """The geometries whose images have been decoded."""
+        return frozenset(self._opened)
+
     def pixels(self, geometry: Geometry) -> Pixels:
         """The decoded images of the whole table in one geometry, decoded on the first call."""
         if geometry not in self._opened:

@@ -102,7 +102,7 @@ def fit_temperature(predictions: Predictions) -> float:
         scaled = log_probs / log_temperature.exp()
         value = torch.nn.functional.cross_entropy(scaled, labels)
         value.backward()  # type: ignore[no-untyped-call]
-        return float(value)
+        return float(value.detach())
 
     with torch.enable_grad():
         optimizer.step(loss)  # type: ignore[no-untyped-call]

@@ -70,7 +70,7 @@ def reliability_figure(
     top.set_ylabel("share right")
     top.set_title("Reliability: is it as often right as it is sure?", loc="left", fontsize=11,
                   fontweight="bold")  # fmt: skip
-    top.legend(fontsize=8, frameon=False, loc="upper left")
+    top.legend(fontsize=8, frameon=False, loc="best")
     widths = np.diff(before.edges)
     below.bar(before.edges[:-1], before.counts, widths, align="edge", color=_BLUE, alpha=0.7,
               edgecolor="white")  # fmt: skip

@@ -13,6 +13,7 @@ from src.data.contact_sheet import contact_sheet
 from src.data.datamodule import ImageDataModule
 from src.explain.evidence import Subject, write_evidence
 from src.inference.rebuild import Network
+from src.training.engine import Engine
 from src.training.task import ClassificationTask
 
 # Training images and epochs on the sheet of what a recipe does to them.
@@ -29,10 +30,11 @@ def write_run_evidence(
     pool: Pool,
     data: ImageDataModule,
     predictions: Path,
+    checkpoint: Path,
     history: Mapping[str, Mapping[int, float]],
-    seed: int,
+    engine: Engine,
     tell: Callable[..., None],
-) -> bool:
+) -> dict[str, float]:
     """Write the evidence of a run that has just been trained and tested.
 
     What goes wrong here is told and does not cost the run, whose figures are there already.
@@ -45,15 +47,17 @@ def write_run_evidence(
         pool: The pooling of the run.
         data: The images.
         predictions: The folder with val.parquet and test.parquet.
+        checkpoint: The file of the chosen weights.
         history: Metric to its value at each epoch.
-        seed: The run's seed.
+        engine: Where the run computes.
         tell: Receives `text=` where something went wrong.
 
     Returns:
-        Whether there is evidence to log.
+        Figures to log: `test/ece` and the like; with `full` also `cost/...`.
     """
     if level == "off":
-        return False
+        return {}
+    figures: dict[str, float] = {}
     try:
         features = Whole(backbone.model, set_pool(backbone, pool), frozen=False)
         subject = Subject(
@@ -67,15 +71,26 @@ def write_run_evidence(
             validation=read_predictions(predictions / "val.parquet"),
             history=history,
         )
-        write_evidence(subject, folder, level=level)
+        found = write_evidence(subject, folder, level=level)
+        figures |= {f"test/{name}": value for name, value in found.items()}
         # Images that are stored are at hand; those of a run on stored outputs may not be.
         if level == "full" or data.training in data.opened:
-            sheet = contact_sheet(data, n_images=SHEET_IMAGES, n_epochs=SHEET_EPOCHS, seed=seed)
+            sheet = contact_sheet(data, n_images=SHEET_IMAGES, n_epochs=SHEET_EPOCHS, seed=0)
             sheet.save(folder / "training_images.jpg", quality=88, optimize=True)
+        if level == "full":
+            from src.inference.cost import cost_of
+
+            costs = cost_of(
+                subject.network,
+                size_px=backbone.input.size_px,
+                checkpoint_bytes=checkpoint.stat().st_size,
+                engine=engine,
+            )
+            figures |= {f"cost/{name}": value for name, value in costs.items()}
     except Exception as error:  # drawing libraries and models are free code
         log.warning("no evidence of this run", exc_info=True)
         tell(text=f"the evidence of this run is not whole: {type(error).__name__}: {error}")
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"error": f"{type(error).__name__}: {error}"})
         (folder / "error.json").write_text(text, encoding="utf-8")
-    return True
+    return figures

@@ -8,11 +8,10 @@ from typing import Self
 
 import psutil
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from src.features.compute import precision_context
-from src.inference.rebuild import Rebuilt
 from src.training.engine import Engine
 
 MIB = 2**20
@@ -23,11 +22,15 @@ BUDGET_S = 1.0
 LEAST_REPEATS = 3
 
 
-def cost_of(rebuilt: Rebuilt, engine: Engine) -> dict[str, float]:
-    """Measure a run's network.
+def cost_of(
+    network: nn.Module, *, size_px: int, checkpoint_bytes: int, engine: Engine
+) -> dict[str, float]:
+    """Measure a network.
 
     Args:
-        rebuilt: The run.
+        network: Normalised images (B, 3, S, S) to logits, in eval mode.
+        size_px: S.
+        checkpoint_bytes: Size of the file of its weights.
         engine: Where, in which precision.
 
     Returns:
@@ -37,8 +40,8 @@ def cost_of(rebuilt: Rebuilt, engine: Engine) -> dict[str, float]:
         forward pass needs above the weights (on a CPU the growth of the process, as sampled);
         `weights_mib`, the memory of parameters and buffers; `checkpoint_mib`, the file.
     """
-    network = rebuilt.network.to(engine.accelerator)
-    side = rebuilt.size_px
+    network = network.to(engine.accelerator)
+    side = size_px
     with torch.inference_mode():
         one = torch.zeros(1, 3, side, side, device=engine.accelerator)
         with FlopCounterMode(display=False) as counter:
@@ -53,7 +56,7 @@ def cost_of(rebuilt: Rebuilt, engine: Engine) -> dict[str, float]:
         "params": float(sum(p.numel() for p in network.parameters())),
         "gflops": counter.get_total_flops() / 1e9,
         "weights_mib": sum(t.numel() * t.element_size() for t in tensors) / MIB,
-        "checkpoint_mib": rebuilt.checkpoint_bytes / MIB,
+        "checkpoint_mib": checkpoint_bytes / MIB,
         f"peak_memory_mib_batch_{BATCH}": peak_bytes / MIB,
     }
     for n, seconds in latencies.items():

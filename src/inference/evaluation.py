@@ -152,7 +152,12 @@ def evaluate_run(
         from src.inference.cost import cost_of
 
         tell("measuring latency, throughput and memory")
-        costs = cost_of(rebuilt, engine)
+        costs = cost_of(
+            rebuilt.network,
+            size_px=rebuilt.size_px,
+            checkpoint_bytes=rebuilt.checkpoint_bytes,
+            engine=engine,
+        )
     if evidence != "off":
         subject = Subject(
             table=target.table,

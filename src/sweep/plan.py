@@ -15,6 +15,7 @@ from src.config.schema import Settings
 IRRELEVANT = {
     "sweep": None,
     "tracking": None,
+    "evidence": None,
     "rerun": None,
     "report": None,
     "dry_run": None,
