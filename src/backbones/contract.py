@@ -62,7 +62,7 @@ def check_depth(
     """Check one depth of a backbone: the cut, two training steps, and what they left alone.
 
     Args:
-        backbone: Changed by the training steps; give a copy to keep it.
+        backbone: It is left frozen to that depth, with rates of dropout, and the weights it had.
         freeze: A depth.
         seed: Of images, labels and head.
         recordings: Of the backbone's own pooling, shared by several depths.
@@ -78,7 +78,9 @@ def check_depth(
     _check_modes(backbone, depth)
     if parts.exact:
         _check_equal_in_training(backbone, parts, images)
+    state = copy.deepcopy(backbone.model.state_dict())
     _check_steps(backbone, parts, head, images, labels)
+    backbone.model.load_state_dict(state)
     return Outcome(parts.depth_label, parts.exact, "" if parts.exact else parts.reason)
 
 
@@ -91,7 +93,9 @@ def _sow_chance(model: nn.Module) -> None:
     """Give every dropout and drop path a rate, so that train mode differs from eval mode."""
     for module in model.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd):
-            module.p = _RATE
+            # In place it would overwrite what some models need for their gradients: they count
+            # on a rate of 0.
+            module.p = 0.0 if module.inplace else _RATE
         elif hasattr(module, "drop_prob"):
             vars(module)["drop_prob"] = _RATE
 

@@ -104,6 +104,8 @@ def survey_one(name: str) -> Row:
             outcomes.append(check_depth(backbone, freeze, recordings=recordings))
     except BrokenContractError as error:
         wrong = f"freeze={len(outcomes) + 1}: {error}"
+    except RuntimeError as error:
+        wrong = f"freeze={len(outcomes) + 1}: cannot be trained ({str(error).splitlines()[0]})"
     inner = outcomes[: count - 1]
     reasons = dict.fromkeys(outcome.reason for outcome in inner if not outcome.exact)
     return Row(
