@@ -6,6 +6,7 @@ OUT_OF_MEMORY = (
     "not enough memory",
 )
 DATA_WORKER = ("dataloader worker", "dataset worker")
+NO_ROOM = {27, 28, 122}  # file too large, no space left, quota exceeded
 SHARED_MEMORY = ("shared memory", "/dev/shm", "/torch_", "shm_open")
 
 
@@ -33,6 +34,6 @@ def hint_for(error: BaseException) -> str | None:
             "a process that loads images died, often because memory ran out: trainer.workers=0, "
             "or fewer of them"
         )
-    if isinstance(error, OSError) and error.errno in {28, 122}:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
         return "the disk or the quota is full: make room, then give the same command again"
     return None

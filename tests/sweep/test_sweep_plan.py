@@ -1,0 +1,172 @@
+"""The plan: what determines a job, what is asked for twice, what it takes, what has changed."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from src.config.schema import Settings
+from src.sweep.changes import changes_since
+from src.sweep.estimate import WHILE_RUNNING, estimate
+from src.sweep.outcome import Ended, finished_runs, states_of
+from src.sweep.plan import (
+    JobFacts,
+    PlannedJob,
+    code_version,
+    config_digest,
+    full_name,
+    job_digest,
+    merge_duplicates,
+)
+from src.sweep.preview import job_lines, plan_lines
+from src.sweep.sweeper import settings_of
+from src.tracking.records import RunRecord
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+FACTS = JobFacts("data", "splits", "", 100, 2, 5, 224, 3 * 2**20)
+
+
+def settings(*overrides: str) -> Settings:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return settings_of(compose("train", overrides=list(overrides)))
+
+
+def planned(*overrides: str, facts: JobFacts = FACTS) -> PlannedJob:
+    made = settings(*overrides)
+    return PlannedJob(0, overrides, made, job_digest(made, facts), facts)
+
+
+def run(job: PlannedJob, status: str = "FINISHED", **values: Any) -> RunRecord:
+    s = job.settings
+    params = {
+        "backbone": s.backbone,
+        "freeze": str(s.freeze),
+        "image_size": "224",
+        "augment": s.augment.name,
+        "data_fraction": str(s.data.fraction),
+        "epochs": str(s.epochs),
+    }
+    tags = {
+        "frostline.job_digest": job.digest,
+        "frostline.config_digest": config_digest(s),
+        "frostline.code_version": code_version(),
+        "frostline.data_fingerprint": job.facts.data_fingerprint,
+        "frostline.split_digest": job.facts.split_digest,
+        "frostline.weights_digest": job.facts.weights_digest,
+        "frostline.host": socket.gethostname(),
+    } | values.pop("tags", {})
+    metrics = values.pop("metrics", {"time/train_s": 12.0})
+    return RunRecord("id", s.run_name, "leaves", status, params, metrics, tags, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "tracking.offline=true",
+        "rerun=true",
+        "fail_fast=3",
+        "on_oom=shrink",
+        "report=false",
+        "trainer.threads=1",
+        "data.memory_gib=9",
+        "sweep.id=other",
+    ],
+)
+def test_how_a_job_is_carried_out_does_not_change_what_it_is(override: str) -> None:
+    assert planned(override).digest == planned().digest
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["freeze=2", "lr=0.1", "seed=1", "augment=none", "head=mlp", "epochs=3", "optimizer=sgd"],
+)
+def test_what_determines_the_result_does(override: str) -> None:
+    assert planned(override).digest != planned().digest
+
+
+@pytest.mark.parametrize("field", ["data_fingerprint", "split_digest", "weights_digest"])
+def test_content_counts_not_its_place(field: str) -> None:
+    from dataclasses import replace
+
+    other = replace(FACTS, **{field: "other"})
+    assert planned(facts=other).digest != planned().digest
+
+
+def test_duplicates_keep_the_first_and_name_the_rest() -> None:
+    jobs = [planned("freeze=2"), planned("freeze=0"), planned("freeze=2", "fail_fast=1")]
+    kept, left_out = merge_duplicates(jobs)
+    assert kept == jobs[:2]
+    assert left_out == [(jobs[2], jobs[0])]
+
+
+def test_states_by_the_newest_run_but_finished_ones_win() -> None:
+    jobs = [planned(f"freeze={depth}") for depth in (0, 1, 2, 3)]
+    runs = [
+        run(jobs[0], "FAILED"),
+        run(jobs[0], "FINISHED"),
+        run(jobs[1], "KILLED"),
+        run(jobs[2], "FAILED"),
+    ]
+    assert set(finished_runs(jobs, runs)) == {jobs[0].digest}
+    assert list(states_of(jobs, runs).values()) == ["finished", "half done", "to run", "to run"]
+
+
+def test_time_scales_with_epochs_and_is_unknown_for_what_never_ran() -> None:
+    ran = run(planned("freeze=2", "epochs=6"))  # 12 s for six epochs
+    known = estimate([planned("freeze=2", "epochs=3"), planned("freeze=1")], [ran])
+    assert known.known_s == pytest.approx(6.0)
+    assert known.unknown_jobs == 1
+    assert known.kept_bytes == 2 * 3 * 2**20
+    assert known.working_bytes == WHILE_RUNNING * 3 * 2**20
+
+
+def test_another_machines_times_tell_nothing() -> None:
+    elsewhere = run(planned(), tags={"frostline.host": "elsewhere"})
+    assert estimate([planned()], [elsewhere]).unknown_jobs == 1
+
+
+def test_what_has_changed_is_named() -> None:
+    from dataclasses import replace
+
+    job = planned("freeze=2")
+    data = replace(FACTS, data_fingerprint="0123456789")
+    assert changes_since([job], [run(job)]) == []
+    assert changes_since([planned("freeze=1")], [run(job)]) == []
+    (line,) = changes_since([planned("freeze=2", facts=data)], [run(job)])
+    assert line == (
+        "the data has changed (data then, 01234567 now): the earlier results of 1 jobs are not "
+        "reused"
+    )
+    older = run(job, tags={"frostline.code_version": "older"})
+    (line,) = changes_since([job], [older])
+    assert line.startswith("the training code or a library under it has changed")
+
+
+def test_the_plan_in_words() -> None:
+    jobs = [planned("epochs=6", f"freeze={depth}") for depth in (0, 1, 2)]
+    states = {jobs[0].digest: "finished", jobs[1].digest: "half done", jobs[2].digest: "to run"}
+    cost = estimate(jobs[1:], [run(jobs[1])])
+    lines = plan_lines(jobs, states, [(jobs[2], jobs[2])], cost, ["the splits have changed"])
+    assert lines == [
+        "3 jobs, 1 of them finished already, 1 half done",
+        "  asked for twice, run once: freeze=2",
+        "  the splits have changed",
+        "  time: about 0:12 for 1 jobs, as earlier runs took; unknown for 1 jobs",
+        "  disk: about 6.0 MiB of checkpoints stay, up to 24.0 MiB more while a job runs",
+    ]
+    assert job_lines(jobs, states) == [
+        "  finished   freeze=0",
+        "  half done  freeze=1",
+        "  to run     freeze=2",
+    ]
+
+
+def test_a_name_tells_what_else_is_swept() -> None:
+    job = planned("freeze=2", "lr=0.1", "epochs=3")
+    assert full_name(job, {"epochs=3"}) == "tf_efficientnet_lite0-freeze2-seed0 (lr=0.1)"
+
+
+def test_nothing_ended_yet() -> None:
+    assert (Ended().failures, Ended().killed, Ended().results) == ({}, set(), {})

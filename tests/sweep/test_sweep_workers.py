@@ -1,0 +1,173 @@
+"""Processes of their own: answers, failures, deaths, shares of the machine, memory that ran out."""
+
+import os
+import pickle
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from src.errors import ConfigError
+from src.sweep import workers
+from src.sweep.hints import hint_for, is_out_of_memory
+from src.sweep.memory import shrunk, within_memory
+from src.sweep.share import Share, own_gpus, share_of, slot
+from src.tracking.locks import OwnerLock
+from tests.sweep.test_sweep_plan import settings
+
+
+@pytest.fixture(autouse=True)
+def _no_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These jobs need no libraries."""
+    monkeypatch.setattr(workers, "PRELOADED", "math")
+
+
+def double(value: int) -> int:
+    return 2 * value
+
+
+def fail() -> None:
+    raise ConfigError("lr=x: not a number", "a number above 0", "lr=0.001")
+
+
+def leave() -> None:
+    sys.exit(4)
+
+
+def vanish() -> None:
+    os._exit(3)
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def chat(*, tell: object) -> str:
+    tell(text="half way")  # type: ignore[operator]
+    return os.environ["COLOUR"]
+
+
+def test_an_answer_and_what_was_said_on_the_way() -> None:
+    said: list[dict[str, object]] = []
+    assert workers.call(double, 21) == 42
+    assert workers.call(chat, on_event=said.append, env={"COLOUR": "blue"}) == "blue"
+    assert said == [{"text": "half way"}]
+    assert "COLOUR" not in os.environ
+
+
+def test_every_way_to_fail_is_told() -> None:
+    failed = workers.call(fail)
+    assert isinstance(failed.error, ConfigError)
+    assert failed.error.todo == "lr=0.001"
+    assert workers.call(leave).reason == "SystemExit: 4"
+    assert workers.call(vanish).reason == "the process ended with exit code 3 and without a result"
+    killed = workers.call(die)
+    assert killed.was_killed
+    assert killed.reason.startswith("the process was killed by SIGKILL")
+    assert not failed.was_killed
+
+
+def test_a_failure_travels_between_processes() -> None:
+    error = workers.JobFailedError(workers.Failure("why", "trace", ConfigError("a", "b"), -9))
+    again = pickle.loads(pickle.dumps(error))
+    assert str(again) == "why"
+    assert again.failure.was_killed
+
+
+RAY = {"_target_": "x.RayLauncher", "ray": {"remote": {"num_cpus": 3}}}
+JOBLIB = {"_target_": "x.JoblibLauncher", "n_jobs": -1}
+
+
+@pytest.mark.parametrize(
+    ("launcher", "jobs", "cores", "gpus", "share"),
+    [
+        (JOBLIB, 64, 8, 0, Share(1, 8)),
+        (JOBLIB, 2, 8, 0, Share(4, 2)),
+        (JOBLIB, 64, 16, 4, Share(4, 4)),
+        (JOBLIB | {"n_jobs": 2}, 64, 16, 4, Share(8, 2)),
+        ({"_target_": "x.LocalLauncher", "cpus_per_task": 2}, 64, 8, 0, Share(2, 4)),
+        ({"_target_": "x.SlurmLauncher", "cpus_per_task": 6}, 64, 2, 0, Share(6, None)),
+        (
+            {"_target_": "x.RayLauncher", "ray": {"remote": {"num_cpus": 3}}},
+            9,
+            8,
+            0,
+            Share(3, None),
+        ),
+        ({"_target_": "x.IsolatedLauncher"}, 64, 8, 0, Share(None, None)),
+    ],
+)
+def test_cores_and_gpus_are_divided(
+    launcher: dict[str, object], jobs: int, cores: int, gpus: int, share: Share
+) -> None:
+    assert share_of(launcher, jobs=jobs, cores=cores, gpus=gpus) == share
+
+
+def test_each_slot_is_held_once_and_has_its_own_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    assert own_gpus() == ["2", "5"]
+    with slot(tmp_path, 2) as first:
+        assert first == {"CUDA_VISIBLE_DEVICES": "2"}
+        assert not OwnerLock(tmp_path / "slots" / "0.lock").try_acquire()
+        with slot(tmp_path, 2) as second:
+            assert second == {"CUDA_VISIBLE_DEVICES": "5"}
+    with slot(tmp_path, 2) as again:
+        assert again == {"CUDA_VISIBLE_DEVICES": "2"}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with slot(tmp_path, 1) as without:
+        assert without == {}
+
+
+def test_half_the_batch_and_twice_the_accumulation() -> None:
+    job = settings("batch_size=33", "on_oom=shrink")
+    half = shrunk(job)
+    assert half is not None
+    assert (half.batch_size, half.trainer.accumulate_grad_batches) == (17, 2)
+    quarter = shrunk(half)
+    assert quarter is not None
+    assert (quarter.batch_size, quarter.trainer.accumulate_grad_batches) == (9, 4)
+    assert shrunk(settings("batch_size=2")) is None
+
+
+def test_memory_that_runs_out_gets_one_more_try_if_asked_for() -> None:
+    tried: list[int] = []
+    notes: list[str] = []
+
+    def attempt(job: object) -> str:
+        tried.append(job.batch_size)  # type: ignore[attr-defined]
+        if tried[-1] > 16:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return "trained"
+
+    asked = settings("batch_size=32", "on_oom=shrink")
+    assert within_memory(asked, attempt, note=notes.append) == "trained"
+    assert tried == [32, 16]
+    assert len(notes) == 1
+    for job in (settings("batch_size=32"), settings("batch_size=64", "on_oom=shrink")):
+        with pytest.raises(RuntimeError, match="out of memory"):
+            within_memory(job, attempt, note=notes.append)
+    assert tried == [32, 16, 32, 64, 32]
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (RuntimeError("CUDA out of memory"), "on_oom=shrink"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "on_oom=shrink"),
+        (MemoryError(), "on_oom=shrink"),
+        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."), "workers=0"),
+        (RuntimeError("unable to write to file </torch_7_1>: No space left"), "/dev/shm"),
+        (OSError(28, "No space left on device"), "disk"),
+        (OSError(27, "File too large"), "disk"),
+    ],
+)
+def test_known_causes_have_a_hint(error: BaseException, word: str) -> None:
+    assert word in (hint_for(error) or "")
+
+
+def test_other_errors_have_none() -> None:
+    assert hint_for(ValueError("memory is a fine thing")) is None
+    assert not is_out_of_memory(ValueError("out of memory"))
