@@ -38,8 +38,8 @@ def database() -> Iterator[str]:
     """The address of an empty PostgreSQL database of this test's own."""
     if postgres_tool("initdb") is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    if importlib.util.find_spec("psycopg2") is None:
-        pytest.skip("psycopg2 is not installed (the extra `postgresql`)")
+    if importlib.util.find_spec("psycopg") is None:
+        pytest.skip("psycopg is not installed (the extra `postgresql`)")
     # Short: the path of a socket is limited; outside pytest's folder, which is for its user alone.
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
     become: list[str] = []
