@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -336,6 +337,9 @@ def main() -> None:
     if os.environ.get("HYDRA_FULL_ERROR", "0") not in {"", "0"}:
         os.environ[_WANTS_TRACES] = "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    # conf/hydra/launcher/joblib.yaml and its like are checked against the plugins' own schemas,
+    # which is what we want: https://hydra.cc/docs/1.2/upgrades/1.0_to_1.1/automatic_schema_matching
+    warnings.filterwarnings("ignore", message=r"(?s).*is validated against ConfigStore schema")
     try:
         _hydra_main()
     except SweepEndedError as ended:

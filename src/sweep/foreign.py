@@ -1,5 +1,6 @@
 """A job under one of Hydra's own launchers: as isolated there as under ours."""
 
+import multiprocessing
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,6 +34,8 @@ def run_launched(settings: Settings, folder: Path, number: int, env: Mapping[str
         StopSignalError: If the launcher's process was asked to stop.
     """
     # Several jobs write to one terminal: lines only.
+    # joblib's workers call themselves started by `loky`, which processes of ours do not know.
+    multiprocessing.set_start_method("forkserver", force=True)
     console = Console(file=sys.stderr, force_terminal=False, soft_wrap=True, highlight=False)
     progress = SweepProgress(total=None, console=console, first=number + 1)
     with slot(folder.parent, settings.sweep.slots) as own, progress:
