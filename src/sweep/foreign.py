@@ -33,9 +33,9 @@ def run_launched(settings: Settings, folder: Path, number: int, env: Mapping[str
         JobFailedError: If the job failed, with the reason.
         StopSignalError: If the launcher's process was asked to stop.
     """
-    # Several jobs write to one terminal: lines only.
     # joblib's workers call themselves started by `loky`, which processes of ours do not know.
     multiprocessing.set_start_method("forkserver", force=True)
+    # Several jobs write to one terminal: lines only.
     console = Console(file=sys.stderr, force_terminal=False, soft_wrap=True, highlight=False)
     progress = SweepProgress(total=None, console=console, first=number + 1)
     with slot(folder.parent, settings.sweep.slots) as own, progress:
