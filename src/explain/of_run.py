@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def write_run_evidence(
     Returns:
         Figures to log: `test/ece` and the like; with `full` also `cost/...`.
     """
+    shutil.rmtree(folder, ignore_errors=True)  # of a training that was interrupted here
     if level == "off":
         return {}
     figures: dict[str, float] = {}

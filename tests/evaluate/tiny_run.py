@@ -46,3 +46,42 @@ def train_tiny(folder: Path, *overrides: str) -> str:
     (folder / "out").mkdir(exist_ok=True)
     result = run_job(settings, folder / "out", tell=lambda **_: None)
     return str(result["run_id"])
+
+
+def save_untrained(folder: Path, *overrides: str, classes: Sequence[str] = CLASSES) -> Path:
+    """The checkpoint of a run that never trained, with its config and classes; the fast way."""
+    import json
+
+    import yaml
+
+    from src.backbones.build import build_backbone
+    from src.backbones.cut import cut
+    from src.config.older import recorded_settings
+    from src.config.schema import MlpHead
+    from src.training.checkpoint import save_checkpoint
+    from src.training.head import build_head
+
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", [*BASE, "data.path=photos", *overrides])
+    from omegaconf import OmegaConf
+
+    values = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(values, dict)
+    settings = recorded_settings({str(key): value for key, value in values.items()})
+    backbone = build_backbone(
+        settings.backbone, weights="random", image_size=settings.image_size, seed=3
+    )
+    parts = cut(backbone, 0, pool=settings.head.pool)
+    hidden = settings.head.hidden if isinstance(settings.head, MlpHead) else None
+    head = build_head(
+        parts.num_features, len(classes), hidden=hidden, dropout=settings.head.dropout,
+        batch_norm=False, seed=3,
+    )  # fmt: skip
+    state = {f"backbone.model.{k}": v for k, v in backbone.model.state_dict().items()}
+    state |= {f"head.{k}": v for k, v in head.state_dict().items()}
+    checkpoint = folder / "checkpoints" / "best.ckpt"
+    save_checkpoint({"state_dict": state, "epoch": 0}, checkpoint)
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json")))
+    (folder / "predictions").mkdir(exist_ok=True)
+    (folder / "predictions" / "classes.json").write_text(json.dumps({"classes": list(classes)}))
+    return checkpoint
