@@ -104,6 +104,9 @@ def test_the_parent_holds_plan_table_and_totals(place: Path, runs: dict[str, Run
     (parent,) = store.find_runs({"frostline.kind": "sweep"})
     totals = {k: v for k, v in parent.tags.items() if k.startswith("frostline.total.")}
     assert totals["frostline.total.jobs"] == "7"
+    assert totals["frostline.total.jobs_failed"] == "5"
+    assert parent.status == "FAILED"
+    assert parent.tags["frostline.failure"] == "5 of 7 jobs have no result"
     assert {run.parent_run_id for run in runs.values()} == {parent.run_id}
     assert {"plan.json", "outcome.md"} <= set(store.list_artifacts(parent.run_id))
 

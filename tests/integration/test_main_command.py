@@ -89,6 +89,7 @@ def test_the_ending_is_a_table_best_first(ended: subprocess.CompletedProcess[str
     f1 = [float(cells[6]) for cells in rows]
     assert f1 == sorted(f1, reverse=True)
     assert "make ui" in ended.stdout
+    assert "report with intervals and the verdict:  " in ended.stdout
 
 
 def test_progress_names_the_job_and_the_time_left(
