@@ -86,7 +86,7 @@ def unpack(packed: Tensor, handed: Sequence[Handed]) -> list[Tensor]:
     """Undo ``pack``."""
     sizes = [part.rows * torch.Size(part.shape).numel() for part in handed]
     pieces = zip(torch.split(packed, sizes, dim=1), handed, strict=True)
-    return [piece.reshape(-1, *part.shape) for piece, part in pieces]
+    return [piece.reshape(-1, *part.shape).contiguous() for piece, part in pieces]
 
 
 def layout_of(tensor: Tensor) -> tuple[int, ...]:
