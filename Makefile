@@ -7,7 +7,7 @@ UV := uv==0.13.9
 PORT ?= 5000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-slow lint ui benchmark clean
+.PHONY: help setup lock sweep test test-slow lint ui benchmark clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -25,19 +25,27 @@ $(READY): requirements.txt
 sweep: $(READY) ## the main job: two pretrained backbones, four depths, on the built-in leaves
 	$(BIN)/python -m src.train -m backbone=tf_efficientnet_lite0,tf_efficientnet_lite1 freeze=0,2,4,all image_size=96
 
+lock: $(READY) ## write requirements.txt anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --no-annotate --no-header -o requirements.all.txt
+	@# PyTorch pins its CUDA packages itself, for the platforms that have them.
+	grep -vE '^(nvidia-|triton|cuda-)' requirements.all.txt > requirements.txt && rm requirements.all.txt
+
 test: $(READY) ## the tests, offline, each in its own store
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: $(READY) ## the broad runs over families, as in CI
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
 lint: $(READY) ## ruff and mypy --strict
-	$(BIN)/ruff check src tests conf experiments
-	$(BIN)/ruff format --check src tests experiments
+	$(BIN)/ruff check src tests benchmarks experiments hydra_plugins
+	$(BIN)/ruff format --check src tests benchmarks experiments hydra_plugins
 	$(BIN)/mypy
 
 ui: $(READY) ## MLflow's pages over the local store, on 127.0.0.1:$(PORT)
 	$(BIN)/python -m src.tracking.ui --port $(PORT)
+
+benchmark: $(READY) ## sweeps against what people do and a tuned loop, as ratios (under 15 minutes)
+	$(BIN)/python -m benchmarks.run
 
 clean: ## remove the environment (runs and results stay)
 	rm -rf $(VENV)
