@@ -37,10 +37,15 @@ def in_warm_process(function: Callable[..., Any], *args: Any) -> Taken:
     Raises:
         RuntimeError: If it failed.
     """
+    workers.call(nothing)
     answer = workers.call(_timed, function, args)
     if isinstance(answer, workers.Failure):
         raise RuntimeError(answer.trace or answer.reason)
     return Taken(*answer)
+
+
+def nothing() -> None:
+    """What a process does that only makes sure that the fork server is there, imports and all."""
 
 
 def _timed(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[float, float, Any]:
@@ -52,6 +57,7 @@ def _timed(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[float, 
 
 def here(function: Callable[..., Any], *args: Any) -> Taken:
     """Run a sweep that makes processes of its own; they are watched."""
+    workers.call(nothing)
     watcher = _Watcher()
     with watcher:
         begun = time.perf_counter()

@@ -79,12 +79,9 @@ def measure_all(chosen: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     """Every workload, the systems in turn."""
     import torch
 
-    from src.sweep import workers
-
     n_images = chosen.images or (150 if chosen.tiny else 300 if chosen.device == "cpu" else 10000)
     images = write_images(scratch / "leaves", n_images, 128 if chosen.device == "cpu" else 256)
     template = new_store(scratch)
-    workers.call(nothing_heavy)  # imports apart: this is what starts the fork server
     works = cpu_workloads(tiny=chosen.tiny) if chosen.device == "cpu" else cuda_workloads()
     wanted = chosen.only.split(",")
     results: dict[str, Any] = {
@@ -106,10 +103,6 @@ def measure_all(chosen: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         results["W6"] = measure_tiny(chosen, images, template, scratch)
         print("W6", results["W6"])
     return results
-
-
-def nothing_heavy() -> None:
-    """Run in the first warm process."""
 
 
 def write_images(folder: Path, n: int, size_px: int) -> Path:
@@ -169,11 +162,12 @@ def measure_sweep(
             place = _place(scratch, template, images, chosen)
             taken = in_warm_process(function, work, place)
             note(system, taken, taken.value)
-        home = Path(tempfile.mkdtemp(dir=scratch))
-        for system in ("cold", "warm"):
-            place = _place(scratch, template, images, chosen)
-            taken = with_home(home, ours.our_sweep, work, place)
-            note(system, taken, ours.our_accuracies(work, place))
+        for kind, more in (("", ()), ("fastest ", ("trainer.precision=fastest",))):
+            home = Path(tempfile.mkdtemp(dir=scratch))
+            for system in (f"{kind}cold", f"{kind}warm"):
+                place = _place(scratch, template, images, chosen)
+                taken = with_home(home, ours.our_sweep, work, place, *more)
+                note(system, taken, ours.our_accuracies(work, place))
         if work.name == "W2":
             for system in ("group cold", "group warm"):
                 home = Path(tempfile.mkdtemp(dir=scratch)) if system == "group cold" else home

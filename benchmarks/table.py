@@ -33,6 +33,8 @@ def rendered(results: dict[str, Any]) -> str:
         ]
     for name, sweep in results["sweeps"].items():
         lines.append(_row(name, sweep, "cold", "warm"))
+        fastest = f"{name} with trainer.precision=fastest"
+        lines.append(_row(fastest, sweep, "fastest cold", "fastest warm"))
         if "group cold" in sweep["seconds"]:
             lines.append(_row(f"{name} as one batch", sweep, "group cold", "group warm"))
     if results["sweeps"]:
