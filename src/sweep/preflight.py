@@ -27,6 +27,9 @@ def check_jobs(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> list[J
     problems: list[FrostlineError] = []
     attempt = _Collector(problems)
     depths = {_depth_key(s): attempt(_check_backbone, s) for s in _distinct(jobs, _depth_key)}
+    for s in _distinct(jobs, lambda s: (s.backbone, s.image_size, s.head.pool)):
+        if s.head.pool != "avg" and depths[_depth_key(s)] is not FAILED:
+            attempt(_check_pool, s)
     digests: dict[tuple[str, str], str] = {}
     for weights in dict.fromkeys(s.weights for s in jobs):
         names = list(dict.fromkeys(s.backbone for s in jobs if s.weights == weights))
@@ -76,6 +79,17 @@ def _check_backbone(settings: Settings) -> tuple[int, int, int, int]:
     model, spec, *_ = outline(name, image_size)
     size = sum(tensor.numel() * tensor.element_size() for _, tensor in named_state(model))
     return frozen, stages, spec.size_px, size
+
+
+def _check_pool(settings: Settings) -> None:
+    """Raise if a backbone has no map that the head could pool so; `avg` is always possible."""
+    from src.backbones.build import build_backbone
+    from src.backbones.pooling import set_pool
+
+    backbone = build_backbone(
+        settings.backbone, weights="random", image_size=settings.image_size, seed=0
+    )
+    set_pool(backbone, settings.head.pool)
 
 
 def _depth_key(settings: Settings) -> tuple[str, int | str, int | None]:

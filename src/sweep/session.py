@@ -1,6 +1,7 @@
 """One sweep from its composed jobs to its ending: plan, parent run, launch, table, report."""
 
 import hashlib
+import os
 import sys
 import time
 import uuid
@@ -167,7 +168,8 @@ def _report(settings: Settings, sweep_id: str, folder: Path, output: Console) ->
     if isinstance(page, workers.Failure):
         output.print(f"the report could not be written: {page.reason}", markup=False)
     else:
-        output.print(f"report with intervals and the verdict:  {page}", markup=False)
+        shown = os.path.relpath(page)
+        output.print(f"report with intervals and the verdict:  {shown}", markup=False)
 
 
 def report_of(settings: Settings, sweep_id: str, folder: Path) -> str:
