@@ -25,7 +25,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from src.config.schema import MlpHead, Settings
 from src.errors import FrostlineError
-from src.sweep.job import run_job
 from src.sweep.parent import command_again
 from src.sweep.session import SweepEndedError
 from src.sweep.sweeper import settings_of
@@ -56,21 +55,18 @@ def run(
     """
     import pytorch_lightning as pl
     import torch
-    from pytorch_lightning.callbacks import ModelCheckpoint
 
     from src.backbones.build import build_backbone
     from src.backbones.cut import cut
     from src.backbones.frozen import digest_of
-    from src.data.checks.kept import kept_page
     from src.data.datamodule import ImageDataModule
     from src.data.imbalance import class_weights
     from src.data.load import load_table, split_of
     from src.data.mixing import BatchMix
-    from src.data.split_file import save_splits
-    from src.data.splits import split_digest
     from src.explain.history import History
     from src.explain.of_run import write_run_evidence
     from src.features.reuse import PrefixJob, open_inputs
+    from src.tracking.inputs import record_data
     from src.training import callbacks, resume
     from src.training.checkpoint import digest_path, load_checkpoint
     from src.training.engine import build_trainer, choose_engine, set_threads
@@ -140,13 +136,9 @@ def run(
     )
     weights = None
     if settings.loss.class_weights > 0:
-        weights = torch.from_numpy(
-            class_weights(
-                table.labels[splits.train],
-                len(table.classes),
-                strength=settings.loss.class_weights,
-            )
-        ).float()
+        labels, strength = table.labels[splits.train], settings.loss.class_weights
+        shares = class_weights(labels, len(table.classes), strength=strength)
+        weights = torch.from_numpy(shares).float()
     task = ClassificationTask(
         backbone=backbone,
         prefix=inputs.prefix,
@@ -166,8 +158,6 @@ def run(
     )
     tracked.set_tags(
         {
-            "frostline.data_fingerprint": table.fingerprint,
-            "frostline.split_digest": split_digest(table, splits),
             "frostline.weights_source": backbone.weights.source,
             "frostline.weights_digest": backbone.weights.digest,
             "frostline.engine": f"{engine.accelerator} {engine.precision}, "
@@ -175,17 +165,7 @@ def run(
             "frostline.reuse": str(inputs.decision),
         }
     )
-    profile = table.profile() | {
-        "splits": {name: len(rows) for name, rows in splits.named().items()},
-        "split_file": "splits.csv",
-    }
-    tracked.log_dict(profile, "data.json")
-    tracked.log_dataset(table.name, digest=table.fingerprint, source=table.source, profile=profile)
-    save_splits(folder / "splits.csv", table, splits)
-    tracked.log_artifact(folder / "splits.csv")
-    page = kept_page(table, splits)
-    if page is not None:
-        tracked.log_artifact(page)
+    record_data(tracked, table, splits, folder)
     tracked.log_params(
         {
             "image_size": backbone.input.size_px,
@@ -196,14 +176,8 @@ def run(
         }
     )
     proof = callbacks.FrozenProof(lambda: digest_of(parts.frozen_modules))
-    best = ModelCheckpoint(
-        work,
-        filename="best",
-        monitor=settings.callbacks.monitor,
-        mode=settings.callbacks.mode,
-        save_weights_only=True,
-        enable_version_counter=False,
-    )
+    choice = settings.callbacks
+    best = resume.keep_best(work, monitor=choice.monitor, mode=choice.mode)
     watchers: list[pl.Callback] = [
         callbacks.EpochSeed(settings.seed),
         proof,
@@ -211,13 +185,9 @@ def run(
         callbacks.ProgressEvents(tell),
         history := History(),
     ]
-    if settings.callbacks.patience_epochs is not None:
+    if choice.patience_epochs is not None:
         watchers.append(
-            callbacks.StopEarly(
-                settings.callbacks.monitor,
-                mode=settings.callbacks.mode,
-                patience=settings.callbacks.patience_epochs,
-            )
+            callbacks.StopEarly(choice.monitor, mode=choice.mode, patience=choice.patience_epochs)
         )
     # Checkpoints come last, so that they hold the state of all others at the end of the epoch.
     watchers += [best, resume.keep_last(work)]
@@ -279,12 +249,9 @@ def job(config: DictConfig) -> float:
     Returns:
         The metric that chose the best epoch, at that epoch.
     """
-    from src.sweep import summary
     from src.sweep.foreign import run_launched
     from src.sweep.launcher import environment_of
-    from src.sweep.plan import job_digest
-    from src.sweep.preflight import check_jobs
-    from src.sweep.progress import SweepProgress
+    from src.sweep.single import run_alone
 
     settings = settings_of(config)
     raise_on_signals()
@@ -292,30 +259,7 @@ def job(config: DictConfig) -> float:
     folder = Path(own.runtime.output_dir)
     if own.mode is RunMode.MULTIRUN:
         return run_launched(settings, folder, own.job.num, environment_of(own))
-    with SweepProgress(total=1) as progress:
-        progress.start(settings.run_name)
-        if settings.sweep.job_digest is None:
-            (facts,) = check_jobs([settings], tell=lambda text: progress.event({"text": text}))
-            digest = job_digest(settings, facts)
-            sweep = settings.sweep.model_copy(update={"job_digest": digest})
-            settings = settings.model_copy(update={"sweep": sweep})
-        if settings.dry_run:
-            return float("nan")
-        result = run_job(settings, folder, tell=lambda **values: progress.event(values))
-        progress.done(None)
-    if settings.sweep.id is None:
-        outcome = summary.Outcome(
-            "",
-            result["name"],
-            result["state"],
-            "",
-            result["run_id"],
-            result["params"],
-            result["metrics"],
-        )
-        summary.show([outcome], summary.output_console(), title=result["name"])
-    chosen: float = result["metrics"][settings.callbacks.monitor.replace("val/", "val_best/")]
-    return chosen
+    return run_alone(settings, folder)
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")

@@ -28,6 +28,18 @@ def keep_last(folder: Path) -> ModelCheckpoint:
     )
 
 
+def keep_best(folder: Path, *, monitor: str, mode: str) -> ModelCheckpoint:
+    """A callback that keeps the weights of the best epoch, by a metric of the validation split."""
+    return ModelCheckpoint(
+        folder,
+        filename="best",
+        monitor=monitor,
+        mode=mode,
+        save_weights_only=True,
+        enable_version_counter=False,
+    )
+
+
 def last_whole(folder: Path, tell: Callable[..., None]) -> Path | None:
     """The newest checkpoint in a folder that is whole; None if training starts from the beginning.
 

@@ -1,0 +1,36 @@
+"""A run without a sweep: checked, carried out in this process, and told like a sweep of one."""
+
+from pathlib import Path
+
+from src.config.schema import Settings
+from src.sweep import summary
+from src.sweep.job import run_job
+from src.sweep.plan import job_digest
+from src.sweep.preflight import check_jobs
+from src.sweep.progress import SweepProgress
+
+
+def run_alone(settings: Settings, folder: Path) -> float:
+    """Check one run, carry it out, print its row.
+
+    Args:
+        settings: The run.
+        folder: Its output folder.
+
+    Returns:
+        The metric that chose the best epoch, at that epoch; NaN for a dry run.
+    """
+    with SweepProgress(total=1) as progress:
+        progress.start(settings.run_name)
+        (facts,) = check_jobs([settings], tell=lambda text: progress.event({"text": text}))
+        if settings.dry_run:
+            return float("nan")
+        sweep = settings.sweep.model_copy(update={"job_digest": job_digest(settings, facts)})
+        settings = settings.model_copy(update={"sweep": sweep})
+        result = run_job(settings, folder, tell=lambda **values: progress.event(values))
+        progress.done(None)
+    name, state, run_id = result["name"], result["state"], result["run_id"]
+    outcome = summary.Outcome("", name, state, "", run_id, result["params"], result["metrics"])
+    summary.show([outcome], summary.output_console(), title=name)
+    chosen: float = result["metrics"][settings.callbacks.monitor.replace("val/", "val_best/")]
+    return chosen
