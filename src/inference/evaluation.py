@@ -232,7 +232,7 @@ def _target(
     known = mapped.index[table.labels[rows]] >= 0
     name = re.sub(r"[^\w.-]", "_", table.name)
     if not any("/" in word or "=" not in word for word in data):
-        name = re.sub(r"[^\w.=-]", "_", "-".join([table.name, *data]))
+        name = re.sub(r"[^\w.-]", "_", "-".join([table.name, *data]))
     where = f"{table.name}" + (f", split {split}" if split in {"train", "val", "test"} else "")
     notes = _mapping_notes(mapped, table, rows[~known])
     return _Target(table, rows[known], name, where, None, mapped, notes)

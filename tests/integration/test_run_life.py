@@ -135,6 +135,17 @@ def test_another_data_set_is_mapped_by_names(
     assert json.loads(capsys.readouterr().out)["images"] == 18
 
 
+def test_its_own_data_with_other_settings_are_other_data(
+    life: Life, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate.main([life.run_id, "--data", "rename={level: steady}", "--json", "--evidence", "off"])
+    told = json.loads(capsys.readouterr().out)
+    assert told["images"] == 32
+    assert any("16 images left out: 'steady'" in note for note in told["notes"])
+    logged = life.store.get_run(life.run_id).metrics
+    assert logged["eval/photos-rename__level__steady_/loss"] == told["figures"]["loss"]
+
+
 def test_the_same_images_at_another_place_are_the_runs_own(
     life: Life, capsys: pytest.CaptureFixture[str]
 ) -> None:
