@@ -92,7 +92,16 @@ def patch_data(module):
     module.RowImages.__getitem__ = getitem
 
 
-PATCHES = {"src.training.task": patch_task, "src.data.datamodule": patch_data}
+def patch_pixels(module):
+    if "worker" in FAULTS:
+        module.FREE_SHARE = 0  # no room in memory nor on the disk: processes decode on the fly
+
+
+PATCHES = {
+    "src.training.task": patch_task,
+    "src.data.datamodule": patch_data,
+    "src.data.pixels": patch_pixels,
+}
 
 
 class Injector(importlib.abc.MetaPathFinder):
