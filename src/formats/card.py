@@ -173,7 +173,7 @@ def _failing(classes: Sequence[str], test: Predictions) -> list[str]:
         f"`{classes[k]}` ({each.recall[k]:.0%} of {each.support[k]})" for k in order[:_FAILING]
     ]
     pairs = [
-        f"`{pair.truth}` for `{pair.taken_for}` ({pair.count})"
+        f"`{pair.truth}` taken for `{pair.taken_for}` ({pair.count})"
         for pair in confused_pairs(counts, classes, _PAIRS)
     ]
     lines = []
@@ -182,5 +182,5 @@ def _failing(classes: Sequence[str], test: Predictions) -> list[str]:
         lines.append(f"- Classes found less than {_FAILING_RECALL:.0%} of the time: "
                      f"{', '.join(failing)}{more}.")  # fmt: skip
     if pairs:
-        lines.append(f"- Taken most often: {', '.join(pairs)}.")
+        lines.append(f"- Confused most often: {', '.join(pairs)}.")
     return lines

@@ -62,6 +62,8 @@ def _linear(rebuilt: Rebuilt) -> nn.Linear:
     """
     head = rebuilt.settings.head
     todo = "use --format onnx, torchscript or mlflow, which take any head"
+    if rebuilt.backbone.name == "book_cnn":
+        raise ExportError("book_cnn is Frostline's own: plain timm does not know it", todo=todo)
     if not isinstance(head, LinearHead):
         raise ExportError(
             "timm's classifier is one linear layer; this run's head is an mlp", "head=linear", todo

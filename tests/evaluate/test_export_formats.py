@@ -61,9 +61,10 @@ def test_onnx_of_other_families(name: str, photos: Path, tmp_path: Path) -> None
     [
         (("head=mlp",), "this run's head is an mlp"),
         (("head.pool=flatten",), "head.pool is flatten"),
+        (("backbone=book_cnn",), "plain timm does not know it"),
         (("backbone=vgg11", "image_size=32"), "leaves out VGG's two layers of 4096"),
     ],
-    ids=["mlp", "flatten", "vgg"],
+    ids=["mlp", "flatten", "book_cnn", "vgg"],
 )
 def test_timm_has_no_place_for_some_heads(
     overrides: tuple[str, ...], reason: str, photos: Path, tmp_path: Path
