@@ -31,10 +31,10 @@ lock: $(READY) ## write requirements.txt anew from pyproject.toml
 	grep -vE '^(nvidia-|triton|cuda-)' requirements.all.txt > requirements.txt && rm requirements.all.txt
 
 test: $(READY) ## the tests, offline, each in its own store
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: $(READY) ## the broad runs over families, as in CI
-	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
 lint: $(READY) ## ruff and mypy --strict
 	$(BIN)/ruff check src tests benchmarks experiments hydra_plugins

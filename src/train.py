@@ -59,6 +59,7 @@ def run(
     from src.backbones.build import build_backbone
     from src.backbones.cut import cut
     from src.backbones.frozen import digest_of
+    from src.backbones.weights import describe_misfit
     from src.data.datamodule import ImageDataModule
     from src.data.imbalance import class_weights
     from src.data.load import load_table, split_of
@@ -89,6 +90,9 @@ def run(
         image_size=settings.image_size,
         seed=settings.seed,
     )
+    loaded = backbone.weights
+    if misfit := describe_misfit(loaded.missing, loaded.unexpected, loaded.mismatched):
+        tell(text=f"weights={settings.weights}: tensors that did not fit:\n{misfit}")
     parts = cut(backbone, settings.freeze, pool=settings.head.pool, frozen_bn=settings.frozen_bn)
     head = build_head(
         parts.num_features,
