@@ -1,7 +1,8 @@
 """A run's network over the images of a table: its own splits, or another data set."""
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from src.analysis.predictions import Predictions
+from src.backbones.cut import cut
 from src.data.datamodule import ImageDataModule
 from src.data.load import load_table, split_of
 from src.data.splits import Splits, split_digest
@@ -21,6 +23,7 @@ from src.inference.figures import figures_of
 from src.inference.rebuild import Rebuilt
 from src.training.engine import Engine, choose_engine
 from src.training.metrics import probabilities
+from src.training.probe import FASTEST, InPrecision
 
 Rows = NDArray[np.int64]
 
@@ -56,7 +59,45 @@ class Judged:
 def engine_here(rebuilt: Rebuilt) -> Engine:
     """The run's own precision on the best device of this machine."""
     wanted = rebuilt.settings.trainer
-    return choose_engine(wanted.model_copy(update={"accelerator": "auto"}))
+    engine = choose_engine(wanted.model_copy(update={"accelerator": "auto"}))
+    if engine.precision != FASTEST:
+        return engine
+    # What was fastest where it was trained is part of its figures.
+    return replace(engine, precision=_precisions_then(rebuilt)[0])
+
+
+def _precisions_then(rebuilt: Rebuilt) -> tuple[str, str]:
+    """Of what trained and of the frozen stages, as a run of `precision=fastest` noted them."""
+    tag = rebuilt.record.tags.get("frostline.engine", "") if rebuilt.record else ""
+    found = re.match(r"\w+ ([\w-]+), frozen stages ([\w-]+)", tag)
+    return (found[1], found[2]) if found else ("32-true", "32-true")
+
+
+def _forward(rebuilt: Rebuilt, engine: Engine) -> Callable[[Tensor], Tensor]:
+    """Normalised images to logits, each part in the precision that it had in training."""
+    settings = rebuilt.settings
+    frozen = engine.precision
+    if settings.trainer.precision == FASTEST:
+        frozen = _precisions_then(rebuilt)[1]
+    if frozen == engine.precision:
+        network = rebuilt.network
+
+        def whole(images: Tensor) -> Tensor:
+            with precision_context(engine.accelerator, engine.precision):
+                return network(images).float()  # type: ignore[no-any-return]
+
+        return whole
+    parts = cut(
+        rebuilt.backbone, settings.freeze, pool=settings.head.pool, frozen_bn=settings.frozen_bn
+    )
+
+    prefix = InPrecision(parts.prefix, engine.accelerator, frozen, engine.precision)
+
+    def in_parts(images: Tensor) -> Tensor:
+        with precision_context(engine.accelerator, engine.precision):
+            return rebuilt.head(parts.suffix(prefix(images))).float()  # type: ignore[no-any-return]
+
+    return in_parts
 
 
 def own_data(rebuilt: Rebuilt) -> tuple[SampleTable, Splits]:
@@ -136,12 +177,13 @@ def judge(
         workers=settings.trainer.workers,
         memory_gib=settings.data.memory_gib,
     )
-    network, preprocess = rebuilt.network, rebuilt.preprocess
-    network.to(engine.accelerator)
+    preprocess = rebuilt.preprocess
+    rebuilt.network.to(engine.accelerator)
+    forward = _forward(rebuilt, engine)
     preprocess.to(engine.accelerator)
     torch.use_deterministic_algorithms(True, warn_only=True)  # as the Trainer does
     seen: list[tuple[Tensor, Tensor, Tensor]] = []
-    with torch.inference_mode(), precision_context(engine.accelerator, engine.precision):
+    with torch.inference_mode():
         for batch in data.evaluation_dataloader("test"):
             images = preprocess(
                 batch.inputs.to(engine.accelerator),
@@ -150,7 +192,7 @@ def judge(
                 epoch=0,
                 batch_idx=0,
             )
-            seen.append((network(images).float().cpu(), batch.labels, batch.items))
+            seen.append((forward(images).cpu(), batch.labels, batch.items))
             advance(len(batch.labels))
     logits, labels, items = (torch.cat(part) for part in zip(*seen, strict=True))
     if mapped is not None:

@@ -242,3 +242,22 @@ def by_timm(folder: Path, images: np.ndarray) -> np.ndarray:
         one, other = by_path(ready), local(ready)
     assert torch.equal(one, other)
     return one.softmax(dim=1).numpy()
+
+
+@pytest.mark.slow
+def test_a_run_in_two_precisions_is_repeated_too(
+    life: Life, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from src.training import probe
+
+    def found(*_: object, **__: object) -> probe.Precisions:
+        return probe.Precisions(forward="bf16-mixed", training="32-true", seconds={})
+
+    monkeypatch.setattr(probe, "fastest_precisions", found)
+    run_id = train_tiny(
+        life.place, "data.path=photos", "freeze=3", "trainer.precision=fastest", "reuse=off"
+    )
+    evaluate.main([run_id, "--json", "--evidence", "off"])
+    told = json.loads(capsys.readouterr().out)
+    assert told["logged"] == told["figures"]
+    assert len(told["logged"]) == 4
