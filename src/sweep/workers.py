@@ -239,10 +239,6 @@ def exit_with_parent(*, at_once: bool = True) -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
-def _do_nothing(_signum: int, _frame: Any) -> None:
-    """A later signal changes nothing."""
-
-
 def raise_on_signals() -> None:
     """Turn the first SIGINT or SIGTERM into an exception, so that run states are honoured.
 
@@ -250,11 +246,14 @@ def raise_on_signals() -> None:
     if it takes too long.
     """
 
+    seen: list[int] = []
+
     def stop(signum: int, _frame: Any) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            # Not SIG_IGN: a signal that is being handled just now would be complained about.
-            signal.signal(each, _do_nothing)
-        raise StopSignalError(signum)
+        # Told by a flag, not by taking the handler away: Lightning puts back, in the middle of the
+        # ending, whatever handlers it found when training began.
+        if not seen:
+            seen.append(signum)
+            raise StopSignalError(signum)
 
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, stop)

@@ -171,3 +171,23 @@ def test_known_causes_have_a_hint(error: BaseException, word: str) -> None:
 def test_other_errors_have_none() -> None:
     assert hint_for(ValueError("memory is a fine thing")) is None
     assert not is_out_of_memory(ValueError("out of memory"))
+
+
+def stop_twice() -> list[object]:
+    """What Lightning does: it puts back the handlers it found when training began."""
+    workers.raise_on_signals()
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    said: list[object] = []
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except workers.StopSignalError as stopped:
+        said.append(stopped.exit_code)
+        for number, handler in found.items():
+            signal.signal(number, handler)
+        os.kill(os.getpid(), signal.SIGTERM)
+        said.append("ended in good order")
+    return said
+
+
+def test_a_second_signal_does_not_cut_the_ending_short() -> None:
+    assert workers.call(stop_twice) == [130, "ended in good order"]
