@@ -245,7 +245,6 @@ def raise_on_signals() -> None:
     Later ones are ignored in a job, whose ending they would cut short; whoever started it kills it
     if it takes too long.
     """
-
     seen: list[int] = []
 
     def stop(signum: int, _frame: Any) -> None:
