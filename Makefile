@@ -19,7 +19,7 @@ $(READY): requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "This Python cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "setting up $(VENV) (the first time this downloads some gigabytes of PyTorch)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
-	@$(BIN)/uv pip install --python $(BIN)/python --quiet -r requirements.txt
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --compile-bytecode -r requirements.txt
 	@touch $(READY)
 
 sweep: $(READY) ## the main job: two pretrained backbones, four depths, on the built-in leaves
