@@ -303,6 +303,11 @@ def main() -> None:
         if _WANTS_TRACES in os.environ:
             raise
         sys.exit(_complain(error))
+    except ValueError as error:
+        # Hydra's own words for two of its switches that exclude each other.
+        if not str(error).startswith("Only one of --run"):
+            raise
+        sys.exit(_complain(FrostlineError(str(error), todo="leave one of them out")))
 
 
 def _complain(error: Exception) -> int:
