@@ -95,10 +95,12 @@ def run_sweep(
     summary.show(outcomes, output, title=title)
     output.print(f"compare the runs in MLflow:  {store.ui_command()}", markup=False)
     (folder / "outcome.md").write_text(summary.markdown(outcomes))
-    if first.report and todo and not store.offline:
-        _report(first, str(plan["sweep_id"]), folder / "report", output)
+    wanted = first.report and bool(todo) and not store.offline
+    reported = not wanted or _report(first, str(plan["sweep_id"]), folder / "report", output)
     if any(not outcome.succeeded for outcome in outcomes):
         output.print(f"run what is missing with:  {parents.command_again()}", markup=False)
+        raise SweepEndedError(FAILED_JOBS_EXIT_CODE)
+    if not reported:
         raise SweepEndedError(FAILED_JOBS_EXIT_CODE)
     return outcomes
 
