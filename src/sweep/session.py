@@ -164,14 +164,20 @@ def check_all(composed: Composed, console: Console) -> list[PlannedJob]:
     ]
 
 
-def _report(settings: Settings, sweep_id: str, folder: Path, output: Console) -> None:
-    """Write the report in a warm process of its own; a sweep never fails for its sake."""
+def _report(settings: Settings, sweep_id: str, folder: Path, output: Console) -> bool:
+    """Write the report in a warm process of its own, and say where it is or why there is none.
+
+    Returns:
+        Whether it was written; the runs keep their states either way.
+    """
     page = workers.call(report_of, settings, sweep_id, folder)
     if isinstance(page, workers.Failure):
-        output.print(f"the report could not be written: {page.reason}", markup=False)
-    else:
-        shown = os.path.relpath(page)
-        output.print(f"report with intervals and the verdict:  {shown}", markup=False)
+        output.print(f"FAILED  the report: {page.reason}", markup=False)
+        again = f"python -m src.report --sweep {sweep_id}"
+        output.print(f"the runs are whole; write it with:  {again}", markup=False)
+        return False
+    output.print(f"report with intervals and the verdict:  {os.path.relpath(page)}", markup=False)
+    return True
 
 
 def report_of(settings: Settings, sweep_id: str, folder: Path) -> str:
