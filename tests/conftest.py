@@ -12,6 +12,13 @@ os.environ["DO_NOT_TRACK"] = "true"
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Forget the store of the test before: mlflow.set_tracking_uri writes it into the environment,
+    and the commands that tests start would take it over."""
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
 @pytest.fixture(scope="session")
 def empty_store_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty database of MLflow, migrated once a session (its 50 migrations take seconds)."""
