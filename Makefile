@@ -44,7 +44,7 @@ lint: $(READY) ## ruff and mypy --strict
 	$(BIN)/ruff format --check src tests benchmarks experiments hydra_plugins
 	$(BIN)/mypy
 
-ui: $(READY) ## MLflow's pages over the local store, on 127.0.0.1:$(PORT)
+ui: $(READY) ## MLflow's pages over the local store, on 127.0.0.1 (PORT=5000)
 	$(BIN)/python -m src.tracking.ui --port $(PORT)
 
 benchmark: $(READY) ## sweeps against what people do and a tuned loop, as ratios (under 15 minutes)
