@@ -7,7 +7,7 @@ UV := uv==0.13.9
 PORT ?= 5000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock sweep test test-broad test-slow lint ui benchmark clean
+.PHONY: help setup lock sweep test test-faults test-broad test-slow lint ui benchmark clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ lock: $(READY) ## write requirements.txt anew from pyproject.toml
 
 test: $(READY) ## the tests, offline, each in its own store
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-faults: $(READY) ## real faults in real commands, as in CI
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "faults and not slow" -n 2 --dist worksteal tests/faults
 
 test-broad: $(READY) ## the contracts over 112 backbones at every depth, as in CI
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 --dist worksteal tests/contracts

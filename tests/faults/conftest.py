@@ -29,6 +29,14 @@ TRAINING = (*NET, "epochs=3", "optimizer=adamw", "head.dropout=0.2", "freeze=0")
 LONGEST_S = 300
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what stands here as faults: `make test-faults` runs it, `make test` does not."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.faults)
+
+
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "src.train", *arguments]
 
