@@ -17,14 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.errors import ConfigError, FrostlineError
+from src.errors import ConfigError, FrostlineError, end_with
 
 if TYPE_CHECKING:
     from src.inference.evaluation import Evaluation
 
 SPLITS = ("train", "val", "test", "all")
 LEVELS = ("full", "light", "off")
-_BAD_INPUT_EXIT_CODE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -33,8 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         _run(given)
     except FrostlineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(_BAD_INPUT_EXIT_CODE)
+        end_with(error)
 
 
 def _run(given: argparse.Namespace) -> None:

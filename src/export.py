@@ -9,14 +9,12 @@ export is held against PyTorch on real images, and comes with a model card.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from src.errors import ConfigError, FrostlineError
+from src.errors import ConfigError, FrostlineError, end_with
 
 FORMATS = ("onnx", "torchscript", "timm", "mlflow")
-_BAD_INPUT_EXIT_CODE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -25,8 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         _run(given)
     except FrostlineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(_BAD_INPUT_EXIT_CODE)
+        end_with(error)
 
 
 def _run(given: argparse.Namespace) -> None:

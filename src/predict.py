@@ -14,13 +14,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.errors import FrostlineError
+from src.errors import FrostlineError, end_with
 
 if TYPE_CHECKING:
     from src.inference.predictor import Answer
 
 PRECISIONS = {"auto": "auto", "float32": "32-true", "bfloat16": "bf16-mixed"}
-_BAD_INPUT_EXIT_CODE = 2
 _NOTHING_READ_EXIT_CODE = 1
 
 
@@ -30,8 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         exit_code = _run(given)
     except FrostlineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(_BAD_INPUT_EXIT_CODE)
+        end_with(error)
     if exit_code:
         sys.exit(exit_code)
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.errors import FrostlineError, TrackingError
+from src.errors import FrostlineError, TrackingError, end_with
 from src.sweep.summary import RANKED_BY
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ LEVEL = 0.95
 EQUIVALENCE_POINTS = 0.5
 MAX_TESTED = 40
 RUNS_FILE = "runs.json"
-_BAD_INPUT_EXIT_CODE = 2
 _SHOWN = 8
 
 
@@ -73,8 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         _run(given)
     except FrostlineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(_BAD_INPUT_EXIT_CODE)
+        end_with(error)
 
 
 def _run(given: argparse.Namespace) -> None:
