@@ -76,7 +76,9 @@ def _lines(done: "Evaluation") -> list[str]:
     lines += [f"  {note}" for note in done.notes]
     has_logged = bool(done.logged)
     lines.append(f"{'':12}{'now':>12}{'logged':>12}{'':4}" + "95 % interval")
-    for name, value in done.figures.items():
+    # The intervals stand in the order of the scores, macro first; the loss has none.
+    for name in sorted(done.figures, key=[*done.intervals, *done.figures].index):
+        value = done.figures[name]
         then = f"{done.logged[name]:>12.6f}" if has_logged else f"{'-':>12}"
         low, high = done.intervals.get(name, (float("nan"), float("nan")))
         interval = f"{low:.4f} .. {high:.4f}" if name in done.intervals else ""

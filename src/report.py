@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from src.tracking.run import EndStatus, Run
     from src.tracking.store import Store
 
-SCORES = ("acc_micro", "acc_macro", "f1_macro")
+SCORES = ("f1_macro", "acc_macro", "acc_micro")
 SCORE = RANKED_BY.removeprefix("val_best/")
 LEVEL = 0.95
 EQUIVALENCE_POINTS = 0.5

@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from src.analysis.predictions import Predictions
 
-Score = Literal["acc_micro", "acc_macro", "f1_macro"]
+Score = Literal["f1_macro", "acc_macro", "acc_micro"]
 SCORES: tuple[str, ...] = get_args(Score)
 SCORE_WORDS = {
-    "acc_micro": "accuracy",
-    "acc_macro": "macro accuracy (mean recall of the classes)",
     "f1_macro": "macro F1 (mean F1 of the classes)",
+    "acc_macro": "macro accuracy (mean recall of the classes)",
+    "acc_micro": "accuracy",
 }
-SHORT_WORDS = {"acc_micro": "accuracy", "acc_macro": "macro accuracy", "f1_macro": "macro F1"}
+SHORT_WORDS = {"f1_macro": "macro F1", "acc_macro": "macro accuracy", "acc_micro": "accuracy"}
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

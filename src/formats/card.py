@@ -12,8 +12,8 @@ from src.inference.rebuild import Rebuilt
 _FAILING, _PAIRS = 5, 5
 # Below this recall a class is called failing, whatever the others are.
 _FAILING_RECALL = 0.8
-_WORDS = {"acc_micro": "accuracy", "acc_macro": "mean recall of the classes",
-          "f1_macro": "mean F1 of the classes"}  # fmt: skip
+_WORDS = {"f1_macro": "mean F1 of the classes", "acc_macro": "mean recall of the classes",
+          "acc_micro": "accuracy"}  # fmt: skip
 _USES = {
     "onnx": """```python
 import json, numpy as np, onnxruntime

@@ -8,7 +8,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-SHOWN = ("train/loss", "val/loss", "val/acc_micro", "val/f1_macro")
+SHOWN = ("train/loss", "val/loss", "val/f1_macro", "val/acc_micro")
 
 
 class SweepProgress:

@@ -86,7 +86,8 @@ def test_the_ending_is_a_table_best_first(ended: subprocess.CompletedProcess[str
     header = next(line for line in ended.stdout.splitlines() if "backbone" in line)
     for column in ("freeze", "frozen", "trainable", "val acc", "val F1", "test acc", "test F1"):
         assert column in header
-    f1 = [float(cells[6]) for cells in rows]
+    assert header.index("val F1") < header.index("val acc")
+    f1 = [float(cells[5]) for cells in rows]
     assert f1 == sorted(f1, reverse=True)
     assert "make ui" in ended.stdout
     assert "report with intervals and the verdict:  " in ended.stdout
