@@ -27,7 +27,7 @@ from src.training.optim import build_optimizer
 from src.training.task import ClassificationTask
 
 N, WIDTH, CLASSES, BATCH, EPOCHS = 8000, 64, 5, 32, 2
-ADAMW = AdamW(name="adamw", weight_decay=0.01)
+ADAMW = AdamW(name="adamw", weight_decay=0.01, layer_decay=1.0)
 
 
 def step_overhead(folder: Path) -> dict[str, float]:
@@ -79,7 +79,7 @@ def _ours(features: torch.Tensor, labels: torch.Tensor, folder: Path) -> float:
         loss=build_loss(
             CrossEntropy(name="cross_entropy", label_smoothing=0.0, class_weights=0.0), None
         ),
-        optimizer=ADAMW, lr_schedule=ConstantLr(name="constant"), lr=1e-3,
+        optimizer=ADAMW, lr_schedule=ConstantLr(name="constant", warmup_frac=0.0), lr=1e-3,
     )  # fmt: skip
     watchers = [EpochSeed(0), ProgressEvents(lambda **_: None)]
     trainer = build_trainer(

@@ -26,7 +26,7 @@ from src.training.optim import build_optimizer, lr_factor
 from src.training.probe import fastest_precisions
 from src.training.seeds import seed_epoch
 
-ADAMW = AdamW(name="adamw", weight_decay=0.01)
+ADAMW = AdamW(name="adamw", weight_decay=0.01, layer_decay=1.0)
 COSINE = CosineLr(name="cosine", warmup_frac=0.1)
 
 

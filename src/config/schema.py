@@ -160,6 +160,25 @@ class ConstantSchedule(Group):
     name: Literal["constant"]
 
 
+class HeadFirst(Group):
+    """The head alone at first, then the chosen depth with a lower learning rate."""
+
+    name: Literal["head_first"]
+    head_epochs: Count
+    lr_factor: Annotated[float, Field(gt=0.0)]
+
+
+class Gradual(Group):
+    """The head alone at first, then one stage more every so many epochs, from the top."""
+
+    name: Literal["gradual"]
+    every_epochs: Count
+    lr_factor: Annotated[float, Field(gt=0.0)]
+
+
+ScheduleChoice = ConstantSchedule | HeadFirst | Gradual
+
+
 class Strategy(Group):
     """The named strategy that set other groups."""
 
@@ -171,6 +190,7 @@ class AdamW(Group):
 
     name: Literal["adamw"]
     weight_decay: Annotated[float, Field(ge=0.0)]
+    layer_decay: PositiveFraction
 
 
 class Adam(Group):
@@ -178,6 +198,7 @@ class Adam(Group):
 
     name: Literal["adam"]
     weight_decay: Annotated[float, Field(ge=0.0)]
+    layer_decay: PositiveFraction
 
 
 class Sgd(Group):
@@ -185,28 +206,49 @@ class Sgd(Group):
 
     name: Literal["sgd"]
     weight_decay: Annotated[float, Field(ge=0.0)]
+    layer_decay: PositiveFraction
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
-class CosineLr(Group):
-    """Warm-up, then half a cosine down to zero."""
+OptimizerChoice = AdamW | Adam | Sgd
 
-    name: Literal["cosine"]
+
+class WarmedUp(Group):
+    """What every learning rate schedule has."""
+
     warmup_frac: Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
-class ConstantLr(Group):
+class CosineLr(WarmedUp):
+    """Warm-up, then half a cosine down to zero."""
+
+    name: Literal["cosine"]
+
+
+class ConstantLr(WarmedUp):
     """One learning rate throughout."""
 
     name: Literal["constant"]
 
 
-class StepLr(Group):
+class StepLr(WarmedUp):
     """Times gamma every so many epochs."""
 
     name: Literal["step"]
     every_epochs: Count
     gamma: Annotated[float, Field(gt=0.0)]
+
+
+class PlateauLr(WarmedUp):
+    """Times a factor whenever the monitored metric has not improved for a while."""
+
+    name: Literal["plateau"]
+    factor: Annotated[float, Field(gt=0.0, lt=1.0)]
+    patience_epochs: Annotated[int, Field(ge=0)]
+    min_lr: Annotated[float, Field(ge=0.0)]
+
+
+LrChoice = CosineLr | ConstantLr | StepLr | PlateauLr
 
 
 class CallbackSettings(Group):
@@ -281,10 +323,10 @@ class Settings(Group):
     mix: Mix
     loss: Annotated[CrossEntropy | FocalLoss, Field(discriminator="name")]
     head: Annotated[LinearHead | MlpHead, Field(discriminator="name")]
-    schedule: ConstantSchedule
+    schedule: Annotated[ScheduleChoice, Field(discriminator="name")]
     strategy: Strategy
-    optimizer: Annotated[AdamW | Adam | Sgd, Field(discriminator="name")]
-    lr_schedule: Annotated[CosineLr | ConstantLr | StepLr, Field(discriminator="name")]
+    optimizer: Annotated[OptimizerChoice, Field(discriminator="name")]
+    lr_schedule: Annotated[LrChoice, Field(discriminator="name")]
     callbacks: CallbackSettings
     trainer: TrainerSettings
     evidence: Evidence

@@ -13,16 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.config.schema import (
-    Adam,
-    AdamW,
-    ConstantLr,
-    CosineLr,
-    CrossEntropy,
-    FocalLoss,
-    Sgd,
-    StepLr,
-)
+from src.config.schema import CrossEntropy, FocalLoss, LrChoice, OptimizerChoice
 from src.data.datamodule import Batch
 from src.data.order import BatchRows, EpochSampler
 from src.training.loss import focal_factor
@@ -41,13 +32,14 @@ class HeadJob:
         head: As `build_head` made it; left as it is.
         lr: Peak learning rate.
         optimizer: Which optimiser.
-        lr_schedule: Learning rate over the steps.
+        lr_schedule: Learning rate over the steps; not `plateau`, which each head would go its own
+            way with.
     """
 
     head: nn.Sequential
     lr: float
-    optimizer: AdamW | Adam | Sgd
-    lr_schedule: CosineLr | ConstantLr | StepLr
+    optimizer: OptimizerChoice
+    lr_schedule: LrChoice
 
 
 @dataclass(frozen=True)

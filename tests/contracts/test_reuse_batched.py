@@ -127,9 +127,9 @@ def train_together(
 @pytest.mark.parametrize(
     "optimizer",
     [
-        AdamW(name="adamw", weight_decay=0.1),
-        Adam(name="adam", weight_decay=0.1),
-        Sgd(name="sgd", weight_decay=0.01, momentum=0.9),
+        AdamW(name="adamw", weight_decay=0.1, layer_decay=1.0),
+        Adam(name="adam", weight_decay=0.1, layer_decay=1.0),
+        Sgd(name="sgd", weight_decay=0.01, layer_decay=1.0, momentum=0.9),
     ],
     ids=["adamw", "adam", "sgd"],
 )
@@ -142,8 +142,8 @@ def test_each_head_is_as_if_alone(
         return
     schedules = [
         CosineLr(name="cosine", warmup_frac=0.1),
-        ConstantLr(name="constant"),
-        StepLr(name="step", every_epochs=2, gamma=0.1),
+        ConstantLr(name="constant", warmup_frac=0.0),
+        StepLr(name="step", every_epochs=2, gamma=0.1, warmup_frac=0.0),
     ]
     jobs = [
         HeadJob(head(**shape), lr, optimizer, schedule)
@@ -173,8 +173,11 @@ def test_each_head_is_as_if_alone(
 )
 def test_other_losses(loss: CrossEntropy | FocalLoss, tmp_path: Path) -> None:
     weights = torch.tensor([0.5, 1.0, 1.5, 3.0])
-    adamw = AdamW(name="adamw", weight_decay=0.1)
-    jobs = [HeadJob(head(), lr, adamw, ConstantLr(name="constant")) for lr in (1e-3, 1e-2)]
+    adamw = AdamW(name="adamw", weight_decay=0.1, layer_decay=1.0)
+    jobs = [
+        HeadJob(head(), lr, adamw, ConstantLr(name="constant", warmup_frac=0.0))
+        for lr in (1e-3, 1e-2)
+    ]
     together = train_together(jobs, loss, weights)
     for job, result in zip(jobs, together, strict=True):
         alone = train_alone(job, tmp_path, loss, weights)
@@ -183,8 +186,8 @@ def test_other_losses(loss: CrossEntropy | FocalLoss, tmp_path: Path) -> None:
 
 
 def test_a_head_that_diverges_leaves_the_others_alone() -> None:
-    sgd = Sgd(name="sgd", weight_decay=0.0, momentum=0.9)
-    constant = ConstantLr(name="constant")
+    sgd = Sgd(name="sgd", weight_decay=0.0, layer_decay=1.0, momentum=0.9)
+    constant = ConstantLr(name="constant", warmup_frac=0.0)
     good, bad = HeadJob(head(), 0.01, sgd, constant), HeadJob(head(), 1e38, sgd, constant)
     alone = train_together([good])[0]
     both = train_together([good, bad])
@@ -195,9 +198,9 @@ def test_a_head_that_diverges_leaves_the_others_alone() -> None:
 
 
 def test_patience_stops_a_head_where_it_would_stop_alone() -> None:
-    sgd = Sgd(name="sgd", weight_decay=0.0, momentum=0.0)
-    still = HeadJob(head(), 1e-12, sgd, ConstantLr(name="constant"))
-    moving = HeadJob(head(), 0.05, sgd, ConstantLr(name="constant"))
+    sgd = Sgd(name="sgd", weight_decay=0.0, layer_decay=1.0, momentum=0.0)
+    still = HeadJob(head(), 1e-12, sgd, ConstantLr(name="constant", warmup_frac=0.0))
+    moving = HeadJob(head(), 0.05, sgd, ConstantLr(name="constant", warmup_frac=0.0))
     results = train_together([still, moving], monitor="val/loss", mode="min", patience_epochs=2)
     assert len(results[0].history) == 3, "one best epoch, then two that are no better"
     assert results[0].best_epoch == 0
@@ -205,7 +208,10 @@ def test_patience_stops_a_head_where_it_would_stop_alone() -> None:
 
 
 def test_heads_of_other_structure_are_refused() -> None:
-    constant, sgd = ConstantLr(name="constant"), Sgd(name="sgd", weight_decay=0.0, momentum=0.0)
+    constant, sgd = (
+        ConstantLr(name="constant", warmup_frac=0.0),
+        Sgd(name="sgd", weight_decay=0.0, layer_decay=1.0, momentum=0.0),
+    )
     jobs = [HeadJob(head(), 0.1, sgd, constant), HeadJob(head(hidden=3), 0.1, sgd, constant)]
     with pytest.raises(ValueError, match="different structure"):
         train_together(jobs)

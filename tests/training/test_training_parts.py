@@ -77,7 +77,9 @@ def test_the_optimiser_holds_only_what_trains_and_decays_only_matrices() -> None
     net = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Linear(3, 2))
     for p in net[0].parameters():
         p.requires_grad = False
-    optimizer = build_optimizer(AdamW(name="adamw", weight_decay=0.1), net.parameters(), 0.01)
+    optimizer = build_optimizer(
+        AdamW(name="adamw", weight_decay=0.1, layer_decay=1.0), net.parameters(), 0.01
+    )
     decayed, plain = optimizer.param_groups
     assert [p.shape for p in decayed["params"]] == [torch.Size([2, 3])]
     assert decayed["weight_decay"] == 0.1
@@ -87,8 +89,12 @@ def test_the_optimiser_holds_only_what_trains_and_decays_only_matrices() -> None
 
 def test_each_optimiser_is_the_one_that_was_asked_for() -> None:
     net = nn.Linear(2, 2)
-    sgd = build_optimizer(Sgd(name="sgd", weight_decay=0.0, momentum=0.8), net.parameters(), 0.1)
-    adam = build_optimizer(Adam(name="adam", weight_decay=0.0), net.parameters(), 0.1)
+    sgd = build_optimizer(
+        Sgd(name="sgd", weight_decay=0.0, layer_decay=1.0, momentum=0.8), net.parameters(), 0.1
+    )
+    adam = build_optimizer(
+        Adam(name="adam", weight_decay=0.0, layer_decay=1.0), net.parameters(), 0.1
+    )
     assert isinstance(sgd, torch.optim.SGD) and sgd.param_groups[0]["momentum"] == 0.8
     assert type(adam) is torch.optim.Adam
 
@@ -96,15 +102,19 @@ def test_each_optimiser_is_the_one_that_was_asked_for() -> None:
 def test_nothing_to_train_is_an_error() -> None:
     net = nn.Linear(2, 2).requires_grad_(False)
     with pytest.raises(ValueError, match="nothing to train"):
-        build_optimizer(Adam(name="adam", weight_decay=0.0), net.parameters(), 0.1)
+        build_optimizer(Adam(name="adam", weight_decay=0.0, layer_decay=1.0), net.parameters(), 0.1)
 
 
 def test_learning_rates_are_functions_of_the_step() -> None:
     cosine = lr_factor(CosineLr(name="cosine", warmup_frac=0.2), total_steps=10, steps_per_epoch=5)
     assert [round(cosine(step), 4) for step in (0, 1, 2, 6, 10)] == [0.3333, 0.6667, 1.0, 0.5, 0.0]
     step = lr_factor(
-        StepLr(name="step", every_epochs=7, gamma=0.1), total_steps=100, steps_per_epoch=2
+        StepLr(name="step", every_epochs=7, gamma=0.1, warmup_frac=0.0),
+        total_steps=100,
+        steps_per_epoch=2,
     )
     assert [step(s) for s in (0, 13, 14, 28)] == pytest.approx([1.0, 1.0, 0.1, 0.01])
-    constant = lr_factor(ConstantLr(name="constant"), total_steps=10, steps_per_epoch=1)
+    constant = lr_factor(
+        ConstantLr(name="constant", warmup_frac=0.0), total_steps=10, steps_per_epoch=1
+    )
     assert constant(3) == 1.0
