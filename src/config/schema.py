@@ -298,6 +298,8 @@ class SweepSettings(Group):
     parent_run_id: str | None
     job_digest: str | None
     slots: Count | None
+    group: str | None
+    sharing: Count
 
 
 class Settings(Group):
