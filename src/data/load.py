@@ -1,5 +1,8 @@
 """From the `data` group of the config to a table and its splits: the one place that knows both."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,27 @@ def load_table(data: DataChoice) -> SampleTable:
     Raises:
         DataError: If the source cannot be read, or holds what cannot be trained on.
     """
+    with _collector_paused():
+        return _load(data)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep Python's cycle collector from walking a listing while it grows.
+
+    A listing is many small tuples and no cycle; going over them again and again took a quarter of
+    the time of 100,000 files.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _load(data: DataChoice) -> SampleTable:
     options: dict[str, Any] = data.model_dump(exclude=NOT_FOR_SOURCES)
     match data:
         case LeavesData():
