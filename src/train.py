@@ -13,6 +13,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from src.config.schema import MlpHead, Settings
+from src.config.schema import Settings
 from src.errors import FrostlineError
 from src.sweep.parent import command_again
 from src.sweep.session import SweepEndedError
@@ -54,155 +55,94 @@ def run(
         The figures at the chosen epoch, `val_best/...`, `test/...` and `time/train_s`.
     """
     import pytorch_lightning as pl
-    import torch
 
-    from src.backbones.build import build_backbone
-    from src.backbones.cut import cut
     from src.backbones.frozen import digest_of
-    from src.backbones.weights import describe_misfit
-    from src.data.datamodule import ImageDataModule
-    from src.data.imbalance import class_weights
-    from src.data.load import load_table, split_of
-    from src.data.mixing import BatchMix
     from src.explain.history import History
     from src.explain.of_run import write_run_evidence
-    from src.features.reuse import PrefixJob, open_inputs
     from src.tracking.inputs import record_data
     from src.training import callbacks, resume
+    from src.training.assembly import assemble
     from src.training.checkpoint import digest_path, load_checkpoint
     from src.training.engine import build_trainer, choose_engine, set_threads
     from src.training.evaluation import evaluate_split
-    from src.training.head import build_head
-    from src.training.loss import build_loss
-    from src.training.probe import settle_precisions
-    from src.training.task import ClassificationTask
+    from src.training.phase import open_phase
+    from src.training.schedule import remaining
 
     begun = time.monotonic()
     set_threads(settings.trainer.threads)
     engine = choose_engine(settings.trainer)
     pl.seed_everything(settings.seed, verbose=False)
 
-    table = load_table(settings.data)
-    splits = split_of(table, settings.data, seed=settings.seed)
-    backbone = build_backbone(
-        settings.backbone,
-        weights=settings.weights,
-        image_size=settings.image_size,
-        seed=settings.seed,
-    )
-    loaded = backbone.weights
-    if misfit := describe_misfit(loaded.missing, loaded.unexpected, loaded.mismatched):
-        tell(text=f"weights={settings.weights}: tensors that did not fit:\n{misfit}")
-    parts = cut(backbone, settings.freeze, pool=settings.head.pool, frozen_bn=settings.frozen_bn)
-    head = build_head(
-        parts.num_features,
-        len(table.classes),
-        hidden=settings.head.hidden if isinstance(settings.head, MlpHead) else None,
-        dropout=settings.head.dropout,
-        batch_norm=isinstance(settings.head, MlpHead) and settings.head.batch_norm,
-        seed=settings.seed,
-    )
-    data = ImageDataModule(
-        table,
-        splits,
-        backbone.input,
-        augment=settings.augment.name,
-        batch_size=settings.batch_size,
-        seed=settings.seed,
-        workers=settings.trainer.workers,
-        memory_gib=settings.data.memory_gib,
-        sampling=settings.data.sampling,
-    )
-    engine, prefix_precision = settle_precisions(
-        engine,
-        parts.prefix,
-        torch.nn.Sequential(parts.suffix, head),
-        size_px=backbone.input.size_px,
-        batch=settings.batch_size,
-        about=f"{backbone.name} frozen to {parts.depth_label}",
-    )
-    inputs = open_inputs(
-        PrefixJob(
-            backbone,
-            parts,
-            data,
-            settings.freeze,
-            settings.head.pool,
-            engine.accelerator,
-            prefix_precision,
-            engine.precision,
-        ),
-        reuse=settings.reuse,
-        mix=settings.mix.name,
-        epochs=settings.epochs,
-        jobs=1,
-        tell=tell,
-    )
-    weights = None
-    if settings.loss.class_weights > 0:
-        labels, strength = table.labels[splits.train], settings.loss.class_weights
-        shares = class_weights(labels, len(table.classes), strength=strength)
-        weights = torch.from_numpy(shares).float()
-    task = ClassificationTask(
-        backbone=backbone,
-        prefix=inputs.prefix,
-        suffix=parts.suffix,
-        head=head,
-        preprocess=inputs.preprocess,
-        mix=BatchMix(
-            settings.mix.name,
-            alpha=settings.mix.alpha,
-            n_classes=len(table.classes),
-            seed=settings.seed,
-        ),
-        loss=build_loss(settings.loss, weights),
-        optimizer=settings.optimizer,
-        lr_schedule=settings.lr_schedule,
-        lr=settings.lr,
-    )
+    made = assemble(settings, tell)
+    table, data, backbone = made.table, made.data, made.backbone
+    task = made.task()
     tracked.set_tags(
         {
             "frostline.weights_source": backbone.weights.source,
             "frostline.weights_digest": backbone.weights.digest,
-            "frostline.engine": f"{engine.accelerator} {engine.precision}, "
-            f"frozen stages {prefix_precision}",
-            "frostline.reuse": str(inputs.decision),
+            "frostline.phases": "; ".join(map(str, made.phases)),
         }
     )
-    record_data(tracked, table, splits, folder)
+    record_data(tracked, table, data.splits, folder)
     tracked.log_params(
         {
             "image_size": backbone.input.size_px,
-            "frozen_stages": parts.frozen_stages,
-            "frozen_params_frac": round(parts.frozen_params_frac, 6),
-            "frozen_flops_frac": round(parts.frozen_flops_frac, 6),
-            "trainable_params": sum(p.numel() for p in task.parameters() if p.requires_grad),
+            "frozen_stages": made.parts.frozen_stages,
+            "frozen_params_frac": round(made.parts.frozen_params_frac, 6),
+            "frozen_flops_frac": round(made.parts.frozen_flops_frac, 6),
+            "trainable_params": task.trainable_params,
         }
     )
-    proof = callbacks.FrozenProof(lambda: digest_of(parts.frozen_modules))
     choice = settings.callbacks
-    best = resume.keep_best(work, monitor=choice.monitor, mode=choice.mode)
-    watchers: list[pl.Callback] = [
-        callbacks.EpochSeed(settings.seed),
-        proof,
-        callbacks.EpochMetrics(tracked.log_metrics),
-        callbacks.ProgressEvents(tell),
-        history := History(),
-    ]
-    if choice.patience_epochs is not None:
-        watchers.append(
-            callbacks.StopEarly(choice.monitor, mode=choice.mode, patience=choice.patience_epochs)
+    untouched = digest_of(made.parts.frozen_modules)
+    last = resume.last_whole(work, tell)
+    # One fit for each phase, which goes on from the last checkpoint: to begin the next phase and
+    # to go on after an interruption are the same thing.
+    for phase in remaining(made.phases, resume.epochs_done(last)):
+        opened = open_phase(made, phase, engine, jobs=1, tell=tell)
+        inputs = opened.inputs
+        task.enter(prefix=inputs.prefix, suffix=opened.parts.suffix, preprocess=inputs.preprocess)
+        is_last = phase is made.phases[-1]
+        number = "" if is_last else f"_phase{made.phases.index(phase) + 1}"
+        tracked.set_tags(
+            {
+                "frostline.engine": f"{opened.engine.accelerator} {opened.engine.precision}, "
+                f"frozen stages {opened.prefix_precision}",
+                f"frostline.reuse{number}": str(inputs.decision),
+            }
         )
-    # Checkpoints come last, so that they hold the state of all others at the end of the epoch.
-    watchers += [best, resume.keep_last(work)]
-    trainer = build_trainer(
-        engine,
-        epochs=settings.epochs,
-        accumulate=settings.trainer.accumulate_grad_batches,
-        callbacks=watchers,
-        folder=os.fspath(folder),
-    )
-    trainer.fit(task, datamodule=inputs.data, ckpt_path=resume.last_whole(work, tell))
+        # What the last phase freezes is frozen in all phases, so its proof is one over the run.
+        frozen = partial(digest_of, opened.parts.frozen_modules)
+        proof = callbacks.FrozenProof(frozen, before=untouched if is_last else frozen())
+        best = resume.keep_best(work, monitor=choice.monitor, mode=choice.mode)
+        newest = resume.keep_last(work)
+        watchers: list[pl.Callback] = [
+            callbacks.EpochSeed(settings.seed),
+            proof,
+            callbacks.EpochMetrics(tracked.log_metrics, opened.parts.frozen_stages),
+            callbacks.ProgressEvents(tell, settings.epochs),
+            history := History(),
+        ]
+        if choice.patience_epochs is not None:
+            watchers.append(
+                callbacks.StopEarly(
+                    choice.monitor,
+                    mode=choice.mode,
+                    patience=choice.patience_epochs,
+                    first_epoch=made.phases[-1].first_epoch,
+                )
+            )
+        # Checkpoints come last, so that they hold the state of all others at the end of the epoch.
+        watchers += [best, newest]
+        trainer = build_trainer(
+            opened.engine,
+            epochs=phase.end,
+            accumulate=settings.trainer.accumulate_grad_batches,
+            callbacks=watchers,
+            folder=os.fspath(folder),
+        )
+        trainer.fit(task, datamodule=inputs.data, ckpt_path=last)
+        last = Path(newest.best_model_path)
     tracked.set_tags({"frostline.frozen_digest": proof.after})
 
     # From here on the chosen weights; the test set is looked at once.
@@ -231,14 +171,14 @@ def run(
     more = write_run_evidence(
         settings.evidence.name,
         evidence,
-        task=task,
+        head=task.head,
         backbone=backbone,
         pool=settings.head.pool,
         data=data,
         predictions=predictions,
         checkpoint=Path(best.best_model_path),
         history=history.values,
-        engine=engine,
+        engine=opened.engine,
         tell=tell,
     )
     tracked.log_metrics(more, step=trainer.current_epoch)

@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from torch import nn
+
 from src.analysis.predictions import read_predictions
 from src.backbones.build import Backbone
 from src.backbones.cut import Whole
@@ -15,7 +17,6 @@ from src.data.datamodule import ImageDataModule
 from src.explain.evidence import Subject, write_evidence
 from src.inference.rebuild import Network
 from src.training.engine import Engine
-from src.training.task import ClassificationTask
 
 # Training images and epochs on the sheet of what a recipe does to them.
 SHEET_IMAGES, SHEET_EPOCHS = 6, 5
@@ -26,7 +27,7 @@ def write_run_evidence(
     level: str,
     folder: Path,
     *,
-    task: ClassificationTask,
+    head: nn.Module,
     backbone: Backbone,
     pool: Pool,
     data: ImageDataModule,
@@ -43,7 +44,7 @@ def write_run_evidence(
     Args:
         level: `full`, `light` or `off`.
         folder: Where the files go.
-        task: The trained task, with the chosen weights.
+        head: The trained head, with the chosen weights; the backbone has them, too.
         backbone: Its backbone; afterwards it is in eval mode.
         pool: The pooling of the run.
         data: The images.
@@ -67,7 +68,7 @@ def write_run_evidence(
             classes=data.table.classes,
             predictions=read_predictions(predictions / "test.parquet"),
             geometry=data.evaluation,
-            network=Network(features, task.head).eval(),
+            network=Network(features, head).eval(),
             backbone=backbone,
             preprocess=data.preprocess,
             validation=read_predictions(predictions / "val.parquet"),
