@@ -22,7 +22,11 @@ def pair_codes(rows: NDArray[np.int64], views: NDArray[np.int64]) -> NDArray[np.
 
 
 def needed_batches(
-    training: EpochSampler, epochs: int, evaluation: Iterable[EpochSampler]
+    training: EpochSampler,
+    epochs: int,
+    evaluation: Iterable[EpochSampler],
+    *,
+    first_epoch: int = 0,
 ) -> list[BatchRows]:
     """The batches that a job will ask for, each pair only where it comes first.
 
@@ -30,11 +34,12 @@ def needed_batches(
         training: The job's own sampler; its epoch is put back afterwards.
         epochs: How many epochs at most.
         evaluation: The samplers of validation and test.
+        first_epoch: The first of these epochs.
     """
     seen: set[int] = set()
     needed: list[BatchRows] = []
     before = training.epoch
-    for epoch in range(epochs):
+    for epoch in range(first_epoch, first_epoch + epochs):
         training.set_epoch(epoch)
         needed += _unseen(list(training), seen)
     training.set_epoch(before)

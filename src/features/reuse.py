@@ -99,6 +99,8 @@ def open_inputs(
     epochs: int,
     jobs: int,
     tell: Callable[..., None],
+    first_epoch: int = 0,
+    is_last: bool = True,
 ) -> Inputs:
     """Decide whether a run reads stored outputs of its frozen prefix, and have them ready.
 
@@ -106,9 +108,11 @@ def open_inputs(
         job: The prefix and the images.
         reuse: `auto` or `off`.
         mix: How images of a batch are mixed; `none` if they are not.
-        epochs: Of the run, at most.
+        epochs: For which the prefix is frozen: of the run, or of one phase of it, at most.
         jobs: Jobs of the sweep that share this prefix and this data, this one included.
         tell: Receives `text=` while outputs are computed.
+        first_epoch: The first of these epochs.
+        is_last: Whether the run ends with them, and the test set is looked at.
 
     Returns:
         Data, preprocess and prefix for the task; with stored outputs the latter two do nothing.
@@ -129,11 +133,16 @@ def open_inputs(
     )
     if settled is not None:
         return replace(direct, decision=settled)
-    evaluation = [data.sampler(split, training=False) for split in ("val", "test")]
-    needed = needed_batches(data.sampler("train", training=True), epochs, evaluation)
+    evaluation = [
+        data.sampler(split, training=False) for split in (("val", "test") if is_last else ("val",))
+    ]
+    needed = needed_batches(
+        data.sampler("train", training=True), epochs, evaluation, first_epoch=first_epoch
+    )
     sizes = {split: len(rows) for split, rows in data.splits.named().items()}
     # Every epoch trains and validates; at the end validation and test run once more.
-    passes = epochs * (sizes["train"] + sizes["val"]) + sizes["val"] + sizes["test"]
+    passes = epochs * (sizes["train"] + sizes["val"])
+    passes += sizes["val"] + sizes["test"] if is_last else 0
     demand = Demand(passes, jobs, on_accelerator=job.accelerator != "cpu")
     try:
         outputs, decision, computed = stored_outputs(job, needed, demand, tell)

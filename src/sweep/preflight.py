@@ -30,6 +30,9 @@ def check_jobs(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> list[J
     for s in _distinct(jobs, lambda s: (s.backbone, s.image_size, s.head.pool)):
         if s.head.pool != "avg" and depths[_depth_key(s)] is not FAILED:
             attempt(_check_pool, s)
+    for s in _distinct(jobs, lambda s: (_depth_key(s), s.epochs, s.schedule.model_dump_json())):
+        if depths[_depth_key(s)] is not FAILED:
+            attempt(_check_schedule, s, *depths[_depth_key(s)][:2])
     digests: dict[tuple[str, str], str] = {}
     for weights in dict.fromkeys(s.weights for s in jobs):
         names = list(dict.fromkeys(s.backbone for s in jobs if s.weights == weights))
@@ -79,6 +82,19 @@ def _check_backbone(settings: Settings) -> tuple[int, int, int, int]:
     model, spec, *_ = outline(name, image_size)
     size = sum(tensor.numel() * tensor.element_size() for _, tensor in named_state(model))
     return frozen, stages, spec.size_px, size
+
+
+def _check_schedule(settings: Settings, frozen_stages: int, num_stages: int) -> None:
+    """Raise if a schedule thaws nothing, or not in the epochs there are."""
+    from src.training.schedule import phases_of
+
+    phases_of(
+        settings.schedule,
+        freeze=settings.freeze,
+        frozen_stages=frozen_stages,
+        num_stages=num_stages,
+        epochs=settings.epochs,
+    )
 
 
 def _check_pool(settings: Settings) -> None:

@@ -6,7 +6,8 @@ rate that has just jumped back to its peak.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,6 +18,28 @@ from src.training.schedule import Phase, phase_of
 
 # What counts as better: by this share of the best value, as in torch's ReduceLROnPlateau.
 PLATEAU_THRESHOLD = 1e-4
+
+
+@dataclass(frozen=True)
+class Course:
+    """What the learning rates of a run follow besides their curve.
+
+    Attributes:
+        phases: Of the run.
+        scales: Name of a parameter in the task to its factor; 1 for those that are not named.
+        monitor: The validation metric that tells a plateau, such as `val/loss`.
+        mode: `max` or `min`.
+    """
+
+    phases: tuple[Phase, ...]
+    scales: Mapping[str, float]
+    monitor: str
+    mode: str
+
+    @property
+    def epochs(self) -> int:
+        """Of the whole run."""
+        return self.phases[-1].end
 
 
 def lr_factor(spec: LrChoice, *, total_steps: int, steps_per_epoch: int) -> Callable[[int], float]:

@@ -40,6 +40,11 @@ def keep_best(folder: Path, *, monitor: str, mode: str) -> ModelCheckpoint:
     )
 
 
+def epochs_done(checkpoint: Path | None) -> int:
+    """How many epochs a checkpoint of `keep_last` has behind it; 0 without one."""
+    return 0 if checkpoint is None else int(checkpoint.stem.removeprefix("last-")) + 1
+
+
 def last_whole(folder: Path, tell: Callable[..., None]) -> Path | None:
     """The newest checkpoint in a folder that is whole; None if training starts from the beginning.
 

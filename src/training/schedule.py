@@ -124,6 +124,16 @@ def _check_epochs(reached: int, epochs: int, given: str, freeze: int | str) -> N
         )
 
 
+def remaining(phases: Sequence[Phase], epochs_done: int) -> list[Phase]:
+    """The phases that are not over yet; the last one in any case, since it leads to the results.
+
+    Args:
+        phases: Of the run.
+        epochs_done: Epochs that the newest checkpoint has behind it.
+    """
+    return [phase for phase in phases[:-1] if phase.end > epochs_done] + [phases[-1]]
+
+
 def phase_of(phases: Sequence[Phase], epoch: int) -> Phase:
     """The phase that an epoch belongs to.
 

@@ -1,20 +1,22 @@
 """The LightningModule: a frozen prefix, a trainable suffix, a new head."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from src.config.schema import Adam, AdamW, ConstantLr, CosineLr, Sgd, StepLr
+from src.config.schema import LrChoice, OptimizerChoice, PlateauLr
 from src.data.datamodule import Batch
 from src.errors import FrostlineError
 from src.training.distributed import summed, weighted
 from src.training.lean import LeanModule
 from src.training.loss import Loss
 from src.training.metrics import classification_metrics
-from src.training.optim import build_optimizer, lr_factor
+from src.training.optim import optimizer_over
+from src.training.rates import Course, Rates, lr_factor, phase_factor, plateau_drops, plateau_factor
+from src.training.schedule import Phase
 
 
 class TrainingDivergedError(FrostlineError):
@@ -29,7 +31,8 @@ class ClassificationTask(LeanModule):
     module tree.
 
     Args:
-        backbone: The module that owns all parameters of prefix and suffix.
+        backbone: The module that owns all parameters of prefix and suffix, frozen to the depth of
+            the run's last phase: what requires gradients now is what trains in any phase.
         prefix: Normalised images (B, 3, S, S) to the frozen stages' output, without autograd.
         suffix: The frozen stages' output to features (B, F).
         head: Features (B, F) to logits (B, K).
@@ -40,6 +43,7 @@ class ClassificationTask(LeanModule):
         optimizer: Which optimiser.
         lr_schedule: Learning rate over the steps.
         lr: Peak learning rate.
+        course: What else its rates follow; None for one phase and one rate for all stages.
     """
 
     def __init__(
@@ -52,9 +56,10 @@ class ClassificationTask(LeanModule):
         preprocess: nn.Module,
         mix: Callable[..., tuple[Tensor, Tensor]],
         loss: Loss,
-        optimizer: AdamW | Adam | Sgd,
-        lr_schedule: CosineLr | ConstantLr | StepLr,
+        optimizer: OptimizerChoice,
+        lr_schedule: LrChoice,
         lr: float,
+        course: Course | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -66,9 +71,31 @@ class ClassificationTask(LeanModule):
         self._optimizer_spec = optimizer
         self._lr_schedule_spec = lr_schedule
         self._peak_lr = lr
+        self._course = course
+        self._trained = [(name, p) for name, p in self.named_parameters() if p.requires_grad]
         self._loss_sum = torch.zeros(())
         self._loss_count = 0
         self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    @property
+    def trainable_params(self) -> int:
+        """Values in all parameters that train in any phase."""
+        return sum(parameter.numel() for _, parameter in self._trained)
+
+    def enter(self, *, prefix: nn.Module, suffix: nn.Module, preprocess: nn.Module) -> None:
+        """Begin a phase, whose depth the backbone has been frozen to already.
+
+        Modules that have just thawed were held in eval mode, also by the validations in between,
+        so everything is put into train mode; what is frozen stays in eval mode all the same.
+
+        Args:
+            prefix: As for the task itself, cut at the phase's depth.
+            suffix: The same.
+            preprocess: For the inputs of this phase.
+        """
+        self._cut = (prefix, suffix)
+        self.preprocess = preprocess
+        self.train()
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images (B, 3, S, S) to logits (B, K)."""
@@ -135,9 +162,14 @@ class ClassificationTask(LeanModule):
         """Score the validation split."""
         logits, labels, _ = self.collected()
         metrics = classification_metrics(logits, labels)
+        scores = {f"val/{name}": value for name, value in metrics.items()}
         if self.trainer.state.fn == "fit":
             self._stop_if_diverged("validation", metrics["loss"])
-        self.log_dict({f"val/{name}": value for name, value in metrics.items()})
+            if self._course is not None:
+                rates = self.lr_schedulers()
+                assert isinstance(rates, Rates)
+                rates.note(scores[self._course.monitor])
+        self.log_dict(scores)
 
     def on_test_epoch_start(self) -> None:
         """Forget the items of the split evaluated before."""
@@ -154,16 +186,33 @@ class ClassificationTask(LeanModule):
         return logits, labels, items
 
     def configure_optimizers(self) -> Any:
-        """The optimiser over what trains, with its learning rate set before every step."""
-        optimizer = build_optimizer(self._optimizer_spec, self.parameters(), self._peak_lr)
-        total_steps = int(self.trainer.estimated_stepping_batches)
-        factor = lr_factor(
+        """The optimiser over what trains in any phase, its rates set before every step."""
+        epochs_now = self.trainer.max_epochs or 1
+        course = self._course or Course((Phase(0, epochs_now, 0, 1.0),), {}, "val/loss", "min")
+        steps_per_epoch = max(1, int(self.trainer.estimated_stepping_batches) // epochs_now)
+        curve = lr_factor(
             self._lr_schedule_spec,
-            total_steps=total_steps,
-            steps_per_epoch=max(1, total_steps // (self.trainer.max_epochs or 1)),
+            total_steps=steps_per_epoch * course.epochs,
+            steps_per_epoch=steps_per_epoch,
         )
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
+        of_phase = phase_factor(course.phases, steps_per_epoch=steps_per_epoch)
+        optimizer = optimizer_over(
+            self._optimizer_spec,
+            {parameter: course.scales.get(name, 1.0) for name, parameter in self._trained},
+            self._peak_lr,
+        )
+        rates = Rates(optimizer, lambda step: curve(step) * of_phase(step), self._dropped)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
+
+    def _dropped(self, scores: Sequence[float]) -> float:
+        """The factor on the learning rate that the scores so far have led to."""
+        spec, course = self._lr_schedule_spec, self._course
+        if course is None or not isinstance(spec, PlateauLr):
+            return 1.0
+        drops = plateau_drops(
+            scores,
+            mode=course.mode,
+            patience_epochs=spec.patience_epochs,
+            restarts=[phase.first_epoch for phase in course.phases],
+        )
+        return plateau_factor(spec, drops=len(drops), lr=self._peak_lr)
