@@ -99,7 +99,7 @@ def run(
     # One fit for each phase, which goes on from the last checkpoint: to begin the next phase and
     # to go on after an interruption are the same thing.
     for phase in remaining(made.phases, resume.epochs_done(last)):
-        opened = open_phase(made, phase, engine, jobs=1, tell=tell)
+        opened = open_phase(made, phase, engine, jobs=settings.sweep.sharing, tell=tell)
         inputs = opened.inputs
         task.enter(prefix=inputs.prefix, suffix=opened.parts.suffix, preprocess=inputs.preprocess)
         is_last = phase is made.phases[-1]
