@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from src.data.finite_views import FINITE_VIEWS
+
 if TYPE_CHECKING:
     from src.backbones.spec import InputSpec
 
-FINITE_VIEWS = {"none": 1, "flip": 2, "dihedral": 8}
 AUGMENTS = (*FINITE_VIEWS, "crop", "trivial", "randaugment", "color")
 
 # Resize to 64, random crop of 52: the book's recipe, taken to any size.

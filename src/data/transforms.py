@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from src.data.recipes import AUGMENTS, FINITE_VIEWS, RandomRecipe, random_recipe
+from src.data.finite_views import FINITE_VIEWS
+from src.data.recipes import AUGMENTS, RandomRecipe, random_recipe
 from src.errors import ConfigError
 from src.training.seeds import derive_seed
 

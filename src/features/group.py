@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from src.config.schema import MlpHead, Settings, Sgd
-from src.data.recipes import FINITE_VIEWS
+from src.config.schema import MlpHead, PlateauLr, Settings, Sgd
+from src.data.finite_views import FINITE_VIEWS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -27,6 +27,19 @@ SHARED = ("backbone", "weights", "freeze", "image_size", "frozen_bn", "data", "t
 TOGETHER = ("seed", "epochs", "batch_size", "augment", "loss", "head", "callbacks")
 
 
+def follows_single_jobs(*, batch_norm: bool, adaptive: bool) -> bool:
+    """Whether heads train together as they would alone, within rounding.
+
+    A bias before BatchNorm has no effect, and a gradient of rounding errors alone; Adam blows those
+    up to full steps, so that not even the same job on two machines ends up in the same place.
+
+    Args:
+        batch_norm: Whether the heads have BatchNorm.
+        adaptive: Whether steps are divided by the gradients' size (Adam, AdamW).
+    """
+    return not (batch_norm and adaptive)
+
+
 def group_key(settings: Settings, *, frozen_stages: int, num_stages: int) -> str | None:
     """What jobs must have in common to train as one group; None if a job must be run alone.
 
@@ -35,8 +48,7 @@ def group_key(settings: Settings, *, frozen_stages: int, num_stages: int) -> str
         frozen_stages: Depth that its `freeze` stands for.
         num_stages: Stages of its backbone.
     """
-    from src.training.stacked import stackable
-
+    trainer = settings.trainer
     alone = (
         settings.reuse == "off"
         or frozen_stages < num_stages
@@ -44,8 +56,13 @@ def group_key(settings: Settings, *, frozen_stages: int, num_stages: int) -> str
         or settings.augment.name not in FINITE_VIEWS
         or settings.mix.name != "none"
         or settings.schedule.name != "constant"
-        or settings.trainer.precision not in {"auto", "32-true"}
-        or not stackable(
+        or isinstance(settings.lr_schedule, PlateauLr)
+        or settings.evidence.name == "full"
+        or trainer.precision not in {"auto", "32-true"}
+        or trainer.accelerator not in {"auto", "cpu"}
+        or trainer.strategy != "single"
+        or trainer.accumulate_grad_batches != 1
+        or not follows_single_jobs(
             batch_norm=isinstance(settings.head, MlpHead) and settings.head.batch_norm,
             adaptive=not isinstance(settings.optimizer, Sgd),
         )
@@ -107,6 +124,8 @@ class GroupOutcome:
         parts: Its cut.
         data: For each job its data module, which holds its splits.
         decision: Why features were stored.
+        heads: The trained heads, with the chosen weights.
+        frozen_before: Digest of the backbone before the features were computed.
     """
 
     jobs: list[GroupedJob]
@@ -115,6 +134,33 @@ class GroupOutcome:
     parts: "Cut"
     data: "list[ImageDataModule]"
     decision: "Decision"
+    heads: "list[nn.Sequential]"
+    frozen_before: str
+
+    def trainable_params(self, job: int) -> int:
+        """How many parameters of one job trained."""
+        return sum(parameter.numel() for parameter in self.heads[job].parameters())
+
+    def steps_per_epoch(self, job: int) -> int:
+        """Batches of one job's training split."""
+        return len(self.data[job].sampler("train", training=True))
+
+    def frozen_digest(self) -> str:
+        """The digest of the frozen stages now.
+
+        Raises:
+            FrozenMovedError: If it is not what it was before.
+        """
+        from src.backbones.frozen import digest_of
+        from src.training.callbacks import FrozenMovedError
+
+        digest = digest_of(self.parts.frozen_modules)
+        if digest != self.frozen_before:
+            raise FrozenMovedError(
+                "a frozen stage changed while heads were trained on its outputs",
+                todo="please report the backbone, the freeze value and the versions",
+            )
+        return digest
 
     def task_state(self, job: int) -> "dict[str, Tensor]":
         """What a checkpoint of one job holds: the state dict of its `ClassificationTask`."""
@@ -133,7 +179,7 @@ def run_head_group(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> Gr
         ConfigError: If the store of features cannot be used here; the jobs can be run alone.
     """
     from src.backbones.build import build_backbone
-    from src.backbones.cut import cut
+    from src.backbones.frozen import digest_of
     from src.data.load import load_table
     from src.errors import ConfigError
     from src.features.datamodule import RowOutputs
@@ -141,6 +187,7 @@ def run_head_group(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> Gr
     from src.features.pairs import needed_batches
     from src.features.reuse import PrefixJob, stored_outputs
     from src.features.segment import StoreFailedError
+    from src.training.assembly import cut_of, data_of, head_of
     from src.training.engine import choose_engine, set_threads
 
     first = jobs[0]
@@ -152,8 +199,9 @@ def run_head_group(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> Gr
     backbone = build_backbone(
         first.backbone, weights=first.weights, image_size=first.image_size, seed=first.seed
     )
-    parts = cut(backbone, first.freeze, pool=first.head.pool, frozen_bn=first.frozen_bn)
-    data = [_data_of(settings, table, backbone) for settings in jobs]
+    parts = cut_of(first, backbone, first.freeze)
+    frozen_before = digest_of(parts.frozen_modules)
+    data = [data_of(settings, table, backbone) for settings in jobs]
     needed = [
         batch
         for settings, module in zip(jobs, data, strict=True)
@@ -167,8 +215,9 @@ def run_head_group(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> Gr
         backbone, parts, data[0], first.freeze, first.head.pool, engine.accelerator,
         engine.precision, engine.precision,
     )  # fmt: skip
-    # Each job would pass all images each epoch; what it costs to keep a pooled output is nothing.
-    demand = Demand(passes=len(needed), jobs=len(jobs) * first.epochs, on_accelerator=False)
+    sizes = {split: len(rows) for split, rows in data[0].splits.named().items()}
+    passes = first.epochs * (sizes["train"] + sizes["val"]) + sizes["val"] + sizes["test"]
+    demand = Demand(passes, jobs=len(jobs), on_accelerator=False)
     try:
         outputs, decision, _ = stored_outputs(prefix, needed, demand, tell)
     except StoreFailedError as failure:
@@ -177,15 +226,16 @@ def run_head_group(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> Gr
         raise ConfigError(f"features are not kept: {decision.reason}")
     read = RowOutputs(outputs, table.labels)
     results: dict[int, GroupedJob] = {}
+    all_heads = [head_of(settings, parts.num_features, len(table.classes)) for settings in jobs]
     together = _together(jobs)
     for number, members in enumerate(together):
-        heads = [_head(jobs[member], parts, table) for member in members]
+        heads = [all_heads[member] for member in members]
         trained = _train([jobs[member] for member in members], heads, data[members[0]], read)
         for member, head, result in zip(members, heads, trained, strict=True):
             results[member] = _finished(head, result, data[member], read)
         tell(done=(number + 1) / len(together))
     ordered = [results[place] for place in range(len(jobs))]
-    return GroupOutcome(ordered, table, backbone, parts, data, decision)
+    return GroupOutcome(ordered, table, backbone, parts, data, decision, all_heads, frozen_before)
 
 
 def _together(jobs: Sequence[Settings]) -> list[list[int]]:
@@ -196,36 +246,6 @@ def _together(jobs: Sequence[Settings]) -> list[list[int]]:
         kind = json.dumps(values | {"optimizer": settings.optimizer.name}, sort_keys=True)
         sets.setdefault(kind, []).append(place)
     return list(sets.values())
-
-
-def _data_of(settings: Settings, table: "SampleTable", backbone: "Backbone") -> "ImageDataModule":
-    from src.data.datamodule import ImageDataModule
-    from src.data.load import split_of
-
-    return ImageDataModule(
-        table,
-        split_of(table, settings.data, seed=settings.seed),
-        backbone.input,
-        augment=settings.augment.name,
-        batch_size=settings.batch_size,
-        seed=settings.seed,
-        workers=settings.trainer.workers,
-        memory_gib=settings.data.memory_gib,
-        sampling=settings.data.sampling,
-    )
-
-
-def _head(settings: Settings, parts: "Cut", table: "SampleTable") -> "nn.Sequential":
-    from src.training.head import build_head
-
-    return build_head(
-        parts.num_features,
-        len(table.classes),
-        hidden=settings.head.hidden if isinstance(settings.head, MlpHead) else None,
-        dropout=settings.head.dropout,
-        batch_norm=isinstance(settings.head, MlpHead) and settings.head.batch_norm,
-        seed=settings.seed,
-    )
 
 
 def _train(

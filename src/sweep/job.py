@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,32 +59,33 @@ def run_job(settings: Settings, folder: Path, *, tell: Tell) -> dict[str, Any]:
     owner = store.claim(digest[:32], on_wait=lambda who: tell(text=f"waiting for {who}, same job"))
     assert owner is not None
     with owner:
-        runs = [] if settings.rerun else _runs_of(store, digest)
+        runs = [] if settings.rerun else runs_of(store, digest)
         finished = next((run for run in runs if run.status == "FINISHED"), None)
         if finished is not None:
-            return _result(finished, "reused")
+            return result_of(finished, "reused")
         work = store.address.state_dir / "jobs" / digest[:32]
-        tracked, goes_on = _open_run(store, settings, runs)
+        tracked, goes_on = open_run(store, settings, runs)
         if goes_on:
             tell(text="goes on where it was interrupted")
         else:
             shutil.rmtree(work, ignore_errors=True)
         figures = _carry_out(settings, folder, work, tracked, tell, is_new=not goes_on)
         shutil.rmtree(work, ignore_errors=True)
-        return _result(_read_back(store, tracked, settings, figures), "done")
+        return result_of(read_back(store, tracked, settings, figures), "done")
 
 
-def _runs_of(store: "Store", digest: str) -> "list[RunRecord]":
-    """All runs of a job, the newest first; none while the store is away."""
+def runs_of(store: "Store", digest: str | None) -> "list[RunRecord]":
+    """All runs of a job, or of all jobs, the newest first; none while the store is away."""
     from src.tracking.explain import StoreAwayError
 
+    tags = {"frostline.kind": "job"} if digest is None else {"frostline.job_digest": digest}
     try:
-        return store.find_runs({"frostline.job_digest": digest})
+        return store.find_runs(tags)
     except StoreAwayError:
         return []
 
 
-def _read_back(
+def read_back(
     store: "Store", tracked: "Run", settings: Settings, figures: Mapping[str, float]
 ) -> "RunRecord":
     """The run as the store holds it, or as far as it is known here while the store is away."""
@@ -99,7 +101,8 @@ def _read_back(
         )
 
 
-def _result(record: "RunRecord", state: str) -> dict[str, Any]:
+def result_of(record: "RunRecord", state: str) -> dict[str, Any]:
+    """What `run_job` returns of a run."""
     return {
         "run_id": record.run_id,
         "name": record.name,
@@ -109,7 +112,7 @@ def _result(record: "RunRecord", state: str) -> dict[str, Any]:
     }
 
 
-def _open_run(store: "Store", settings: Settings, runs: "list[RunRecord]") -> "tuple[Run, bool]":
+def open_run(store: "Store", settings: Settings, runs: "list[RunRecord]") -> "tuple[Run, bool]":
     """A new run, or the interrupted one, and whether it is the latter.
 
     An interrupted run is gone on with also where it left no checkpoint, or left it on another
@@ -155,7 +158,7 @@ def _carry_out(
         tell(text=text)
 
     try:
-        _describe(tracked, settings, is_new=is_new)
+        describe(tracked, settings, is_new=is_new)
         figures = within_memory(
             settings,
             lambda fitting: run_with_peers(fitting, folder, work, tracked, tell),
@@ -165,10 +168,10 @@ def _carry_out(
         tracked.finish("KILLED", f"stopped by {signal.Signals(stop.signum).name}")
         raise
     except BaseException as error:
-        _record_failure(tracked, error)
+        record_failure(tracked, error)
         hint = hint_for(error)
         if hint is not None and not isinstance(error, FrostlineError):
-            raise JobError(_reason(error), todo=hint) from error
+            raise JobError(reason(error), todo=hint) from error
         raise
     tracked.finish("FINISHED")
     return figures
@@ -178,11 +181,19 @@ class JobError(FrostlineError):
     """A failure whose cause is known well enough to say what to do."""
 
 
-def _describe(tracked: "Run", settings: Settings, *, is_new: bool) -> None:
-    """Note what the run is, and where it was carried out last."""
-    from src.tracking.provenance import provenance_tags, read_provenance
+@cache
+def _origin() -> dict[str, Any]:
+    """Where this process's code comes from: the same for all of its jobs."""
+    from src.tracking.provenance import read_provenance
 
-    origin = read_provenance(Path(__file__).parent, command=sys.argv, data={})
+    return read_provenance(Path(__file__).parent, command=sys.argv, data={})
+
+
+def describe(tracked: "Run", settings: Settings, *, is_new: bool) -> None:
+    """Note what the run is, and where it was carried out last."""
+    from src.tracking.provenance import provenance_tags
+
+    origin = _origin()
     tracked.set_tags(provenance_tags(origin))
     tracked.log_dict(origin, "provenance.json")
     if is_new:
@@ -190,7 +201,8 @@ def _describe(tracked: "Run", settings: Settings, *, is_new: bool) -> None:
         tracked.log_dict(settings.model_dump(mode="json"), "config.yaml")
 
 
-def _record_failure(tracked: "Run", error: BaseException) -> None:
+def record_failure(tracked: "Run", error: BaseException) -> None:
+    """End a run as failed, with the trace and, where the cause is known, what to do."""
     from src.training.task import TrainingDivergedError
 
     tracked.log_text(traceback.format_exc(), "traceback.txt")
@@ -201,10 +213,11 @@ def _record_failure(tracked: "Run", error: BaseException) -> None:
     if hint is not None:
         tags["frostline.hint"] = hint
     tracked.set_tags(tags)
-    tracked.finish("FAILED", _reason(error))
+    tracked.finish("FAILED", reason(error))
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
+    """An error in one line or a few; those of ours without their class."""
     text = str(error).strip() or type(error).__name__
     return text if isinstance(error, FrostlineError) else f"{type(error).__name__}: {text}"
 

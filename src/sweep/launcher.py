@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,45 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from src.config.schema import Settings
 from src.sweep import workers
+from src.sweep.grouped import run_group
 from src.sweep.job import run_job
 from src.sweep.progress import SweepProgress
 from src.sweep.sweeper import settings_of
 
+_NOT_YET = object()
+
+
+@dataclass
+class PreparedJob:
+    """One job and what came of it.
+
+    Attributes:
+        overrides: What Hydra composed it from.
+        settings: All that determines it.
+        folder: Its output folder.
+        env: Environment variables for its process.
+        answer: What `run_job` returned, or a failure.
+    """
+
+    overrides: Sequence[str]
+    settings: Settings
+    folder: Path
+    env: dict[str, str]
+    answer: Any = _NOT_YET
+
+    @property
+    def group(self) -> str | None:
+        """The group that it may be trained with."""
+        return self.settings.sweep.group
+
 
 class IsolatedLauncher(Launcher):
-    """Runs jobs in turn, each in a process that nothing of the others can reach."""
+    """Runs jobs in turn, each in a process that nothing of the others can reach.
+
+    Jobs that only train heads on the same frozen backbone share one process: see src.sweep.grouped.
+    """
 
     def setup(
         self,
@@ -34,24 +66,19 @@ class IsolatedLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Run the jobs; a failed one is returned with its failure and does not stop the others."""
-        returns: list[JobReturn] = []
-        failed = 0
-        with SweepProgress(total=len(job_overrides)) as progress:
-            for index, overrides in enumerate(job_overrides, start=initial_job_idx):
-                config = self._composed(index, overrides)
-                settings = settings_of(config)
-                folder = Path(config.hydra.sweep.dir) / str(config.hydra.sweep.subdir)
-                _save_config(config, folder)
-                progress.start(settings.run_name)
-                env = environment_of(config.hydra)
-                answer = workers.call(run_job, settings, folder, on_event=progress.event, env=env)
-                returns.append(_job_return(answer, overrides, folder))
-                failure = answer if isinstance(answer, workers.Failure) else None
-                progress.done(failure.reason if failure else None)
-                failed += failure is not None
-                if settings.fail_fast is not None and failed >= settings.fail_fast:
-                    break
-        return returns
+        jobs = [
+            self._prepared(index, overrides)
+            for index, overrides in enumerate(job_overrides, start=initial_job_idx)
+        ]
+        with SweepProgress(total=len(jobs)) as progress:
+            run_all(jobs, progress)
+        return [_job_return(job) for job in jobs]
+
+    def _prepared(self, index: int, overrides: Sequence[str]) -> "PreparedJob":
+        config = self._composed(index, overrides)
+        folder = Path(config.hydra.sweep.dir) / str(config.hydra.sweep.subdir)
+        _save_config(config, folder)
+        return PreparedJob(overrides, settings_of(config), folder, environment_of(config.hydra))
 
     def _composed(self, index: int, overrides: Sequence[str]) -> DictConfig:
         config = self.context.config_loader.load_sweep_config(self.master, list(overrides))
@@ -75,12 +102,60 @@ def _save_config(config: DictConfig, folder: Path) -> None:
     OmegaConf.save(config.hydra.overrides.task, place / "overrides.yaml")
 
 
-def _job_return(answer: Any, overrides: Sequence[str], folder: Path) -> JobReturn:
-    result = JobReturn(overrides=list(overrides), working_dir=os.fspath(folder))
-    if isinstance(answer, workers.Failure):
+def run_all(jobs: Sequence[PreparedJob], progress: SweepProgress) -> None:
+    """Run jobs in turn, a group when the first of it comes; stop early where that was asked for."""
+    groups: dict[str, list[PreparedJob]] = {}
+    for job in jobs:
+        if job.group is not None:
+            groups.setdefault(job.group, []).append(job)
+    for job in jobs:
+        if job.group in groups:
+            _run_together(groups.pop(job.group), progress)
+        if job.answer is _NOT_YET:
+            _run_alone(job, progress)
+        failed = sum(isinstance(each.answer, workers.Failure) for each in jobs)
+        if job.settings.fail_fast is not None and failed >= job.settings.fail_fast:
+            break
+
+
+def _run_alone(job: PreparedJob, progress: SweepProgress) -> None:
+    progress.start(job.settings.run_name)
+    job.answer = workers.call(
+        run_job, job.settings, job.folder, on_event=progress.event, env=job.env
+    )
+    failed = isinstance(job.answer, workers.Failure)
+    progress.done(job.answer.reason if failed else None)
+
+
+def _run_together(jobs: Sequence[PreparedJob], progress: SweepProgress) -> None:
+    """Run a group; what has to run by itself has no answer afterwards."""
+    progress.start(f"{jobs[0].settings.run_name} and others, heads together", count=len(jobs))
+    answers = workers.call(
+        run_group,
+        [job.settings for job in jobs],
+        [job.folder for job in jobs],
+        on_event=progress.event,
+        env=jobs[0].env,
+    )
+    if isinstance(answers, workers.Failure):  # killed: all of them go on with the next call
+        answers = [answers] * len(jobs)
+    for job, answer in zip(jobs, answers, strict=True):
+        if answer is not None:
+            job.answer = answer
+    failures = [job.answer for job in jobs if isinstance(job.answer, workers.Failure)]
+    left = sum(job.answer is _NOT_YET for job in jobs)
+    said = f"{len(failures)} of {len(jobs)} heads: {failures[0].reason}" if failures else None
+    progress.done(said, left=left)
+
+
+def _job_return(job: PreparedJob) -> JobReturn:
+    result = JobReturn(overrides=list(job.overrides), working_dir=os.fspath(job.folder))
+    if job.answer is _NOT_YET:
+        result.status = JobStatus.UNKNOWN
+    elif isinstance(job.answer, workers.Failure):
         result.status = JobStatus.FAILED
-        result.return_value = workers.JobFailedError(answer)
+        result.return_value = workers.JobFailedError(job.answer)
     else:
         result.status = JobStatus.COMPLETED
-        result.return_value = answer
+        result.return_value = job.answer
     return result

@@ -24,6 +24,7 @@ class SweepProgress:
         self.total = total
         self.console = console or Console(file=sys.stderr, soft_wrap=True, highlight=False)
         self._index = first - 1
+        self._count = 1
         self._name = ""
         self._begun = time.monotonic()
         self._job_begun = self._begun
@@ -52,9 +53,10 @@ class SweepProgress:
             self._live.stop()
             self._live = None
 
-    def start(self, name: str) -> None:
-        """A job begins."""
-        self._index += 1
+    def start(self, name: str, *, count: int = 1) -> None:
+        """A job begins, or a group of them."""
+        self._index += self._count
+        self._count = count
         self._name = name
         self._job_begun = time.monotonic()
         if self._live is not None:
@@ -63,35 +65,38 @@ class SweepProgress:
             self.console.print(f"{self._label()}  starts", markup=False)
 
     def event(self, message: dict[str, Any]) -> None:
-        """A job tells where it is: keys epoch, epochs, done, metrics; or text."""
+        """A job tells where it is: keys epoch, epochs, done, metrics; a group done; or text."""
         if "text" in message:
             self.console.print(f"{self._label()}  {message['text']}", markup=False)
             return
-        figures = message["metrics"]
-        status = f"epoch {message['epoch']}/{message['epochs']}  " + "  ".join(
-            f"{name} {figures[name]:.3f}" for name in SHOWN if name in figures
-        )
+        figures = message.get("metrics", {})
+        status = f"epoch {message['epoch']}/{message['epochs']}  " if "epoch" in message else ""
+        status += "  ".join(f"{name} {figures[name]:.3f}" for name in SHOWN if name in figures)
         status = f"{status.rstrip()}  left {self._left(message['done'])}"
         if self._live is not None and self._task is not None:
             self._live.update(self._task, completed=message["done"], status=status)
         elif figures:
             self.console.print(f"{self._label()}  {status}", markup=False)
 
-    def done(self, failure: str | None) -> None:
-        """A job has ended, with a reason if it failed."""
+    def done(self, failure: str | None, *, left: int = 0) -> None:
+        """A job has ended, with a reason if it failed; of a group, some may be left to run."""
         seconds = time.monotonic() - self._job_begun
         if self._live is not None and self._task is not None:
             self._live.remove_task(self._task)
         ended = f"failed: {failure}" if failure else f"done in {clock(seconds)}"
+        if left:
+            ended = f"{left} of {self._count} run by themselves"
         self.console.print(f"{self._label()}  {ended}", markup=False)
+        self._count -= left
 
     def _label(self) -> str:
         of = "" if self.total is None else f"/{self.total}"
-        return f"[{self._index}{of}] {self._name}"
+        last = f"-{self._index + self._count - 1}" if self._count > 1 else ""
+        return f"[{self._index}{last}{of}] {self._name}"
 
     def _left(self, done: float) -> str:
         """Time left for all jobs, if those to come take as long as those so far."""
-        share = done if self.total is None else (self._index - 1 + done) / self.total
+        share = done if self.total is None else (self._index - 1 + done * self._count) / self.total
         passed = time.monotonic() - self._begun
         return clock(passed / share - passed) if share > 0 else "?"
 

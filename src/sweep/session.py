@@ -16,17 +16,19 @@ from rich.console import Console
 
 from src.config.schema import Settings
 from src.errors import FrostlineError, TrackingError
+from src.strategies.resolve import launch_overrides
 from src.sweep import parent as parents
 from src.sweep import summary, workers
 from src.sweep.changes import changes_since
 from src.sweep.estimate import estimate
 from src.sweep.job import experiment_of
 from src.sweep.outcome import Ended, finished_runs, outcomes_of, settle_failures, states_of
-from src.sweep.plan import PlannedJob, job_digest, merge_duplicates
+from src.sweep.plan import PlannedJob, merge_duplicates, planned
 from src.sweep.preflight import check_jobs
 from src.sweep.preview import job_lines, plan_lines
 from src.sweep.progress import clock
 from src.sweep.share import Share
+from src.sweep.sharing import sharing_of
 
 if TYPE_CHECKING:
     from src.tracking.records import RunRecord
@@ -159,7 +161,7 @@ def check_all(composed: Composed, console: Console) -> list[PlannedJob]:
     if isinstance(facts, workers.Failure):
         raise facts.error or FrostlineError(facts.reason, todo=facts.trace)
     return [
-        PlannedJob(index, overrides, settings, job_digest(settings, fact), fact)
+        planned(index, overrides, settings, fact)
         for index, ((overrides, settings), fact) in enumerate(zip(composed, facts, strict=True))
     ]
 
@@ -261,13 +263,15 @@ def launch(
         limits.append(f"trainer.threads={share.threads}")
     batch = [
         [
-            *job.overrides,
+            *launch_overrides(job.overrides, job.settings),
             *limits,
             f"sweep.id={sweep_id}",
             f"sweep.parent_run_id={parent_run_id}",
             f"sweep.job_digest={job.digest}",
+            f"sweep.sharing={shared.jobs}",
+            f"sweep.group={'null' if shared.group is None else shared.group}",
         ]
-        for job in todo
+        for job, shared in zip(todo, sharing_of(todo), strict=True)
     ]
     returns: Sequence[JobReturn] = make_launcher().launch(batch, initial_job_idx=0)
     ended = Ended()

@@ -177,6 +177,9 @@ def train_heads(
                 result.diverged, watch.running = True, False
                 continue
             scores = {f"val/{name}": float(values[job]) for name, values in figures.items()}
+            if not math.isfinite(scores["val/loss"]):
+                result.diverged, watch.running = True, False
+                continue
             result.history.append({"train/loss": mean} | scores)
             if watch.judge(scores):
                 result.best_epoch, result.best_state = epoch, heads.head_state(job)

@@ -7,19 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def stackable(*, batch_norm: bool, adaptive: bool) -> bool:
-    """Whether heads train together as they would alone, within rounding.
-
-    A bias before BatchNorm has no effect, and a gradient of rounding errors alone; Adam blows those
-    up to full steps, so that not even the same job on two machines ends up in the same place.
-
-    Args:
-        batch_norm: Whether the heads have BatchNorm.
-        adaptive: Whether steps are divided by the gradients' size (Adam, AdamW).
-    """
-    return not (batch_norm and adaptive)
-
-
 class StackedHeads:
     """J heads of equal structure that see the same batches.
 

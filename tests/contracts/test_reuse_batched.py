@@ -23,6 +23,7 @@ from src.config.schema import (
 from src.data.mixing import BatchMix
 from src.data.order import EpochSampler
 from src.features.datamodule import PassOutputs, RowOutputs
+from src.features.group import follows_single_jobs
 from src.features.outputs import StoredOutputs
 from src.features.segment import OutputForm, Segment
 from src.training.batched import Choice, HeadJob, HeadResult, train_heads
@@ -31,7 +32,6 @@ from src.training.engine import Engine, build_trainer
 from src.training.head import build_head
 from src.training.loss import build_loss
 from src.training.metrics import classification_metrics
-from src.training.stacked import stackable
 from src.training.stacked_metrics import stacked_metrics
 from src.training.task import ClassificationTask
 
@@ -138,7 +138,7 @@ def test_each_head_is_as_if_alone(
 ) -> None:
     torch.set_num_threads(1)
     if shape.get("batch_norm") and not isinstance(optimizer, Sgd):
-        assert not stackable(batch_norm=True, adaptive=True)
+        assert not follows_single_jobs(batch_norm=True, adaptive=True)
         return
     schedules = [
         CosineLr(name="cosine", warmup_frac=0.1),

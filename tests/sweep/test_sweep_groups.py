@@ -1,0 +1,205 @@
+"""Jobs that train together: each has its run, and what one does or suffers stays its own."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mlflow import MlflowClient
+
+from src.analysis.predictions import read_predictions
+from src.config.schema import Settings
+from src.errors import ConfigError
+from src.features import group as heads
+from src.sweep import launcher, workers
+from src.sweep.grouped import run_group
+from src.sweep.job import run_job
+from src.sweep.plan import JobFacts, PlannedJob
+from src.sweep.progress import SweepProgress
+from src.sweep.sharing import sharing_of
+from src.tracking.store import open_store
+from tests.contracts.test_reuse_group import own_home, settings  # noqa: F401
+
+
+def planned(*overrides: str, digest: str, frozen: int = 5) -> PlannedJob:
+    facts = JobFacts("data", "splits", "", 72, frozen, 5, 64, 2**20)
+    return PlannedJob(0, overrides, settings(*overrides), digest, facts)
+
+
+def of_sweep(one: Settings, place: int, uri: str, kind: str = "a") -> Settings:
+    sweep = {"job_digest": f"{kind}{place:031x}{kind * 32}", "id": "sweep"}
+    tracking = one.tracking.model_copy(update={"uri": uri, "experiment": kind})
+    return one.model_copy(
+        update={"tracking": tracking, "sweep": one.sweep.model_copy(update=sweep)}
+    )
+
+
+def quiet(**_: object) -> None:
+    """Nobody listens."""
+
+
+def artifacts(tmp_path: Path, run_id: str) -> Path:
+    return next(tmp_path.rglob(f"*{run_id}*/artifacts"))
+
+
+SIX = [
+    ["lr=0.003"], ["lr=0.03"], ["lr=0.01", "optimizer=sgd"], ["lr=0.01", "head=mlp"],
+    ["lr=0.02", "batch_size=24"], ["lr=0.01", "loss=focal"],
+]  # fmt: skip
+
+
+def test_six_heads_together_leave_what_each_leaves_alone(
+    tmp_path: Path, fresh_store_uri: str
+) -> None:
+    jobs = [settings(*overrides) for overrides in SIX]
+    together = [of_sweep(one, place, fresh_store_uri) for place, one in enumerate(jobs)]
+    folders = [tmp_path / f"group{place}" for place in range(6)]
+    answers: list[Any] = run_group(together, folders, tell=quiet)
+    store = open_store(fresh_store_uri, "a", offline=False)
+    client = MlflowClient(tracking_uri=fresh_store_uri)
+    for place, (one, answer) in enumerate(zip(jobs, answers, strict=True)):
+        assert answer["state"] == "done"
+        folder = tmp_path / f"alone{place}"
+        folder.mkdir()
+        alone = run_job(of_sweep(one, place, fresh_store_uri, "b"), folder, tell=quiet)
+        assert answer["params"] == alone["params"]
+        assert answer["metrics"].keys() == alone["metrics"].keys()
+        history = [client.get_metric_history(run, "train/loss") for run in ids(answer, alone)]
+        assert [point.step for point in history[0]] == [0, 1, 2]
+        assert history[0][0].value == pytest.approx(history[1][0].value, rel=1e-5)
+        for name in set(alone["metrics"]) - {"time/train_s"}:
+            assert answer["metrics"][name] == pytest.approx(
+                alone["metrics"][name], rel=1e-3, abs=1e-4
+            ), name
+        left, right = (artifacts(tmp_path, run) for run in ids(answer, alone))
+        names = [
+            sorted(str(p.relative_to(side)) for p in side.rglob("*")) for side in (left, right)
+        ]
+        assert set(names[1]) - set(names[0]) <= {"evidence/training_images.jpg"}
+        assert set(names[0]) - set(names[1]) <= {"evidence/training_images.jpg"}
+        for split in ("val", "test"):
+            mine, theirs = (
+                read_predictions(side / f"predictions/{split}.parquet") for side in (left, right)
+            )
+            assert np.array_equal(mine.predicted, theirs.predicted)
+            assert np.allclose(mine.probs, theirs.probs, atol=2e-3)
+        tags = [store.get_run(run).tags for run in ids(answer, alone)]
+        assert "heads trained together" in tags[0]["frostline.reuse"]
+        for tag in ("frostline.frozen_digest", "frostline.split_digest", "frostline.kind"):
+            assert tags[0][tag] == tags[1][tag]
+        saved = [torch.load(s / "checkpoints/best.ckpt", weights_only=True) for s in (left, right)]
+        assert saved[0]["state_dict"].keys() == saved[1]["state_dict"].keys()
+        assert (saved[0]["epoch"], saved[0]["global_step"]) == (
+            saved[1]["epoch"], saved[1]["global_step"],
+        )  # fmt: skip
+        assert not list((tmp_path / f"group{place}").glob("*.ckpt"))
+
+
+def ids(*answers: Any) -> list[str]:
+    return [str(answer["run_id"]) for answer in answers]
+
+
+def test_a_member_that_diverges_touches_no_other(tmp_path: Path, fresh_store_uri: str) -> None:
+    calm = [of_sweep(settings("lr=0.01"), 0, fresh_store_uri, "c")]
+    wild = [["lr=0.01"], ["lr=1e38"], ["lr=0.003"]]
+    three = [of_sweep(settings(*o), place, fresh_store_uri) for place, o in enumerate(wild)]
+    alone: Any = run_group(calm, [tmp_path / "calm"], tell=quiet)[0]
+    answers: list[Any] = run_group(three, [tmp_path / str(n) for n in range(3)], tell=quiet)
+    assert [isinstance(answer, workers.Failure) for answer in answers] == [False, True, False]
+    assert "not finite" in answers[1].reason
+    for name in set(alone["metrics"]) - {"time/train_s"}:
+        assert answers[0]["metrics"][name] == pytest.approx(alone["metrics"][name], rel=1e-5), name
+    store = open_store(fresh_store_uri, "a", offline=False)
+    states = {run.tags["frostline.job_digest"]: run for run in store.find_runs({})}
+    failed = states[str(three[1].sweep.job_digest)]
+    assert failed.status == "FAILED"
+    assert failed.tags["frostline.diverged"] == "true"
+    assert {run.status for run in states.values() if run is not failed} == {"FINISHED"}
+    # Once more: what is finished is taken, what failed is tried again in a run of its own.
+    again: list[Any] = run_group(three, [tmp_path / f"n{n}" for n in range(3)], tell=quiet)
+    assert [getattr(a, "reason", None) or a["state"] for a in again][::2] == ["reused", "reused"]
+    assert isinstance(again[1], workers.Failure)
+    assert len(store.find_runs({})) == 4
+
+
+def test_a_group_that_is_refused_is_handed_back(
+    tmp_path: Path, fresh_store_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ConfigError("features are not kept: no room")
+
+    jobs = [of_sweep(settings(f"lr={lr}"), n, fresh_store_uri) for n, lr in enumerate((0.1, 0.2))]
+    with monkeypatch.context() as patch:
+        patch.setattr(heads, "run_head_group", refuse)
+        folders = [tmp_path / "x", tmp_path / "y"]
+        assert run_group(jobs, folders, tell=quiet) == [None, None]
+    folders[0].mkdir(exist_ok=True)
+    store = open_store(fresh_store_uri, "a", offline=False)
+    before = {run.run_id for run in store.find_runs({})}
+    assert run_job(jobs[0], folders[0], tell=quiet)["run_id"] in before, "the same run goes on"
+
+
+def test_a_group_that_is_stopped_can_be_gone_on_with(
+    tmp_path: Path, fresh_store_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise workers.StopSignalError(15)
+
+    jobs = [of_sweep(settings(f"lr={lr}"), n, fresh_store_uri) for n, lr in enumerate((0.1, 0.2))]
+    folders = [tmp_path / "x", tmp_path / "y"]
+    with monkeypatch.context() as patch:
+        patch.setattr(heads, "run_head_group", stop)
+        with pytest.raises(workers.StopSignalError):
+            run_group(jobs, folders, tell=quiet)
+    store = open_store(fresh_store_uri, "a", offline=False)
+    assert [run.status for run in store.find_runs({})] == ["KILLED", "KILLED"]
+    answers: list[Any] = run_group(jobs, folders, tell=quiet)
+    assert {a["run_id"] for a in answers} == {run.run_id for run in store.find_runs({})}
+    assert {run.status for run in store.find_runs({})} == {"FINISHED"}
+
+
+def test_what_jobs_share_is_counted_and_grouped() -> None:
+    jobs = [
+        planned("lr=0.1", digest="a"), planned("lr=0.2", digest="b"),
+        planned("lr=0.1", "freeze=2", digest="c", frozen=2),
+        planned("lr=0.2", "freeze=2", digest="d", frozen=2),
+        planned("lr=0.1", "freeze=0", digest="e", frozen=0),
+        planned("lr=0.1", "seed=7", digest="f"),
+        planned("lr=0.3", "reuse=off", digest="g"),
+        planned("lr=0.4", "augment=crop", digest="h"),
+        planned("lr=0.5", "evidence=full", digest="i"),
+        planned("lr=0.6", "trainer.accumulate_grad_batches=2", digest="j"),
+    ]  # fmt: skip
+    shared = sharing_of(jobs)
+    assert [each.jobs for each in shared] == [4, 4, 2, 2, 1, 1, 1, 1, 4, 4]
+    groups = [each.group for each in shared]
+    assert groups[0] is not None
+    assert groups == [groups[0], groups[0], *[None] * 8]
+
+
+def test_the_launcher_runs_a_group_once_and_the_rest_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[str, int]] = []
+
+    def call(function: Any, jobs: Any, *_: Any, **__: Any) -> Any:
+        if function is launcher.run_group:
+            calls.append(("group", len(jobs)))
+            return [{"n": 0}, None, workers.Failure("diverged", "", None)]
+        calls.append(("alone", jobs.seed))
+        return {"n": jobs.seed}
+
+    monkeypatch.setattr(launcher.workers, "call", call)
+    jobs = []
+    for seed, group in enumerate(("g", None, "g", "g")):
+        one = settings(f"seed={seed}")
+        sweep = one.sweep.model_copy(update={"group": group})
+        made = one.model_copy(update={"sweep": sweep})
+        jobs.append(launcher.PreparedJob((), made, tmp_path, {}))
+    with SweepProgress(total=4) as progress:
+        launcher.run_all(jobs, progress)
+    assert calls == [("group", 3), ("alone", 1), ("alone", 2)]
+    answers = [job.answer for job in jobs]
+    assert answers[:3] == [{"n": 0}, {"n": 1}, {"n": 2}]
+    assert answers[3].reason == "diverged"
