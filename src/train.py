@@ -24,6 +24,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from src.config.scale import spell_out_scale
 from src.config.schema import Settings
 from src.errors import FrostlineError
 from src.sweep.parent import command_again
@@ -229,6 +230,7 @@ def main() -> None:
     # which is what we want: https://hydra.cc/docs/1.2/upgrades/1.0_to_1.1/automatic_schema_matching
     warnings.filterwarnings("ignore", message=r"(?s).*is validated against ConfigStore schema")
     try:
+        sys.argv[1:] = spell_out_scale(sys.argv[1:])
         _hydra_main()
     except SweepEndedError as ended:
         sys.exit(ended.exit_code)

@@ -17,6 +17,7 @@ from src.backbones.names import check_backbone_name
 from src.config.read import read_settings
 from src.config.schema import Settings
 from src.errors import ConfigError, FrostlineError
+from src.sweep.cells import study_cells, words_of
 from src.sweep.problems import raise_together
 from src.sweep.share import own_cores, own_gpus, share_of
 from src.sweep.workers import cool_down, raise_on_signals, warm_up
@@ -28,11 +29,22 @@ class PlannedSweeper(Sweeper):
     Args:
         max_batch_size: Jobs handed to the launcher at once; None for all.
         params: The grid of a study: key to sweep values; the command line wins over it.
+        cells: Configurations of a study that do not cross: see src.sweep.cells.
+        axes: Named choices of a study that do.
+        table: For src.study alone.
     """
 
-    def __init__(self, max_batch_size: int | None, params: dict[str, Any] | None) -> None:
+    def __init__(
+        self,
+        max_batch_size: int | None,
+        params: dict[str, Any] | None,
+        cells: dict[str, Any] | None = None,
+        axes: dict[str, Any] | None = None,
+        table: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> None:
         self.max_batch_size = max_batch_size
         self.params = params or {}
+        self.cells = study_cells(cells, axes)
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -98,12 +110,13 @@ class PlannedSweeper(Sweeper):
         )
 
     def _expand(self, arguments: list[str]) -> list[list[str]]:
-        """The product of all swept values, one list of overrides a job."""
-        grid = [f"{key}={value}" for key, value in self.params.items()]
+        """The product of all swept values, one list of overrides a job, cell by cell."""
         parser = OverridesParser.create(config_loader=self.context.config_loader)
-        overrides = parser.parse_overrides(grid + arguments)
-        (batch,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
-        return batch
+        return [
+            list(words)
+            for cell in self.cells
+            for words in split_sweep(words_of(cell, self.params, arguments, parser), parser)
+        ]
 
     def _compose(self, batch: Sequence[Sequence[str]]) -> list[tuple[tuple[str, ...], Settings]]:
         jobs: list[tuple[tuple[str, ...], Settings]] = []
@@ -116,6 +129,14 @@ class PlannedSweeper(Sweeper):
                 problems.setdefault(str(error), error)
         raise_together(list(problems.values()))
         return jobs
+
+
+def split_sweep(words: Sequence[str], parser: OverridesParser) -> list[list[str]]:
+    """One list of overrides for each combination of the values that words sweep over."""
+    (batch,) = BasicSweeper.split_arguments(
+        parser.parse_overrides(list(words)), max_batch_size=None
+    )
+    return [list(job) for job in batch]
 
 
 def settings_of(config: DictConfig) -> Settings:
