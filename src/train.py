@@ -66,6 +66,7 @@ def run(
     from src.training.checkpoint import digest_path, load_checkpoint
     from src.training.engine import build_trainer, choose_engine, set_threads
     from src.training.evaluation import evaluate_split
+    from src.training.logs import epoch_logs
     from src.training.phase import open_phase
     from src.training.schedule import remaining
 
@@ -117,12 +118,14 @@ def run(
         proof = callbacks.FrozenProof(frozen, before=untouched if is_last else frozen())
         best = resume.keep_best(work, monitor=choice.monitor, mode=choice.mode)
         newest = resume.keep_last(work)
+        history = History()
         watchers: list[pl.Callback] = [
             callbacks.EpochSeed(settings.seed),
             proof,
             callbacks.EpochMetrics(tracked.log_metrics, opened.parts.frozen_stages),
             callbacks.ProgressEvents(tell, settings.epochs),
-            history := History(),
+            history,
+            *epoch_logs(settings.callbacks, folder / "logs", history),
         ]
         if choice.patience_epochs is not None:
             watchers.append(
@@ -168,6 +171,8 @@ def run(
     tracked.log_artifact(predictions)
     for file in (Path(best.best_model_path), digest_path(Path(best.best_model_path))):
         tracked.log_artifact(file, "checkpoints")
+    if (folder / "logs").is_dir():
+        tracked.log_artifact(folder / "logs")
     evidence = folder / "evidence"
     more = write_run_evidence(
         settings.evidence.name,

@@ -1,6 +1,7 @@
 """Composed values to checked settings, with one readable message for all that is wrong."""
 
 import difflib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ def _check_paths(settings: Settings) -> None:
         raise ConfigError(
             f"data.path={path}: there is no such file or folder (seen from {Path.cwd()})",
             todo="give the path of your data set: data.path=DIR",
+        )
+    if settings.callbacks.tensorboard and find_spec("tensorboard") is None:
+        raise ConfigError(
+            "callbacks.tensorboard=true: TensorBoard is not installed here",
+            todo="pip install tensorboard, or take callbacks.csv=true, which needs nothing",
         )
     weights = settings.weights
     is_path = "/" in weights or Path(weights).suffix in {".pth", ".pt", ".ckpt", ".safetensors"}

@@ -65,6 +65,9 @@ class LeavesData(DataSettings):
     imbalance: Annotated[float, Field(ge=1.0)]
     shortcut: Fraction
     leak: Fraction
+    split_by: Literal["leaf", "photo"]
+    test_images: Annotated[int, Field(ge=0)]
+    test_background: Literal["lab", "field"] | None
     draw_seed: int
 
 
@@ -109,7 +112,9 @@ DataChoice = LeavesData | FolderData | ArchiveData | CsvData | HubData
 class Augment(Group):
     """The named recipe for training images."""
 
-    name: Literal["none", "flip", "dihedral", "crop", "trivial", "randaugment", "color"]
+    name: Literal[
+        "none", "flip", "dihedral", "crop", "crop_always", "trivial", "randaugment", "color"
+    ]
 
 
 class Mix(Group):
@@ -257,6 +262,8 @@ class CallbackSettings(Group):
     monitor: Literal["val/loss", "val/acc_micro", "val/acc_macro", "val/f1_macro"]
     mode: Literal["max", "min"]
     patience_epochs: Count | None
+    csv: bool
+    tensorboard: bool
 
 
 class TrainerSettings(Group):

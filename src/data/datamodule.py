@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from src.data.geometry import Geometry, crop_source_geometry, evaluation_geometry
 from src.data.order import BatchRows, EpochSampler
 from src.data.pixels import Pixels, open_pixels
-from src.data.recipes import CROP_FRAC
+from src.data.recipes import CROP_FRAC, CROPS
 from src.data.splits import Splits
 from src.data.table import SampleTable
 from src.data.transforms import BatchTransform
@@ -92,10 +92,11 @@ class ImageDataModule(pl.LightningDataModule):
         self._workers = workers
         self._memory_gib = memory_gib
         self._sampling = sampling
-        self.evaluation = evaluation_geometry(spec)
-        self.training = (
-            crop_source_geometry(spec, CROP_FRAC) if augment == "crop" else self.evaluation
-        )
+        self.evaluation = self.training = evaluation_geometry(spec)
+        if augment in CROPS:
+            self.training = crop_source_geometry(spec, CROP_FRAC)
+        if augment == "crop_always":
+            self.evaluation = self.training
         self._opened: dict[Geometry, Pixels] = {}
 
     @property

@@ -14,7 +14,9 @@ from src.data.finite_views import FINITE_VIEWS
 if TYPE_CHECKING:
     from src.backbones.spec import InputSpec
 
-AUGMENTS = (*FINITE_VIEWS, "crop", "trivial", "randaugment", "color")
+# Crops are taken from a larger square; the second of them in evaluation, too: a known mistake.
+CROPS = ("crop", "crop_always")
+AUGMENTS = (*FINITE_VIEWS, *CROPS, "trivial", "randaugment", "color")
 
 # Resize to 64, random crop of 52: the book's recipe, taken to any size.
 CROP_FRAC = 52 / 64
@@ -32,7 +34,7 @@ def random_recipe(augment: str, spec: "InputSpec") -> RandomRecipe | None:
         return None
     from torchvision.transforms import InterpolationMode, v2
 
-    if augment == "crop":
+    if augment in CROPS:
         return _each(v2.Compose([v2.RandomCrop(spec.size_px), v2.RandomHorizontalFlip()]))
     # Turned and sheared images show the weights' mean colour in the corners, not black.
     fill = [round(255 * value) for value in spec.mean]

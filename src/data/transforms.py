@@ -86,7 +86,7 @@ class BatchTransform(nn.Module):
         Args:
             inputs: (B, 3, R, R) uint8.
             views: (B) int64, the view of each image.
-            training: False gives the evaluation image.
+            training: False gives the evaluation image (but for `crop_always`).
             epoch: 0-based; decides random draws, with the seed and `batch_idx`.
             batch_idx: 0-based within the epoch.
 
@@ -102,7 +102,7 @@ class BatchTransform(nn.Module):
     ) -> Tensor:
         """The augmented images as uint8 (B, 3, S, S), before normalisation."""
         images = apply_views(inputs, views)
-        if training and self._recipe is not None:
+        if self._recipe is not None and (training or self.augment == "crop_always"):
             seed = derive_seed(self._seed, "augment", epoch, batch_idx)
             images = self._recipe(images, seed)
         return images

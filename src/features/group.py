@@ -56,6 +56,8 @@ def group_key(settings: Settings, *, frozen_stages: int, num_stages: int) -> str
         or settings.augment.name not in FINITE_VIEWS
         or settings.mix.name != "none"
         or settings.schedule.name != "constant"
+        or settings.callbacks.csv
+        or settings.callbacks.tensorboard
         or isinstance(settings.lr_schedule, PlateauLr)
         or settings.evidence.name == "full"
         or trainer.precision not in {"auto", "32-true"}

@@ -22,6 +22,7 @@ IRRELEVANT = {
     "fail_fast": None,
     "on_oom": None,
     "trainer": {"threads", "workers"},
+    "callbacks": {"csv", "tensorboard"},
     "data": {"path", "memory_gib", "on_bad_image", "split_file"},
 }
 TRAINING_PATH = ("data", "backbones", "features", "training", "train.py")

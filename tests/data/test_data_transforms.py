@@ -103,7 +103,7 @@ def test_each_image_is_drawn_by_itself(augment):
     assert len({image.numpy().tobytes() for image in out}) > 4
 
 
-@pytest.mark.parametrize("augment", AUGMENTS)
+@pytest.mark.parametrize("augment", [name for name in AUGMENTS if name != "crop_always"])
 def test_evaluation_is_the_image_itself(augment):
     inputs = images()
     transform = BatchTransform(spec(), augment=augment, seed=0)

@@ -22,6 +22,7 @@ from src.training.seeds import derive_seed
 DRAWING_VERSION = 1
 VARIANTS = ("color", "grayscale", "segmented")
 BACKGROUNDS = ("lab", "field")
+_FURTHER = "test"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class LeafDrawer:
         shortcut: Share of the photos whose background has the class's own hue.
         leak: Share of the leaves whose photos are a burst and count as different leaves.
         draw_seed: Same seed, same leaves.
+        test_background: Background of the leaves that are drawn for the test alone, which carry no
+            shortcut; None for the same as all others.
     """
 
     classes: tuple[str, ...]
@@ -45,6 +48,7 @@ class LeafDrawer:
     shortcut: float
     leak: float
     draw_seed: int
+    test_background: str | None = field(default=None, repr=False)
     _recent: dict[str, LeafTexture] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, item: str) -> Image.Image:
@@ -77,8 +81,10 @@ class LeafDrawer:
         burst = self.is_leaked(leaf)
         # Each part has a generator of its own: variants and backgrounds show the same leaves.
         scene = leaf if burst else item
-        behind = background(self.background, self.size_px, self._random("background", scene))
-        if self._chance("shortcut", item) < self.shortcut:
+        elsewhere = self.test_background is not None and is_further(leaf)
+        kind = self.test_background if elsewhere else self.background
+        behind = background(str(kind), self.size_px, self._random("background", scene))
+        if not elsewhere and self._chance("shortcut", item) < self.shortcut:
             label = self.classes.index(leaf.split("/")[0])
             behind = give_away(behind, label, len(self.classes))
         pose = draw_pose(self._random("pose", scene))
@@ -99,6 +105,11 @@ class LeafDrawer:
         return texture
 
 
+def is_further(leaf: str) -> bool:
+    """Whether a leaf was drawn for the test alone: `Apple___rust/test00012`."""
+    return leaf.split("/")[1].startswith(_FURTHER)
+
+
 def leaf_of(item: str) -> str:
     """The leaf that an item shows: `Apple___rust/leaf00012`."""
     return item.rsplit("_photo", 1)[0]
@@ -116,6 +127,9 @@ def load_leaves(
     shortcut: float,
     leak: float,
     draw_seed: int,
+    split_by: str = "leaf",
+    test_images: int = 0,
+    test_background: str | None = None,
 ) -> SampleTable:
     """The table of the built-in leaves; nothing is drawn yet.
 
@@ -130,6 +144,9 @@ def load_leaves(
         shortcut: Share of the photos whose background gives the class away, 0 .. 1.
         leak: Share of the leaves whose near-identical photos count as different leaves, 0 .. 1.
         draw_seed: Same seed, same leaves.
+        split_by: "leaf", or "photo": photos of one leaf may stand on both sides of the split.
+        test_images: Photos of further leaves that are given as the test split; 0 for none.
+        test_background: Background of those further photos, which then carry no shortcut.
 
     Raises:
         DataError: If a value is not allowed or there are too few images for the classes.
@@ -151,30 +168,61 @@ def load_leaves(
             todo="raise data.n_images, or lower data.n_species, data.photos_per_leaf or "
             "data.imbalance",
         )
-    drawer = LeafDrawer(classes, size_px, variant, background, shortcut, leak, draw_seed)
+    further = _further_sizes(test_images, len(classes), imbalance, test_background)
+    drawer = LeafDrawer(
+        classes, size_px, variant, background, shortcut, leak, draw_seed, test_background
+    )
     items, labels, groups = [], [], []
-    for label, (name, size) in enumerate(zip(classes, sizes, strict=True)):
-        for index in range(size):
-            leaf_number, photo = divmod(index, photos_per_leaf)
-            leaf = f"{name}/leaf{leaf_number:05d}"
-            item = f"{leaf}_photo{photo:02d}"
-            items.append(item)
-            labels.append(label)
-            groups.append(item if drawer.is_leaked(leaf) else leaf)
+    for word, counts in (("leaf", sizes), (_FURTHER, further)):
+        for label, (name, size) in enumerate(zip(classes, counts, strict=True)):
+            for index in range(size):
+                leaf_number, photo = divmod(index, photos_per_leaf)
+                leaf = f"{name}/{word}{leaf_number:05d}"
+                item = f"{leaf}_photo{photo:02d}"
+                items.append(item)
+                labels.append(label)
+                apart = drawer.is_leaked(leaf) or (split_by == "photo" and word == "leaf")
+                groups.append(item if apart else leaf)
     columns = np.array(labels, dtype=np.int64), np.array(groups)
+    given = np.array(["train"] * n_images + ["test"] * test_images) if test_images else None
     recipe = f"drawing {DRAWING_VERSION} {drawer!r}"
+    if test_background is not None:
+        recipe += f" test_background={test_background}"
     return SampleTable(
         name="leaves",
         items=tuple(items),
         labels=columns[0],
         groups=columns[1],
-        given_split=None,
+        given_split=given,
         classes=classes,
-        fingerprint=fingerprint_of(items, *columns, None, classes, [recipe]),
+        fingerprint=fingerprint_of(items, *columns, given, classes, [recipe]),
         open_image=drawer,
         notes=("these images are drawings",),
         source=f"drawn by Frostline (version {DRAWING_VERSION}, draw_seed {draw_seed})",
     )
+
+
+def _further_sizes(
+    test_images: int, n_classes: int, imbalance: float, test_background: str | None
+) -> list[int]:
+    """How many further photos there are of each class.
+
+    Raises:
+        DataError: If there are too few for the classes, or none for a background of their own.
+    """
+    if test_images == 0 and test_background is not None:
+        raise DataError(
+            f"data.test_background={test_background}: only further leaves have a background of "
+            "their own, and there are none",
+            todo="say how many photos the test has: data.test_images=600",
+        )
+    counts = class_sizes(test_images, n_classes, imbalance)
+    if test_images and min(counts) == 0:
+        raise DataError(
+            f"data.test_images={test_images}: the smallest of {n_classes} classes gets none",
+            "0 (a share of the leaves is the test), or several for each class",
+        )
+    return counts
 
 
 def class_sizes(n_images: int, n_classes: int, imbalance: float) -> list[int]:
