@@ -1,4 +1,7 @@
-"""From what a person writes as ``freeze`` to what is frozen: a number, ``all`` or a module path."""
+"""From what a person writes as ``freeze`` to what is frozen: a number, ``all`` or a module path.
+
+A number below zero counts from the end, as in Python: -1 is all stages but the last.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,7 +61,8 @@ def resolve_depth(
         model: The timm model without classifier.
         timeline: What its forward pass does.
         stages: Its stages.
-        freeze: A number 0..S, ``all``, or the path of a module: everything up to and with it.
+        freeze: A number 0..S, or -S..-1 from the end, ``all``, or the path of a module: everything
+            up to and with it.
 
     Raises:
         BackboneError: The depth is out of range, or neither number, ``all`` nor module path.
@@ -67,12 +71,13 @@ def resolve_depth(
     if value == ALL or value == len(stages):
         return _whole(stages, timeline, str(value))
     if isinstance(value, int):
-        if not 0 <= value <= len(stages):
+        if not -len(stages) <= value <= len(stages):
             raise BackboneError(
                 given=f"freeze={value}: {name} has {len(stages)} stages\n{table(name, stages)}",
                 allowed=f"0 to {len(stages)}, all, or a module path such as "
-                f"{_example_path(model, timeline)}",
+                f"{_example_path(model, timeline)}; -1 to -{len(stages)} count from the end",
             )
+        value %= len(stages)
         taken = stages[:value]
         return Depth(
             label=str(value),

@@ -35,12 +35,19 @@ def recorded_settings(values: dict[str, Any]) -> Settings:
 
 
 def group_defaults(group: str, choice: str) -> dict[str, Any]:
-    """What conf/GROUP/CHOICE.yaml says; empty if there is no such file."""
+    """What conf/GROUP/CHOICE.yaml says of the group itself; empty if there is no such file."""
     file = CONF / group / f"{choice}.yaml"
     if not file.is_file():
         return {}
     content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    if is_for_all_groups(file):
+        content = content.get(group, {})
     return {key: value for key, value in content.items() if key != "defaults"}
+
+
+def is_for_all_groups(file: Path) -> bool:
+    """Whether a file of conf/ speaks of the whole config, as the strategies do."""
+    return file.read_text(encoding="utf-8").startswith("# @package _global_")
 
 
 def _completed(values: dict[str, Any]) -> dict[str, Any]:

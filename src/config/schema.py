@@ -15,9 +15,12 @@ Count = Annotated[int, Field(ge=1)]
 
 def _freeze(value: Any) -> Any:
     """Let through what can be a depth; which depths a backbone has is known later."""
-    is_depth = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    is_depth = isinstance(value, int) and not isinstance(value, bool)
     if not is_depth and not (isinstance(value, str) and value.strip()):
-        raise ValueError("allowed is 0 .. number of stages, all, or a module path such as layer3.2")
+        raise ValueError(
+            "allowed is 0 .. number of stages, -1 (all but the last) and so on, all, or a module "
+            "path such as layer3.2"
+        )
     return value
 
 
@@ -185,9 +188,23 @@ ScheduleChoice = ConstantSchedule | HeadFirst | Gradual
 
 
 class Strategy(Group):
-    """The named strategy that set other groups."""
+    """The named strategy that set other keys; a file of conf/strategy, so people may add theirs."""
 
-    name: Literal["none"]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_/-]+$")]
+    choice: str | None
+    reason: str
+    source: str
+    typed: list[str] | None
+
+    @property
+    def asks_for_choice(self) -> bool:
+        """Whether the data must be measured before anything else is known."""
+        return self.name == "auto" and self.choice is None
+
+    @property
+    def in_force(self) -> str:
+        """The file of conf/strategy whose values hold."""
+        return self.choice or self.name
 
 
 class AdamW(Group):

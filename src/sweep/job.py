@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from src.config.schema import Settings
 from src.data.load import data_name
 from src.errors import FrostlineError
+from src.strategies.record import record_strategy
 from src.sweep.hints import hint_for
 from src.sweep.memory import within_memory
 from src.sweep.peers import run_with_peers
@@ -197,6 +198,7 @@ def describe(tracked: "Run", settings: Settings, *, is_new: bool) -> None:
     tracked.set_tags(provenance_tags(origin))
     tracked.log_dict(origin, "provenance.json")
     if is_new:
+        record_strategy(tracked, settings)
         tracked.log_params(swept_params(settings))
         tracked.log_dict(settings.model_dump(mode="json"), "config.yaml")
 

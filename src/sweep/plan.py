@@ -24,6 +24,7 @@ IRRELEVANT = {
     "trainer": {"threads", "workers"},
     "callbacks": {"csv", "tensorboard"},
     "data": {"path", "memory_gib", "on_bad_image", "split_file"},
+    "strategy": {"reason", "source", "typed"},
 }
 TRAINING_PATH = ("data", "backbones", "features", "training", "train.py")
 LIBRARIES = ("torch", "torchvision", "timm", "pytorch-lightning")
@@ -71,6 +72,21 @@ class PlannedJob:
     settings: Settings
     digest: str
     facts: JobFacts
+
+
+def planned(
+    index: int, overrides: tuple[str, ...], settings: Settings, facts: JobFacts
+) -> PlannedJob:
+    """A job of the plan, its depth counted from the start, with the digest of that."""
+    settings = counted_from_start(settings, facts)
+    return PlannedJob(index, overrides, settings, job_digest(settings, facts), facts)
+
+
+def counted_from_start(settings: Settings, facts: JobFacts) -> Settings:
+    """`freeze=-1` as the number of stages that it stands for on this backbone."""
+    if isinstance(settings.freeze, int) and settings.freeze < 0:
+        return settings.model_copy(update={"freeze": facts.frozen_stages})
+    return settings
 
 
 def job_digest(settings: Settings, facts: JobFacts) -> str:

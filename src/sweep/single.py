@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+from hydra import compose
+from hydra.core.hydra_config import HydraConfig
+
 from src.config.schema import Settings
+from src.strategies.resolve import choose_here, with_choice
 from src.sweep import summary
 from src.sweep.job import run_job
-from src.sweep.plan import job_digest
+from src.sweep.plan import counted_from_start, job_digest
 from src.sweep.preflight import check_jobs
 from src.sweep.progress import SweepProgress
 
@@ -21,8 +25,16 @@ def run_alone(settings: Settings, folder: Path) -> float:
         The metric that chose the best epoch, at that epoch; NaN for a dry run.
     """
     with SweepProgress(total=1) as progress:
+
+        def tell(text: str) -> None:
+            progress.event({"text": text})
+
         progress.start(settings.run_name)
-        (facts,) = check_jobs([settings], tell=lambda text: progress.event({"text": text}))
+        if settings.strategy.asks_for_choice:
+            (choice,) = choose_here([settings], tell=tell)
+            settings = with_choice(HydraConfig.get().overrides.task, settings, choice, _recomposed)
+        (facts,) = check_jobs([settings], tell=tell)
+        settings = counted_from_start(settings, facts)
         if settings.dry_run:
             return float("nan")
         sweep = settings.sweep.model_copy(update={"job_digest": job_digest(settings, facts)})
@@ -34,3 +46,11 @@ def run_alone(settings: Settings, folder: Path) -> float:
     summary.show([outcome], summary.output_console(), title=name)
     chosen: float = result["metrics"][settings.callbacks.monitor.replace("val/", "val_best/")]
     return chosen
+
+
+def _recomposed(overrides: list[str]) -> Settings:
+    """Settings from other overrides of this same command."""
+    from src.sweep.sweeper import settings_of
+
+    name = HydraConfig.get().job.config_name
+    return settings_of(compose(name, overrides=overrides))

@@ -1,5 +1,6 @@
 """The sweep as Hydra starts it: compose all, check all, run what is needed, say how it ended."""
 
+import sys
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ from src.backbones.names import check_backbone_name
 from src.config.read import read_settings
 from src.config.schema import Settings
 from src.errors import ConfigError, FrostlineError
+from src.strategies.origin import typed_keys
+from src.strategies.resolve import choose_elsewhere, resolve_all
 from src.sweep.cells import study_cells, words_of
 from src.sweep.problems import raise_together
 from src.sweep.share import own_cores, own_gpus, share_of
@@ -66,7 +69,7 @@ class PlannedSweeper(Sweeper):
         self._compose(batch[:1])  # most mistakes stand in every job, and are told before any import
         warm_up()
         try:
-            return self._run(self._compose(batch))
+            return self._run(self._resolved(self._compose(batch)))
         finally:
             # Whoever reads what this command prints waits for all that could print.
             cool_down()
@@ -85,6 +88,19 @@ class PlannedSweeper(Sweeper):
         own = {str(key): value for key, value in launcher.items()}
         share = share_of(own, jobs=len(jobs), cores=own_cores(), gpus=len(own_gpus()))
         return run_sweep(jobs, folder=folder, make_launcher=self._launcher, share=share)
+
+    def _resolved(
+        self, jobs: list[tuple[tuple[str, ...], Settings]]
+    ) -> list[tuple[tuple[str, ...], Settings]]:
+        """The jobs with a strategy in the place of `strategy=auto`, measured once a data set."""
+
+        def recompose(overrides: list[str]) -> Settings:
+            return settings_of(self.context.config_loader.load_sweep_config(self.master, overrides))
+
+        def choose(asking: Sequence[Settings]) -> list[str]:
+            return choose_elsewhere(asking, tell=lambda text: print(text, file=sys.stderr))
+
+        return resolve_all(jobs, recompose, choose)
 
     def _check_launcher(self) -> None:
         """See that the launcher is there, before anything else takes its time.
@@ -155,6 +171,9 @@ def settings_of(config: DictConfig) -> Settings:
         )
     values = OmegaConf.to_container(own, resolve=True)
     assert isinstance(values, dict)
+    strategy = values.get("strategy")
+    if "hydra" in config and isinstance(strategy, dict) and strategy.get("typed") is None:
+        strategy["typed"] = typed_keys(config)
     settings = read_settings({str(key): value for key, value in values.items()})
     check_backbone_name(settings.backbone)
     return settings

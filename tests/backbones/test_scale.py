@@ -97,9 +97,15 @@ def test_a_word_that_is_no_module_is_answered_with_examples(freeze: str) -> None
         check_freeze("resnet50", freeze, None)
 
 
-def test_negative_depth_is_refused() -> None:
-    with pytest.raises(BackboneError, match="freeze=-1: resnet50 has 5 stages"):
-        check_freeze("resnet50", -1, None)
+@pytest.mark.parametrize(("freeze", "frozen"), [(-1, 4), (-3, 2), (-5, 0), ("-1", 4)])
+def test_negative_depth_counts_from_the_end(freeze: int | str, frozen: int) -> None:
+    assert check_freeze("resnet50", freeze, None) == (frozen, 5)
+
+
+def test_negative_depth_beyond_the_first_stage_is_refused() -> None:
+    with pytest.raises(BackboneError, match="freeze=-6: resnet50 has 5 stages") as caught:
+        check_freeze("resnet50", -6, None)
+    assert "-1 to -5 count from the end" in str(caught.value)
 
 
 def test_a_model_without_features_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def test_freeze_keeps_the_type_that_was_typed(given: str, value: int | str) -> N
     [
         (["epochs=abc"], ["epochs=abc", "valid integer"]),
         (["epochs=0"], ["epochs=0", "greater than or equal to 1"]),
-        (["freeze=-1"], ["freeze=-1", "0 .. number of stages", "all", "module path"]),
+        (["freeze=1.5"], ["freeze=1.5", "0 .. number of stages", "all", "module path"]),
         (["freeze=true"], ["freeze=True", "module path"]),
         (["epoch=3"], ["epoch: there is no such key", "epochs"]),
         (["+lrr=1"], ["lrr: there is no such key", "nearest: lr"]),
