@@ -125,6 +125,11 @@ def measure_references(photographs: str, symbols: str, backbone: str) -> dict[st
     }
 
 
+def _write(kept: dict[str, Any]) -> None:
+    kept["made_by"] = "python -m src.strategies.references PHOTOGRAPHS SYMBOLS"
+    FILE.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """The command: measures and writes the file anew for the backbones named."""
     parser = argparse.ArgumentParser(
@@ -142,10 +147,9 @@ def main() -> None:
             kept["backbones"][backbone] = measure_references(
                 given.photographs, given.symbols, backbone
             )
+            _write(kept)
     except FrostlineError as error:
         end_with(error)
-    kept["made_by"] = "python -m src.strategies.references PHOTOGRAPHS SYMBOLS"
-    FILE.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
