@@ -1,5 +1,6 @@
 """A job under one of Hydra's own launchers: as isolated there as under ours."""
 
+import math
 import multiprocessing
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,9 @@ from src.sweep import workers
 from src.sweep.job import run_job
 from src.sweep.progress import SweepProgress
 from src.sweep.share import slot
+
+# In the sweep's folder: a file for each job that failed, which is all that jobs know of each other.
+FAILED = ".failed"
 
 
 def run_launched(settings: Settings, folder: Path, number: int, env: Mapping[str, str]) -> float:
@@ -27,7 +31,8 @@ def run_launched(settings: Settings, folder: Path, number: int, env: Mapping[str
         env: Environment variables that the person set for jobs.
 
     Returns:
-        The metric that chose the best epoch, at that epoch.
+        The metric that chose the best epoch, at that epoch; NaN for a job that is not started
+        because `fail_fast` others have failed.
 
     Raises:
         JobFailedError: If the job failed, with the reason.
@@ -35,6 +40,9 @@ def run_launched(settings: Settings, folder: Path, number: int, env: Mapping[str
     """
     # joblib's workers call themselves started by `loky`, which processes of ours do not know.
     multiprocessing.set_start_method("forkserver", force=True)
+    failed = folder.parent / FAILED
+    if settings.fail_fast is not None and _count(failed) >= settings.fail_fast:
+        return math.nan
     # Several jobs write to one terminal: lines only.
     console = Console(file=sys.stderr, force_terminal=False, soft_wrap=True, highlight=False)
     progress = SweepProgress(total=None, console=console, first=number + 1)
@@ -46,6 +54,12 @@ def run_launched(settings: Settings, folder: Path, number: int, env: Mapping[str
         failure = answer if isinstance(answer, workers.Failure) else None
         progress.done(failure.reason if failure else None)
     if isinstance(answer, workers.Failure):
+        failed.mkdir(exist_ok=True)
+        (failed / str(number)).touch()
         raise workers.JobFailedError(answer)
     chosen: float = answer["metrics"][settings.callbacks.monitor.replace("val/", "val_best/")]
     return chosen
+
+
+def _count(folder: Path) -> int:
+    return len(list(folder.iterdir())) if folder.is_dir() else 0

@@ -216,7 +216,10 @@ def _follow(theirs: Connection, settings: Settings, work: Path, env: Mapping[str
     said: Failure | None = None
     try:
         with TemporaryDirectory(prefix="frostline-rank-") as folder:
-            run(settings, Path(folder), work, silent, tell=lambda **_: None)
+            # The evidence is drawn once, by the first process.
+            plain = settings.evidence.model_copy(update={"name": "off"})
+            quiet = settings.model_copy(update={"evidence": plain})
+            run(quiet, Path(folder), work, silent, tell=lambda **_: None)
     except BaseException as error:
         said = Failure(f"{type(error).__name__}: {error}", traceback.format_exc(), None)
     with suppress(OSError):

@@ -56,6 +56,18 @@ def test_a_sweep_with_two_bad_jobs(launcher: str, here: Path) -> None:
 
 
 @pytest.mark.slow
+def test_fail_fast_reaches_jobs_that_a_launcher_has_handed_out(here: Path) -> None:
+    launcher = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=1")
+    started = Started(here, *SWEEP, *launcher, "fail_fast=1", faults="raise@0.001")
+    code = started.process.wait(500)
+    text = started.text
+    started.end()
+    assert code == 1, text
+    assert {lr: run.status for lr, run in by_lr(jobs_of(here)).items()} == {"0.001": "FAILED"}
+    assert text.count("NOT RUN test_resnet-freeze0-seed0") == 3
+
+
+@pytest.mark.slow
 def test_joblib_gives_the_numbers_of_one_after_the_other(
     here: Path, tmp_path_factory: pytest.TempPathFactory, empty_store_file: Path
 ) -> None:
