@@ -38,10 +38,12 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def start(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m src.train ARGUMENTS` in a folder and wait."""
+def start(
+    folder: Path, *arguments: str, module: str = "src.train"
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -m src.train ARGUMENTS`, or another of the commands, in a folder and wait."""
     return subprocess.run(
-        [sys.executable, "-m", "src.train", *arguments],
+        [sys.executable, "-m", module, *arguments],
         cwd=folder,
         env=environment(folder),
         capture_output=True,

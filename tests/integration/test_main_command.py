@@ -1,5 +1,6 @@
 """The exact main command: six jobs, one parent, six children, and what a person reads of them."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import torch
 from src.analysis.predictions import read_predictions
 from src.tracking.records import RunRecord
 from src.tracking.store import Store, open_store
-from tests.integration.conftest import TINY, start
+from tests.integration.conftest import ROOT, TINY, start
+from tests.integration.documented import commands_of
 
 SWEEP = ("-m", "backbone=resnet50,vgg16", "freeze=0,2,4", *TINY, "epochs=1")
 
@@ -150,3 +152,24 @@ def _normalised(root: Path, items: list[str]) -> torch.Tensor:
         crop_pct=cfg.crop_pct,
     )
     return torch.stack([transform(Image.open(root / item).convert("RGB")) for item in items])
+
+
+@pytest.mark.slow
+def test_the_readme_commands_run_one_after_the_other(
+    place: Path, store: Store, children: list[RunRecord]
+) -> None:
+    """Those that train are planned only (`dry_run`): the sweep above is the first of them."""
+    (parent,) = store.find_runs({"frostline.kind": "sweep"})
+    known = {"ID": parent.tags["frostline.sweep_id"], "RUN": children[0].run_id}
+    done = []
+    for command in commands_of(ROOT / "README.md"):
+        if command.words[0] != "python":
+            continue
+        words = [re.sub(r"\b(ID|RUN)\b", lambda m: known[m[0]], word) for word in command.words[3:]]
+        if command.words[2] == "src.train" and "--cfg" not in words:
+            words += ["weights=random", "dry_run=true"]
+        ended = start(place, *words, module=command.words[2])
+        assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
+        done.append(command.words[2])
+    assert {"src.train", "src.report", "src.evaluate", "src.predict", "src.export"} <= set(done)
+    assert (place / "answers.csv").read_text().startswith("file,class,probability")

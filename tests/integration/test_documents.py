@@ -1,0 +1,76 @@
+"""What the documents show exists: commands, keys, flags, targets, links."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from src.config.older import CONF
+from src.config.schema import Settings
+from tests.integration.documented import PAGES, ROOT, Command, documented
+
+COMMANDS = documented()
+PLACEHOLDER = re.compile(r"\b(NAME|ID|RUN|DIR)\b")
+CALLS = [c for c in COMMANDS if c.words[:2] == ("python", "-m")]
+OTHERS = [c for c in CALLS if c.words[2] != "src.train"]
+# "+experiments=NAME" is a pattern, not a command.
+TRAINING = [c for c in CALLS if c not in OTHERS and not PLACEHOLDER.search(" ".join(c.words))]
+MAKING = [c for c in COMMANDS if c.words[0] == "make"]
+
+
+def test_the_pages_show_commands() -> None:
+    assert Command("README.md", ("make", "sweep")) in MAKING
+    main = "python -m src.train -m backbone=resnet50,vgg16 freeze=0,2,4"
+    assert Command("README.md", tuple(main.split())) in TRAINING
+    assert len(OTHERS) > 10
+
+
+@pytest.mark.parametrize("command", TRAINING, ids=str)
+def test_each_training_command_composes(command: Command) -> None:
+    given = [word for word in command.words[3:] if not word.startswith("-")]
+    if "--cfg" in command.words:
+        given.remove("job")
+    chosen = []
+    for override in OverridesParser.create().parse_overrides(given):
+        line = str(override.input_line)
+        if override.is_sweep_override():
+            line = f"{line.partition('=')[0]}={next(iter(override.sweep_string_iterator()))}"
+        chosen.append(line)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", chosen)
+    values = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+    assert isinstance(values, dict)
+    if values["data"].get("path") == "???":  # a study says in words what data it wants
+        values["data"]["path"] = "photos"
+    Settings.model_validate(values)
+
+
+@pytest.mark.parametrize("command", OTHERS, ids=str)
+def test_each_other_command_exists_with_its_flags(command: Command) -> None:
+    module = command.words[2]
+    found = importlib.util.find_spec(module)
+    assert found is not None, module
+    if found.submodule_search_locations:
+        found = importlib.util.find_spec(f"{module}.__main__")
+        assert found is not None, f"{module} is no command"
+    assert found.origin is not None
+    text = Path(found.origin).read_text(encoding="utf-8")
+    for flag in re.findall(r" (--[a-z-]+)", " ".join(command.words)):
+        assert f'"{flag}"' in text, flag
+
+
+@pytest.mark.parametrize("command", MAKING, ids=str)
+def test_each_target_is_in_the_makefile(command: Command) -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert command.words[1] in targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_each_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
