@@ -139,3 +139,13 @@ def test_the_killed_job_goes_on_in_its_own_run(
     assert "frostline.failure" not in run.tags
     assert [p.step for p in store.metric_history(run.run_id, "train/loss")] == [0, 1, 2]
     assert "goes on where it was interrupted" in again.stderr
+
+
+def test_a_report_that_cannot_be_written_costs_no_run(here: Path) -> None:
+    ended = call(here, "-m", *TRAINING, "epochs=1", "report=true", faults="fail@report")
+    assert ended.returncode == 1
+    assert "FAILED  the report: " in ended.stdout
+    assert "No space left on device" in ended.stdout
+    assert "python -m src.report --sweep " in ended.stdout
+    (run,) = jobs_of(here)
+    assert run.status == "FINISHED"

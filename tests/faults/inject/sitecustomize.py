@@ -97,7 +97,19 @@ def patch_pixels(module):
         module.FREE_SHARE = 0  # no room in memory nor on the disk: processes decode on the fly
 
 
+def patch_report(module):
+    write = module.write_report
+
+    def write_report(*args, **kwargs):
+        if "report" in FAULTS:
+            raise OSError(28, "No space left on device")
+        return write(*args, **kwargs)
+
+    module.write_report = write_report
+
+
 PATCHES = {
+    "src.report": patch_report,
     "src.training.task": patch_task,
     "src.data.datamodule": patch_data,
     "src.data.pixels": patch_pixels,
