@@ -62,6 +62,7 @@ class LeavesData(DataSettings):
     n_images: Count
     size_px: Annotated[int, Field(ge=16, le=1024)]
     n_species: Count
+    n_conditions: Annotated[int, Field(ge=1, le=5)]
     photos_per_leaf: Count
     variant: Literal["color", "grayscale", "segmented"]
     background: Literal["lab", "field"]

@@ -130,13 +130,14 @@ def load_leaves(
     split_by: str = "leaf",
     test_images: int = 0,
     test_background: str | None = None,
+    n_conditions: int = len(CONDITIONS),
 ) -> SampleTable:
     """The table of the built-in leaves; nothing is drawn yet.
 
     Args:
         n_images: Number of photos in all.
         size_px: Side of the photos.
-        n_species: Number of crops, each healthy and with four diseases: 5 classes a crop.
+        n_species: Number of crops.
         photos_per_leaf: Photos of each leaf; they form a group.
         variant: "color", "grayscale" or "segmented".
         background: "lab" or "field".
@@ -147,6 +148,7 @@ def load_leaves(
         split_by: "leaf", or "photo": photos of one leaf may stand on both sides of the split.
         test_images: Photos of further leaves that are given as the test split; 0 for none.
         test_background: Background of those further photos, which then carry no shortcut.
+        n_conditions: Classes of a crop: healthy alone, or with one to four diseases.
 
     Raises:
         DataError: If a value is not allowed or there are too few images for the classes.
@@ -159,7 +161,8 @@ def load_leaves(
             f"1 .. {len(SPECIES)}: {', '.join(species.name for species in SPECIES)}",
         )
     crops = [species.name for species in SPECIES[:n_species]]
-    classes = tuple(sorted(f"{crop}___{sign}" for crop in crops for sign in CONDITIONS))
+    signs = CONDITIONS[:n_conditions]
+    classes = tuple(sorted(f"{crop}___{sign}" for crop in crops for sign in signs))
     sizes = class_sizes(n_images, len(classes), imbalance)
     if min(sizes) <= 2 * photos_per_leaf:
         raise DataError(
