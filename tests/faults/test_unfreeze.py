@@ -1,0 +1,93 @@
+"""Row 8: killed before, at or after an unfreeze, the same command goes on to the same numbers."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from src.tracking.records import RunRecord
+from tests.faults.conftest import (
+    NET,
+    Started,
+    assert_same_training,
+    call,
+    curve,
+    jobs_of,
+    make_place,
+)
+
+BASE = (*NET, "epochs=4", "head.dropout=0.2", "freeze=3", "optimizer.layer_decay=0.8", "lr=0.002")
+HEAD_FIRST = (*BASE, "schedule=head_first", "lr_schedule=plateau", "lr_schedule.patience_epochs=0")
+GRADUAL = (*BASE, "schedule=gradual", "optimizer=sgd")
+# test_resnet has five stages: the head alone, then four, then three frozen stages.
+DEPTHS = {
+    (*HEAD_FIRST, "schedule.head_epochs=1"): [5, 3, 3, 3],
+    (*HEAD_FIRST, "schedule.head_epochs=2"): [5, 5, 3, 3],
+    GRADUAL: [5, 4, 3, 3],
+}
+# Where the process is killed: at the first step of the second epoch, or of the third.
+SECOND, THIRD = "kill@0.002", "pause-late@0.002"
+_whole: dict[tuple[str, ...], tuple[Path, RunRecord]] = {}
+
+
+@pytest.fixture
+def started(here: Path) -> Iterator[list[Started]]:
+    commands: list[Started] = []
+    yield commands
+    for command in commands:
+        command.end()
+
+
+def uninterrupted(
+    options: tuple[str, ...], factory: pytest.TempPathFactory, empty_store_file: Path
+) -> tuple[Path, RunRecord]:
+    """The run that nobody interrupts, carried out once for all tests."""
+    if options not in _whole:
+        place = make_place(factory.mktemp("whole"), empty_store_file)
+        ended = call(place, *options)
+        assert ended.returncode == 0, ended.stderr
+        (run,) = jobs_of(place)
+        _whole[options] = place, run
+    return _whole[options]
+
+
+@pytest.mark.parametrize(
+    ("options", "fault", "done"),
+    [
+        pytest.param((*HEAD_FIRST, "schedule.head_epochs=2"), SECOND, 1, id="before"),
+        pytest.param((*HEAD_FIRST, "schedule.head_epochs=1"), SECOND, 1, id="at"),
+        pytest.param((*HEAD_FIRST, "schedule.head_epochs=1"), THIRD, 2, id="after"),
+        pytest.param(GRADUAL, SECOND, 1, id="at-the-first-thaw", marks=pytest.mark.slow),
+        pytest.param(GRADUAL, THIRD, 2, id="at-the-second-thaw", marks=pytest.mark.slow),
+    ],
+)
+def test_sigkill_around_an_unfreeze_leaves_a_run_that_goes_on_in_the_right_phase(
+    options: tuple[str, ...],
+    fault: str,
+    done: int,
+    here: Path,
+    started: list[Started],
+    tmp_path_factory: pytest.TempPathFactory,
+    empty_store_file: Path,
+) -> None:
+    whole = uninterrupted(options, tmp_path_factory, empty_store_file)
+    if fault == THIRD:
+        command = Started(here, *options, faults=fault)
+        started.append(command)
+        command.paused_job()
+        command.signal_group(signal.SIGKILL)
+        command.end()
+    else:
+        assert call(here, *options, faults=fault).returncode == -signal.SIGKILL
+    (stopped,) = jobs_of(here)
+    assert stopped.status == "RUNNING"
+    assert [step for step, _ in curve(here, stopped, "train/loss")] == list(range(done))
+    again = call(here, *options)
+    assert again.returncode == 0, again.stderr
+    (run,) = jobs_of(here)
+    assert (run.run_id, run.status) == (stopped.run_id, "FINISHED")
+    assert [depth for _, depth in curve(here, run, "schedule/frozen_stages")] == DEPTHS[options]
+    assert curve(here, run, "lr") == curve(*whole, "lr")
+    assert run.tags["frostline.frozen_digest"] == whole[1].tags["frostline.frozen_digest"]
+    assert_same_training((here, run), whole)
