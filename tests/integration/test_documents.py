@@ -10,6 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from src.config.older import CONF
+from src.config.scale import spell_out_scale
 from src.config.schema import Settings
 from tests.integration.documented import PAGES, ROOT, Command, documented
 
@@ -35,7 +36,7 @@ def test_each_training_command_composes(command: Command) -> None:
     if "--cfg" in command.words:
         given.remove("job")
     chosen = []
-    for override in OverridesParser.create().parse_overrides(given):
+    for override in OverridesParser.create().parse_overrides(spell_out_scale(given)):
         line = str(override.input_line)
         if override.is_sweep_override():
             line = f"{line.partition('=')[0]}={next(iter(override.sweep_string_iterator()))}"

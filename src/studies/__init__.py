@@ -1,0 +1,1 @@
+"""Studies: from what they run and what was recorded to the table in their text."""
