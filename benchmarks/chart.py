@@ -4,37 +4,52 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-COLORS = {"P0": "#9aa5b1", "P1": "#5b7083", "ours": "#0b7285"}
+SYSTEMS = {
+    "P0": ("what people do (P0)", "#9aa5b1"),
+    "P1": ("tuned loop (P1)", "#5b7083"),
+    "cold": ("Frostline, first time", "#0b7285"),
+    "warm": ("Frostline, outputs stored", "#3bc9db"),
+}
 
 
 def draw_chart(path: Path, results: dict[str, Any]) -> None:
-    """Horizontal bars, one group for each sweep, on a logarithmic axis of seconds."""
+    """Horizontal bars, a group for each sweep, on a logarithmic axis of seconds; as SVG."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    bars: list[tuple[str, str, float]] = []
-    for name, sweep in results["sweeps"].items():
-        medians = {system: statistics.median(v) for system, v in sweep["seconds"].items()}
-        bars.append((f"{name}  what people do (P0)", "P0", medians["P0"]))
-        bars.append((f"{name}  tuned loop (P1)", "P1", medians["P1"]))
-        bars.append((f"{name}  Frostline", "ours", medians["cold"]))
-        if "group cold" in medians:
-            bars.append((f"{name}  Frostline, one batch", "ours", medians["group cold"]))
-    figure, axes = pyplot.subplots(figsize=(8, 0.42 * len(bars) + 1.2), layout="constrained")
-    places = list(range(len(bars)))[::-1]
-    axes.barh(places, [b[2] for b in bars], color=[COLORS[b[1]] for b in bars], height=0.72)
-    for place, (_, _, seconds) in zip(places, bars, strict=True):
-        axes.text(seconds * 1.04, place, f"{seconds:.3g} s", va="center", fontsize=9)
-    axes.set_yticks(places, [b[0] for b in bars], fontsize=9)
+    sweeps = results["sweeps"]
+    figure, axes = pyplot.subplots(figsize=(8, 1.35 * len(sweeps) + 1.3), layout="constrained")
+    ticks: list[float] = []
+    largest = 0.0
+    for group, sweep in enumerate(sweeps.values()):
+        for place, (system, (label, color)) in enumerate(SYSTEMS.items()):
+            seconds = statistics.median(sweep["seconds"][system])
+            height = -(5 * group + place)
+            bar = axes.barh(height, seconds, color=color, height=0.85)
+            if group == 0:
+                bar.set_label(label)
+            ratio = statistics.median(sweep["seconds"]["P0"]) / seconds
+            note = f"{seconds:.3g} s" + ("" if system == "P0" else f"   {ratio:.1f}x")
+            axes.text(seconds * 1.04, height, note, va="center", fontsize=8.5)
+            largest = max(largest, seconds)
+        ticks.append(-(5 * group + 1.5))
+    names = [f"{name}: {sweep['title']}" for name, sweep in sweeps.items()]
+    axes.set_yticks(ticks, [_wrapped(name) for name in names], fontsize=9)
     axes.set_xscale("log")
-    axes.set_xlim(right=max(b[2] for b in bars) * 2)
-    axes.set_xlabel("seconds for the whole sweep (logarithmic)")
-    axes.set_title(
-        f"{results['machine']}: planning, storing, validation, records included", fontsize=10
-    )
+    axes.set_xlim(right=largest * 2.4)
+    axes.set_xlabel("seconds for the whole sweep (logarithmic), and how many times faster than P0")
+    axes.tick_params(axis="y", length=0)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    figure.savefig(path, dpi=150)
+    figure.legend(loc="outside upper center", ncols=4, fontsize=8.5, frameon=False)
+    with pyplot.rc_context({"svg.hashsalt": "frostline"}):
+        figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
+
+
+def _wrapped(text: str) -> str:
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, 26))

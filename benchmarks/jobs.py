@@ -36,6 +36,7 @@ class Workload:
     batch_size: int
     goal_p0: float
     goal_p1: float
+    precision: str = "32-true"
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,15 @@ def open_table(place: Place) -> tuple[SampleTable, Splits]:
     return table, split_table(table, val_frac=VAL_FRAC, test_frac=TEST_FRAC, seed=SPLIT_SEED)
 
 
-LITE0 = "tf_efficientnet_lite0"
+LITE0, LITE1 = "tf_efficientnet_lite0", "tf_efficientnet_lite1"
 
 
 def cpu_workloads(*, tiny: bool) -> list[Workload]:
     """W1, W2, W3 at the sizes of a 2-core machine; tiny nets and 64 px to try the code."""
-    first, second = ("test_efficientnet", "test_resnet") if tiny else (LITE0, "resnet18")
+    first, second = ("test_efficientnet", "test_resnet") if tiny else (LITE0, LITE1)
     size = 64 if tiny else 96
     depths = ("0", "2", "all") if tiny else ("0", "1", "2", "3", "4", "all")
-    given = {first: "random" if tiny else "pretrained", second: "random"}
+    given = dict.fromkeys((first, second), "random" if tiny else "pretrained")
     return build(
         first, second, given, depths, image_size=size, epochs=2, batch_size=32, w2=(4, 2),
         w3_backbones=(first, second), goals={"W1": (2.5, 1.1), "W2": (30, 4), "W3": (8, 1.8)},
@@ -140,3 +141,14 @@ def build(
             ),
         ),
     ]
+
+
+def tiny_workloads(n_jobs: int) -> dict[str, Workload]:
+    """W6: sweeps of tiny jobs that must each be isolated, and of jobs that train as one batch."""
+    lrs = [round(1e-4 * 1.1**power, 8) for power in range(n_jobs)]
+    shared = ("image_size=64", "epochs=2", "batch_size=32")
+    found = {}
+    for name, freeze in (("isolated", "4"), ("batched", "all")):
+        jobs = tuple(Job("test_resnet", freeze, lr) for lr in lrs)
+        found[name] = Workload("W6", f"{n_jobs} tiny jobs", shared, jobs, 64, 2, 32, 0, 0)
+    return found

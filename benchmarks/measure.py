@@ -66,16 +66,12 @@ def here(function: Callable[..., Any], *args: Any) -> Taken:
     return Taken(seconds, watcher.peak_mib, value)
 
 
-def with_home(home: Path, function: Callable[..., Any], *args: Any) -> Taken:
-    """As `here`, with a store of features and a cache of its own."""
-    before = dict(os.environ)
-    # A fork server keeps the environment that it was started with, so jobs are told by Hydra.
-    os.environ["FROSTLINE_HOME"] = str(home)
-    try:
-        return here(function, *args, f"+hydra.job.env_set.FROSTLINE_HOME={home}")
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+def fresh_home(folder: Path) -> None:
+    """Start anew: no stored outputs, no decoded images, a fork server that knows of no others."""
+    workers.cool_down()
+    os.environ["FROSTLINE_HOME"] = str(folder / "home")
+    os.environ["FROSTLINE_CACHE"] = str(folder / "cache")
+    workers.call(nothing)
 
 
 class _Watcher:

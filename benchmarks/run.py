@@ -1,26 +1,26 @@
 """Seconds for whole sweeps: Frostline, what people do (P0) and a tuned loop (P1), in one call.
 
 Usage:
-python -m benchmarks.run                  # W1, W2, W3, W6 on the CPU; writes results and table
-python -m benchmarks.run --device cuda    # the larger sizes
-python -m benchmarks.run --tiny --out DIR # tiny nets, to try the code
+python -m benchmarks.run                        # W1, W2, W3, W6 on the CPU, in under 15 minutes
+python -m benchmarks.run --device cuda          # the larger sizes
+python -m benchmarks.run --precision fastest    # P1 and Frostline each in what a probe finds best
+python -m benchmarks.run --tiny --out DIR       # tiny nets, to try the code
 """
 
 import argparse
 import json
-import platform
 import shutil
-import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.jobs import Place, Workload, cpu_workloads, cuda_workloads
+from benchmarks.jobs import Place, Workload, cpu_workloads, cuda_workloads, tiny_workloads
+from benchmarks.machine import machine_name
 
 HERE = Path(__file__).resolve().parent
-SYSTEMS = ("P0", "P1", "cold", "warm")
+CHART = "sweep_seconds.svg"
 
 
 def main() -> None:
@@ -28,7 +28,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each system runs")
+    parser.add_argument("--precision", choices=["32-true", "fastest"], default="32-true")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each system runs at most")
+    parser.add_argument(
+        "--minutes", type=float, default=13.5, help="no round begins that would end after this"
+    )
     parser.add_argument("--images", type=int, help="images of the data set")
     parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
     parser.add_argument("--only", default="W1,W2,W3,W6", help="workloads, such as W1,W3")
@@ -41,68 +45,145 @@ def main() -> None:
     out = chosen.out or HERE
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
-        results = measure_all(chosen, Path(scratch))
+        results = Benchmark(chosen, Path(scratch)).measured(begun)
     results["whole_s"] = round(time.monotonic() - begun, 1)
     (out / "results").mkdir(parents=True, exist_ok=True)
     name = machine_name(chosen.device)
     (out / "results" / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
     write_table(out, results)
     if results["sweeps"]:
-        draw_chart(out / "results" / f"{name}.png", results)
+        draw_chart(out / "results" / CHART, results)
     print(f"written to {out / 'results' / name}.json in {results['whole_s']:.0f} s")
 
 
-def machine_name(device: str) -> str:
-    """The processor's or card's name in letters and digits."""
-    if device == "cuda":
+class Benchmark:
+    """All workloads over and over, the systems in turn.
+
+    Args:
+        chosen: The command line.
+        scratch: An empty folder.
+    """
+
+    def __init__(self, chosen: argparse.Namespace, scratch: Path) -> None:
+        self.chosen, self.scratch = chosen, scratch
+        self.n_images = chosen.images or (
+            150 if chosen.tiny else 300 if chosen.device == "cpu" else 10000
+        )
+
+    def measured(self, begun: float) -> dict[str, Any]:
+        """Rounds until all are done, or until one more would take too long.
+
+        Args:
+            begun: When the clock started (time.monotonic).
+        """
         import torch
 
-        text = torch.cuda.get_device_name()
-    else:
-        text = _processor()
-        from src.data.pixels import usable_cores
+        from benchmarks.measure import Taken, in_warm_process
+        from benchmarks.plain import prepare
 
-        text += f" {usable_cores()} cores"
-    return "-".join("".join(c if c.isalnum() else " " for c in text).lower().split())
+        chosen = self.chosen
+        works = cpu_workloads(tiny=chosen.tiny) if chosen.device == "cpu" else cuda_workloads()
+        wanted = chosen.only.split(",")
+        works = [replace(work, precision=chosen.precision) for work in works if work.name in wanted]
+        self.images = write_images(
+            self.scratch / "leaves", self.n_images, 128 if chosen.device == "cpu" else 256
+        )
+        self.template = new_store(self.scratch)
+        results: dict[str, Any] = {
+            "machine": machine_name(chosen.device),
+            "device": chosen.device,
+            "precision": chosen.precision,
+            "torch": torch.__version__,
+            "threads": chosen.threads or torch.get_num_threads(),
+            "images": self.n_images,
+            "tiny": chosen.tiny,
+            "rounds": 0,
+            "sweeps": {work.name: _empty(work) for work in works},
+        }
+        fresh: Taken
+        givens = {}
+        for work in works:
+            fresh = in_warm_process(prepare, work, self.folder())
+            givens[work.name] = fresh.value
+        if "W6" in wanted:
+            results["W6"] = self.tiny_jobs()
+            print("W6", results["W6"], flush=True)
+        longest_s = 0.0
+        for _ in range(chosen.rounds):
+            round_begun = time.monotonic()
+            if results["rounds"] and round_begun - begun + longest_s > 60 * chosen.minutes:
+                break
+            for work in works:
+                sweep = results["sweeps"][work.name]
+                self.round(work, givens[work.name], sweep)
+                shown = {name: round(v[-1], 2) for name, v in sweep["seconds"].items()}
+                print(work.name, shown, flush=True)
+            results["rounds"] += 1
+            longest_s = max(longest_s, time.monotonic() - round_begun)
+        return results
+
+    def folder(self) -> Path:
+        """A new, empty folder."""
+        return Path(tempfile.mkdtemp(dir=self.scratch))
+
+    def place(self) -> Place:
+        """A new folder with an empty store of records."""
+        folder = self.folder()
+        shutil.copyfile(self.template, folder / "mlflow.db")
+        store = f"sqlite:///{folder / 'mlflow.db'}"
+        return Place(self.images, store, folder, self.chosen.device, self.chosen.threads)
+
+    def round(self, work: Workload, givens: Any, sweep: dict[str, Any]) -> None:
+        """All systems once; what they took is added to the sweep's results."""
+        from benchmarks import ours, tuned, usual
+        from benchmarks.bound import bound_s
+        from benchmarks.measure import Taken, fresh_home, here, in_warm_process
+
+        def note(system: str, taken: Taken, accuracies: list[float]) -> None:
+            sweep["seconds"].setdefault(system, []).append(taken.seconds)
+            sweep["peak_mib"].setdefault(system, []).append(taken.peak_mib)
+            sweep["test_acc"][system] = accuracies
+
+        taken = in_warm_process(usual.usual_sweep, work, self.place(), givens)
+        note("P0", taken, taken.value)
+        taken = in_warm_process(tuned.tuned_sweep, work, self.place(), givens)
+        note("P1", taken, taken.value[0])
+        fresh_home(self.folder())
+        for system in ("cold", "warm"):
+            place = self.place()
+            note(system, here(ours.our_sweep, work, place), ours.our_accuracies(work, place))
+        sweep["bound_s"].append(in_warm_process(bound_s, work, self.place(), givens).value)
+
+    def tiny_jobs(self) -> dict[str, Any]:
+        """W6: many tiny jobs, each isolated, and all as one batch; what a step costs."""
+        from benchmarks import ours, tuned
+        from benchmarks.measure import fresh_home, here, in_warm_process
+        from benchmarks.plain import prepare
+        from benchmarks.steps import step_overhead
+
+        found: dict[str, Any] = {}
+        for name, work in tiny_workloads(8 if self.chosen.tiny else 64).items():
+            givens = in_warm_process(prepare, work, self.folder()).value
+            loop_s = in_warm_process(tuned.tuned_sweep, work, self.place(), givens).value[1]
+            fresh_home(self.folder())
+            taken = here(ours.our_sweep, work, self.place())
+            found["jobs"] = len(work.jobs)
+            found[f"{name}_s_per_job"] = taken.seconds / len(work.jobs)
+            found[f"{name}_loop_s_per_job"] = loop_s / len(work.jobs)
+        found["step"] = in_warm_process(step_overhead, self.folder()).value
+        return found
 
 
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        if names:
-            return names[0].partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def measure_all(chosen: argparse.Namespace, scratch: Path) -> dict[str, Any]:
-    """Every workload, the systems in turn."""
-    import torch
-
-    n_images = chosen.images or (150 if chosen.tiny else 300 if chosen.device == "cpu" else 10000)
-    images = write_images(scratch / "leaves", n_images, 128 if chosen.device == "cpu" else 256)
-    template = new_store(scratch)
-    works = cpu_workloads(tiny=chosen.tiny) if chosen.device == "cpu" else cuda_workloads()
-    wanted = chosen.only.split(",")
-    results: dict[str, Any] = {
-        "machine": machine_name(chosen.device),
-        "device": chosen.device,
-        "torch": torch.__version__,
-        "threads": chosen.threads or torch.get_num_threads(),
-        "images": n_images,
-        "rounds": chosen.rounds,
-        "tiny": chosen.tiny,
-        "sweeps": {},
+def _empty(work: Workload) -> dict[str, Any]:
+    return {
+        "title": work.title,
+        "jobs": len(work.jobs),
+        "goals": {"P0": work.goal_p0, "P1": work.goal_p1},
+        "seconds": {},
+        "bound_s": [],
+        "peak_mib": {},
+        "test_acc": {},
     }
-    for work in works:
-        if work.name in wanted:
-            results["sweeps"][work.name] = measure_sweep(work, chosen, images, template, scratch)
-            shown = results["sweeps"][work.name]["seconds"]
-            print(work.name, {system: [round(s, 2) for s in v] for system, v in shown.items()})
-    if "W6" in wanted:
-        results["W6"] = measure_tiny(chosen, images, template, scratch)
-        print("W6", results["W6"])
-    return results
 
 
 def write_images(folder: Path, n: int, size_px: int) -> Path:
@@ -127,99 +208,6 @@ def new_store(scratch: Path) -> Path:
     file = scratch / "template.db"
     MlflowClient(tracking_uri=f"sqlite:///{file}").search_experiments(max_results=1)
     return file
-
-
-def _place(scratch: Path, template: Path, images: Path, chosen: argparse.Namespace) -> Place:
-    folder = Path(tempfile.mkdtemp(dir=scratch))
-    shutil.copyfile(template, folder / "mlflow.db")
-    store = f"sqlite:///{folder / 'mlflow.db'}"
-    return Place(images, store, folder, chosen.device, chosen.threads)
-
-
-def measure_sweep(
-    work: Workload, chosen: argparse.Namespace, images: Path, template: Path, scratch: Path
-) -> dict[str, Any]:
-    """One workload: all systems in turn, several times."""
-    from benchmarks import ours, tuned, usual
-    from benchmarks.bound import bound_s
-    from benchmarks.measure import Taken, in_warm_process, with_home
-
-    seconds: dict[str, list[float]] = {}
-    peaks: dict[str, list[float]] = {}
-    accuracies: dict[str, list[float]] = {}
-
-    def note(system: str, taken: Taken, values: list[float]) -> None:
-        seconds.setdefault(system, []).append(taken.seconds)
-        peaks.setdefault(system, []).append(taken.peak_mib)
-        accuracies[system] = values
-
-    bounds = []
-    for _ in range(chosen.rounds):
-        bounds.append(
-            in_warm_process(bound_s, work, _place(scratch, template, images, chosen)).value
-        )
-        for system, function in (("P0", usual.usual_sweep), ("P1", tuned.tuned_sweep)):
-            place = _place(scratch, template, images, chosen)
-            taken = in_warm_process(function, work, place)
-            note(system, taken, taken.value)
-        for kind, more in (("", ()), ("fastest ", ("trainer.precision=fastest",))):
-            home = Path(tempfile.mkdtemp(dir=scratch))
-            for system in (f"{kind}cold", f"{kind}warm"):
-                place = _place(scratch, template, images, chosen)
-                taken = with_home(home, ours.our_sweep, work, place, *more)
-                note(system, taken, ours.our_accuracies(work, place))
-        if work.name == "W2":
-            for system in ("group cold", "group warm"):
-                home = Path(tempfile.mkdtemp(dir=scratch)) if system == "group cold" else home
-                place = _place(scratch, template, images, chosen)
-                taken = in_warm_process(_with_home, home, ours.our_group, work, place)
-                note(system, taken, taken.value)
-    return {
-        "title": work.title,
-        "jobs": len(work.jobs),
-        "goals": {"P0": work.goal_p0, "P1": work.goal_p1},
-        "seconds": seconds,
-        "bound_s": statistics.median(bounds),
-        "peak_mib": {system: max(values) for system, values in peaks.items()},
-        "test_acc": accuracies,
-    }
-
-
-def _with_home(home: Path, function: Callable[..., Any], *args: Any) -> Any:
-    import os
-
-    os.environ["FROSTLINE_HOME"] = str(home)
-    return function(*args)
-
-
-def measure_tiny(
-    chosen: argparse.Namespace, images: Path, template: Path, scratch: Path
-) -> dict[str, Any]:
-    """W6: many tiny jobs, each isolated and all as one batch, and a step's cost."""
-    from benchmarks import ours
-    from benchmarks.jobs import Job
-    from benchmarks.measure import in_warm_process, with_home
-    from benchmarks.steps import step_overhead
-
-    n_jobs = 8 if chosen.tiny else 64
-    lrs = [round(1e-4 * 1.1**power, 8) for power in range(n_jobs)]
-    jobs = tuple(Job("test_resnet", "all", lr) for lr in lrs)
-    shared = ("image_size=64", "epochs=2", "batch_size=32")
-    work = Workload("W6", f"{n_jobs} tiny jobs", shared, jobs, 64, 2, 32, 0, 0)
-    home = Path(tempfile.mkdtemp(dir=scratch))
-    isolated = with_home(home, ours.our_sweep, work, _place(scratch, template, images, chosen))
-    group = in_warm_process(
-        _with_home, home, ours.our_group, work, _place(scratch, template, images, chosen)
-    )
-    steps = in_warm_process(step_overhead, Path(tempfile.mkdtemp(dir=scratch))).value
-    n_train = int(0.6 * (chosen.images or 300))
-    training_s = 2 * (n_train / 32) * steps["raw_ms"] / 1e3
-    return {
-        "jobs": n_jobs,
-        "isolated_s_per_job": isolated.seconds / n_jobs - training_s,
-        "batched_ms_per_job": 1e3 * (group.seconds / n_jobs - training_s),
-        "step": steps,
-    }
 
 
 if __name__ == "__main__":

@@ -18,64 +18,77 @@ def write_table(out: Path, results: dict[str, Any]) -> None:
 
 def rendered(results: dict[str, Any]) -> str:
     """All of it as Markdown."""
+    precision = (
+        "all systems in float32, each in the memory layout that is fastest for it"
+        if results["precision"] == "32-true"
+        else "P1 and Frostline each in the precision and memory layout that a probe finds fastest"
+    )
     lines = [
         f"Machine: `{results['machine']}`, {results['threads']} threads, torch {results['torch']}; "
-        f"{results['images']} images; {results['rounds']} rounds, the systems in turn; "
-        f"the whole call took {results.get('whole_s', 0) / 60:.0f} minutes."
-        + (" **Tiny nets, to try the code: no result.**" if results["tiny"] else ""),
+        f"{results['images']} images; {precision}; {results['rounds']} rounds, the systems in "
+        f"turn, medians and (least-most); the whole call took {results['whole_s'] / 60:.0f} "
+        "minutes." + (" **Tiny nets, to try the code: no result.**" if results["tiny"] else ""),
         "",
     ]
     if results["sweeps"]:
         lines += [
-            "| sweep | P0 | P1 | Frostline, cold store | warm store | against P0 | against P1 "
-            "| goals | share of the bound | peak MiB P0 / P1 / ours |",
-            "|---|---|---|---|---|---|---|---|---|---|",
-        ]
-    for name, sweep in results["sweeps"].items():
-        lines.append(_row(name, sweep, "cold", "warm"))
-        fastest = f"{name} with trainer.precision=fastest"
-        lines.append(_row(fastest, sweep, "fastest cold", "fastest warm"))
-        if "group cold" in sweep["seconds"]:
-            lines.append(_row(f"{name} as one batch", sweep, "group cold", "group warm"))
-    if results["sweeps"]:
-        lines += ["", "Mean test accuracy over a sweep's jobs, in points:", ""]
-        lines += [
+            "| sweep | P0 | P1 | Frostline, cold store | against P0 | against P1 | "
+            "goals | share of the bound | warm store | against P0 | against P1 | "
+            "peak MiB P0 / P1 / ours |",
+            "|---|---|---|---|---|---|---|---|---|---|---|---|",
+            *(_row(name, sweep) for name, sweep in results["sweeps"].items()),
+            "",
+            "Mean test accuracy over a sweep's jobs, in points:",
+            "",
             "| sweep | P0 | P1 | Frostline | largest gap to P1 in one job |",
             "|---|---|---|---|---|",
+            *(_accuracies(name, sweep) for name, sweep in results["sweeps"].items()),
         ]
-    for name, sweep in results["sweeps"].items():
-        mean = {system: 100 * statistics.mean(v) for system, v in sweep["test_acc"].items()}
-        gap = max(
-            abs(a - b)
-            for a, b in zip(sweep["test_acc"]["P1"], sweep["test_acc"]["cold"], strict=True)
-        )
-        shown = " | ".join(f"{mean[system]:.1f}" for system in ("P0", "P1", "cold"))
-        lines.append(f"| {name} | {shown} | {100 * gap:.1f} |")
     if "W6" in results:
         tiny = results["W6"]
-        lines += [
-            "",
-            f"W6, {tiny['jobs']} tiny jobs, over their training: "
-            f"{tiny['isolated_s_per_job']:.2f} s a job isolated in a process (goal 1 s), "
-            f"{tiny['batched_ms_per_job']:.0f} ms a job as one batch (goal 50 ms). "
-            f"A step costs {tiny['step']['over_ms']:.2f} ms over a raw loop of "
-            f"{tiny['step']['raw_ms']:.2f} ms (goal 0.4 ms; CPU time of one thread).",
-        ]
+        step = tiny["step"]
+        lines += ["", f"W6, {tiny['jobs']} tiny jobs in one sweep, over their training loops:", ""]
+        for name, goal, kind in (
+            ("isolated", "1 s", "each isolated in a process"),
+            ("batched", "50 ms", "trained as one batch"),
+        ):
+            over = tiny[f"{name}_s_per_job"] - tiny[f"{name}_loop_s_per_job"]
+            lines.append(
+                f"- {kind}: {1e3 * over:.0f} ms a job (goal {goal}); with its training "
+                f"{1e3 * tiny[f'{name}_s_per_job']:.0f} ms"
+            )
+        lines.append(
+            f"- a training step: {step['over_ms']:.2f} ms over a raw loop of "
+            f"{step['raw_ms']:.2f} ms (goal 0.4 ms; CPU time of one thread)"
+        )
     return "\n".join(lines)
 
 
-def _row(name: str, sweep: dict[str, Any], cold: str, warm: str) -> str:
-    seconds = sweep["seconds"]
-    ours = statistics.median(seconds[cold])
-    peak = sweep["peak_mib"]
-    goals = sweep["goals"]
-    return (
-        f"| {name}: {sweep['title']} | {_spread(seconds['P0'])} | {_spread(seconds['P1'])} "
-        f"| {_spread(seconds[cold])} | {_spread(seconds[warm])} "
-        f"| {_ratio(seconds['P0'], seconds[cold])} | {_ratio(seconds['P1'], seconds[cold])} "
-        f"| {goals['P0']:g}x / {goals['P1']:g}x | {sweep['bound_s'] / ours:.0%} "
-        f"| {peak['P0']:.0f} / {peak['P1']:.0f} / {peak[cold]:.0f} |"
+def _row(name: str, sweep: dict[str, Any]) -> str:
+    seconds, peak, goals = sweep["seconds"], sweep["peak_mib"], sweep["goals"]
+    share = statistics.median(sweep["bound_s"]) / statistics.median(seconds["cold"])
+    cells = [
+        f"{name}: {sweep['title']}",
+        *(_spread(seconds[system]) for system in ("P0", "P1", "cold")),
+        _ratio(seconds["P0"], seconds["cold"]),
+        _ratio(seconds["P1"], seconds["cold"]),
+        f"{goals['P0']:g}x / {goals['P1']:g}x",
+        f"{share:.0%}",
+        _spread(seconds["warm"]),
+        _ratio(seconds["P0"], seconds["warm"]),
+        _ratio(seconds["P1"], seconds["warm"]),
+        " / ".join(f"{max(peak[system]):.0f}" for system in ("P0", "P1", "cold")),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _accuracies(name: str, sweep: dict[str, Any]) -> str:
+    found = sweep["test_acc"]
+    mean = " | ".join(
+        f"{100 * statistics.mean(found[system]):.1f}" for system in ("P0", "P1", "cold")
     )
+    gap = max(abs(a - b) for a, b in zip(found["P1"], found["cold"], strict=True))
+    return f"| {name} | {mean} | {100 * gap:.1f} |"
 
 
 def _spread(values: list[float]) -> str:

@@ -1,139 +1,231 @@
-"""P1, a tuned loop: as good as we can write it without keeping what frozen stages computed.
+"""P1, a tuned loop: plain timm, as good as we can write it without keeping frozen outputs.
 
-Correct freeze, frozen prefix under no_grad, the fastest precision of each direction by probe,
-channels_last, decoded images in memory for the whole sweep, augmentation and normalisation by the
-batch, records once an epoch; all jobs in one process.
+Correct freeze, frozen modules under no_grad, the fastest memory format (and where it is allowed,
+precision) of each direction by a probe, images decoded once into memory for the whole sweep,
+weights read once, normalisation by the batch, records once an epoch; all jobs in one process.
 """
 
 import copy
-from pathlib import Path
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.jobs import Job, Place, Workload, open_table
+from benchmarks.plain import Givens, divided, key_of, load
 from benchmarks.records import Records
-from src.backbones.build import build_backbone
-from src.backbones.cut import cut
-from src.backbones.frozen import trainable_parameters
 from src.config.schema import AdamW, CosineLr
-from src.data.datamodule import ImageDataModule
+from src.data.geometry import Geometry, square
+from src.data.order import EpochSampler
 from src.training.head import build_head
 from src.training.metrics import classification_metrics
 from src.training.optim import build_optimizer, lr_factor
-from src.training.probe import fastest_precisions
 from src.training.seeds import seed_epoch
 
 ADAMW = AdamW(name="adamw", weight_decay=0.01, layer_decay=1.0)
 COSINE = CosineLr(name="cosine", warmup_frac=0.1)
+FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+_REPEATS = 2
 
 
-def tuned_sweep(work: Workload, place: Place) -> list[float]:
-    """All jobs; returns the test accuracy of each."""
-    if place.threads is not None:
-        torch.set_num_threads(place.threads)
-    table, splits = open_table(place)
-    records = Records(place.store_uri)
-    kept: dict[Any, Any] = {}
-    return [_job(job, work, place, table, splits, records, kept) for job in work.jobs]
+@dataclass(frozen=True)
+class Way:
+    """How one direction is computed.
+
+    Attributes:
+        layout: One of FORMATS.
+        half: Whether in bfloat16.
+    """
+
+    layout: str
+    half: bool
 
 
-def _job(
-    job: Job, work: Workload, place: Place, table: Any, splits: Any, records: Records, kept: Any
-) -> float:
-    run_id = records.start(job, epochs=work.epochs)
-    # Weights are read once for the whole sweep.
-    own_seed = job.seed if job.weights == "random" else None
-    if (job.backbone, own_seed) not in kept:
-        kept[job.backbone, own_seed] = build_backbone(
-            job.backbone, weights=job.weights, image_size=work.image_size, seed=job.seed
+class Tuned:
+    """One sweep: what its jobs have in common is made once.
+
+    Args:
+        work: The sweep.
+        place: Where it runs.
+        givens: What it starts from.
+    """
+
+    def __init__(self, work: Workload, place: Place, givens: Givens) -> None:
+        if place.threads is not None:
+            torch.set_num_threads(place.threads)
+        self.work, self.place, self.givens = work, place, givens
+        self.table, self.splits = open_table(place)
+        self.records = Records(place.store_uri)
+        self.labels = torch.from_numpy(self.table.labels).long().to(place.device)
+        self.models: dict[Any, nn.Module] = {}
+        self.images: dict[Geometry, Tensor] = {}
+        self.ways: dict[Any, tuple[Way, Way]] = {}
+        self.loop_s: list[float] = []
+
+    def decoded(self, geometry: Geometry) -> Tensor:
+        """All images as squares: (N, 3, S, S) uint8."""
+        if geometry not in self.images:
+
+            def one(item: str) -> np.ndarray[Any, Any]:
+                return square(self.table.open_image(item), geometry)
+
+            with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+                stacked = np.stack(list(pool.map(one, self.table.items)))
+            images = torch.from_numpy(stacked).permute(0, 3, 1, 2)
+            self.images[geometry] = images.contiguous().to(self.place.device)
+        return self.images[geometry]
+
+    def job(self, job: Job) -> float:
+        """Train one job.
+
+        Returns:
+            Its accuracy on the test split.
+        """
+        work, place, given = self.work, self.place, self.givens[key_of(job)]
+        run_id = self.records.start(job, epochs=work.epochs)
+        if key_of(job) not in self.models:
+            self.models[key_of(job)] = load(given)
+        model = copy.deepcopy(self.models[key_of(job)]).to(place.device)
+        prefix, suffix = divided(model, given.frozen[job.freeze])
+        head = build_head(
+            given.features, len(self.table.classes), hidden=None, dropout=0.0, batch_norm=False,
+            seed=job.seed,
+        ).to(place.device)  # fmt: skip
+        trained = nn.Sequential(suffix, head)
+        images = self.decoded(given.geometry)
+        mean, std = (
+            torch.tensor([255.0 * v for v in values], device=place.device).view(1, 3, 1, 1)
+            for values in (given.mean, given.std)
         )
-    backbone = copy.deepcopy(kept[job.backbone, own_seed])
-    freeze = int(job.freeze) if job.freeze.isdigit() else job.freeze
-    parts = cut(backbone, freeze, pool="avg")
-    head = build_head(
-        parts.num_features, len(table.classes), hidden=None, dropout=0.0, batch_norm=False,
-        seed=job.seed,
-    )  # fmt: skip
-    trained = nn.Sequential(parts.suffix, head).to(place.device)
-    prefix = parts.prefix.to(place.device)
-    data = ImageDataModule(
-        table, splits, backbone.input, augment="none", batch_size=work.batch_size, seed=job.seed,
-        workers=0, memory_gib=64.0,
-    )  # fmt: skip
-    # Decoded once for the whole sweep.
-    data._opened = kept.setdefault(data.evaluation.key, data._opened)
-    preprocess = data.preprocess.to(place.device)
-    loaders = [data.train_dataloader(), data.val_dataloader(), data.test_dataloader()]
+        forward, training = self._ways(job, prefix, trained)
+        prefix.to(memory_format=FORMATS[forward.layout])
+        trained.to(memory_format=FORMATS[training.layout])
+        prefix.eval()
+        samplers = {
+            split: EpochSampler(
+                rows, batch_size=work.batch_size, seed=job.seed, n_views=1,
+                training=split == "train",
+            )
+            for split, rows in self.splits.named().items()
+        }  # fmt: skip
+        labels = self.labels
 
-    def ready(batch: Any) -> tuple[Tensor, Tensor]:
-        inputs, views = batch.inputs.to(place.device), batch.views.to(place.device)
-        images = preprocess(inputs, views, training=True, epoch=0, batch_idx=0)
-        return images, batch.labels.to(place.device)
+        def logits_of(rows: Any) -> Tensor:
+            batch = (images[torch.from_numpy(rows)].float() - mean) / std
+            with torch.no_grad(), _cast(place.device, forward):
+                handed = prefix(batch.contiguous(memory_format=FORMATS[forward.layout]))
+            if handed.dim() == 4:
+                handed = handed.contiguous(memory_format=FORMATS[training.layout])
+            if not training.half:
+                handed = handed.float()
+            with _cast(place.device, training):
+                logits: Tensor = trained(handed)
+            return logits.float()
 
-    sample, _ = ready(next(iter(loaders[0])))
-    fastest = fastest_precisions(
-        prefix, trained, sample, accelerator=place.device, folder=place.folder / "probes",
-        about=f"P1 {job.backbone} {work.image_size} {job.freeze} {len(sample)}",
-    )  # fmt: skip
-    optimizer = build_optimizer(ADAMW, trainable_parameters(trained), job.lr)
-    total = len(loaders[0]) * work.epochs
-    factor = lr_factor(COSINE, total_steps=total, steps_per_epoch=len(loaders[0]))
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        def judged(split: str) -> dict[str, float]:
+            trained.eval()
+            with torch.inference_mode():
+                batches = [(logits_of(b.rows), labels[b.rows]) for b in samplers[split]]
+            logits, wanted = (torch.cat(values) for values in zip(*batches, strict=True))
+            return classification_metrics(logits.cpu(), wanted.cpu())
 
-    def logits_of(images: Tensor) -> Tensor:
-        with torch.no_grad(), _cast(place.device, fastest.forward):
-            handed = prefix(images)
-        if fastest.training == "32-true":
-            handed = handed.float()
-        with _cast(place.device, fastest.training):
-            logits: Tensor = trained(handed)
-        return logits.float()
+        optimizer = build_optimizer(ADAMW, trained.parameters(), job.lr)
+        steps = len(samplers["train"])
+        factor = lr_factor(COSINE, total_steps=steps * work.epochs, steps_per_epoch=steps)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        best, best_state = -1.0, {}
+        begun = time.perf_counter()
+        for epoch in range(work.epochs):
+            trained.train()
+            seed_epoch(job.seed, epoch)
+            samplers["train"].set_epoch(epoch)
+            seen = torch.zeros((), device=place.device)
+            for batch in samplers["train"]:
+                loss = F.cross_entropy(logits_of(batch.rows), labels[batch.rows])
+                torch.autograd.backward(loss)
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+                scheduler.step()
+                seen += loss.detach()
+            figures = {f"val/{name}": value for name, value in judged("val").items()}
+            self.records.epoch(run_id, figures | {"train/loss": seen.item() / steps}, epoch)
+            if figures["val/f1_macro"] > best:
+                best = figures["val/f1_macro"]
+                best_state = {k: v.clone() for k, v in trained.state_dict().items()}
+        trained.load_state_dict(best_state)
+        final = {f"val_best/{name}": value for name, value in judged("val").items()}
+        final |= {f"test/{name}": value for name, value in judged("test").items()}
+        self.loop_s.append(time.perf_counter() - begun)
+        torch.save(
+            {"model": model.state_dict(), "head": head.state_dict()}, place.folder / f"{run_id}.pt"
+        )
+        self.records.epoch(run_id, final, work.epochs)
+        self.records.finish(run_id)
+        return final["test/acc_micro"]
 
-    def judged(loader: Any) -> dict[str, float]:
-        backbone.eval(), head.eval()
-        with torch.inference_mode():
-            parts_ = [(logits_of(images), labels) for images, labels in map(ready, loader)]
-        logits, labels = (torch.cat(values) for values in zip(*parts_, strict=True))
-        return classification_metrics(logits.cpu(), labels.cpu())
+    def _ways(self, job: Job, prefix: nn.Module, trained: nn.Module) -> tuple[Way, Way]:
+        """The fastest way of each direction, tried on one batch and remembered for the sweep."""
+        about = (job.backbone, job.freeze)
+        if about not in self.ways:
+            size = self.work.image_size
+            batch = torch.randn(self.work.batch_size, 3, size, size, device=self.place.device)
+            halves = (False, True) if self.work.precision == "fastest" else (False,)
+            ways = [Way(layout, half) for half in halves for layout in FORMATS]
+            forward = min(ways, key=lambda way: self._forward_s(way, prefix, batch))
+            with torch.no_grad(), _cast(self.place.device, forward):
+                handed = prefix(batch).float()
+            training = min(ways, key=lambda way: self._training_s(way, trained, handed))
+            self.ways[about] = (forward, training)
+        return self.ways[about]
 
-    best, best_state, best_path = -1.0, {}, place.folder / f"{run_id}.pt"
-    for epoch in range(work.epochs):
-        backbone.train(), head.train()
-        seed_epoch(job.seed, epoch)
-        loaders[0].sampler.set_epoch(epoch)
-        seen = torch.zeros((), device=place.device)
-        for batch in loaders[0]:
-            images, labels = ready(batch)
-            loss = F.cross_entropy(logits_of(images), labels)
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            scheduler.step()
-            seen += loss.detach()
-        figures = {f"val/{name}": value for name, value in judged(loaders[1]).items()}
-        records.epoch(run_id, figures | {"train/loss": seen.item() / len(loaders[0])}, epoch)
-        if figures["val/f1_macro"] > best:
-            best = figures["val/f1_macro"]
-            best_state = {
-                "backbone": {k: v.clone() for k, v in backbone.model.state_dict().items()},
-                "head": {k: v.clone() for k, v in head.state_dict().items()},
-            }
-            _save(best_state, best_path)
-    backbone.model.load_state_dict(best_state["backbone"])
-    head.load_state_dict(best_state["head"])
-    final = {f"val_best/{name}": value for name, value in judged(loaders[1]).items()}
-    final |= {f"test/{name}": value for name, value in judged(loaders[2]).items()}
-    records.epoch(run_id, final, work.epochs)
-    records.finish(run_id)
-    return final["test/acc_micro"]
+    def _forward_s(self, way: Way, prefix: nn.Module, batch: Tensor) -> float:
+        prefix.to(memory_format=FORMATS[way.layout]).eval()
+        inputs = batch.contiguous(memory_format=FORMATS[way.layout])
+
+        def once() -> None:
+            with torch.no_grad(), _cast(self.place.device, way):
+                prefix(inputs)
+
+        return self._best_s(once)
+
+    def _training_s(self, way: Way, trained: nn.Module, handed: Tensor) -> float:
+        if handed.dim() != 4:
+            return 1.0 if way.half or way.layout != "contiguous" else 0.0
+        copied = copy.deepcopy(trained).to(memory_format=FORMATS[way.layout]).train()
+        inputs = handed.contiguous(memory_format=FORMATS[way.layout])
+
+        def once() -> None:
+            with _cast(self.place.device, way):
+                outputs = copied(inputs)
+            torch.autograd.backward(outputs.float().square().mean())
+
+        return self._best_s(once)
+
+    def _best_s(self, once: Any) -> float:
+        times = []
+        for _ in range(_REPEATS + 1):
+            begun = time.perf_counter()
+            once()
+            if self.place.device == "cuda":
+                torch.cuda.synchronize()
+            times.append(time.perf_counter() - begun)
+        return min(times[1:])
 
 
-def _cast(device: str, precision: str) -> torch.autocast:
-    return torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bf16-mixed")
+def tuned_sweep(work: Workload, place: Place, givens: Givens) -> tuple[list[float], float]:
+    """All jobs.
+
+    Returns:
+        The test accuracy of each, and the seconds that their training loops took together.
+    """
+    sweep = Tuned(work, place, givens)
+    return [sweep.job(job) for job in work.jobs], sum(sweep.loop_s)
 
 
-def _save(state: dict[str, Any], path: Path) -> None:
-    torch.save(state, path)
+def _cast(device: str, way: Way) -> torch.autocast:
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=way.half)

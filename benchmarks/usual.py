@@ -20,9 +20,8 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from torchvision.transforms import v2
 
 from benchmarks.jobs import Job, Place, Workload, open_table
+from benchmarks.plain import Given, Givens, key_of, load
 from benchmarks.records import EXPERIMENT
-from src.backbones.build import Backbone, build_backbone
-from src.data.geometry import evaluation_geometry
 from src.data.order import epoch_order
 from src.training.engine import quieten
 from src.training.head import build_head
@@ -61,11 +60,11 @@ class Order(torch.utils.data.Sampler[int]):
 
 
 class UsualModule(pl.LightningModule):
-    def __init__(self, backbone: Backbone, head: nn.Module, job: Job, n_classes: int) -> None:
+    def __init__(
+        self, model: nn.Module, frozen: frozenset[str], head: nn.Module, job: Job, n_classes: int
+    ) -> None:
         super().__init__()
-        self.backbone, self.head, self.job = backbone.model, head, job
-        freeze = int(job.freeze) if job.freeze.isdigit() else job.freeze
-        frozen = backbone.depth(freeze).frozen
+        self.backbone, self.head, self.job = model, head, job
         for name, parameter in self.backbone.named_parameters():
             parameter.requires_grad_(name not in frozen)
         for module in self.backbone.modules():
@@ -112,27 +111,24 @@ class UsualModule(pl.LightningModule):
         return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
 
 
-def usual_sweep(work: Workload, place: Place) -> list[float]:
+def usual_sweep(work: Workload, place: Place, givens: Givens) -> list[float]:
     """All jobs; returns the test accuracy of each."""
     quieten()
     if place.threads is not None:
         torch.set_num_threads(place.threads)
-    return [_job(job, work, place) for job in work.jobs]
+    return [_job(job, work, place, givens[key_of(job)]) for job in work.jobs]
 
 
-def _job(job: Job, work: Workload, place: Place) -> float:
+def _job(job: Job, work: Workload, place: Place, given: Given) -> float:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         compose("train", [f"backbone={job.backbone}", f"freeze={job.freeze}", f"lr={job.lr}"])
     pl.seed_everything(job.seed, verbose=False)
     table, splits = open_table(place)
-    backbone = build_backbone(
-        job.backbone, weights=job.weights, image_size=work.image_size, seed=job.seed
-    )
-    width = int(backbone(torch.zeros(2, 3, work.image_size, work.image_size)).shape[1])
     head = build_head(
-        width, len(table.classes), hidden=None, dropout=0.0, batch_norm=False, seed=job.seed
-    )
-    geometry = evaluation_geometry(backbone.input)
+        given.features, len(table.classes), hidden=None, dropout=0.0, batch_norm=False,
+        seed=job.seed,
+    )  # fmt: skip
+    geometry = given.geometry
     side = int(geometry.size_px / geometry.crop_pct)
     kinds = v2.InterpolationMode
     transform = v2.Compose(
@@ -141,7 +137,7 @@ def _job(job: Job, work: Workload, place: Place) -> float:
             v2.CenterCrop(geometry.size_px),
             v2.PILToTensor(),
             v2.ToDtype(torch.float32, scale=True),
-            v2.Normalize(backbone.input.mean, backbone.input.std),
+            v2.Normalize(given.mean, given.std),
         ]
     )
     sets = {name: Photos(table, rows, transform) for name, rows in splits.named().items()}
@@ -156,7 +152,7 @@ def _job(job: Job, work: Workload, place: Place) -> float:
         max_epochs=work.epochs, logger=logger, callbacks=[best], default_root_dir=folder,
         enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
     )  # fmt: skip
-    module = UsualModule(backbone, head, job, len(table.classes))
+    module = UsualModule(load(given), given.frozen[job.freeze], head, job, len(table.classes))
     trainer.fit(module, train, DataLoader(sets["val"], batch_size=size))
     state = torch.load(best.best_model_path, weights_only=True)["state_dict"]
     module.load_state_dict(state)

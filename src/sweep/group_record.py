@@ -155,13 +155,13 @@ class GroupRecord:
 
     def _checkpoint(self, number: int) -> dict[str, Any]:
         """As Lightning's `save_weights_only` writes it."""
-        import pytorch_lightning as pl
+        from importlib.metadata import version
 
         job = self._trained.jobs[number]
         return {
             "epoch": job.best_epoch,
             "global_step": (job.best_epoch + 1) * self._trained.steps_per_epoch(number),
-            "pytorch-lightning_version": pl.__version__,
+            "pytorch-lightning_version": version("pytorch-lightning"),
             "state_dict": self._trained.task_state(number),
         }
 

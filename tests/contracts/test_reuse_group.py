@@ -45,7 +45,7 @@ def test_which_jobs_go_together() -> None:
     same = [("lr=0.1",), ("seed=3",), ("head=mlp",), ("optimizer=sgd",), ("epochs=9",)]
     for overrides in same:
         assert key("weights=pretrained", "backbone=tf_efficientnet_lite0", *overrides) == base
-    others = [("image_size=96",), ("data.n_images=130",), ("head.pool=max",)]
+    others: list[tuple[str, ...]] = [("image_size=96",), ("data.n_images=130",), ("head.pool=max",)]
     for overrides in others:
         assert key("weights=pretrained", "backbone=tf_efficientnet_lite0", *overrides) != base
     assert key("seed=1") != key("seed=2"), "random weights differ by seed"

@@ -184,13 +184,13 @@ def test_the_launcher_runs_a_group_once_and_the_rest_alone(
     calls: list[tuple[str, int]] = []
 
     def call(function: Any, jobs: Any, *_: Any, **__: Any) -> Any:
-        if function is launcher.run_group:
+        if function is run_group:
             calls.append(("group", len(jobs)))
             return [{"n": 0}, None, workers.Failure("diverged", "", None)]
         calls.append(("alone", jobs.seed))
         return {"n": jobs.seed}
 
-    monkeypatch.setattr(launcher.workers, "call", call)
+    monkeypatch.setattr(workers, "call", call)
     jobs = []
     for seed, group in enumerate(("g", None, "g", "g")):
         one = settings(f"seed={seed}")
