@@ -175,6 +175,7 @@ class HeadFirst(Group):
     name: Literal["head_first"]
     head_epochs: Count
     lr_factor: Annotated[float, Field(gt=0.0)]
+    thawed_bn: Literal["eval", "train"]
 
 
 class Gradual(Group):
@@ -183,6 +184,7 @@ class Gradual(Group):
     name: Literal["gradual"]
     every_epochs: Count
     lr_factor: Annotated[float, Field(gt=0.0)]
+    thawed_bn: Literal["eval", "train"]
 
 
 ScheduleChoice = ConstantSchedule | HeadFirst | Gradual

@@ -68,11 +68,18 @@ def _epoch_s(run: "RunRecord") -> float | None:
 def _kind_of_run(run: "RunRecord") -> tuple[str, ...]:
     """What an epoch's time depends on most."""
     data = run.tags.get("frostline.data_fingerprint", "")
-    keys = ("backbone", "freeze", "image_size", "augment", "data_fraction")
+    keys = ("backbone", "freeze", "schedule", "image_size", "augment", "data_fraction")
     return (data, *(run.params.get(key, "") for key in keys))
 
 
 def _kind_of_job(job: PlannedJob) -> tuple[str, ...]:
     s = job.settings
-    values = (s.backbone, s.freeze, job.facts.input_px, s.augment.name, s.data.fraction)
+    values = (
+        s.backbone,
+        s.freeze,
+        s.schedule.name,
+        job.facts.input_px,
+        s.augment.name,
+        s.data.fraction,
+    )
     return (job.facts.data_fingerprint, *map(str, values))

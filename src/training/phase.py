@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
+from torch import nn
 
 from src.backbones.cut import Cut
+from src.backbones.frozen import is_asleep, set_asleep
 from src.features.reuse import Inputs, PrefixJob, open_inputs
 from src.training.assembly import Assembly
 from src.training.engine import Engine
@@ -48,7 +49,7 @@ def open_phase(
     engine, prefix_precision = settle_precisions(
         engine,
         parts.prefix,
-        torch.nn.Sequential(parts.suffix, made.head),
+        nn.Sequential(parts.suffix, made.head),
         size_px=backbone.input.size_px,
         batch=settings.batch_size,
         about=f"{backbone.name} frozen to {parts.depth_label}",
@@ -72,4 +73,25 @@ def open_phase(
         first_epoch=phase.first_epoch,
         is_last=phase is made.phases[-1],
     )
+    if phase.thawed_bn == "eval" and settings.frozen_bn == "eval":
+        hold_statistics(backbone.model)
     return OpenPhase(parts, inputs, engine, prefix_precision)
+
+
+def hold_statistics(model: nn.Module) -> None:
+    """Keep every BatchNorm in eval mode, those that train as well, until the model is cut again.
+
+    A head that was trained on features normalised by the pretrained statistics would meet others
+    from one step to the next, those of a batch. Scale and shift train all the same.
+
+    Args:
+        model: Frozen to some depth, which stays as it is.
+
+    Source: F. Chollet, Transfer learning & fine-tuning, https://keras.io/guides/transfer_learning
+    """
+    asleep = [
+        path
+        for path, module in model.named_modules()
+        if is_asleep(module) or isinstance(module, nn.modules.batchnorm._BatchNorm)
+    ]
+    set_asleep(model, asleep, "eval")

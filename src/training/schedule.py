@@ -5,6 +5,7 @@ Nothing here is remembered from epoch to epoch, so that a resumed run cannot get
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from src.config.schema import ConstantSchedule, Gradual, HeadFirst, ScheduleChoice
 from src.errors import ConfigError
@@ -21,12 +22,15 @@ class Phase:
         epochs: How many it has.
         freeze: The depth, as `freeze` takes it: a number of stages, `all`, or a module path.
         lr_factor: On the learning rate, whatever else acts on it.
+        thawed_bn: Whether the BatchNorm of stages that train takes the statistics of each batch and
+            adapts its own (`train`), or keeps those that the head was trained on (`eval`).
     """
 
     first_epoch: int
     epochs: int
     freeze: int | str
     lr_factor: float
+    thawed_bn: Literal["eval", "train"] = "train"
 
     @property
     def end(self) -> int:
@@ -84,6 +88,7 @@ def phases_of(
                     epochs - schedule.head_epochs,
                     freeze,
                     schedule.lr_factor,
+                    schedule.thawed_bn,
                 ),
             )
         case Gradual():
@@ -109,6 +114,7 @@ def _gradual(
             each if place < len(depths) - 1 else epochs - reached,
             depth,
             schedule.lr_factor if place else 1.0,
+            schedule.thawed_bn if place else "train",
         )
         for place, depth in enumerate(depths)
     )

@@ -1,16 +1,21 @@
 """What must hold for every schedule on every backbone: who trains when, at which rate, on what."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from src.backbones.frozen import named_state
 from src.errors import FrostlineError
+from src.inference.rebuild import rebuild_run
 from src.sweep.preflight import check_jobs
+from src.tracking.reader import Reader
 from src.training.assembly import assemble
+from src.training.checkpoint import load_checkpoint
 from src.training.schedule import phase_of
-from tests.contracts.scheduled import ran, settings
+from tests.contracts.scheduled import assert_equal_state, ran, settings
 
 # A CNN with BatchNorm, a transformer, a CNN with layer norm, and a depth inside a stage.
 CASES = [
@@ -53,13 +58,13 @@ def test_only_what_the_phase_thaws_trains_and_only_that_changes(
         frozen = made.backbone.depth(phase.freeze).frozen
         parameters = {name for name, _ in model.named_parameters()}
         assert epoch.trains == parameters - frozen
-        assert epoch.awake == awake_of(model, frozen)
+        assert epoch.awake == awake_of(model, frozen) - batch_norms(model)
         changed = {n for n, tensor in epoch.state.items() if not torch.equal(tensor, before[n])}
         assert not changed & frozen
         # All that trains moves, but for what has no gradient (a mask, a bias before a norm).
         assert len(changed & epoch.trains) >= 0.8 * len(epoch.trains)
-        if any(name.endswith("running_mean") for name in epoch.state.keys() - frozen):
-            assert any(name.endswith("running_mean") for name in changed)
+        # Statistics that the head was trained on stay, though scale and shift of BatchNorm train.
+        assert not any(name.endswith("running_mean") for name in changed)
         before = epoch.state
         assert seen.record.metrics["schedule/frozen_stages", number] == float(
             made.backbone.depth(phase.freeze).stages
@@ -81,6 +86,27 @@ def awake_of(model: torch.nn.Module, frozen: frozenset[str]) -> set[str]:
         if any(True for _ in module.parameters(recurse=False)) and not names <= frozen:
             found.add(path)
     return found
+
+
+def batch_norms(model: torch.nn.Module) -> set[str]:
+    """Their paths."""
+    kind = torch.nn.modules.batchnorm._BatchNorm
+    return {path for path, module in model.named_modules() if isinstance(module, kind)}
+
+
+def test_thawed_statistics_adapt_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("backbone=test_resnet", "freeze=3", "schedule=head_first", "schedule.head_epochs=1")
+    seen = ran(settings(*options, "schedule.thawed_bn=train", "epochs=2"), tmp_path, monkeypatch)
+    model = assemble(settings(*options), lambda **_: None).backbone
+    frozen = model.depth(3).frozen
+    assert seen.epochs[1].awake == awake_of(model.model, frozen)
+    means = {name for name in seen.start if name.endswith("running_mean")}
+    for name in means:
+        first, last = (seen.epochs[number].state[name] for number in (0, 1))
+        assert torch.equal(first, last) == (name in frozen)
+    assert len(means - frozen) > 0
 
 
 def test_rates_by_group_and_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,3 +189,31 @@ def test_what_a_schedule_cannot_do_is_refused_before_the_first_job() -> None:
     assert "schedule=head_first freeze=all: only the head trains" in str(refused.value)
     assert "freeze=0 is reached after 5 epochs, and epochs=3" in str(refused.value)
     assert "freeze=3 is reached" not in str(refused.value)
+
+
+def test_a_run_with_a_schedule_is_built_again_from_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = settings("backbone=test_resnet", "freeze=3", "schedule=gradual", "epochs=3")
+    seen = ran(given, tmp_path, monkeypatch)
+    # An older run's config lacks what came with the schedules.
+    values = given.model_dump(mode="json")
+    del values["optimizer"]["layer_decay"]
+    (seen.work / "config.yaml").write_text(yaml.safe_dump(values))
+    (seen.work / "classes.json").write_text(json.dumps({"classes": list("abcde")}))
+
+    def no_store() -> Reader:
+        raise AssertionError("a checkpoint is a file")
+
+    rebuilt = rebuild_run(no_store, str(seen.work / "best.ckpt"))
+    assert rebuilt.settings == given
+    best = load_checkpoint(seen.work / "best.ckpt")
+    assert_equal_state(
+        {f"backbone.model.{n}": t for n, t in rebuilt.backbone.model.state_dict().items()}
+        | {f"head.{n}": t for n, t in rebuilt.head.state_dict().items()},
+        dict(best["state_dict"]),
+    )
+    best_epoch = best["epoch"]
+    scores = seen.record.curve("val/f1_macro")
+    assert scores[best_epoch] == max(scores)
+    assert seen.figures["val_best/f1_macro"] == pytest.approx(max(scores))

@@ -46,6 +46,7 @@ def run(job: PlannedJob, status: str = "FINISHED", **values: Any) -> RunRecord:
         "image_size": "224",
         "augment": s.augment.name,
         "data_fraction": str(s.data.fraction),
+        "schedule": s.schedule.name,
         "epochs": str(s.epochs),
     }
     tags = {

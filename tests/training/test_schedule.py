@@ -8,11 +8,11 @@ from src.config.schema import ConstantSchedule, Gradual, HeadFirst
 from src.errors import ConfigError
 from src.training.schedule import Phase, phase_of, phases_of, remaining
 
-HEAD_FIRST = HeadFirst(name="head_first", head_epochs=10, lr_factor=0.1)
+HEAD_FIRST = HeadFirst(name="head_first", head_epochs=10, lr_factor=0.1, thawed_bn="eval")
 
 
 def gradual(every_epochs: int = 1, lr_factor: float = 1.0) -> Gradual:
-    return Gradual(name="gradual", every_epochs=every_epochs, lr_factor=lr_factor)
+    return Gradual(name="gradual", every_epochs=every_epochs, lr_factor=lr_factor, thawed_bn="eval")
 
 
 def depths(phases: tuple[Phase, ...], epochs: int) -> list[int | str]:
@@ -28,7 +28,7 @@ def test_constant_is_one_phase() -> None:
 
 def test_head_first_is_the_recipe_of_the_book() -> None:
     phases = phases_of(HEAD_FIRST, freeze=4, frozen_stages=4, num_stages=5, epochs=30)
-    assert phases == (Phase(0, 10, "all", 1.0), Phase(10, 20, 4, 0.1))
+    assert phases == (Phase(0, 10, "all", 1.0), Phase(10, 20, 4, 0.1, "eval"))
     assert [str(phase) for phase in phases] == [
         "epoch 1-10: freeze=all",
         "epoch 11-30: freeze=4, lr x 0.1",
@@ -55,6 +55,7 @@ def test_gradual_thaws_from_the_top_to_the_chosen_depth(
     )
     assert depths(phases, epochs) == expected
     assert [phase.lr_factor for phase in phases] == [1.0] + [0.5] * (len(phases) - 1)
+    assert [phase.thawed_bn for phase in phases] == ["train"] + ["eval"] * (len(phases) - 1)
     assert phases[-1].end == epochs
     for one, next_one in itertools.pairwise(phases):
         assert one.end == next_one.first_epoch
