@@ -57,33 +57,34 @@ class GroupRecord:
             epochs=settings.epochs,
         )
         together = f"{len(trained.jobs)} heads trained together"
-        tracked.set_tags(
-            {
-                "frostline.weights_source": backbone.weights.source,
-                "frostline.weights_digest": backbone.weights.digest,
-                "frostline.phases": "; ".join(map(str, phases)),
-                "frostline.engine": "cpu 32-true, frozen stages 32-true",
-                "frostline.reuse": f"{trained.decision}; {together}",
-            }
-        )
-        record_data(tracked, trained.table, trained.data[number].splits, folder)
-        tracked.log_params(
-            {
-                "image_size": backbone.input.size_px,
-                "frozen_stages": parts.frozen_stages,
-                "frozen_params_frac": round(parts.frozen_params_frac, 6),
-                "frozen_flops_frac": round(parts.frozen_flops_frac, 6),
-                "trainable_params": trained.trainable_params(number),
-            }
-        )
-        steps = trained.steps_per_epoch(number)
-        factor = lr_factor(
-            settings.lr_schedule, total_steps=steps * settings.epochs, steps_per_epoch=steps
-        )
-        for epoch, values in enumerate(job.history):
-            rate = {"lr": settings.lr * factor(epoch * steps)}
-            frozen = {"schedule/frozen_stages": float(parts.frozen_stages)}
-            tracked.log_metrics(values | rate | frozen, epoch)
+        with tracked.at_once():
+            tracked.set_tags(
+                {
+                    "frostline.weights_source": backbone.weights.source,
+                    "frostline.weights_digest": backbone.weights.digest,
+                    "frostline.phases": "; ".join(map(str, phases)),
+                    "frostline.engine": "cpu 32-true, frozen stages 32-true",
+                    "frostline.reuse": f"{trained.decision}; {together}",
+                }
+            )
+            record_data(tracked, trained.table, trained.data[number].splits, folder)
+            tracked.log_params(
+                {
+                    "image_size": backbone.input.size_px,
+                    "frozen_stages": parts.frozen_stages,
+                    "frozen_params_frac": round(parts.frozen_params_frac, 6),
+                    "frozen_flops_frac": round(parts.frozen_flops_frac, 6),
+                    "trainable_params": trained.trainable_params(number),
+                }
+            )
+            steps = trained.steps_per_epoch(number)
+            factor = lr_factor(
+                settings.lr_schedule, total_steps=steps * settings.epochs, steps_per_epoch=steps
+            )
+            for epoch, values in enumerate(job.history):
+                rate = {"lr": settings.lr * factor(epoch * steps)}
+                frozen = {"schedule/frozen_stages": float(parts.frozen_stages)}
+                tracked.log_metrics(values | rate | frozen, epoch)
         _stop_if_diverged(job)
         tracked.set_tags({"frostline.frozen_digest": self._frozen_digest})
         return self._write_results(number, settings, folder, tracked, train_s)

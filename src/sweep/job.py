@@ -195,11 +195,13 @@ def describe(tracked: "Run", settings: Settings, *, is_new: bool) -> None:
     from src.tracking.provenance import provenance_tags
 
     origin = _origin()
-    tracked.set_tags(provenance_tags(origin))
+    with tracked.at_once():
+        tracked.set_tags(provenance_tags(origin))
+        if is_new:
+            record_strategy(tracked, settings)
+            tracked.log_params(swept_params(settings))
     tracked.log_dict(origin, "provenance.json")
     if is_new:
-        record_strategy(tracked, settings)
-        tracked.log_params(swept_params(settings))
         tracked.log_dict(settings.model_dump(mode="json"), "config.yaml")
 
 

@@ -1,7 +1,7 @@
 """Sending journal entries to the store so that sending them twice changes nothing."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from src.tracking.journal import Entry
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+BATCHED = ("metrics", "params", "tags")
 PARAM_MAX_CHARS = 6000
 TAG_MAX_CHARS = 8000
 DATASET_DIGEST_MAX_CHARS = 36
@@ -62,6 +63,32 @@ def send(client: "MlflowClient", run_id: str, entry: Entry) -> None:
                 client.update_run(run_id, status=entry["status"])
             else:
                 client.set_terminated(run_id, entry["status"], int(entry["t"]))
+
+
+def send_batch(client: "MlflowClient", run_id: str, entries: Sequence[Entry]) -> None:
+    """Send entries of the kinds in BATCHED as one; the store takes all of them or none.
+
+    Raises:
+        MlflowException: If the store refuses, is away, or takes fewer at once.
+    """
+    from mlflow.entities import Metric, Param, RunTag
+
+    texts: dict[str, dict[str, str]] = {"params": {}, "tags": {}}
+    metrics = []
+    for entry in entries:
+        if entry["op"] == "metrics":
+            metrics += [
+                Metric(key, float(value), int(entry["t"]), int(entry["step"]))
+                for key, value in entry["values"].items()
+            ]
+        else:
+            texts[entry["op"]] |= entry["values"]
+    client.log_batch(
+        run_id,
+        metrics=metrics,
+        params=[Param(key, value) for key, value in texts["params"].items()],
+        tags=[RunTag(key, value) for key, value in texts["tags"].items()],
+    )
 
 
 def _dataset_input(entry: Entry) -> Any:

@@ -7,13 +7,15 @@ and never takes the place of a training error.
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
 from src.tracking.delivery import (
+    BATCHED,
     PARAM_MAX_CHARS,
     TAG_MAX_CHARS,
     artifact_entry,
@@ -23,6 +25,7 @@ from src.tracking.delivery import (
     is_local,
     send,
     send_all,
+    send_batch,
 )
 from src.tracking.explain import is_final
 from src.tracking.journal import Entry, Journal
@@ -62,6 +65,7 @@ class Run:
         self._link = link
         self._journal = journal
         self._life = life
+        self._gathered: list[Entry] | None = None
         self._ask_history = logged is None
         self._logged = set() if logged is None else set(logged)
         self._logged |= {
@@ -108,6 +112,32 @@ class Run:
         if fresh:
             self._logged |= {(key, step) for key in fresh}
             self._keep_or_send({"op": "metrics", "t": _now_ms(), "step": step, "values": fresh})
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Gather parameters, tags and metrics, and send them as one at the end of the block.
+
+        Nothing else about them changes: what cannot be sent as one is sent, or kept, one by one.
+        """
+        self._gathered = gathered = []
+        try:
+            yield
+        finally:
+            self._gathered = None
+            if not self._sent_at_once(gathered):
+                for entry in gathered:
+                    self._keep_or_send(entry)
+
+    def _sent_at_once(self, entries: list[Entry]) -> bool:
+        behind = bool(self._journal.entries) or is_local(self.run_id) or self._ask_history
+        if behind or len(entries) < 2 or not self._link.is_worth_trying():
+            return False
+        try:
+            send_batch(self._link.client, self.run_id, entries)
+        except Exception:  # one by one it shows which of them it is, or that the store is away
+            return False
+        self._link.worked()
+        return True
 
     def log_artifact(self, path: Path, folder: str = "") -> None:
         """Log a file or a folder.
@@ -240,6 +270,9 @@ class Run:
 
     def _keep_or_send(self, entry: Entry) -> None:
         """Send an entry if the store is there; otherwise it waits behind the others."""
+        if self._gathered is not None and entry["op"] in BATCHED:
+            self._gathered.append(entry)
+            return
         if self._journal.entries and self._link.is_worth_trying():
             self.deliver()
         behind = bool(self._journal.entries) or is_local(self.run_id)

@@ -1,0 +1,69 @@
+"""What is logged at once is what would have been logged one by one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from src.tracking import run as runs
+from src.tracking.store import Store, open_store
+
+
+def logged(store: Store, run_id: str) -> tuple[dict[str, str], dict[str, float], str | None]:
+    found = store.get_run(run_id)
+    return dict(found.params), dict(found.metrics), found.tags.get("why")
+
+
+def log_all(store: Store) -> runs.Run:
+    run = store.start_run("a", {})
+    with run.at_once():
+        run.set_tags({"why": "first"})
+        run.log_params({"lr": 0.1})
+        run.log_metrics({"loss": 2.0}, 0)
+        run.log_text("x", "note.txt")
+        run.log_params({"seed": 3})
+        run.log_metrics({"loss": 1.0, "acc": 0.5}, 1)
+        run.set_tags({"why": "last"})
+    return run
+
+
+WANTED = ({"lr": "0.1", "seed": "3"}, {"loss": 1.0, "acc": 0.5}, "last")
+
+
+def test_one_call_and_the_same_content(
+    tmp_path: Path, fresh_store_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    calls: list[int] = []
+    send = runs.send_batch
+
+    def counted(client: Any, run_id: str, entries: Any) -> None:
+        calls.append(len(entries))
+        send(client, run_id, entries)
+
+    monkeypatch.setattr(runs, "send_batch", counted)
+    run = log_all(store)
+    assert calls == [6]
+    assert logged(store, run.run_id) == WANTED
+    assert run.finish("FINISHED")
+
+
+def test_what_is_refused_together_is_sent_one_by_one(
+    tmp_path: Path, fresh_store_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise RuntimeError("too many at once")
+
+    monkeypatch.setattr(runs, "send_batch", refuse)
+    store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    assert logged(store, log_all(store).run_id) == WANTED
+
+
+def test_an_error_in_the_block_loses_nothing(tmp_path: Path, fresh_store_uri: str) -> None:
+    store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    run = store.start_run("a", {})
+    with pytest.raises(ValueError, match="oops"), run.at_once():
+        run.log_params({"lr": 0.1})
+        run.log_metrics({"loss": 2.0}, 0)
+        raise ValueError("oops")
+    assert logged(store, run.run_id) == ({"lr": "0.1"}, {"loss": 2.0}, None)
