@@ -91,3 +91,19 @@ def test_sigkill_around_an_unfreeze_leaves_a_run_that_goes_on_in_the_right_phase
     assert curve(here, run, "lr") == curve(*whole, "lr")
     assert run.tags["frostline.frozen_digest"] == whole[1].tags["frostline.frozen_digest"]
     assert_same_training((here, run), whole)
+
+
+@pytest.mark.slow
+def test_two_processes_thaw_together_and_give_the_figures_of_one(here: Path) -> None:
+    training = (*NET, "backbone=test_vit", "epochs=3", "batch_size=6", "lr=0.001", "freeze=2")
+    common = (*training, "schedule=head_first", "schedule.head_epochs=1", "trainer.threads=1")
+    ddp = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+    for trainer in (("trainer=cpu",), ddp):
+        ended = call(here, *common, *trainer)
+        assert ended.returncode == 0, ended.stderr
+    two, one = jobs_of(here)
+    assert two.tags["frostline.job_digest"] != one.tags["frostline.job_digest"]
+    assert curve(here, two, "schedule/frozen_stages") == [(0, 5.0), (1, 2.0), (2, 2.0)]
+    for metric in ("train/loss", "val/loss", "test/loss"):
+        figures = [[value for _, value in curve(here, run, metric)] for run in (one, two)]
+        assert figures[1] == pytest.approx(figures[0], rel=1e-4)
