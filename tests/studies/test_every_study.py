@@ -1,0 +1,145 @@
+"""Every cell of every study composes at both scales, and each shape of recipe trains."""
+
+import itertools
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from src.config.scale import STUDIES, scales_of
+from src.config.schema import HeadFirst, LeavesData, Settings
+from src.studies.compose import Study, compose_study
+from src.sweep.job import run_job
+
+NAMES = sorted(file.stem for file in STUDIES.glob("*.yaml") if scales_of(file.stem))
+# What says how a run goes, whatever its sizes and its network.
+SHAPE = ("freeze", "frozen_bn", "augment", "head", "schedule", "optimizer", "lr_schedule", "loss")
+SWITCHES = ("split_by", "test_background", "shortcut", "imbalance", "variant")
+
+
+@cache
+def composed(name: str, scale: str) -> Study:
+    """A study at one scale, with one seed; any folder will do for a path."""
+    words = ["seed=0", f"scale={scale}"]
+    if scale == "full" and name != "lab_to_field":
+        words.append(f"data.path={STUDIES}")
+    return compose_study(name, words)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_cell_composes(name: str) -> None:
+    small, full = (composed(name, scale) for scale in ("small", "full"))
+    for study in (small, full):
+        keys = [job.key for job in study.jobs]
+        assert len(keys) == len(set(keys)), "two cells ask for the same run"
+        assert len(study.labels) > 2
+        table = study.table
+        pairs = dict(table.get("compare") or {})
+        named = {*pairs, *pairs.values()}
+        for spec in (table.get("mistakes") or {}).values():
+            named |= {spec["cell"], spec.get("against", spec["cell"])}
+        assert named <= set(study.labels)
+    assert all(job.settings.image_size <= 96 for job in small.jobs)
+    assert all(isinstance(job.settings.data, LeavesData) for job in small.jobs)
+    # Without the model hub: random weights, or those that come in a package.
+    assert {job.settings.backbone for job in small.jobs if job.settings.weights != "random"} <= {
+        "tf_efficientnet_lite0"
+    }
+    text = (STUDIES / f"{name}.md").read_text()
+    for scale in ("small", "full"):
+        assert f"<!-- tables: {scale} -->" in text
+    assert f"[{name}]({name}.md)" in (STUDIES / "README.md").read_text()
+
+
+def test_the_sizes_are_the_sources() -> None:
+    cells = {name: composed(name, "full") for name in NAMES}
+    assert len(cells["brahimi"].labels) == 18
+    assert len(cells["mohanty"].labels) * 3 == 60  # three folders: data.path=a,b,c
+    assert {job.settings.image_size for job in cells["vgg16_features"].jobs} == {150}
+    two_phases = [
+        job.settings
+        for job in cells["vgg16_two_phase"].jobs
+        if isinstance(job.settings.schedule, HeadFirst)
+    ]
+    assert {(s.schedule.head_epochs, s.epochs, s.freeze) for s in two_phases} == {(10, 30, 4)}
+
+
+def shape_of(settings: Settings) -> str:
+    values = settings.model_dump(mode="json", include={*SHAPE, "data"})
+    values["data"] = {key: values["data"].get(key) for key in SWITCHES}
+    return json.dumps(values, sort_keys=True)
+
+
+def shapes() -> dict[str, tuple[str, str]]:
+    """One cell of each shape of recipe: shape to study and cell."""
+    found: dict[str, tuple[str, str]] = {}
+    for name in NAMES:
+        for job in composed(name, "small").jobs:
+            found.setdefault(shape_of(job.settings), (name, job.label))
+    return found
+
+
+def tiny(settings: Settings, folder: Path, uri: str) -> Settings:
+    """The same recipe on a tiny net and few images, one epoch a phase."""
+    data = settings.data.model_copy(
+        update={
+            "n_images": 260 if settings.data.imbalance > 1 else 90,
+            "test_images": min(settings.data.test_images, 20),
+            "n_species": 1,
+            "photos_per_leaf": 2, "imbalance": min(settings.data.imbalance, 8.0),
+        }
+    )  # fmt: skip
+    two = isinstance(settings.schedule, HeadFirst)
+    schedule = settings.schedule.model_copy(update={"head_epochs": 1} if two else {})
+    own = settings.backbone == "book_cnn"
+    return settings.model_copy(
+        update={
+            "backbone": "book_cnn" if own else "test_resnet", "weights": "random", "data": data,
+            "schedule": schedule, "epochs": 2 if two else 1, "image_size": 64, "batch_size": 16,
+            "evidence": settings.evidence.model_copy(update={"name": "off"}),
+            "trainer": settings.trainer.model_copy(update={"threads": 1, "accelerator": "cpu"}),
+            "tracking": settings.tracking.model_copy(update={"uri": uri}),
+            "sweep": settings.sweep.model_copy(update={"job_digest": "0" * 64}),
+        }
+    )  # fmt: skip
+
+
+def train_cell(name: str, label: str, folder: Path, uri: str) -> dict[str, float]:
+    job = next(job for job in composed(name, "small").jobs if job.label == label)
+    result = run_job(tiny(job.settings, folder, uri), folder, tell=lambda **_: None)
+    assert result["state"] == "done"
+    return dict(result["metrics"])
+
+
+FAST = [
+    ("vgg16_two_phase", "pretrained Lite0, two phases, plateau"),
+    ("book_resnet50", "random crops at evaluation too"),
+    ("lab_to_field", "planted shortcut, linear probe"),
+]
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FROSTLINE_HOME", str(tmp_path / "home"))
+
+
+@pytest.mark.parametrize(("name", "label"), FAST)
+def test_a_cell_trains(name: str, label: str, tmp_path: Path, fresh_store_uri: str) -> None:
+    metrics = train_cell(name, label, tmp_path, fresh_store_uri)
+    assert 0 <= metrics["test/acc_micro"] <= 1
+    logged = list(tmp_path.rglob("artifacts/logs/epochs.csv"))
+    assert len(logged) == (name == "vgg16_two_phase")
+    if logged:
+        assert len(logged[0].read_text().splitlines()) == 3  # a header and two epochs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", range(40))
+def test_each_shape_of_recipe_trains(place: int, tmp_path: Path, fresh_store_uri: str) -> None:
+    cell = next(itertools.islice(shapes().values(), place, None), None)
+    if cell is None:
+        pytest.skip("there are fewer shapes")
+    metrics = train_cell(*cell, tmp_path, fresh_store_uri)
+    assert metrics["test/loss"] > 0
