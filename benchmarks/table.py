@@ -25,8 +25,8 @@ def rendered(results: dict[str, Any]) -> str:
     )
     lines = [
         f"Machine: `{results['machine']}`, {results['threads']} threads, torch {results['torch']}; "
-        f"{results['images']} images; {precision}; {results['rounds']} rounds, the systems in "
-        f"turn, medians and (least-most); the whole call took {results['whole_s'] / 60:.0f} "
+        f"{results['images']} images; {precision}; {results['rounds']} round(s), the systems "
+        f"in turn, medians and (least-most); the whole call took {results['whole_s'] / 60:.0f} "
         "minutes." + (" **Tiny nets, to try the code: no result.**" if results["tiny"] else ""),
         "",
     ]
