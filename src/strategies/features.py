@@ -72,7 +72,7 @@ def stage_features(
                 output = finish.of(model, ready)
                 for number, stage in enumerate(backbone.stages):
                     if stage.end is not None and number in kept:
-                        pooled[number].append(_pooled(kept[number], backbone).float())
+                        pooled[number].append(kept[number])
                 pooled[-1].append(output.float())
                 on_batch(min(start + BATCH, len(rows)))
     finally:
@@ -84,7 +84,10 @@ def stage_features(
 def _kept_ends(
     backbone: Backbone, ends: list[Boundary | None], kept: dict[int, Tensor]
 ) -> Iterator[None]:
-    """Keep what passes the end of each stage while the block runs, by the stage's place."""
+    """Keep the mean of what passes the end of each stage while the block runs, by its place.
+
+    The mean is taken at once: later modules may write into the very tensor.
+    """
     handles = []
     for number, end in enumerate(ends):
         if end is None:
@@ -93,13 +96,13 @@ def _kept_ends(
         if end.edge == "exit":
 
             def keep_output(_: Any, __: Any, output: Any, number: int = number) -> None:
-                kept[number] = _first(output)
+                kept[number] = _pooled(_first(output), backbone)
 
             handles.append(module.register_forward_hook(keep_output))
         else:
 
             def keep_input(_: Any, args: Any, number: int = number) -> None:
-                kept.setdefault(number, _first(args))
+                kept.setdefault(number, _pooled(_first(args), backbone))
 
             handles.append(module.register_forward_pre_hook(keep_input))
     try:
@@ -129,11 +132,11 @@ def _pooled(output: Tensor, backbone: Backbone) -> Tensor:
     if output.ndim == _MAP_NDIM:
         # Channels stand last where the two other axes are equal and the first is one of them.
         last = output.shape[1] == output.shape[2] != output.shape[3]
-        return output.mean(dim=(1, 2) if last else (2, 3))
+        return output.mean(dim=(1, 2) if last else (2, 3)).float()
     if output.ndim == _TOKENS_NDIM:
         skip = int(getattr(backbone.model, "num_prefix_tokens", 0))
-        return output[:, skip if output.shape[1] > skip else 0 :].mean(dim=1)
-    return output.flatten(1)
+        return output[:, skip if output.shape[1] > skip else 0 :].mean(dim=1).float()
+    return output.flatten(1).float()
 
 
 def _array(parts: list[Tensor]) -> Floats:
