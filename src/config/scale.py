@@ -48,7 +48,9 @@ def scales_of(study: str, studies: Path = STUDIES) -> list[str]:
 def _choice(word: str, arguments: Sequence[str], studies: Path) -> str:
     study, wanted = study_named(arguments), word.partition("=")[2]
     if study is None:
-        scaled = sorted(file.stem for file in studies.glob("*.yaml") if scales_of(file.stem, studies))
+        scaled = sorted(
+            file.stem for file in studies.glob("*.yaml") if scales_of(file.stem, studies)
+        )
         raise ConfigError(
             f"{word}: a scale belongs to a study, and none is named",
             f"studies with scales: {', '.join(scaled)}",

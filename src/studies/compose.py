@@ -27,7 +27,7 @@ class StudyJob:
     """One run that a study asks for.
 
     Attributes:
-        label: Its cell's name, with the data set's where the command names several.
+        label: Its cell's name, with whatever else is swept but the seed.
         settings: What it composes to.
     """
 
@@ -96,15 +96,24 @@ def compose_study(name: str, words: Sequence[str]) -> Study:
         found = []
         for cell in study_cells(sweeper.get("cells"), sweeper.get("axes")):
             asked = words_of(cell, sweeper.get("params") or {}, typed, parser)
+            swept = _swept_keys(asked, parser)
             for job in split_sweep(asked, parser):
-                settings = settings_of(compose("train", job))
-                found.append((cell.label or settings.run_name.rpartition("-seed")[0], settings))
-    several = len({data_name(settings.data) for _, settings in found}) > 1
-    jobs = tuple(
-        StudyJob(f"{label}, {data_name(settings.data)}" if several else label, settings)
-        for label, settings in found
-    )
+                own = [_short(word) for word in job if word.partition("=")[0] in swept]
+                found.append((", ".join([*cell.names, *own]), settings_of(compose("train", job))))
+    jobs = tuple(StudyJob(label, settings) for label, settings in found)
     return Study(name, tuple(words), jobs, sweeper.get("table") or {})
+
+
+def _swept_keys(words: Sequence[str], parser: OverridesParser) -> set[str]:
+    """Keys with several values, which name a cell; seeds repeat it."""
+    overrides = parser.parse_overrides(list(words))
+    return {str(o.key_or_group) for o in overrides if o.is_sweep_override()} - {"seed"}
+
+
+def _short(word: str) -> str:
+    """An override as a name: of a path its last part."""
+    key, _, value = word.partition("=")
+    return Path(value).name if key == "data.path" else word
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
+from src.data.checks.shortcuts import Probe
 from src.errors import ConfigError
 from src.studies.compare import (
     Difference,
@@ -14,6 +15,7 @@ from src.studies.compare import (
     promise_minus_truth,
     seed_deviation,
 )
+from src.studies.probe import border_probe
 from src.studies.recorded import Recorded, versions_of
 
 SHIFT_COLUMNS = {
@@ -29,7 +31,7 @@ def write_tables(recorded: Recorded) -> str:
     pairs = table.get("compare") or {}
     sources = table.get("source") or {}
     known = {*recorded.study.labels}
-    for label in [*pairs, *pairs.values(), *sources]:
+    for label in [*pairs, *pairs.values()]:
         if label not in known:
             raise ConfigError(
                 f"the table of {recorded.study.name} names {label!r}, which is none of its cells",
@@ -76,6 +78,8 @@ def shift_table(recorded: Recorded) -> str:
     """Validation on the training background, the test elsewhere, and where the network looks."""
     known, elsewhere = accuracies(recorded, "val"), accuracies(recorded, "test")
     header = ["cell", "validation (as trained)", "test (elsewhere)", "lost", *SHIFT_COLUMNS]
+    header.append("8 border pixels alone")
+    probes: dict[str, str] = {}
     rows = []
     for label in recorded.study.labels:
         here, there = known.get(label), elsewhere.get(label)
@@ -84,7 +88,11 @@ def shift_table(recorded: Recorded) -> str:
         row += [
             _mean(recorded, label, metric, "{:.1f} %", 100) for metric in SHIFT_COLUMNS.values()
         ]
-        rows.append(row)
+        job = next(job for job in recorded.study.jobs if job.label == label)
+        data = job.settings.data.model_dump_json()
+        if data not in probes:
+            probes[data] = _probe(border_probe(job.settings))
+        rows.append([*row, probes[data]])
     return as_markdown(header, rows)
 
 
@@ -185,6 +193,12 @@ def _seeds(recorded: Recorded, cell: str, against: str | None) -> tuple[Measured
                 f", and from {100 * min(gaps):+.1f} to {100 * max(gaps):+.1f} against *{against}*"
             )
     return seed_deviation(values), words
+
+
+def _probe(one: Probe | None) -> str:
+    if one is None:
+        return ""
+    return f"{100 * one.acc_macro:.0f} % (chance {100 * one.chance:.0f})"
 
 
 def _against(one: Difference | None) -> str:

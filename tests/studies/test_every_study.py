@@ -27,42 +27,59 @@ def composed(name: str, scale: str) -> Study:
     return compose_study(name, words)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_cell_composes(name: str) -> None:
-    small, full = (composed(name, scale) for scale in ("small", "full"))
-    for study in (small, full):
-        keys = [job.key for job in study.jobs]
-        assert len(keys) == len(set(keys)), "two cells ask for the same run"
-        assert len(study.labels) > 2
-        table = study.table
-        pairs = dict(table.get("compare") or {})
-        named = {*pairs, *pairs.values()}
-        for spec in (table.get("mistakes") or {}).values():
-            named |= {spec["cell"], spec.get("against", spec["cell"])}
-        assert named <= set(study.labels)
-    assert all(job.settings.image_size <= 96 for job in small.jobs)
-    assert all(isinstance(job.settings.data, LeavesData) for job in small.jobs)
-    # Without the model hub: random weights, or those that come in a package.
-    assert {job.settings.backbone for job in small.jobs if job.settings.weights != "random"} <= {
-        "tf_efficientnet_lite0"
-    }
-    text = (STUDIES / f"{name}.md").read_text()
-    for scale in ("small", "full"):
-        assert f"<!-- tables: {scale} -->" in text
+LARGE = ("brahimi", "mohanty")  # their full scales: a quarter of a second for each cell
+SCALED = [
+    pytest.param(name, scale, marks=pytest.mark.slow)
+    if scale == "full" and name in LARGE
+    else (name, scale)
+    for name in NAMES
+    for scale in ("small", "full")
+]
+
+
+@pytest.mark.parametrize(("name", "scale"), SCALED)
+def test_every_cell_composes(name: str, scale: str) -> None:
+    study = composed(name, scale)
+    keys = [job.key for job in study.jobs]
+    assert len(keys) == len(set(keys)), "two cells ask for the same run"
+    assert len(study.labels) > 2
+    pairs = dict(study.table.get("compare") or {})
+    named = {*pairs, *pairs.values()}
+    for spec in (study.table.get("mistakes") or {}).values():
+        named |= {spec["cell"], spec.get("against", spec["cell"])}
+    assert named <= set(study.labels)
+    assert f"<!-- tables: {scale} -->" in (STUDIES / f"{name}.md").read_text()
     assert f"[{name}]({name}.md)" in (STUDIES / "README.md").read_text()
+    if scale == "small":
+        assert all((job.settings.image_size or 999) <= 96 for job in study.jobs)
+        assert all(isinstance(job.settings.data, LeavesData) for job in study.jobs)
+        # Without the model hub: random weights, or those that come in a package.
+        assert {
+            job.settings.backbone for job in study.jobs if job.settings.weights != "random"
+        } <= {"tf_efficientnet_lite0"}
 
 
 def test_the_sizes_are_the_sources() -> None:
-    cells = {name: composed(name, "full") for name in NAMES}
-    assert len(cells["brahimi"].labels) == 18
-    assert len(cells["mohanty"].labels) * 3 == 60  # three folders: data.path=a,b,c
-    assert {job.settings.image_size for job in cells["vgg16_features"].jobs} == {150}
+    assert {job.settings.image_size for job in composed("vgg16_features", "full").jobs} == {150}
     two_phases = [
-        job.settings
-        for job in cells["vgg16_two_phase"].jobs
+        (job.settings.schedule.head_epochs, job.settings.epochs, job.settings.freeze)
+        for job in composed("vgg16_two_phase", "full").jobs
         if isinstance(job.settings.schedule, HeadFirst)
     ]
-    assert {(s.schedule.head_epochs, s.epochs, s.freeze) for s in two_phases} == {(10, 30, 4)}
+    assert set(two_phases) == {(10, 30, 4)}
+
+
+@pytest.mark.slow
+def test_the_papers_tables_are_whole(tmp_path: Path) -> None:
+    brahimi = composed("brahimi", "full")
+    assert len(brahimi.labels) == 18
+    assert set(brahimi.table["source"]) == set(brahimi.labels)
+    folders = [f"{tmp_path}/{variant}" for variant in ("color", "grayscale", "segmented")]
+    for folder in folders:
+        Path(folder).mkdir()
+    mohanty = compose_study("mohanty", ["scale=full", f"data.path={','.join(folders)}"])
+    assert len(mohanty.labels) == 60
+    assert set(mohanty.table["source"]) < set(mohanty.labels)
 
 
 def shape_of(settings: Settings) -> str:
