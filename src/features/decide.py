@@ -118,8 +118,9 @@ def decide_from_cost(work: Work, speeds: Speeds, *, room_bytes: int, memory_byte
         each_read_s += work.item_bytes / work.transfer_bytes_s
     again_s = work.jobs * work.passes * work.prefix_s
     reuse_s = stored_once + work.jobs * work.passes * each_read_s
+    shared = f" in {work.jobs} jobs" if work.jobs > 1 else ""
     figures = (
-        f"{work.missing:,} outputs to compute instead of {work.jobs * work.passes:,}, "
+        f"{work.missing:,} outputs to compute instead of {work.jobs * work.passes:,}{shared}, "
         f"{work.item_bytes / 1024:,.1f} KiB each: about {reuse_s:.2g} s instead of {again_s:.2g} s"
     )
     return Decision(reuse_s < again_s, figures)

@@ -19,6 +19,7 @@ from src.sweep.progress import SweepProgress
 from src.sweep.sweeper import settings_of
 
 _NOT_YET = object()
+_NUMBERED = "${hydra.job.num}"
 
 
 @dataclass
@@ -61,6 +62,9 @@ class IsolatedLauncher(Launcher):
         """Keep what Hydra gives; the jobs' function is ours, since it runs without Hydra."""
         self.context = hydra_context
         self.master = config
+        # What the sweep has composed already, in the order of the jobs: composing takes longer
+        # than training a small head does.
+        self.planned: Sequence[Settings] | None = None
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -74,10 +78,19 @@ class IsolatedLauncher(Launcher):
             run_all(jobs, progress)
         return [_job_return(job) for job in jobs]
 
-    def _prepared(self, index: int, overrides: Sequence[str]) -> "PreparedJob":
+    def _prepared(self, index: int, overrides: Sequence[str]) -> PreparedJob:
+        sweep = OmegaConf.to_container(self.master.hydra.sweep, resolve=False)
+        assert isinstance(sweep, dict)
+        if self.planned is not None and sweep["subdir"] == _NUMBERED:
+            settings = self.planned[index]
+            folder = Path(self.master.hydra.sweep.dir) / str(index)
+            values = OmegaConf.create(settings.model_dump(mode="json"))
+            _save_config(values, OmegaConf.create(list(overrides)), folder)
+            return PreparedJob(overrides, settings, folder, environment_of(self.master.hydra))
         config = self._composed(index, overrides)
         folder = Path(config.hydra.sweep.dir) / str(config.hydra.sweep.subdir)
-        _save_config(config, folder)
+        own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        _save_config(own, config.hydra.overrides.task, folder)
         return PreparedJob(overrides, settings_of(config), folder, environment_of(config.hydra))
 
     def _composed(self, index: int, overrides: Sequence[str]) -> DictConfig:
@@ -93,13 +106,12 @@ def environment_of(hydra: Any) -> dict[str, str]:
     return {str(key): str(value) for key, value in (hydra.job.env_set or {}).items()}
 
 
-def _save_config(config: DictConfig, folder: Path) -> None:
+def _save_config(own: Any, overrides: Any, folder: Path) -> None:
     """Leave the composed config where Hydra's users look for it."""
     place = folder / ".hydra"
     place.mkdir(parents=True, exist_ok=True)
-    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     OmegaConf.save(own, place / "config.yaml")
-    OmegaConf.save(config.hydra.overrides.task, place / "overrides.yaml")
+    OmegaConf.save(overrides, place / "overrides.yaml")
 
 
 def run_all(jobs: Sequence[PreparedJob], progress: SweepProgress) -> None:

@@ -5,30 +5,27 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.utils import JobReturn
-from hydra.plugins.launcher import Launcher
 from rich.console import Console
 
 from src.config.schema import Settings
 from src.errors import FrostlineError, TrackingError
-from src.strategies.resolve import launch_overrides
 from src.sweep import parent as parents
 from src.sweep import summary, workers
 from src.sweep.changes import changes_since
 from src.sweep.estimate import estimate
 from src.sweep.job import experiment_of
+from src.sweep.launching import MakeLauncher, launch
 from src.sweep.outcome import Ended, finished_runs, outcomes_of, settle_failures, states_of
 from src.sweep.plan import PlannedJob, merge_duplicates, planned
 from src.sweep.preflight import check_jobs
 from src.sweep.preview import job_lines, plan_lines
 from src.sweep.progress import clock
 from src.sweep.share import Share
-from src.sweep.sharing import sharing_of
 
 if TYPE_CHECKING:
     from src.tracking.records import RunRecord
@@ -36,7 +33,6 @@ if TYPE_CHECKING:
 
 FAILED_JOBS_EXIT_CODE = 1
 Composed = Sequence[tuple[tuple[str, ...], Settings]]
-MakeLauncher = Callable[[], Launcher]
 
 
 class SweepEndedError(Exception):
@@ -248,41 +244,3 @@ class _Session:
         reason = f"{bad} of {len(outcomes)} jobs have no result" if bad else ""
         parent.finish("FAILED" if bad else "FINISHED", reason)
         return outcomes
-
-
-def launch(
-    todo: Sequence[PlannedJob],
-    sweep_id: str,
-    parent_run_id: str,
-    make_launcher: MakeLauncher,
-    share: Share,
-) -> Ended:
-    """Run the jobs with the configured launcher."""
-    limits = [f"sweep.slots={'null' if share.slots is None else share.slots}"]
-    if share.threads is not None and todo[0].settings.trainer.threads is None:
-        limits.append(f"trainer.threads={share.threads}")
-    batch = [
-        [
-            *launch_overrides(job.overrides, job.settings),
-            *limits,
-            f"sweep.id={sweep_id}",
-            f"sweep.parent_run_id={parent_run_id}",
-            f"sweep.job_digest={job.digest}",
-            f"sweep.sharing={shared.jobs}",
-            f"sweep.group={'null' if shared.group is None else shared.group}",
-        ]
-        for job, shared in zip(todo, sharing_of(todo), strict=True)
-    ]
-    returns: Sequence[JobReturn] = make_launcher().launch(batch, initial_job_idx=0)
-    ended = Ended()
-    for job, result in zip(todo, returns, strict=False):
-        # Not the public property: it prints the overrides of each failed job, before our own table.
-        value = result._return_value
-        if isinstance(value, BaseException):
-            ended.failures[job.digest] = str(value).strip() or type(value).__name__
-            failure = getattr(value, "failure", None)
-            if isinstance(failure, workers.Failure) and failure.was_killed:
-                ended.killed.add(job.digest)
-        elif isinstance(value, dict):
-            ended.results[job.digest] = value
-    return ended

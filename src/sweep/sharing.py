@@ -75,7 +75,7 @@ def _prefix_of(job: PlannedJob) -> str | None:
 
 
 def _group_of(job: PlannedJob) -> str | None:
-    from src.features.group import group_key
+    from src.features.group_key import group_key
 
     key = group_key(
         job.settings,

@@ -119,7 +119,8 @@ class Run:
 
         Nothing else about them changes: what cannot be sent as one is sent, or kept, one by one.
         """
-        self._gathered = gathered = []
+        gathered: list[Entry] = []
+        self._gathered = gathered
         try:
             yield
         finally:

@@ -23,7 +23,7 @@ from src.config.schema import (
 from src.data.mixing import BatchMix
 from src.data.order import EpochSampler
 from src.features.datamodule import PassOutputs, RowOutputs
-from src.features.group import follows_single_jobs
+from src.features.group_key import follows_single_jobs
 from src.features.outputs import StoredOutputs
 from src.features.segment import OutputForm, Segment
 from src.training.batched import Choice, HeadJob, HeadResult, train_heads

@@ -8,7 +8,8 @@ from hydra import compose, initialize_config_dir
 
 from src.config.read import read_settings
 from src.config.schema import Settings
-from src.features.group import group_key, run_head_group
+from src.features.group import run_head_group
+from src.features.group_key import group_key
 from src.sweep.job import run_job
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -42,7 +43,13 @@ def key(*overrides: str, frozen: int = 5) -> str | None:
 def test_which_jobs_go_together() -> None:
     base = key("weights=pretrained", "backbone=tf_efficientnet_lite0")
     assert base is not None
-    same = [("lr=0.1",), ("seed=3",), ("head=mlp",), ("optimizer=sgd",), ("epochs=9",)]
+    same: list[tuple[str, ...]] = [
+        ("lr=0.1",),
+        ("seed=3",),
+        ("head=mlp",),
+        ("optimizer=sgd",),
+        ("epochs=9",),
+    ]
     for overrides in same:
         assert key("weights=pretrained", "backbone=tf_efficientnet_lite0", *overrides) == base
     others: list[tuple[str, ...]] = [("image_size=96",), ("data.n_images=130",), ("head.pool=max",)]

@@ -72,6 +72,16 @@ def test_storing_pays_where_computing_again_costs_more() -> None:
     assert "about 5.3 s instead of 10 s" in decision.reason
 
 
+def test_jobs_that_share_a_prefix_make_storing_pay() -> None:
+    alone = decide_from_cost(work(passes=600), SPEEDS, **ROOM)
+    assert not alone.reuse
+    assert "600, " in alone.reason
+    assert " jobs" not in alone.reason
+    shared = decide_from_cost(work(passes=600, jobs=2), SPEEDS, **ROOM)
+    assert shared.reuse
+    assert "500 outputs to compute instead of 1,200 in 2 jobs" in shared.reason
+
+
 def test_storing_does_not_pay_for_a_fast_accelerator_and_large_outputs() -> None:
     assert not decide_from_cost(work(prefix_s=5e-5), SPEEDS, **ROOM).reuse
     slow_way = decide_from_cost(
