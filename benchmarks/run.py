@@ -162,12 +162,12 @@ class Benchmark:
         from benchmarks.steps import step_overhead
 
         found: dict[str, Any] = {}
-        for name, work in tiny_workloads(8 if self.chosen.tiny else 64).items():
+        for name, work in tiny_workloads(tiny=self.chosen.tiny).items():
             givens = in_warm_process(prepare, work, self.folder()).value
             loop_s = in_warm_process(tuned.tuned_sweep, work, self.place(), givens).value[1]
             fresh_home(self.folder())
             taken = here(ours.our_sweep, work, self.place())
-            found["jobs"] = len(work.jobs)
+            found[f"{name}_jobs"] = len(work.jobs)
             found[f"{name}_s_per_job"] = taken.seconds / len(work.jobs)
             found[f"{name}_loop_s_per_job"] = loop_s / len(work.jobs)
         found["step"] = in_warm_process(step_overhead, self.folder()).value

@@ -47,14 +47,14 @@ def rendered(results: dict[str, Any]) -> str:
     if "W6" in results:
         tiny = results["W6"]
         step = tiny["step"]
-        lines += ["", f"W6, {tiny['jobs']} tiny jobs in one sweep, over their training loops:", ""]
+        lines += ["", "W6, tiny jobs in one sweep, over their training loops:", ""]
         for name, goal, kind in (
             ("isolated", "1 s", "each isolated in a process"),
             ("batched", "50 ms", "trained as one batch"),
         ):
             over = tiny[f"{name}_s_per_job"] - tiny[f"{name}_loop_s_per_job"]
             lines.append(
-                f"- {kind}: {1e3 * over:.0f} ms a job (goal {goal}); with its training "
+                f"- {tiny[f'{name}_jobs']} jobs, {kind}: {1e3 * over:.0f} ms a job (goal {goal}); with its training "
                 f"{1e3 * tiny[f'{name}_s_per_job']:.0f} ms"
             )
         lines.append(
