@@ -54,7 +54,8 @@ def rendered(results: dict[str, Any]) -> str:
         ):
             over = tiny[f"{name}_s_per_job"] - tiny[f"{name}_loop_s_per_job"]
             lines.append(
-                f"- {tiny[f'{name}_jobs']} jobs, {kind}: {1e3 * over:.0f} ms a job (goal {goal}); with its training "
+                f"- {tiny[f'{name}_jobs']} jobs, {kind}: {1e3 * over:.0f} ms a job "
+                f"(goal {goal}); with its training "
                 f"{1e3 * tiny[f'{name}_s_per_job']:.0f} ms"
             )
         lines.append(
