@@ -203,3 +203,19 @@ def test_the_launcher_runs_a_group_once_and_the_rest_alone(
     answers = [job.answer for job in jobs]
     assert answers[:3] == [{"n": 0}, {"n": 1}, {"n": 2}]
     assert answers[3].reason == "diverged"
+
+
+def test_a_group_whose_process_is_killed_leaves_all_to_be_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = workers.Failure("the process was killed by SIGKILL", "", None, -9)
+    monkeypatch.setattr(workers, "call", lambda *_, **__: killed)
+    jobs = []
+    for seed in range(3):
+        one = settings(f"seed={seed}", "fail_fast=null")
+        sweep = one.sweep.model_copy(update={"group": "g"})
+        job = one.model_copy(update={"sweep": sweep})
+        jobs.append(launcher.PreparedJob((), job, tmp_path, {}))
+    with SweepProgress(total=3) as progress:
+        launcher.run_all(jobs, progress)
+    assert [job.answer.was_killed for job in jobs] == [True, True, True]
