@@ -189,9 +189,7 @@ def _seeds(recorded: Recorded, cell: str, against: str | None) -> tuple[Measured
             if seed in theirs
         ]
         if gaps:
-            words += (
-                f", and from {100 * min(gaps):+.1f} to {100 * max(gaps):+.1f} against *{against}*"
-            )
+            words += f", and from {_signed(min(gaps))} to {_signed(max(gaps))} against *{against}*"
     return seed_deviation(values), words
 
 
@@ -206,8 +204,11 @@ def _against(one: Difference | None) -> str:
 
 
 def _points(one: Measured) -> str:
-    low, value, high = (f"{100 * x:+.1f}".replace("-", "−") for x in (one.low, one.value, one.high))
-    return f"{value} ({low} to {high})"
+    return f"{_signed(one.value)} ({_signed(one.low)} to {_signed(one.high)})"
+
+
+def _signed(value: float) -> str:
+    return f"{100 * value:+.1f}".replace("-", "−")
 
 
 def _share(one: Measured | None) -> str:
