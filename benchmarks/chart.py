@@ -38,8 +38,8 @@ def draw_chart(path: Path, results: dict[str, Any]) -> None:
         ticks.append(-(5 * group + 1.5))
     names = [f"{name}: {sweep['title']}" for name, sweep in sweeps.items()]
     axes.set_yticks(ticks, [_wrapped(name) for name in names], fontsize=9)
-    for seconds, height, note in notes:
-        axes.text(seconds + 0.01 * largest, height, note, va="center", fontsize=8.5)
+    for end, level, note in notes:
+        axes.text(end + 0.01 * largest, level, note, va="center", fontsize=8.5)
     axes.set_xlim(0, largest * 1.15)
     axes.set_xlabel("seconds for the whole sweep, and how many times faster than P0")
     axes.tick_params(axis="y", length=0)

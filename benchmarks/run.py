@@ -80,6 +80,7 @@ class Benchmark:
 
         from benchmarks.measure import Taken, in_warm_process
         from benchmarks.plain import prepare
+        from benchmarks.tuned import fastest_ways
 
         chosen = self.chosen
         works = cpu_workloads(tiny=chosen.tiny) if chosen.device == "cpu" else cuda_workloads()
@@ -104,7 +105,8 @@ class Benchmark:
         givens = {}
         for work in works:
             fresh = in_warm_process(prepare, work, self.folder())
-            givens[work.name] = fresh.value
+            ways = in_warm_process(fastest_ways, work, self.place(), fresh.value).value
+            givens[work.name] = (fresh.value, ways)
         if "W6" in wanted:
             results["W6"] = self.tiny_jobs()
             print("W6", results["W6"], flush=True)
@@ -115,7 +117,7 @@ class Benchmark:
                 break
             for work in works:
                 sweep = results["sweeps"][work.name]
-                self.round(work, givens[work.name], sweep)
+                self.round(work, *givens[work.name], sweep)
                 shown = {name: round(v[-1], 2) for name, v in sweep["seconds"].items()}
                 print(work.name, shown, flush=True)
             results["rounds"] += 1
@@ -133,7 +135,7 @@ class Benchmark:
         store = f"sqlite:///{folder / 'mlflow.db'}"
         return Place(self.images, store, folder, self.chosen.device, self.chosen.threads)
 
-    def round(self, work: Workload, givens: Any, sweep: dict[str, Any]) -> None:
+    def round(self, work: Workload, givens: Any, ways: Any, sweep: dict[str, Any]) -> None:
         """All systems once; what they took is added to the sweep's results."""
         from benchmarks import ours, tuned, usual
         from benchmarks.bound import bound_s
@@ -146,7 +148,7 @@ class Benchmark:
 
         taken = in_warm_process(usual.usual_sweep, work, self.place(), givens)
         note("P0", taken, taken.value)
-        taken = in_warm_process(tuned.tuned_sweep, work, self.place(), givens)
+        taken = in_warm_process(tuned.tuned_sweep, work, self.place(), givens, ways)
         note("P1", taken, taken.value[0])
         fresh_home(self.folder())
         for system in ("cold", "warm"):
@@ -164,7 +166,8 @@ class Benchmark:
         found: dict[str, Any] = {}
         for name, work in tiny_workloads(tiny=self.chosen.tiny).items():
             givens = in_warm_process(prepare, work, self.folder()).value
-            loop_s = in_warm_process(tuned.tuned_sweep, work, self.place(), givens).value[1]
+            ways = in_warm_process(tuned.fastest_ways, work, self.place(), givens).value
+            loop_s = in_warm_process(tuned.tuned_sweep, work, self.place(), givens, ways).value[1]
             fresh_home(self.folder())
             taken = here(ours.our_sweep, work, self.place())
             found[f"{name}_jobs"] = len(work.jobs)

@@ -46,6 +46,9 @@ class Way:
     half: bool
 
 
+Ways = dict[tuple[str, str], tuple[Way, Way]]
+
+
 class Tuned:
     """One sweep: what its jobs have in common is made once.
 
@@ -53,9 +56,12 @@ class Tuned:
         work: The sweep.
         place: Where it runs.
         givens: What it starts from.
+        ways: What a probe found before; what is missing is tried out.
     """
 
-    def __init__(self, work: Workload, place: Place, givens: Givens) -> None:
+    def __init__(
+        self, work: Workload, place: Place, givens: Givens, ways: Ways | None = None
+    ) -> None:
         if place.threads is not None:
             torch.set_num_threads(place.threads)
         self.work, self.place, self.givens = work, place, givens
@@ -64,7 +70,7 @@ class Tuned:
         self.labels = torch.from_numpy(self.table.labels).long().to(place.device)
         self.models: dict[Any, nn.Module] = {}
         self.images: dict[Geometry, Tensor] = {}
-        self.ways: dict[Any, tuple[Way, Way]] = {}
+        self.ways: Ways = dict(ways or {})
         self.loop_s: list[float] = []
 
     def decoded(self, geometry: Geometry) -> Tensor:
@@ -80,6 +86,19 @@ class Tuned:
             self.images[geometry] = images.contiguous().to(self.place.device)
         return self.images[geometry]
 
+    def parts(self, job: Job) -> tuple[nn.Module, nn.Sequential, nn.Sequential]:
+        """The model, what of it is frozen, and what trains: the rest of it and the head."""
+        given = self.givens[key_of(job)]
+        if key_of(job) not in self.models:
+            self.models[key_of(job)] = load(given)
+        model = copy.deepcopy(self.models[key_of(job)]).to(self.place.device)
+        prefix, suffix = divided(model, given.frozen[job.freeze])
+        head = build_head(
+            given.features, len(self.table.classes), hidden=None, dropout=0.0, batch_norm=False,
+            seed=job.seed,
+        ).to(self.place.device)  # fmt: skip
+        return model, prefix, nn.Sequential(suffix, head)
+
     def job(self, job: Job) -> float:
         """Train one job.
 
@@ -88,21 +107,14 @@ class Tuned:
         """
         work, place, given = self.work, self.place, self.givens[key_of(job)]
         run_id = self.records.start(job, epochs=work.epochs)
-        if key_of(job) not in self.models:
-            self.models[key_of(job)] = load(given)
-        model = copy.deepcopy(self.models[key_of(job)]).to(place.device)
-        prefix, suffix = divided(model, given.frozen[job.freeze])
-        head = build_head(
-            given.features, len(self.table.classes), hidden=None, dropout=0.0, batch_norm=False,
-            seed=job.seed,
-        ).to(place.device)  # fmt: skip
-        trained = nn.Sequential(suffix, head)
+        model, prefix, trained = self.parts(job)
+        head = trained[-1]
         images = self.decoded(given.geometry)
         mean, std = (
             torch.tensor([255.0 * v for v in values], device=place.device).view(1, 3, 1, 1)
             for values in (given.mean, given.std)
         )
-        forward, training = self._ways(job, prefix, trained)
+        forward, training = self.fastest(job, prefix, trained)
         prefix.to(memory_format=FORMATS[forward.layout])
         trained.to(memory_format=FORMATS[training.layout])
         prefix.eval()
@@ -168,7 +180,7 @@ class Tuned:
         self.records.finish(run_id)
         return final["test/acc_micro"]
 
-    def _ways(self, job: Job, prefix: nn.Module, trained: nn.Module) -> tuple[Way, Way]:
+    def fastest(self, job: Job, prefix: nn.Module, trained: nn.Module) -> tuple[Way, Way]:
         """The fastest way of each direction, tried on one batch and remembered for the sweep."""
         about = (job.backbone, job.freeze)
         if about not in self.ways:
@@ -217,13 +229,24 @@ class Tuned:
         return min(times[1:])
 
 
-def tuned_sweep(work: Workload, place: Place, givens: Givens) -> tuple[list[float], float]:
+def fastest_ways(work: Workload, place: Place, givens: Givens) -> Ways:
+    """Try out every cell of a sweep; a loop remembers that for its machine, so it is not timed."""
+    sweep = Tuned(work, place, givens)
+    for job in work.jobs:
+        _, prefix, trained = sweep.parts(job)
+        sweep.fastest(job, prefix, trained)
+    return sweep.ways
+
+
+def tuned_sweep(
+    work: Workload, place: Place, givens: Givens, ways: Ways
+) -> tuple[list[float], float]:
     """All jobs.
 
     Returns:
         The test accuracy of each, and the seconds that their training loops took together.
     """
-    sweep = Tuned(work, place, givens)
+    sweep = Tuned(work, place, givens, ways)
     return [sweep.job(job) for job in work.jobs], sum(sweep.loop_s)
 
 
