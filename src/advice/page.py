@@ -1,6 +1,7 @@
 """Advice as one HTML page that needs nothing but itself, with the curves of score by depth."""
 
 import time
+from collections.abc import Sequence
 
 from src.advice.advice import Advice
 from src.advice.hint import PUBLISHED
@@ -13,6 +14,11 @@ from src.strategies.measure import StageScore
 from src.strategies.quadrants import BORDER, LARGE_IMAGES, LARGE_PER_CLASS
 from src.strategies.references import references_for
 
+ACCURACIES = (
+    ("probe", Column("linear probe %", "percent")),
+    ("knn", Column("kNN %", "percent")),
+    ("half_width", Column("+- points", "percent")),
+)
 KIND_WORDS = {
     "similar": "photographs of what ImageNet has",
     "between": "the same photographs, altered",
@@ -76,21 +82,14 @@ def _depths(advice: Advice) -> list[str]:
     return [_label(score) for score in longest.stages]
 
 
-def _table(advice: Advice) -> Table:
+def _table(advice: Advice, name: str, measures: Sequence[tuple[str, Column]]) -> Table:
     rows: list[list[Value]] = [
-        [one.backbone, _label(score), score.probe, score.knn, score.half_width, score.logme]
+        [one.backbone, _label(score), *(getattr(score, measure) for measure, _ in measures)]
         for one in advice.at_size
         for score in one.stages
     ]
-    columns = [
-        Column("backbone"),
-        Column("behind stage"),
-        Column("linear probe %", "percent"),
-        Column("kNN %", "percent"),
-        Column("+- points", "percent"),
-        Column("LogME", "number"),
-    ]
-    return Table("scores", "Scores by depth", columns, rows, folded=True)
+    columns = [Column("backbone"), Column("behind stage"), *(column for _, column in measures)]
+    return Table(f"{name}-by-depth", "The numbers", columns, rows, folded=True)
 
 
 def _accuracy_figure(advice: Advice) -> Figure:
@@ -118,7 +117,7 @@ def _accuracy_figure(advice: Advice) -> Figure:
         f"each stage, with 95 % intervals; guessing gives {chance:.0f} %.",
         "behind stage",
         "macro accuracy, %",
-        _table(advice),
+        _table(advice, "accuracy", ACCURACIES),
         series,
         categories=_depths(advice),
         dodged=True,
@@ -142,7 +141,7 @@ def _logme_figure(advice: Advice) -> Figure:
         "behind each stage, in nats an image; higher is better (You et al. 2021).",
         "behind stage",
         "LogME, nats an image",
-        _table(advice),
+        _table(advice, "logme", [("logme", Column("LogME", "number"))]),
         series,
         categories=_depths(advice),
     )
@@ -229,8 +228,13 @@ def _hint_section(advice: Advice) -> Section:
             Column(""),
         ],
         [
-            [one.backbone, one.knn, one.half_width, "tie with the first" if one.tied else ""]
-            for one in advice.backbones
+            [
+                one.backbone,
+                one.knn,
+                one.half_width,
+                "tie with the first" if one.tied and place else "",
+            ]
+            for place, one in enumerate(advice.backbones)
         ],
     )
     depths = Table(
