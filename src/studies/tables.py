@@ -125,7 +125,9 @@ def verdict(told: dict[str, Difference], pairs: dict[str, str]) -> str:
             text = f"is {word} than *{against}*"
         else:
             text = f"cannot be told from *{against}*"
-        lines.append(f"- *{cell}* {text}: {_points(one.points)} points, {seeds}.")
+        lone = not one.is_told_apart and not one.points.low <= 0 <= one.points.high
+        more = "; by itself its interval leaves 0 out, among so many that proves nothing"
+        lines.append(f"- *{cell}* {text}: {_points(one.points)} points, {seeds}{more * lone}.")
     return "\n".join(lines)
 
 
