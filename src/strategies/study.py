@@ -88,7 +88,8 @@ class DataAtHand:
         fly = FlyPixels(self.table.open_image, self.table.items, evaluation_geometry(model.input))
         rows = np.arange(len(self.table))
         self.features: StageFeatures = stage_features(model, fly.take, rows)
-        train = split_of(self.table, settings.data, seed=settings.seed).train
+        whole = settings.data.model_copy(update={"fraction": 1.0})
+        train = split_of(self.table, whole, seed=settings.seed).train
         self.choice: Choice = decide(
             kept_measure(
                 self.table,

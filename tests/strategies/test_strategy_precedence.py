@@ -48,7 +48,12 @@ def test_what_is_typed_wins_scalars_and_groups() -> None:
         "strategy=large_similar", "freeze=0", "head=mlp", "schedule.lr_factor=0.5", "augment=none"
     )
     assert (made.freeze, made.head.name, made.augment.name) == (0, "mlp", "none")
-    assert made.schedule.model_dump() == {"name": "head_first", "head_epochs": 2, "lr_factor": 0.5}
+    schedule = made.schedule.model_dump()
+    assert (schedule["name"], schedule["head_epochs"], schedule["lr_factor"]) == (
+        "head_first",
+        2,
+        0.5,
+    )
     who = by(made)
     assert {key for key, one in who.items() if one == "user"} == {
         "freeze",
