@@ -103,7 +103,7 @@ def tiny(settings: Settings, folder: Path, uri: str) -> Settings:
         update={
             "n_images": 260 if settings.data.imbalance > 1 else 90,
             "test_images": min(settings.data.test_images, 20),
-            "n_species": 1,
+            "n_species": 2 if settings.data.n_conditions == 1 else 1,
             "photos_per_leaf": 2, "imbalance": min(settings.data.imbalance, 8.0),
         }
     )  # fmt: skip
