@@ -44,7 +44,6 @@ import src.sweep.preflight
 import src.tracking.inputs
 import src.tracking.provenance
 import src.tracking.store
-import src.train
 import src.training.assembly
 import src.training.callbacks
 import src.training.engine
