@@ -11,6 +11,7 @@ import torch
 
 from src.config.schema import TrainerSettings
 from src.errors import ConfigError
+from src.training.allocator import keep_freed_memory
 from src.training.checkpoint import AtomicCheckpointIO
 from src.training.lean import NoProfiler, hide_accelerators
 
@@ -55,7 +56,12 @@ def choose_engine(spec: TrainerSettings) -> Engine:
 
 
 def set_threads(threads: int | None) -> None:
-    """Give a job its CPU threads; None leaves PyTorch's choice, one for each core."""
+    """Give a process its CPU threads, and let it keep the memory that it frees between two steps.
+
+    Args:
+        threads: How many; None leaves PyTorch's choice, one for each core.
+    """
+    keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
         os.environ["OMP_NUM_THREADS"] = str(threads)
