@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader
 
-from src.config.schema import AdamW, ConstantLr, CrossEntropy
+from src.config.recipe import AdamW, ConstantLr, CrossEntropy
 from src.data.mixing import BatchMix
 from src.data.order import EpochSampler
 from src.features.datamodule import PassOutputs, RowOutputs, as_it_is

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from benchmarks.jobs import Job, Place, Workload, open_table
 from benchmarks.plain import Givens, divided, key_of, load
 from benchmarks.records import Records
-from src.config.schema import AdamW, CosineLr
+from src.config.recipe import AdamW, CosineLr
 from src.data.geometry import Geometry, square
 from src.data.order import EpochSampler
 from src.training.head import build_head

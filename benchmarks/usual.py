@@ -101,7 +101,7 @@ class UsualModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         trained = [p for p in self.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=self.job.lr, weight_decay=0.01)
-        from src.config.schema import CosineLr
+        from src.config.recipe import CosineLr
 
         total = int(self.trainer.estimated_stepping_batches)
         factor = lr_factor(

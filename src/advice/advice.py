@@ -14,8 +14,9 @@ from src.advice.hint import (
 )
 from src.advice.objections import objections_to
 from src.advice.request import next_command
+from src.config.data import LeavesData
 from src.config.older import CONF
-from src.config.schema import LeavesData, Settings
+from src.config.schema import Settings
 from src.data.checks.findings import Finding
 from src.strategies.choose import Choice, decide, kept_measure
 from src.strategies.measure import Measured, Size, size_of

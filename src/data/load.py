@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from src.config.schema import (
+from src.config.data import (
     ArchiveData,
     CsvData,
     DataChoice,

@@ -2,7 +2,8 @@
 
 import json
 
-from src.config.schema import MlpHead, PlateauLr, Settings, Sgd
+from src.config.recipe import MlpHead, PlateauLr, Sgd
+from src.config.schema import Settings
 from src.data.finite_views import FINITE_VIEWS
 
 SHARED = ("backbone", "weights", "freeze", "image_size", "frozen_bn", "data", "trainer")

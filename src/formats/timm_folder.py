@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from src.backbones.hub import timm_settings
-from src.config.schema import LinearHead
+from src.config.recipe import LinearHead
 from src.formats.deployable import ExportError, Sample, described, largest_difference
 from src.inference.rebuild import Rebuilt
 

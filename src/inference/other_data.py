@@ -6,9 +6,10 @@ from typing import Any
 
 import yaml
 
+from src.config.data import DataChoice
 from src.config.older import group_defaults
 from src.config.read import read_settings
-from src.config.schema import DataChoice, Settings
+from src.config.schema import Settings
 from src.errors import ConfigError
 
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")

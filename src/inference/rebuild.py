@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from src.backbones.build import Backbone, build_backbone
 from src.backbones.cut import cut
 from src.config.older import recorded_settings
-from src.config.schema import MlpHead, Settings
+from src.config.recipe import MlpHead
+from src.config.schema import Settings
 from src.data.geometry import Geometry, evaluation_geometry
 from src.data.transforms import BatchTransform
 from src.errors import TrackingError

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
-from src.config.schema import SweepSettings
+from src.config.running import SweepSettings
 from src.strategies.resolve import launch_overrides
 from src.sweep import workers
 from src.sweep.outcome import Ended

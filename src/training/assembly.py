@@ -9,7 +9,8 @@ from torch import nn
 from src.backbones.build import Backbone, build_backbone
 from src.backbones.cut import Cut, cut
 from src.backbones.weights import describe_misfit
-from src.config.schema import MlpHead, Settings
+from src.config.recipe import MlpHead
+from src.config.schema import Settings
 from src.data.datamodule import ImageDataModule
 from src.data.imbalance import class_weights
 from src.data.load import load_table, split_of

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.config.schema import CrossEntropy, FocalLoss, LrChoice, OptimizerChoice
+from src.config.recipe import CrossEntropy, FocalLoss, LrChoice, OptimizerChoice
 from src.data.datamodule import Batch
 from src.data.order import BatchRows, EpochSampler
 from src.training.loss import focal_factor

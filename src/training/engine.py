@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytorch_lightning as pl
 import torch
 
-from src.config.schema import TrainerSettings
+from src.config.running import TrainerSettings
 from src.errors import ConfigError
 from src.training.allocator import keep_freed_memory
 from src.training.checkpoint import AtomicCheckpointIO

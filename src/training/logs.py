@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
-from src.config.schema import CallbackSettings
+from src.config.running import CallbackSettings
 from src.explain.history import History
 
 

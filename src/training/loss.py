@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from src.config.schema import CrossEntropy, FocalLoss
+from src.config.recipe import CrossEntropy, FocalLoss
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from src.backbones.spec import Stage
-from src.config.schema import Adam, AdamW, OptimizerChoice, Sgd
+from src.config.recipe import Adam, AdamW, OptimizerChoice, Sgd
 from src.training.rates import lr_factor
 
 __all__ = ["build_optimizer", "lr_factor", "lr_scales", "optimizer_over"]

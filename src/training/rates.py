@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
-from src.config.schema import ConstantLr, CosineLr, LrChoice, PlateauLr, StepLr
+from src.config.recipe import ConstantLr, CosineLr, LrChoice, PlateauLr, StepLr
 from src.training.schedule import Phase, phase_of
 
 # What counts as better: by this share of the best value, as in torch's ReduceLROnPlateau.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from src.config.schema import ConstantSchedule, Gradual, HeadFirst, ScheduleChoice
+from src.config.recipe import ConstantSchedule, Gradual, HeadFirst, ScheduleChoice
 from src.errors import ConfigError
 
 HEAD_ALONE = "all"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from src.config.schema import Adam, AdamW, Sgd
+from src.config.recipe import Adam, AdamW, Sgd
 from src.training.stacked import StackedHeads
 
 # The defaults of torch.optim.Adam and AdamW, which `build_optimizer` keeps.

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from src.config.schema import LrChoice, OptimizerChoice, PlateauLr
+from src.config.recipe import LrChoice, OptimizerChoice, PlateauLr
 from src.data.datamodule import Batch
 from src.errors import FrostlineError
 from src.training.distributed import summed, weighted

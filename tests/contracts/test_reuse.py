@@ -14,7 +14,7 @@ from torch import Tensor
 
 from src.backbones.build import Backbone, build_backbone
 from src.backbones.cut import Cut, cut
-from src.config.schema import ConstantLr, CrossEntropy, Sgd
+from src.config.recipe import ConstantLr, CrossEntropy, Sgd
 from src.data.datamodule import ImageDataModule
 from src.data.mixing import BatchMix
 from src.data.sources.leaves import load_leaves

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from src.config.schema import (
+from src.config.recipe import (
     Adam,
     AdamW,
     ConstantLr,

@@ -57,7 +57,7 @@ def save_untrained(folder: Path, *overrides: str, classes: Sequence[str] = CLASS
     from src.backbones.build import build_backbone
     from src.backbones.cut import cut
     from src.config.older import recorded_settings
-    from src.config.schema import MlpHead
+    from src.config.recipe import MlpHead
     from src.training.checkpoint import save_checkpoint
     from src.training.head import build_head
 

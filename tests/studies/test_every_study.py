@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from src.config.data import LeavesData
+from src.config.recipe import HeadFirst
 from src.config.scale import STUDIES, scales_of
-from src.config.schema import HeadFirst, LeavesData, Settings
+from src.config.schema import Settings
 from src.studies.compose import Study, compose_study
 from src.sweep.job import run_job
 

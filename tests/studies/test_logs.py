@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from src.config.read import read_settings
-from src.config.schema import CallbackSettings
+from src.config.running import CallbackSettings
 from src.errors import ConfigError
 from src.explain.history import History
 from src.studies.compose import compose_study

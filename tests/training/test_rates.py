@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from src.backbones.spec import Stage
-from src.config.schema import (
+from src.config.recipe import (
     Adam,
     AdamW,
     ConstantLr,

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from src.config.schema import ConstantSchedule, Gradual, HeadFirst
+from src.config.recipe import ConstantSchedule, Gradual, HeadFirst
 from src.errors import ConfigError
 from src.training.schedule import Phase, phase_of, phases_of, remaining
 

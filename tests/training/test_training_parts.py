@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from src.config.schema import Adam, AdamW, ConstantLr, CosineLr, Sgd, StepLr
+from src.config.recipe import Adam, AdamW, ConstantLr, CosineLr, Sgd, StepLr
 from src.training.head import build_head
 from src.training.metrics import classification_metrics, probabilities
 from src.training.optim import build_optimizer, lr_factor

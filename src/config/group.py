@@ -1,0 +1,15 @@
+"""What the config's models are made of: the node that refuses unknown keys, and bounded numbers."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+PositiveFraction = Annotated[float, Field(gt=0.0, le=1.0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Group(BaseModel):
+    """A node of the config: unknown keys are refused, values stay as they were typed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
