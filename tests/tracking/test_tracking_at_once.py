@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from src.tracking import run as runs
+from src.tracking import outbox
+from src.tracking.run import Run
 from src.tracking.store import Store, open_store
 
 
@@ -14,7 +15,7 @@ def logged(store: Store, run_id: str) -> tuple[dict[str, str], dict[str, float],
     return dict(found.params), dict(found.metrics), found.tags.get("why")
 
 
-def log_all(store: Store) -> runs.Run:
+def log_all(store: Store) -> Run:
     run = store.start_run("a", {})
     with run.at_once():
         run.set_tags({"why": "first"})
@@ -35,13 +36,13 @@ def test_one_call_and_the_same_content(
 ) -> None:
     store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
     calls: list[int] = []
-    send = runs.send_batch
+    send = outbox.send_batch
 
     def counted(client: Any, run_id: str, entries: Any) -> None:
         calls.append(len(entries))
         send(client, run_id, entries)
 
-    monkeypatch.setattr(runs, "send_batch", counted)
+    monkeypatch.setattr(outbox, "send_batch", counted)
     run = log_all(store)
     assert calls == [6]
     assert logged(store, run.run_id) == WANTED
@@ -54,7 +55,7 @@ def test_what_is_refused_together_is_sent_one_by_one(
     def refuse(*_: Any) -> None:
         raise RuntimeError("too many at once")
 
-    monkeypatch.setattr(runs, "send_batch", refuse)
+    monkeypatch.setattr(outbox, "send_batch", refuse)
     store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
     assert logged(store, log_all(store).run_id) == WANTED
 
