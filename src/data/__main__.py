@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         from src.data.checks.terminal import show
 
         show(checkup, page=options.out)
-    return int(any(finding.level == "leak" for finding in checkup.findings))
+    return int(any(finding.level in {"error", "leak"} for finding in checkup.findings))
 
 
 def open_any(path: str, *, on_bad_image: str, group_by: str | None) -> SampleTable:

@@ -1,5 +1,6 @@
 """Any image file to an upright RGB image on white, or a sentence that says why not."""
 
+import stat
 import struct
 import warnings
 from io import BytesIO
@@ -33,11 +34,22 @@ def decode_file(path: Path) -> Image.Image:
     Raises:
         UnreadableImageError: If the file is empty, truncated, not an image, or too large.
     """
+    return decode_bytes(read_file(path))
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        UnreadableImageError: If there is none, it may not be read, or it is a pipe or a device:
+            reading those may wait, or go on, for ever.
+    """
     try:
-        data = path.read_bytes()
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UnreadableImageError("not a file, but a folder, a pipe or a device")
+        return path.read_bytes()
     except OSError as error:
         raise UnreadableImageError(error.strerror or str(error)) from None
-    return decode_bytes(data)
 
 
 def decode_bytes(data: bytes) -> Image.Image:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from src.data.scan import FoundFile
 from src.data.table import name_some
+from src.errors import DataError
 
 # fmt: off
 IMAGE_SUFFIXES = frozenset({
@@ -30,12 +31,14 @@ class Listing:
         files: Image files, sorted by path.
         folders: All folders walked, relative to the root, sorted.
         stray: Hidden and system files and folders that were passed over.
+        linked: Links to folders that are walked under another name already.
         other: Number of other files, by extension.
     """
 
     files: list[FoundFile] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     stray: list[str] = field(default_factory=list)
+    linked: list[str] = field(default_factory=list)
     other: Counter[str] = field(default_factory=Counter)
 
     def notes(self) -> list[str]:
@@ -43,6 +46,9 @@ class Listing:
         notes = []
         if self.stray:
             notes.append(f"passed over hidden and system files: {name_some(sorted(self.stray), 5)}")
+        if self.linked:
+            named = name_some(sorted(self.linked), 5)
+            notes.append(f"passed over links to folders that are read already: {named}")
         foreign = {suffix: n for suffix, n in self.other.items() if suffix in FOREIGN_SUFFIXES}
         if foreign:
             listed = ", ".join(f"{n} {suffix}" for suffix, n in sorted(foreign.items()))
@@ -67,6 +73,9 @@ def list_images(root: Path) -> Listing:
 
     Returns:
         Images by extension, in any case; hidden and system files are passed over and named.
+
+    Raises:
+        DataError: If a folder cannot be read.
     """
     listing = Listing()
     seen = {os.path.realpath(root)}
@@ -91,17 +100,34 @@ def list_images(root: Path) -> Listing:
 def _walk(
     folder: Path, prefix: str, listing: Listing, seen: set[str]
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            relative = prefix + entry.name
-            if is_stray(entry.name):
-                listing.stray.append(relative)
-            elif entry.is_dir():
-                real = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
-                if real in seen:
-                    continue
-                seen.add(real)
-                listing.folders.append(relative)
-                yield from _walk(Path(entry.path), f"{relative}/", listing, seen)
-            else:
-                yield relative, entry
+    try:
+        with os.scandir(folder) as entries:
+            # Links last: a folder is known by its own name, not by that of a link beside it.
+            found = sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name))
+    except OSError as error:
+        raise DataError(
+            f"the folder {folder} cannot be read: {error.strerror or error}",
+            todo="make it readable, or move it out of the data set",
+        ) from None
+    for entry in found:
+        relative = prefix + entry.name
+        if is_stray(entry.name):
+            listing.stray.append(relative)
+        elif _is_folder(entry):
+            real = os.path.realpath(entry.path)
+            if real in seen:
+                listing.linked.append(relative)
+                continue
+            seen.add(real)
+            listing.folders.append(relative)
+            yield from _walk(Path(entry.path), f"{relative}/", listing, seen)
+        else:
+            yield relative, entry
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """True for folders and links to them; a link that leads round in a circle is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from src.data.cache import cache_folder, replacing
-from src.data.decode import UnreadableImageError, open_checked
+from src.data.decode import UnreadableImageError, open_checked, read_file
 from src.data.pixels import usable_cores
 from src.data.progress import counting
 from src.data.table import BadImage, ImageFacts
@@ -157,9 +157,9 @@ def _read_all(root: Path, files: list[FoundFile]) -> Known:
 
 def _read_one(path: Path) -> Seen:
     try:
-        return look(path.read_bytes())
-    except OSError as error:
-        return Seen("", 0, 0, 0, "", error.strerror or str(error))
+        return look(read_file(path))
+    except UnreadableImageError as error:
+        return Seen("", 0, 0, 0, "", error.given)
 
 
 def _key(root: Path) -> str:
@@ -180,6 +180,9 @@ def _read_store(store: Path) -> Known:
 
 
 def _write_store(store: Path, known: Known) -> None:
+    # What could not even be read has no digest. That may be mended without a change of the file
+    # (rights, a disk that answers again), so it is tried again each time.
+    known = {path: (file, one) for path, (file, one) in known.items() if one.digest}
     columns: dict[str, list[Any]] = {
         name: [getattr(file, name) for file, _ in known.values()] for name in FoundFile._fields
     }

@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+import warnings
 
 import numpy as np
 import pytest
@@ -133,8 +134,8 @@ def test_file_size_as_a_shortcut(tmp_path):
         for k in range(20):
             noise = generator.integers(0, 256, (side, side, 3), dtype=np.uint8)
             Image.fromarray(noise).save(tmp_path / "d" / name / f"{k}.png")
-    warnings = titles(check_table(load(tmp_path / "d"), seed=0), "warning")
-    assert {"shortcut: the file size alone", "shortcut: the image shape alone"} <= set(warnings)
+    told = titles(check_table(load(tmp_path / "d"), seed=0), "warning")
+    assert {"shortcut: the file size alone", "shortcut: the image shape alone"} <= set(told)
 
 
 def test_page_stands_alone_and_escapes(photo_tree):
@@ -166,3 +167,27 @@ def test_command_on_nothing_and_on_a_leak(photo_tree, capsys, tmp_path, monkeypa
     shutil.copy(root / "train/a/img_000.png", root / "test/a/leak.png")
     assert main([str(root), "--out", ""]) == 1
     assert "the same picture in two splits" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("folders", "told"),
+    [
+        ({"a": 8, "b": 8, "c": 1}, "class 'c' has 1 images"),
+        ({"a": 2, "b": 2}, "class 'a' has 2 images"),
+        (
+            {"train/a": 6, "train/b": 6, "val/a": 3, "test/a": 3, "test/b": 3},
+            "the val split has no image of class 'b'",
+        ),
+    ],
+)
+def test_data_that_a_training_would_refuse_are_refused_here(
+    folders, told, photo_tree, capsys, monkeypatch, tmp_path
+):
+    root = photo_tree(folders)
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # scikit-learn's about small classes included
+        assert main([str(root)]) == 1
+    shown = capsys.readouterr().out
+    assert "error: a training would stop." in shown and told in shown
+    assert "a training would stop" in (tmp_path / "data.html").read_text()

@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import unicodedata
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from src.data.sources.files import sorted_classes
 from src.data.sources.folder import load_folder
 from src.data.splits import split_table
 from src.errors import DataError
@@ -252,3 +254,74 @@ def test_file_that_changes_later_is_named(photo_tree):
     (root / "a" / "img_000.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"a/img_000.png: the file is empty"):
         table.open_image("a/img_000.png")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Screenshot at 3.14.15\u202fPM", "\U0001f469\u200d\U0001f33e", "\u200fورقة", "a\u00a0b"],
+)
+def test_names_as_people_have_them(name, photo_tree):
+    root = photo_tree({"a": 2, "b": 3})
+    shutil.copy(root / "a" / "img_000.png", root / "a" / f"{name}.png")
+    table = load(root)
+    assert table.counts() == {"a": 3, "b": 3}
+    assert table.open_image(f"a/{name}.png").size == (24, 20)
+
+
+@pytest.mark.parametrize("name", ["line\nend", "a\u2028b", "bell\a"])
+def test_names_that_would_break_a_table(name, photo_tree):
+    root = photo_tree({"a": 2, "b": 3})
+    shutil.copy(root / "a" / "img_000.png", root / "a" / f"{name}.png")
+    with pytest.raises(DataError, match=r"1 file names cannot be written down: 'a/") as caught:
+        load(root)
+    assert "''" not in str(caught.value)
+
+
+def test_numbers_with_zeros_before_them_have_one_order():
+    # A set's order differs from process to process: equal numbers must not be left to it.
+    names = {"1", "01", "001", "2", "02", "10"}
+    for turned in (sorted(names), sorted(names, reverse=True)):
+        assert sorted_classes(dict.fromkeys(turned).keys()) == ("1", "01", "001", "2", "02", "10")
+
+
+def test_links_that_lead_round_are_named(photo_tree):
+    root = photo_tree({"a": 3, "b": 3})
+    (root / "b" / "self.png").symlink_to("self.png")
+    with pytest.raises(DataError, match=r"b/self.png: .*symbolic links"):
+        load(root)
+    assert load(root, on_bad_image="skip").counts() == {"a": 3, "b": 3}
+
+
+def test_a_folder_keeps_its_name_whatever_links_to_it(photo_tree, tmp_path):
+    root = photo_tree({"rust": 3, "scab": 3})
+    (root / "Link to rust").symlink_to("rust")
+    (root / "scab" / "up").symlink_to("..")
+    (tmp_path / "elsewhere").symlink_to(root)
+    for seen_as in (root, tmp_path / "elsewhere"):
+        table = load(seen_as)
+        assert table.counts() == {"rust": 3, "scab": 3}
+        assert (
+            "passed over links to folders that are read already: 'Link to rust', 'scab/up'"
+            in table.notes
+        )
+
+
+def test_a_pipe_is_no_image(photo_tree):
+    root = photo_tree({"a": 3, "b": 3})
+    os.mkfifo(root / "a" / "pipe.png")
+    with pytest.raises(DataError, match=r"a/pipe.png: not a file, but"):
+        load(root)
+
+
+def test_a_folder_that_cannot_be_read(photo_tree, monkeypatch):
+    root = photo_tree({"a": 3, "b": 3})
+    real = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "b":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match=r"photos/b cannot be read: Permission denied"):
+        load(root)

@@ -1,4 +1,7 @@
+import errno
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -69,3 +72,20 @@ def test_a_folder_moved_is_another_folder(photo_tree, reads):
     read(root)
     read(root.rename(root.with_name("moved")))
     assert len(reads) == 6
+
+
+def test_what_could_not_be_read_is_tried_again(photo_tree, reads, monkeypatch):
+    # Rights may be given, and a disk may answer again, while time and size of the file stay.
+    root = photo_tree({"a": 3})
+    real = Path.read_bytes
+
+    def refuse(path):
+        if path.name == "img_001.png":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path)
+
+    with monkeypatch.context() as denied:
+        denied.setattr(Path, "read_bytes", refuse)
+        assert [bad.reason for bad in read(root).bad] == ["Permission denied"]
+    assert read(root).bad == ()
+    assert reads == ["img_000.png", "img_001.png", "img_002.png", "img_001.png"]

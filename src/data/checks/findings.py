@@ -12,13 +12,16 @@ from src.data.checks.shortcuts import Probe, probe_shortcuts
 from src.data.geometry import Geometry
 from src.data.imbalance import imbalance_ratio
 from src.data.pixels import open_pixels
-from src.data.splits import Splits
+from src.data.splits import Splits, split_table
 from src.data.table import SampleTable, name_some
+from src.errors import DataError
 
 THUMBNAIL = Geometry(32, "box", 1.0, "squash", (0, 0, 0))
 # Above these shares and ratios a finding is told.
 MUCH_IMBALANCE = 3.0
 MANY_NEAR_FRAC = 0.05
+# Of validation and of test, as in conf/data.
+USUAL_FRAC = 0.2
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class Finding:
     """One thing that a person should know before training.
 
     Attributes:
-        level: "leak" (scores would be wrong), "warning" (scores may mislead) or "note".
+        level: "error" (cannot be trained on), "leak" (scores would be wrong), "warning" (scores
+            may mislead) or "note".
         title: A few words.
         text: What was found, with numbers, and what to do.
     """
@@ -42,7 +46,7 @@ class Checkup:
 
     Attributes:
         table: The images.
-        findings: Leaks first, then warnings, then notes.
+        findings: Errors first, then leaks, warnings and notes.
         duplicates: Pairs of rows that show the same picture.
         probes: How well evidence beside the subject predicts the class.
     """
@@ -76,7 +80,8 @@ def check_table(
     Args:
         table: The images.
         seed: Of the probes.
-        splits: The splits of a run; None: those that the source brings, if any.
+        splits: The splits of a run; None: those that the source brings, if any, and it is
+            checked that the table can be split.
         probing: Also probe for shortcuts, which takes a few seconds.
     """
     thumbnails = open_pixels(table, THUMBNAIL, memory_gib=1.0).take(np.arange(len(table)))
@@ -86,6 +91,7 @@ def check_table(
     probes = tuple(probe_shortcuts(table, thumbnails, groups, seed=seed)) if probing else ()
     side = _sides(table, splits)
     findings = [
+        *(_cannot_be_split(table) if splits is None else ()),
         *(_across_splits(table, duplicates, side) if side is not None else ()),
         *_conflicting_labels(table, duplicates),
         *_missing_groups(table, duplicates),
@@ -96,7 +102,7 @@ def check_table(
         *_mixed(table),
         *(Finding("note", "about this data set", note) for note in table.notes),
     ]
-    order = {"leak": 0, "warning": 1, "note": 2}
+    order = {"error": 0, "leak": 1, "warning": 2, "note": 3}
     findings.sort(key=lambda finding: order[finding.level])
     return Checkup(table, tuple(findings), duplicates, probes)
 
@@ -109,6 +115,17 @@ def _sides(table: SampleTable, splits: Splits | None) -> NDArray[np.str_] | None
     for name, rows in splits.named().items():
         side[rows] = name
     return side
+
+
+def _cannot_be_split(table: SampleTable) -> list[Finding]:
+    """What a training would stop at: too few images of a class, or a class that a split lacks."""
+    if table.given_split is not None and _torn_groups(table, table.given_split):
+        return []  # told as a leak
+    try:
+        split_table(table, val_frac=USUAL_FRAC, test_frac=USUAL_FRAC, seed=0)
+    except DataError as error:
+        return [Finding("error", "a training would stop", str(error))]
+    return []
 
 
 def _across_splits(

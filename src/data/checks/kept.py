@@ -19,7 +19,7 @@ class KeptCheckup:
     """What the checks found.
 
     Attributes:
-        findings: Leaks first, then warnings, then notes.
+        findings: Errors first, then leaks, warnings and notes.
         page: The readable page, `data.html`.
     """
 

@@ -17,8 +17,8 @@ _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse}td,th{padding:.25rem .75rem;text-align:left;vertical-align:middle}
 tr+tr td{border-top:1px solid #ddd}td.n{text-align:right;font-variant-numeric:tabular-nums}
-.leak{border-left:6px solid #c00;background:#fee}.warning{border-left:6px solid #e90}
-.note{border-left:6px solid #bbb}.leak,.warning,.note{padding:.4rem .8rem;margin:.6rem 0}
+.error,.leak{border-left:6px solid #c00;background:#fee}.warning{border-left:6px solid #e90}
+.note{border-left:6px solid #bbb}.error,.leak,.warning,.note{padding:.4rem .8rem;margin:.6rem 0}
 img{display:inline-block;margin:1px;vertical-align:middle}
 .bar{background:#4a7;height:.8rem;display:inline-block}
 p{overflow-wrap:anywhere}

@@ -92,9 +92,10 @@ def _probe(
     from sklearn.model_selection import StratifiedGroupKFold
 
     pairs = np.unique(np.stack([groups, labels]), axis=1)
-    if np.bincount(pairs[1])[np.unique(labels)].min() < 2:
+    fewest = int(np.bincount(pairs[1])[np.unique(labels)].min())
+    if fewest < 2:
         return None
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    folds = StratifiedGroupKFold(min(FOLDS, fewest), shuffle=True, random_state=seed)
     predicted = np.full(len(labels), -1)
     for train, test in folds.split(features, labels, groups):
         forest = RandomForestClassifier(60, min_samples_leaf=2, random_state=seed, n_jobs=1)

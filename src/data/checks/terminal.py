@@ -6,7 +6,7 @@ from rich.table import Table
 
 from src.data.checks.findings import Checkup
 
-COLOURS = {"leak": "bold red", "warning": "yellow", "note": "dim"}
+COLOURS = {"error": "bold red", "leak": "bold red", "warning": "yellow", "note": "dim"}
 MOST_ROWS = 60
 
 
