@@ -14,16 +14,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from src.errors import FrostlineError, end_with
+from src.command import command_parser, mistakes_told
+from src.errors import FrostlineError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     given = _parser().parse_args(arguments)
-    try:
+    with mistakes_told():
         _run(given)
-    except FrostlineError as error:
-        end_with(error)
 
 
 def _run(given: argparse.Namespace) -> None:
@@ -66,11 +65,7 @@ def _check_out(out: Path | None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m src.advise",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("src.advise", __doc__)
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="such as data.path=DIR")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument("--out", type=Path, metavar="FILE.html", help="also write a page")

@@ -1,10 +1,5 @@
 """Errors that a person can mend: what was given, what is allowed, what to do."""
 
-import sys
-from typing import NoReturn
-
-BAD_INPUT_EXIT_CODE = 2
-
 
 class FrostlineError(Exception):
     """A mistake in the input, told without a traceback.
@@ -48,9 +43,3 @@ class WeightsError(FrostlineError):
 
 class TrackingError(FrostlineError):
     """A tracking store that cannot be reached or read."""
-
-
-def end_with(error: FrostlineError) -> NoReturn:
-    """End a command with a mistake's message and the exit code for bad input."""
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(BAD_INPUT_EXIT_CODE)

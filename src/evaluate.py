@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.errors import ConfigError, FrostlineError, end_with
+from src.command import add_run, add_store, add_threads, command_parser, mistakes_told, run_given
+from src.errors import ConfigError
 
 if TYPE_CHECKING:
     from src.inference.evaluation import Evaluation
@@ -29,10 +30,8 @@ LEVELS = ("full", "light", "off")
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     given = _parser().parse_args(arguments)
-    try:
+    with mistakes_told():
         _run(given)
-    except FrostlineError as error:
-        end_with(error)
 
 
 def _run(given: argparse.Namespace) -> None:
@@ -40,12 +39,9 @@ def _run(given: argparse.Namespace) -> None:
     if by_hand and not given.data:
         raise ConfigError("--map is for another data set", todo="give it with --data")
     from src.inference.evaluation import evaluate_run, log_on_run
-    from src.inference.rebuild import rebuild_run
     from src.tracking.store import open_store
-    from src.training.engine import set_threads
 
-    set_threads(given.threads)
-    rebuilt = rebuild_run(lambda: open_store(given.uri, "Default"), given.run)
+    rebuilt = run_given(given)
     store = open_store(given.uri, "Default") if rebuilt.record is not None else None
     out = given.out or Path("outputs") / "evaluations" / rebuilt.name.replace("/", "-")
     done = evaluate_run(
@@ -106,12 +102,8 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m src.evaluate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("run", metavar="RUN", help="id, name, best:SWEEP or a checkpoint's path")
+    parser = command_parser("src.evaluate", __doc__)
+    add_run(parser)
     parser.add_argument("--split", choices=SPLITS, help="default: test, of other data all images")
     parser.add_argument(
         "--data", metavar="DIR", nargs="+", default=[], help="another data set: DIR [KEY=VALUE ...]"
@@ -123,8 +115,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cost", action="store_true", help="measure what the model costs")
     parser.add_argument("--out", metavar="DIR", type=Path, help="default: outputs/evaluations/NAME")
     parser.add_argument("--no-log", action="store_true", help="log nothing on the run")
-    parser.add_argument("--threads", type=int, help="CPU threads; default: one for each core")
-    parser.add_argument("--uri", help="the tracking store; default: as for src.train")
+    add_threads(parser)
+    add_store(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
 

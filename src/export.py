@@ -12,7 +12,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from src.errors import ConfigError, FrostlineError, end_with
+from src.command import add_run, add_store, add_threads, command_parser, mistakes_told, run_given
+from src.errors import ConfigError
 
 FORMATS = ("onnx", "torchscript", "timm", "mlflow")
 
@@ -20,10 +21,8 @@ FORMATS = ("onnx", "torchscript", "timm", "mlflow")
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     given = _parser().parse_args(arguments)
-    try:
+    with mistakes_told():
         _run(given)
-    except FrostlineError as error:
-        end_with(error)
 
 
 def _run(given: argparse.Namespace) -> None:
@@ -32,12 +31,9 @@ def _run(given: argparse.Namespace) -> None:
             f"--register {given.register} with --format {given.format}", "--format mlflow"
         )
     from src.formats.export import export_run, sample_of
-    from src.inference.rebuild import rebuild_run
     from src.tracking.store import open_store
-    from src.training.engine import set_threads
 
-    set_threads(given.threads)
-    rebuilt = rebuild_run(lambda: open_store(given.uri, "Default"), given.run)
+    rebuilt = run_given(given)
     store = open_store(given.uri, "Default") if rebuilt.record is not None else None
     if given.register and (store is None or rebuilt.record is None):
         raise ConfigError(
@@ -65,12 +61,8 @@ def _run(given: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m src.export",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("run", metavar="RUN", help="id, name, best:SWEEP or a checkpoint's path")
+    parser = command_parser("src.export", __doc__)
+    add_run(parser)
     parser.add_argument("--format", choices=FORMATS, required=True)
     parser.add_argument(
         "--out", metavar="DIR", type=Path, help="default: outputs/exports/RUN-FORMAT"
@@ -81,8 +73,8 @@ def _parser() -> argparse.ArgumentParser:
         help="check the export on these; default: the run's own test images",
     )  # fmt: skip
     parser.add_argument("--register", metavar="NAME", help="put it into MLflow's model registry")
-    parser.add_argument("--threads", type=int, help="CPU threads; default: one for each core")
-    parser.add_argument("--uri", help="the tracking store; default: as for src.train")
+    add_threads(parser)
+    add_store(parser)
     return parser
 
 

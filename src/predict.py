@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.errors import FrostlineError, end_with
+from src.command import add_run, add_store, add_threads, command_parser, mistakes_told, run_given
 
 if TYPE_CHECKING:
     from src.inference.predictor import Answer
@@ -26,10 +26,8 @@ _NOTHING_READ_EXIT_CODE = 1
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     given = _parser().parse_args(arguments)
-    try:
+    with mistakes_told():
         exit_code = _run(given)
-    except FrostlineError as error:
-        end_with(error)
     if exit_code:
         sys.exit(exit_code)
 
@@ -46,12 +44,8 @@ def _run(given: argparse.Namespace) -> int:
     from src.data.progress import counting
     from src.inference.judge import engine_here
     from src.inference.predictor import Predictor
-    from src.inference.rebuild import rebuild_run
-    from src.tracking.store import open_store
-    from src.training.engine import set_threads
 
-    set_threads(given.threads)
-    rebuilt = rebuild_run(lambda: open_store(given.uri, "Default"), given.run)
+    rebuilt = run_given(given)
     predictor = Predictor(
         rebuilt.network,
         rebuilt.preprocess,
@@ -94,12 +88,8 @@ class _Counted:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m src.predict",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("run", metavar="RUN", help="id, name, best:SWEEP or a checkpoint's path")
+    parser = command_parser("src.predict", __doc__)
+    add_run(parser)
     parser.add_argument("images", metavar="IMAGES", nargs="+", help="files, folders, globs")
     parser.add_argument("--top", type=_count, default=5, help="classes named; default: 5")
     parser.add_argument("--out", metavar="FILE", type=Path, help=".csv, .json, .jsonl or .parquet")
@@ -111,8 +101,8 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="auto (default): bfloat16 for many images, where it is faster and says the same",
     )
-    parser.add_argument("--threads", type=_count, help="CPU threads; default: one for each core")
-    parser.add_argument("--uri", help="the tracking store; default: as for src.train")
+    add_threads(parser, _count)
+    add_store(parser)
     return parser
 
 

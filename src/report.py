@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.errors import FrostlineError, TrackingError, end_with
+from src.command import add_store, command_parser, mistakes_told
+from src.errors import TrackingError
 from src.sweep.summary import RANKED_BY
 
 if TYPE_CHECKING:
@@ -69,10 +70,8 @@ def write_report(
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     given = _parser().parse_args(arguments)
-    try:
+    with mistakes_told():
         _run(given)
-    except FrostlineError as error:
-        end_with(error)
 
 
 def _run(given: argparse.Namespace) -> None:
@@ -106,17 +105,13 @@ def _run(given: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m src.report",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("src.report", __doc__)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--sweep", metavar="ID", default="", help="a sweep, by its id or its run's")
     which.add_argument("--experiment", metavar="NAME", help="all runs of an MLflow experiment")
     which.add_argument("--runs", metavar="ID", nargs="+", help="these runs")
     parser.add_argument("--out", metavar="DIR", type=Path, help="default: outputs/reports/NAME")
-    parser.add_argument("--uri", help="the tracking store; default: as for src.train")
+    add_store(parser)
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
     parser.add_argument("--score", choices=SCORES, default=SCORE, help=f"default: {SCORE}")
     parser.add_argument("--level", type=_level, default=LEVEL, help=f"confidence; default: {LEVEL}")

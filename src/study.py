@@ -9,16 +9,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from src.errors import FrostlineError, TrackingError, end_with
+from src.command import add_store, command_parser, mistakes_told
+from src.errors import TrackingError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     given = _parser().parse_args(arguments)
-    try:
+    with mistakes_told():
         _run(given)
-    except FrostlineError as error:
-        end_with(error)
 
 
 def _run(given: argparse.Namespace) -> None:
@@ -54,14 +53,10 @@ def _run(given: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m src.study",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("src.study", __doc__)
     parser.add_argument("name", metavar="NAME", help="the study: experiments/NAME.yaml")
     parser.add_argument("words", metavar="KEY=VALUE", nargs="*", help="as for the sweep")
-    parser.add_argument("--uri", help="the tracking store; default: as for src.train")
+    add_store(parser)
     parser.add_argument("--partial", action="store_true", help="write also if runs are missing")
     parser.add_argument("--print", action="store_true", help="print, and leave the file alone")
     return parser

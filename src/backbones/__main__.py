@@ -5,15 +5,13 @@ python -m src.backbones 'vit_*'
 python -m src.backbones resnet50 --json
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 
 from src.backbones.names import check_backbone_name, list_backbones
+from src.command import BAD_INPUT_EXIT_CODE, command_parser
 from src.errors import FrostlineError
-
-BAD_INPUT_EXIT_CODE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,11 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0, or 2 with a message on standard error when nothing matches.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m src.backbones",
-        description=__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+    parser = command_parser("src.backbones", __doc__)
     add = parser.add_argument
     add("pattern", nargs="?", default="*", help="a name, or a pattern such as 'vit_*'")
     add("--json", action="store_true", help="one JSON document for scripts")

@@ -7,11 +7,12 @@ python -m src.features verify          # compare every checksum; damaged parts a
 python -m src.features clear           # remove everything that no running job is adding to
 """
 
-import argparse
 import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+
+from src.command import command_parser
 
 DAMAGED_EXIT_CODE = 1
 
@@ -22,8 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         0, or 1 if `verify` found damage.
     """
-    parser = argparse.ArgumentParser(prog="python -m src.features", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = command_parser("src.features", __doc__)
     parser.add_argument("action", nargs="?", choices=["list", "verify", "clear"], default="list")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--store", type=Path, help="the store's folder (default: the one jobs use)")

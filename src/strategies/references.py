@@ -6,15 +6,15 @@ PHOTOGRAPHS and SYMBOLS are folders made by experiments/photographs.py and exper
 the built-in leaves are drawn here. Writes src/strategies/references.json.
 """
 
-import argparse
 import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from src.command import command_parser, mistakes_told
 from src.data.table import SampleTable
-from src.errors import FrostlineError, end_with
+from src.errors import FrostlineError
 from src.strategies.quadrants import Reference
 
 FILE = Path(__file__).with_name("references.json")
@@ -132,24 +132,18 @@ def _write(kept: dict[str, Any]) -> None:
 
 def main() -> None:
     """The command: measures and writes the file anew for the backbones named."""
-    parser = argparse.ArgumentParser(
-        prog="python -m src.strategies.references",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("src.strategies.references", __doc__)
     parser.add_argument("photographs", help="folder made by experiments/photographs.py")
     parser.add_argument("symbols", help="folder made by experiments/symbols.py")
     parser.add_argument("backbones", nargs="*", default=BACKBONES, help="default: the packaged")
     given = parser.parse_args()
     kept = _kept() if FILE.is_file() else {"backbones": {}}
-    try:
+    with mistakes_told():
         for backbone in given.backbones:
             kept["backbones"][backbone] = measure_references(
                 given.photographs, given.symbols, backbone
             )
             _write(kept)
-    except FrostlineError as error:
-        end_with(error)
 
 
 if __name__ == "__main__":

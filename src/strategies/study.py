@@ -6,35 +6,29 @@ Run it where the study ran: the data must lie where the runs found it, since the
 rankings are judged are measured here, on the training images of each run.
 """
 
-import argparse
 import json
 from pathlib import Path
 
 from src.advice.hint import RELIABILITY
-from src.errors import FrostlineError, TrackingError, end_with
+from src.command import add_store, command_parser, mistakes_told
+from src.errors import FrostlineError, TrackingError
 
 BEGIN, END = "<!-- tables: python -m src.strategies.study -->", "<!-- end of tables -->"
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m src.strategies.study",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("src.strategies.study", __doc__)
     parser.add_argument("--experiment", default="quadrants", help="MLflow's; default: quadrants")
-    parser.add_argument("--uri", help="the tracking store; default: as for src.train")
+    add_store(parser)
     parser.add_argument("--into", type=Path, metavar="FILE.md", help="write the tables into it")
     given = parser.parse_args()
-    try:
+    with mistakes_told():
         text = tables(given.experiment, given.uri)
         if given.into is None:
             print(text)
         else:
             put_into(given.into, text)
-    except FrostlineError as error:
-        end_with(error)
 
 
 def put_into(file: Path, text: str) -> None:

@@ -1,0 +1,58 @@
+"""What the commands share: the words that several of them take, and how a mistake ends them."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from src.errors import FrostlineError
+
+if TYPE_CHECKING:
+    from src.inference.rebuild import Rebuilt
+
+BAD_INPUT_EXIT_CODE = 2
+
+
+def command_parser(module: str, page: str | None) -> argparse.ArgumentParser:
+    """The parser of `python -m MODULE`; its page of help stays as it was laid out."""
+    return argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=page,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """RUN: which trained run is meant."""
+    parser.add_argument("run", metavar="RUN", help="id, name, best:SWEEP or a checkpoint's path")
+
+
+def add_threads(parser: argparse.ArgumentParser, kind: Callable[[str], int] = int) -> None:
+    """`--threads`: how many threads of the CPU are used."""
+    parser.add_argument("--threads", type=kind, help="CPU threads; default: one for each core")
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """`--uri`: where runs are recorded."""
+    parser.add_argument("--uri", help="the tracking store; default: as for src.train")
+
+
+def run_given(given: argparse.Namespace) -> "Rebuilt":
+    """The network of RUN, on the threads and from the store that were asked for."""
+    from src.inference.rebuild import rebuild_run
+    from src.tracking.store import open_store
+    from src.training.engine import set_threads
+
+    set_threads(given.threads)
+    return rebuild_run(lambda: open_store(given.uri, "Default"), given.run)
+
+
+@contextmanager
+def mistakes_told() -> Iterator[None]:
+    """End the command at a mistake in its input: its message, the exit code for bad input."""
+    try:
+        yield
+    except FrostlineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT_EXIT_CODE)
