@@ -12,6 +12,7 @@ import src.backbones.book_cnn  # noqa: F401  (registers book_cnn with timm)
 from src.backbones.depth import Depth, resolve_depth
 from src.backbones.hub import timm_settings
 from src.backbones.names import check_backbone_name
+from src.backbones.notes import noted
 from src.backbones.scale import divide
 from src.backbones.spec import InputSpec, Stage, WeightsInfo
 from src.backbones.timeline import Timeline, walk
@@ -114,13 +115,13 @@ def left_out(name: str, model: nn.Module) -> tuple[str, ...]:
 
 
 def walk_model(name: str, model: nn.Module, spec: InputSpec) -> Timeline:
-    """Run the model once without numbers.
+    """Run the model once without numbers, or recall how that went.
 
     Raises:
         BackboneError: The model does not take images of this size.
     """
     try:
-        return walk(model, spec.size_px)
+        return noted(f"timeline {name} {spec.size_px}", lambda: walk(model, spec.size_px))
     except (AssertionError, ValueError, RuntimeError, TypeError, ZeroDivisionError) as error:
         raise _wrong_size(name, spec, error) from None
 

@@ -1,14 +1,17 @@
 """A backbone cut in two: a frozen prefix and a trainable suffix that together are the model."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from src.backbones.build import Backbone
-from src.backbones.findcut import Recordings
+from src.backbones.findcut import FoundCut, Recordings
 from src.backbones.frozen import FrozenBn, FrozenPart, batch_statistics, set_frozen
 from src.backbones.handover import CutError
+from src.backbones.notes import noted
 from src.backbones.pooling import Finish, Pool, output_shape, set_pool
 from src.backbones.proof import prove
 from src.backbones.segment import Segment
@@ -110,7 +113,7 @@ def cut(
         parts = nn.Identity(), Whole(model, finish, frozen=False)
     else:
         try:
-            parts = _cut_at(backbone, depth.boundary, finish, recordings)
+            parts = _cut_at(backbone, depth.boundary, finish, pool, recordings)
         except Exception as error:  # models are free code: whatever goes wrong, it is no exact cut
             text = str(error).strip().splitlines()
             known = isinstance(error, CutError) and text
@@ -161,13 +164,16 @@ def _num_features(backbone: Backbone, finish: Finish) -> int:
 
 def record_stages(backbone: Backbone, *, pool: Pool) -> Recordings:
     """Record a backbone's pass once for all boundaries between its stages."""
-    boundaries = [stage.end for stage in backbone.stages if stage.end is not None]
     finish = set_pool(backbone, pool)
-    return Recordings(backbone.model, boundaries, backbone.input.size_px, finish)
+    return Recordings(backbone.model, _ends(backbone), backbone.input.size_px, finish)
 
 
 def _cut_at(
-    backbone: Backbone, boundary: Boundary, finish: Finish, recordings: Recordings | None
+    backbone: Backbone,
+    boundary: Boundary,
+    finish: Finish,
+    pool: Pool,
+    recordings: Recordings | None,
 ) -> tuple[nn.Module, nn.Module]:
     """Cut a model at a boundary and prove that the two parts are the model.
 
@@ -175,10 +181,8 @@ def _cut_at(
         CutError: There is no exact cut.
     """
     model = backbone.model
-    if recordings is None:
-        recordings = Recordings(model, [boundary], backbone.input.size_px, finish)
-    found = recordings.cut_at(boundary)
-    opened = [model.get_submodule(path) for path in sorted(around(recordings.boundaries))]
+    found, around_them = _found(backbone, boundary, finish, pool, recordings)
+    opened = [model.get_submodule(path) for path in sorted(around(around_them))]
     prefix = Segment(model, found.prefix, None, (), frozen=True)
     suffix = Segment(model, found.suffix, found.train_suffix, opened, frozen=False)
     may_shrink = not (found.needs_size or backbone.input.fixed_size)
@@ -186,15 +190,60 @@ def _cut_at(
     return prefix, suffix
 
 
+def _found(
+    backbone: Backbone,
+    boundary: Boundary,
+    finish: Finish,
+    pool: Pool,
+    recordings: Recordings | None,
+) -> tuple[FoundCut, Sequence[Boundary]]:
+    """Find a cut, and say around which boundaries the model was looked into for it.
+
+    Where it ends a stage, the ends of all stages are looked at together, so that the jobs of a
+    sweep that freeze other depths find theirs noted.
+
+    Raises:
+        CutError: It cannot be divided there.
+        Exception: Whatever the model's code raises when it is recorded.
+    """
+    if recordings is not None:
+        return recordings.cut_at(boundary), recordings.boundaries
+    ends = _ends(backbone)
+    if boundary in ends:
+        about = f"cuts {backbone.name} {backbone.input.size_px} {pool}"
+        found = noted(about, lambda: _found_at(backbone, ends, finish))
+        if boundary in found:
+            return found[boundary], ends
+    # Not at a stage, or only if less is looked into.
+    alone = Recordings(backbone.model, [boundary], backbone.input.size_px, finish)
+    return alone.cut_at(boundary), alone.boundaries
+
+
+def _found_at(
+    backbone: Backbone, boundaries: Sequence[Boundary], finish: Finish
+) -> dict[Boundary, FoundCut]:
+    """Find the cuts at those of the boundaries where there are any."""
+    recordings = Recordings(backbone.model, boundaries, backbone.input.size_px, finish)
+    found = {}
+    for boundary in boundaries:
+        with suppress(Exception):  # models are free code; whoever asks for this one is told why
+            found[boundary] = recordings.cut_at(boundary)
+    return found
+
+
+def _ends(backbone: Backbone) -> list[Boundary]:
+    """Return the boundaries between the stages."""
+    return [stage.end for stage in backbone.stages if stage.end is not None]
+
+
 def probe_cuts(backbone: Backbone) -> list[str]:
     """Say for every stage why there is no cut behind it; an empty text where one is found.
 
     This follows the steps of the model alone and needs no weights; ``cut`` also compares numbers.
     """
-    boundaries = [stage.end for stage in backbone.stages if stage.end is not None]
     recordings = record_stages(backbone, pool="avg")
     reasons: list[str] = []
-    for boundary in boundaries:
+    for boundary in recordings.boundaries:
         try:
             recordings.cut_at(boundary)
             reasons.append("")

@@ -15,6 +15,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from src.backbones.names import check_backbone_name
+from src.backbones.notes import shared_notes
 from src.config.read import read_settings
 from src.config.schema import Settings
 from src.errors import ConfigError, FrostlineError
@@ -67,12 +68,13 @@ class PlannedSweeper(Sweeper):
         self._check_launcher()
         batch = self._expand(arguments)
         self._compose(batch[:1])  # most mistakes stand in every job, and are told before any import
-        warm_up()
-        try:
-            return self._run(self._resolved(self._compose(batch)))
-        finally:
-            # Whoever reads what this command prints waits for all that could print.
-            cool_down()
+        with shared_notes():
+            warm_up()
+            try:
+                return self._run(self._resolved(self._compose(batch)))
+            finally:
+                # Whoever reads what this command prints waits for all that could print.
+                cool_down()
 
     def _run(self, jobs: Sequence[tuple[tuple[str, ...], Settings]]) -> Any:
         from src.sweep.session import run_sweep

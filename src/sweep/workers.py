@@ -21,6 +21,7 @@ from typing import Any
 from src.errors import FrostlineError
 
 PRELOADED = "src.sweep.preload"
+OWN = "FROSTLINE_"  # what our environment variables begin with
 STOP_WAIT_S = 60  # how long a job may take to write down that it was stopped
 ASK_AGAIN_S = 2
 
@@ -103,7 +104,8 @@ def call(
             takes keyword values and hands them to `on_event` in this process.
         args: Its arguments, picklable.
         on_event: Called here with each message.
-        env: Environment variables set in the process.
+        env: Environment variables set in the process, beside our own, which are as they are here:
+            the fork server may have been started when they were others.
 
     Returns:
         The function's value, or a `Failure`.
@@ -113,8 +115,9 @@ def call(
     """
     context = warm_context()
     ours, theirs = context.Pipe(duplex=False)
+    ours_now = {key: value for key, value in os.environ.items() if key.startswith(OWN)}
     process = context.Process(
-        target=_serve, args=(theirs, function, args, on_event is not None, env or {})
+        target=_serve, args=(theirs, function, args, on_event is not None, ours_now | (env or {}))
     )
     process.start()
     theirs.close()
