@@ -128,16 +128,14 @@ def run_head_group(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> Gr
     Raises:
         ConfigError: If the store of features cannot be used here; the jobs can be run alone.
     """
-    from src.backbones.build import build_backbone
     from src.backbones.frozen import digest_of
-    from src.data.load import load_table
     from src.errors import ConfigError
     from src.features.datamodule import RowOutputs
     from src.features.fill import Demand
     from src.features.pairs import needed_batches
     from src.features.reuse import PrefixJob, stored_outputs
     from src.features.segment import StoreFailedError
-    from src.training.assembly import cut_of, data_of, head_of
+    from src.training.assembly import assemble, data_of, head_of
     from src.training.engine import choose_engine, set_threads
 
     first = jobs[0]
@@ -145,13 +143,10 @@ def run_head_group(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> Gr
     engine = choose_engine(first.trainer)
     if (engine.accelerator, engine.precision) != ("cpu", "32-true"):
         raise ConfigError("heads train together on the CPU in float32 alone")
-    table = load_table(first.data)
-    backbone = build_backbone(
-        first.backbone, weights=first.weights, image_size=first.image_size, seed=first.seed
-    )
-    parts = cut_of(first, backbone, first.freeze)
+    made = assemble(first, tell)
+    table, backbone, parts = made.table, made.backbone, made.parts
     frozen_before = digest_of(parts.frozen_modules)
-    data = [data_of(settings, table, backbone) for settings in jobs]
+    data = [made.data, *(data_of(settings, table, backbone) for settings in jobs[1:])]
     needed = [
         batch
         for settings, module in zip(jobs, data, strict=True)
@@ -176,7 +171,8 @@ def run_head_group(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> Gr
         raise ConfigError(f"features are not kept: {decision.reason}")
     read = RowOutputs(outputs, table.labels)
     results: dict[int, GroupedJob] = {}
-    all_heads = [head_of(settings, parts.num_features, len(table.classes)) for settings in jobs]
+    widths = parts.num_features, len(table.classes)
+    all_heads = [made.head, *(head_of(settings, *widths) for settings in jobs[1:])]
     together = _together(jobs)
     for number, members in enumerate(together):
         heads = [all_heads[member] for member in members]
@@ -204,17 +200,10 @@ def _train(
     data: "ImageDataModule",
     read: "RowOutputs",
 ) -> "list[HeadResult]":
-    import torch
-
-    from src.data.imbalance import class_weights
+    from src.training.assembly import class_weights_of
     from src.training.batched import Choice, HeadJob, train_heads
 
     first = jobs[0]
-    weights = None
-    if first.loss.class_weights > 0:
-        labels = data.table.labels[data.splits.train]
-        shares = class_weights(labels, len(data.table.classes), strength=first.loss.class_weights)
-        weights = torch.from_numpy(shares).float()
     return train_heads(
         [
             HeadJob(head, settings.lr, settings.optimizer, settings.lr_schedule)
@@ -226,7 +215,7 @@ def _train(
         seed=first.seed,
         epochs=first.epochs,
         loss=first.loss,
-        class_weights=weights,
+        class_weights=class_weights_of(first, data),
         choice=Choice(
             first.callbacks.monitor, first.callbacks.mode, first.callbacks.patience_epochs
         ),

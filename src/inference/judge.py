@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from src.analysis.predictions import Predictions
-from src.backbones.cut import cut
 from src.data.datamodule import ImageDataModule
 from src.data.load import load_table, split_of
 from src.data.splits import Splits, split_digest
@@ -21,6 +20,7 @@ from src.features.compute import precision_context
 from src.inference.class_map import ClassMap
 from src.inference.figures import figures_of
 from src.inference.rebuild import Rebuilt
+from src.training.assembly import cut_of
 from src.training.engine import Engine, choose_engine
 from src.training.metrics import probabilities
 from src.training.probe import FASTEST, InPrecision
@@ -87,10 +87,7 @@ def _forward(rebuilt: Rebuilt, engine: Engine) -> Callable[[Tensor], Tensor]:
                 return network(images).float()  # type: ignore[no-any-return]
 
         return whole
-    parts = cut(
-        rebuilt.backbone, settings.freeze, pool=settings.head.pool, frozen_bn=settings.frozen_bn
-    )
-
+    parts = cut_of(settings, rebuilt.backbone, settings.freeze)
     prefix = InPrecision(parts.prefix, engine.accelerator, frozen, engine.precision)
 
     def in_parts(images: Tensor) -> Tensor:

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from src.backbones.build import Backbone, build_backbone
 from src.backbones.cut import cut
 from src.config.older import recorded_settings
-from src.config.recipe import MlpHead
 from src.config.schema import Settings
 from src.data.geometry import Geometry, evaluation_geometry
 from src.data.transforms import BatchTransform
@@ -21,8 +20,8 @@ from src.errors import TrackingError
 from src.tracking.reader import Reader
 from src.tracking.records import RunRecord
 from src.tracking.restore import CHECKPOINT, Restored, is_checkpoint_path, restore, restore_file
+from src.training.assembly import head_of
 from src.training.checkpoint import CheckpointError, digest_path, load_checkpoint
-from src.training.head import build_head
 
 CLASSES = "predictions/classes.json"
 
@@ -127,15 +126,7 @@ def rebuild(restored: Restored, classes: tuple[str, ...]) -> Rebuilt:
     )
     # Nothing trains here, so nothing is cut: prefix and suffix are the model, bit by bit.
     parts = cut(backbone, 0, pool=settings.head.pool)
-    mlp = settings.head if isinstance(settings.head, MlpHead) else None
-    head = build_head(
-        parts.num_features,
-        len(classes),
-        hidden=mlp.hidden if mlp else None,
-        dropout=settings.head.dropout,
-        batch_norm=mlp is not None and mlp.batch_norm,
-        seed=settings.seed,
-    )
+    head = head_of(settings, parts.num_features, len(classes))
     state = content.get("state_dict")
     for prefix, module in (("backbone.model.", backbone.model), ("head.", head)):
         _load(module, state, prefix, restored.checkpoint)

@@ -156,9 +156,13 @@ def head_of(settings: Settings, num_features: int, num_classes: int) -> nn.Seque
 
 def loss_of(settings: Settings, data: ImageDataModule) -> Loss:
     """What a run minimises, its classes weighted by how rare they are if that was asked for."""
-    weights = None
-    if settings.loss.class_weights > 0:
-        labels, n_classes = data.table.labels[data.splits.train], len(data.table.classes)
-        shares = class_weights(labels, n_classes, strength=settings.loss.class_weights)
-        weights = torch.from_numpy(shares).float()
-    return build_loss(settings.loss, weights)
+    return build_loss(settings.loss, class_weights_of(settings, data))
+
+
+def class_weights_of(settings: Settings, data: ImageDataModule) -> torch.Tensor | None:
+    """How much each class counts in a run's loss, (K,) float32; None if all count alike."""
+    if settings.loss.class_weights == 0:
+        return None
+    labels, n_classes = data.table.labels[data.splits.train], len(data.table.classes)
+    shares = class_weights(labels, n_classes, strength=settings.loss.class_weights)
+    return torch.from_numpy(shares).float()
