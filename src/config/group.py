@@ -10,6 +10,6 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Group(BaseModel):
-    """A node of the config: unknown keys are refused, values stay as they were typed."""
+    """A node of the config: unknown keys, infinity and nan are refused, values stay as typed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -73,14 +73,22 @@ def words_of(
         parser: Hydra's.
 
     Raises:
-        ConfigError: If a word of the cell cannot be read.
+        ConfigError: If a word of the cell cannot be read, or a word sweeps over nothing.
     """
     try:
         own = parser.parse_overrides(list(cell.words))
     except HydraException as error:
         first = str(error).splitlines()[0]
         raise ConfigError(f"cell {cell.label}: {first}", _ALLOWED) from None
-    given = {override.key_or_group for override in [*own, *parser.parse_overrides(list(typed))]}
+    overrides = [*own, *parser.parse_overrides(list(typed))]
+    for override in overrides:
+        # Such as freeze=glob(*): patterns choose among the files of a group in conf/.
+        if override.is_discrete_sweep() and not any(True for _ in override.sweep_iterator()):
+            raise ConfigError(
+                f"{override.input_line}: no value fits, so there is no job",
+                f"{override.key_or_group}=VALUE,VALUE,...",
+            )
+    given = {override.key_or_group for override in overrides}
     grid = [f"{key}={value}" for key, value in params.items() if key not in given]
     return [*grid, *cell.words, *typed]
 

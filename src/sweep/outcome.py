@@ -137,15 +137,24 @@ def _outcome(
     ended: Ended,
 ) -> Outcome:
     digest, name = job.digest, full_name(job, common)
+    own = (word.lstrip("+~").partition("=") for word in job.overrides if word not in common)
+    swept = {key: value for key, _, value in own}
     if digest in ended.failures:
         return Outcome(digest, name, "failed", ended.failures[digest], "", {}, {})
     if digest in ended.results:
         result = ended.results[digest]
         return Outcome(
-            digest, name, result["state"], "", result["run_id"], result["params"], result["metrics"]
+            digest,
+            name,
+            result["state"],
+            "",
+            result["run_id"],
+            result["params"],
+            result["metrics"],
+            swept,
         )
     run = finished.get(digest)
     if run is None:
         return Outcome(digest, name, "not run", "the sweep ended before it", "", {}, {})
     state = "reused" if digest in answered else "done"
-    return Outcome(digest, name, state, "", run.run_id, dict(run.params), dict(run.metrics))
+    return Outcome(digest, name, state, "", run.run_id, dict(run.params), dict(run.metrics), swept)

@@ -1,9 +1,10 @@
 """The ending of a sweep that a person reads: the runs, best first, and what failed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +18,8 @@ FIGURES = {
     "test F1": "test/f1_macro",
     "test acc": "test/acc_micro",
 }
+# What goes first where a terminal is too narrow for all.
+SPARE = ("trainable", "test acc", "val acc", "frozen", "s", "")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Outcome:
         run_id: The run that has the result; empty if there is none.
         params: The run's parameters, as MLflow holds them.
         metrics: The run's last metrics.
+        swept: What else was asked for and differs in the sweep, key to value as typed: settings
+            that are no parameters in MLflow, such as `head.pool`.
     """
 
     digest: str
@@ -40,6 +45,7 @@ class Outcome:
     run_id: str
     params: dict[str, str]
     metrics: dict[str, float]
+    swept: dict[str, str] = field(default_factory=dict)
 
     @property
     def succeeded(self) -> bool:
@@ -58,12 +64,14 @@ def rows(outcomes: list[Outcome]) -> tuple[list[str], list[list[str]]]:
     """Header and cells of the table, with a column for every swept value."""
     finished = [o for o in outcomes if o.succeeded]
     swept = _swept_params([o.params for o in finished])
-    header = ["backbone", "freeze", *swept, "frozen", "trainable", *FIGURES, "s"]
+    unlogged = _swept_further(finished)
+    header = ["backbone", "freeze", *swept, *unlogged, "frozen", "trainable", *FIGURES, "s"]
     if any(o.state == "reused" for o in finished):
         header.append("")
     cells = []
     for outcome in best_first(finished):
         row = [outcome.params.get(key, "?") for key in ("backbone", "freeze", *swept)]
+        row += [outcome.swept.get(key, "") for key in unlogged]
         row.append(_percent(outcome.params.get("frozen_params_frac")))
         row.append(_thousands(outcome.params.get("trainable_params")))
         row += [_points(outcome.metrics.get(metric)) for metric in FIGURES.values()]
@@ -91,20 +99,47 @@ def show(outcomes: list[Outcome], console: Console, *, title: str) -> None:
     """Print the table, then every failed job with its reason."""
     header, cells = rows(outcomes)
     if cells:
+        left_out: list[str] = []
+        while console.is_terminal and _width(header, cells) > console.width:
+            spare = next((name for name in SPARE if name in header), None)
+            if spare is None:
+                break
+            at = header.index(spare)
+            header, cells = _without(header, at), [_without(row, at) for row in cells]
+            left_out.append(spare or "reused")
         table = Table(
             title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
         )
-        table.add_column(header[0], overflow="fold")
+        table.add_column(header[0], no_wrap=True)
         for name in header[1:]:
             table.add_column(name, justify="right", no_wrap=True)
         for cell in cells:
             table.add_row(*map(Text, cell))
-        console.print(table)
+        # A figure that is cut short is a wrong figure: rather lines that the terminal breaks.
+        whole = Console(
+            file=console.file,
+            highlight=False,
+            width=max(console.width, _width(header, cells)),
+            color_system=console.color_system,  # type: ignore[arg-type]
+        )
+        whole.print(table)
+        if left_out:
+            console.print(f"left out, the window being narrow: {', '.join(left_out)}")
     for outcome in outcomes:
         if outcome.state == "failed":
             console.print(f"FAILED  {outcome.name}: {outcome.reason}", markup=False)
         elif outcome.state == "not run":
             console.print(f"NOT RUN {outcome.name}: {outcome.reason}", markup=False)
+
+
+def _width(header: list[str], cells: list[list[str]]) -> int:
+    """Columns of the terminal that the table takes: its cells, a space around each, a gap."""
+    widths = [max(map(cell_len, column)) for column in zip(header, *cells, strict=True)]
+    return sum(widths) + 3 * len(widths)
+
+
+def _without(values: list[str], at: int) -> list[str]:
+    return values[:at] + values[at + 1 :]
 
 
 def _swept_params(params: list[dict[str, str]]) -> list[str]:
@@ -115,6 +150,17 @@ def _swept_params(params: list[dict[str, str]]) -> list[str]:
     if len({p.get("image_size_px") for p in params}) <= 1:
         keys = [key for key in keys if key != "image_size_px"]
     return [key for key in keys if len({p.get(key) for p in params}) > 1]
+
+
+def _swept_further(finished: list[Outcome]) -> list[str]:
+    """Swept keys that are no parameters and differ between the runs, in the order typed."""
+    logged = {key for o in finished for key in o.params}
+    keys = [
+        key
+        for key in dict.fromkeys(key for o in finished for key in o.swept)
+        if key not in logged and key.replace(".", "_") not in logged
+    ]
+    return [key for key in keys if len({o.swept.get(key) for o in finished}) > 1]
 
 
 def _percent(value: Any) -> str:

@@ -139,3 +139,39 @@ def test_a_name_that_several_images_have(photo_tree):
 def test_a_folder_is_no_csv(photo_tree):
     with pytest.raises(DataError, match="is a folder"):
         load_csv(str(photo_tree({"a": 1})), on_bad_image="error")
+
+
+@pytest.mark.parametrize("images", ["train_images", None])
+@pytest.mark.parametrize("kind", ["absolute", "from the table", "from another folder"])
+def test_paths_may_be_absolute_or_start_at_the_table(listed, photo_tree, kind, images):
+    root = photo_tree({})
+    lines = ["image,label"]
+    for k in range(10):
+        own = f"train_images/img_{k:03d}.png"
+        path = {
+            "absolute": root / own,
+            "from the table": own,
+            "from another folder": f"../{root.name}/{own}",
+        }[kind]
+        lines.append(f"{path},{'ab'[k % 2]}")
+    table = listed(lines, images=images)
+    assert table.counts() == {"a": 5, "b": 5}
+    assert table.open_image(table.items[0]).size == (24, 20)
+
+
+def test_a_quotation_mark_that_is_never_closed(listed):
+    lines = rows("ab" * 5)
+    lines[3] = '"' + lines[3]
+    with pytest.raises(DataError, match=r"quotation mark"):
+        listed(lines + ["img_000.png,a"] * 20_000)
+
+
+def test_lines_are_counted_as_an_editor_counts_them(listed):
+    with pytest.raises(DataError, match="line 5 has no label"):
+        listed(["image,label", "", "img_000.png,a", "", "img_001.png,"])
+
+
+def test_a_class_without_any_file_is_named_even_where_bad_images_are_skipped(listed):
+    lines = [*rows("ab" * 5), "gone_1.png,c", "gone_2.png,c"]
+    with pytest.raises(DataError, match="no image of class 'c'"):
+        listed(lines, on_bad_image="skip")

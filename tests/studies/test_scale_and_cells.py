@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from src.config.scale import scales_of, spell_out_scale
@@ -67,3 +69,15 @@ def test_a_word_that_hydra_cannot_read_is_told_with_its_cell() -> None:
     (cell,) = study_cells({"broken": ["lr=[1"]}, None)
     with pytest.raises(ConfigError, match="cell broken"):
         words_of(cell, {}, [], OverridesParser.create())
+
+
+@pytest.mark.parametrize("word", ["freeze=glob(*)", "freeze=range(3,0)", "head=glob(z*)"])
+def test_a_word_that_sweeps_over_nothing_is_told(word: str) -> None:
+    (cell,) = study_cells(None, None)
+    repository = Path(__file__).resolve().parents[2] / "conf"
+    loader = ConfigLoaderImpl(create_config_search_path(str(repository)))
+    with pytest.raises(ConfigError, match="no value fits") as caught:
+        words_of(cell, {}, [word], OverridesParser.create(config_loader=loader))
+    assert word in str(caught.value)
+    assert words_of(cell, {}, ["head=glob(*)", "lr=interval(0,1)", "freeze=range(0,2)"],
+                    OverridesParser.create(config_loader=loader))  # fmt: skip

@@ -70,17 +70,19 @@ def load_csv(
 
     listing = list_images(root)
     files = {found.path: found for found in listing.files}
-    finder = _Finder(list(files))
+    finder = _Finder(list(files), root, file.parent)
     mapping = _label_names(file, label_names)
     placed: dict[str, Placed] = {}
     values: dict[str, dict[str, str]] = {name: {} for name in columns}
     bad, twice = [], 0
-    for number, row in enumerate(rows, start=2):
+    lost: set[str] = set()
+    for number, row in rows:
         label = _label(row, hot, number)
         split = _split(row[split_column], number) if split_column else ""
         found = finder.find(row[image], number)
         if found is None:
             bad.append(BadImage(row[image] or "(empty)", f"no such file (line {number})"))
+            lost.add(mapping.get(label, label))
             continue
         one = Placed(found, mapping.get(label, label), split)
         before = placed.setdefault(found, one)
@@ -100,8 +102,14 @@ def load_csv(
     if not placed:
         raise DataError(
             f"none of {len(rows)} rows of {file.name} has a file in {root}, such as "
-            f"{name_some((row[image] for row in rows), 3)}",
+            f"{name_some((row[image] for _, row in rows), 3)}",
             todo="give the images' folder with data.images=DIR (relative to the csv file)",
+        )
+    lost -= {one.label for one in placed.values()}
+    if lost:
+        raise DataError(
+            f"no image of class {name_some(sorted(lost))} of {file.name} has a file in {root}",
+            todo="add the files, or remove the class from the table",
         )
     return table_of_files(
         root,
@@ -115,31 +123,42 @@ def load_csv(
     )
 
 
-def _read(file: Path) -> tuple[list[Row], list[str]]:
-    """All rows as text, and the columns."""
+def _read(file: Path) -> tuple[list[tuple[int, Row]], list[str]]:
+    """All rows as text, each with the number of its line, and the columns."""
     try:
         text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise DataError(
             f"{file.name} is not UTF-8 ({error.reason})", todo="save it as UTF-8"
         ) from None
     header = text.splitlines()[0] if text.strip() else ""
     delimiter = max(",;\t|", key=header.count)
-    lines = [line for line in csv.reader(StringIO(text, newline=""), delimiter=delimiter) if line]
+    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        lines = [(reader.line_num, line) for line in reader if line]
+    except csv.Error as error:
+        raise DataError(
+            f"line {reader.line_num} of {file.name}: {error}",
+            "values of ordinary length",
+            "look for a quotation mark that is opened and never closed",
+        ) from None
     if len(lines) < 2:
         raise DataError(
             f"{file.name} holds no row", "a line of column names, then a line for each image"
         )
-    columns = [name.strip() for name in lines[0]]
+    columns = [name.strip() for name in lines[0][1]]
     repeated = [name for name, count in Counter(columns).items() if count > 1]
     if repeated:
         raise DataError(f"{file.name} has columns of the same name: {name_some(repeated)}")
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in lines[1:]:
         if len(line) != len(columns):
             raise DataError(
                 f"line {number} of {file.name} has {len(line)} values", f"{len(columns)} columns"
             )
-    return [dict(zip(columns, map(str.strip, line), strict=True)) for line in lines[1:]], columns
+    rows = [(n, dict(zip(columns, map(str.strip, line), strict=True))) for n, line in lines[1:]]
+    return rows, columns
 
 
 def _column(key: str, given: str | None, columns: list[str], usual: tuple[str, ...]) -> str:
@@ -193,9 +212,13 @@ def _label_names(file: Path, given: str | None) -> dict[str, str]:
 
 
 class _Finder:
-    """Finds an image by its path, with or without extension, or by its name if that is unique."""
+    """Finds an image by its path, with or without extension, or by its name if that is unique.
 
-    def __init__(self, paths: list[str]) -> None:
+    A path is relative to the images' folder or to the table, or absolute.
+    """
+
+    def __init__(self, paths: list[str], root: Path, table_folder: Path) -> None:
+        self._root, self._table_folder = root, table_folder
         self._paths = set(paths)
         self._short: dict[str, list[str]] = defaultdict(list)
         for path in paths:
@@ -213,6 +236,9 @@ class _Finder:
         name = os.path.normpath(name.replace("\\", "/")).removeprefix("./")
         if name in self._paths:
             return name
+        inside = os.path.relpath(os.path.join(self._table_folder, name), self._root)  # noqa: PTH118
+        if inside in self._paths:
+            return inside
         found = self._short.get(name, [])
         if len(found) > 1:
             raise DataError(
