@@ -26,7 +26,7 @@ from src.features.outputs import StoredOutputs
 from src.features.pairs import count, missing_batches, needed_batches
 from src.features.segment import Segment, StoreFailedError
 from src.features.store import FeatureStore, size_limit_bytes, store_folder
-from src.tracking.locks import Owner
+from src.locks import Owner
 from src.training.probe import InPrecision
 
 log = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ from src.features.segment import (
     open_segment,
     storing,
 )
-from src.tracking.locks import Owner, OwnerLock, exclusive, is_free
+from src.locks import Owner, OwnerLock, exclusive, is_free
 
 HOME_VARIABLE = "FROSTLINE_HOME"
 LIMIT_VARIABLE = "FROSTLINE_FEATURES_GIB"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.tracking.locks import OwnerLock
+from src.locks import OwnerLock
 
 _POLL_S = 0.2
 _GPUS_OF_THE_SYSTEM = Path("/proc/driver/nvidia/gpus")

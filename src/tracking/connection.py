@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from src.errors import TrackingError
+from src.locks import exclusive
 from src.tracking.address import Address
 from src.tracking.explain import StoreAwayError, told_plainly
-from src.tracking.locks import exclusive
 from src.tracking.schema import check_sqlite, engines
 
 if TYPE_CHECKING:

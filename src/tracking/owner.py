@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-from src.tracking.locks import is_free
+from src.locks import is_free
 from src.tracking.records import RunRecord
 
 

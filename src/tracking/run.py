@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import yaml
 
+from src.locks import OwnerLock
 from src.tracking.delivery import PARAM_MAX_CHARS, TAG_MAX_CHARS, artifact_entry, as_text
 from src.tracking.journal import Journal
 from src.tracking.link import Link
-from src.tracking.locks import OwnerLock
 from src.tracking.outbox import Outbox
 
 EndStatus = Literal["FINISHED", "FAILED", "KILLED"]

@@ -7,13 +7,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from src.errors import TrackingError
+from src.locks import Owner, OwnerLock, is_free, read_owner
 from src.tracking.address import resolve_address
 from src.tracking.connection import Connection
 from src.tracking.delivery import TAG_MAX_CHARS, as_text, is_local, logged_points
 from src.tracking.explain import StoreAwayError, is_final
 from src.tracking.journal import Journal, read_entries
 from src.tracking.link import Link
-from src.tracking.locks import Owner, OwnerLock, is_free, read_owner
 from src.tracking.owner import is_abandoned, journal_name, life_lock, owner_tags
 from src.tracking.reader import Reader
 from src.tracking.records import ENDED, RunRecord

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from src.errors import ConfigError
+from src.locks import OwnerLock
 from src.sweep import workers
 from src.sweep.hints import hint_for, is_out_of_memory
 from src.sweep.memory import shrunk, within_memory
 from src.sweep.share import Share, own_gpus, share_of, slot
-from src.tracking.locks import OwnerLock
 from tests.sweep.test_sweep_plan import settings
 
 

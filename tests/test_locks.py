@@ -1,11 +1,12 @@
 import fcntl
+import multiprocessing
 import os
 import signal
 import time
 
-from src.tracking.locks import OwnerLock, is_free, read_owner
+from src.locks import OwnerLock, is_free, read_owner
 
-from .conftest import FORK
+FORK = multiprocessing.get_context("fork")
 
 
 def _hold(path, ready):
