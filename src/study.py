@@ -26,7 +26,7 @@ def _run(given: argparse.Namespace) -> None:
     from src.studies.compose import compose_study
     from src.studies.recorded import find_recorded
     from src.studies.tables import write_tables
-    from src.studies.text import fill
+    from src.studies.text import fill, markers
     from src.tracking.store import open_store
 
     study = compose_study(given.name, given.words)
@@ -46,7 +46,7 @@ def _run(given: argparse.Namespace) -> None:
         print(tables)
         return
     path = STUDIES / f"{study.name}.md"
-    changed = fill(path, study.scale, tables)
+    changed = fill(path, markers(study.scale), tables, what=f"the tables of scale={study.scale}")
     print(f"experiments/{path.name}: {'written' if changed else 'nothing has changed'}")
     if missing:
         print(f"{len(missing)} of {len(study.jobs)} runs are missing", file=sys.stderr)

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from src.advice.hint import RELIABILITY
 from src.command import add_store, command_parser, mistakes_told
-from src.errors import FrostlineError, TrackingError
+from src.errors import TrackingError
+from src.studies.text import fill
 
-BEGIN, END = "<!-- tables: python -m src.strategies.study -->", "<!-- end of tables -->"
+MARKERS = ("<!-- tables: python -m src.strategies.study -->", "<!-- end of tables -->")
 
 
 def main() -> None:
@@ -28,21 +29,7 @@ def main() -> None:
         if given.into is None:
             print(text)
         else:
-            put_into(given.into, text)
-
-
-def put_into(file: Path, text: str) -> None:
-    """Put the tables between the two marks of a Markdown file.
-
-    Raises:
-        FrostlineError: If the file lacks the marks.
-    """
-    old = file.read_text(encoding="utf-8") if file.is_file() else ""
-    if BEGIN not in old or END not in old:
-        raise FrostlineError(f"{file} has no place for the tables", f"{BEGIN} ... {END}")
-    before, _, rest = old.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    file.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+            fill(given.into, MARKERS, text, what="the tables")
 
 
 def tables(experiment: str, uri: str | None) -> str:

@@ -11,13 +11,14 @@ def markers(scale: str) -> tuple[str, str]:
     return f"<!-- tables: {scale} -->", f"<!-- end of tables: {scale} -->"
 
 
-def fill(path: Path, scale: str, content: str) -> bool:
+def fill(path: Path, between: tuple[str, str], content: str, *, what: str) -> bool:
     """Put content between a text's markers.
 
     Args:
         path: The text.
-        scale: Which of its tables.
+        between: The lines before and after it.
         content: Markdown.
+        what: What it is, in the words of a message.
 
     Returns:
         Whether the file has changed.
@@ -25,12 +26,12 @@ def fill(path: Path, scale: str, content: str) -> bool:
     Raises:
         ConfigError: If there is no such text, or it has no such markers.
     """
-    begin, end = markers(scale)
+    begin, end = between
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     found = re.search(f"{re.escape(begin)}\n.*?{re.escape(end)}", text, re.S)
     if found is None:
         raise ConfigError(
-            f"{path.name} has no place for the tables of scale={scale}",
+            f"{path.name} has no place for {what}",
             todo=f"write these two lines where they shall stand:\n{begin}\n{end}",
         )
     new = f"{text[: found.start()]}{begin}\n\n{content}\n\n{end}{text[found.end() :]}"

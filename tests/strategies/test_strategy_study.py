@@ -1,12 +1,10 @@
-"""The verdict on a strategy and on a ranking, on made-up results; the tables' place in a file."""
+"""The verdict on a strategy and on a ranking, on made-up results."""
 
 import numpy as np
 import pytest
 
 from src.analysis.paired import Scored
-from src.errors import FrostlineError
 from src.strategies.standing import mean_by_cell, rank_correlation, standing_of
-from src.strategies.study import BEGIN, END, put_into
 
 
 def runs(share, *, seeds=3, n=200, backwards=False):
@@ -55,14 +53,3 @@ def test_the_interval_is_over_cells_not_over_seeds():
     assert mean == pytest.approx(0.5)
     assert high - mean == pytest.approx(3.182446 * np.std([4, 5, 6, 5], ddof=1) / 20, abs=1e-4)
     assert mean - low == pytest.approx(high - mean)
-
-
-def test_tables_stand_between_their_marks(tmp_path):
-    file = tmp_path / "study.md"
-    file.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    put_into(file, "| new |")
-    assert file.read_text() == f"before\n{BEGIN}\n\n| new |\n{END}\nafter\n"
-    put_into(file, "| newer |")
-    assert file.read_text().count("new") == 1
-    with pytest.raises(FrostlineError, match="no place for the tables"):
-        put_into(tmp_path / "other.md", "x")

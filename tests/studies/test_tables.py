@@ -149,11 +149,16 @@ def test_only_what_stands_between_the_markers_changes(tmp_path: Path) -> None:
     page = tmp_path / "demo.md"
     begin, end = markers("small")
     page.write_text(f"above\n{begin}\n{end}\nbelow\n")
-    assert fill(page, "small", "the table")
+    small = "the tables of scale=small"
+    assert fill(page, markers("small"), "the table", what=small)
     assert page.read_text() == f"above\n{begin}\n\nthe table\n\n{end}\nbelow\n"
-    assert not fill(page, "small", "the table")
+    assert not fill(page, markers("small"), "the table", what=small)
+    fill(page, markers("small"), "another", what=small)
+    assert page.read_text() == f"above\n{begin}\n\nanother\n\n{end}\nbelow\n"
     with pytest.raises(ConfigError, match="no place for the tables of scale=full"):
-        fill(page, "full", "the table")
+        fill(page, markers("full"), "the table", what="the tables of scale=full")
+    with pytest.raises(ConfigError, match="no place for the tables"):
+        fill(tmp_path / "other.md", markers("small"), "x", what=small)
 
 
 def test_a_sweep_that_was_not_run_is_told_with_its_command(
