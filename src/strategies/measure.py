@@ -171,7 +171,7 @@ def measure(
         backbone: A name.
         weights: `pretrained`, `random` or a path.
         image_size: Side in pixels; None for the weights' own, at which reference points hold.
-        seed: Of the sample and of what is held out.
+        seed: Of the sample.
         tell: Receives a line of progress.
 
     Raises:
@@ -194,7 +194,7 @@ def measure(
         seen = stage_features(model, images, rows)
     labels, groups = table.labels[rows], table.groups[rows]
     scores = tuple(
-        score_stage(number, values, labels, groups, seed=seed)
+        score_stage(number, values, labels, groups)
         for number, values in enumerate((seen.pixels, *seen.stages))
     )
     found = pretrained_classifier(model, weights, seen.stages[-1].shape[1])
@@ -218,11 +218,9 @@ def score_stage(
     features: Floats,
     labels: NDArray[np.int64],
     groups: NDArray[np.str_],
-    *,
-    seed: int,
 ) -> StageScore:
     """Probe, nearest neighbours and LogME on the features behind one stage."""
-    probe = mean_of_classes(probe_predictions(features, labels, groups, seed=seed), labels)
+    probe = mean_of_classes(probe_predictions(features, labels, groups), labels)
     knn = mean_of_classes(knn_predictions(features, labels, groups), labels)
     width = half_width(max(probe, knn, 0.5), len(np.unique(groups)))
     return StageScore(number, probe, knn, logme(features, labels), width)

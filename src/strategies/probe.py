@@ -45,7 +45,7 @@ def fit_predict(
 
 
 def probe_predictions(
-    features: Floats, labels: NDArray[np.int64], groups: NDArray[np.str_], *, seed: int
+    features: Floats, labels: NDArray[np.int64], groups: NDArray[np.str_]
 ) -> NDArray[np.int64]:
     """Each image's class by a probe that has not seen its group.
 
@@ -53,13 +53,12 @@ def probe_predictions(
         features: (N, D).
         labels: (N) int64.
         groups: (N).
-        seed: Of the folds.
 
     Returns:
         (N) int64.
     """
     predicted = np.full(len(labels), -1, dtype=np.int64)
-    for learn, held in folds_of(labels, groups, seed=seed):
+    for learn, held in folds_of(labels, groups):
         if len(np.unique(labels[learn])) < 2:
             predicted[held] = labels[learn][0]
         else:
@@ -67,8 +66,6 @@ def probe_predictions(
     return predicted
 
 
-def probe_accuracy(
-    features: Floats, labels: NDArray[np.int64], groups: NDArray[np.str_], *, seed: int
-) -> float:
+def probe_accuracy(features: Floats, labels: NDArray[np.int64], groups: NDArray[np.str_]) -> float:
     """Macro accuracy of `probe_predictions`, in 0 .. 1."""
-    return mean_of_classes(probe_predictions(features, labels, groups, seed=seed), labels)
+    return mean_of_classes(probe_predictions(features, labels, groups), labels)

@@ -150,7 +150,7 @@ def look_closer(cell: Cell, seed: str, settings: "Settings", data: DataAtHand) -
     labels, groups = table.labels[splits.train], table.groups[splits.train]
     cell.per_class += len(splits.train) / len(table.classes) / cell.seeds
     scores = [
-        score_stage(number, features[splits.train], labels, groups, seed=settings.seed)
+        score_stage(number, features[splits.train], labels, groups)
         for number, features in enumerate(data.by_stage)
     ]
     best = data.by_stage[max(scores, key=lambda score: score.probe).stage]
