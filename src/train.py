@@ -26,6 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from src.config.scale import spell_out_scale
 from src.config.schema import Settings
+from src.cores import share_cores
 from src.errors import FrostlineError
 from src.sweep.parent import command_again
 from src.sweep.session import SweepEndedError
@@ -234,6 +235,7 @@ def main() -> None:
     # conf/hydra/launcher/joblib.yaml and its like are checked against the plugins' own schemas,
     # which is what we want: https://hydra.cc/docs/1.2/upgrades/1.0_to_1.1/automatic_schema_matching
     warnings.filterwarnings("ignore", message=r"(?s).*is validated against ConfigStore schema")
+    share_cores()
     try:
         sys.argv[1:] = spell_out_scale(sys.argv[1:])
         _hydra_main()

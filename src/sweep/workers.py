@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
+from src.cores import share_cores
 from src.errors import FrostlineError
 
 PRELOADED = "src.sweep.preload"
@@ -71,6 +72,7 @@ class JobFailedError(Exception):
 
 def warm_context() -> ForkServerContext:
     """The context whose processes start warm; the first one pays the imports."""
+    share_cores()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([PRELOADED])
     return context
