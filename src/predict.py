@@ -11,6 +11,7 @@ cannot be read is a row with its error.
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,9 +63,11 @@ def _run(given: argparse.Namespace) -> int:
         if given.out is not None:
             write_answers(answers, rebuilt.classes, top, given.out)
         elif given.json:
+            _print_as_in_a_file("backslashreplace")
             rows = (as_dict(answer, rebuilt.classes) for answer in answers)
             write_json(rows, sys.stdout, lines=False)
         else:
+            _print_as_in_a_file("surrogateescape")
             write_csv(answers, rebuilt.classes, top, sys.stdout)
     unread = f", {counted.unread} of them could not be read" if counted.unread else ""
     print(
@@ -73,6 +76,12 @@ def _run(given: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     return _NOTHING_READ_EXIT_CODE if counted.unread == len(paths) else 0
+
+
+def _print_as_in_a_file(errors: str) -> None:
+    """Print UTF-8 whatever the locale, so that no file's name and no class ends the command."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors=errors)
 
 
 class _Counted:

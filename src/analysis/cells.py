@@ -241,11 +241,11 @@ def _duplicate_reason(run: RunRecord, kept: RunRecord) -> str:
 
 
 def cell_name(params: Mapping[str, str], swept: Sequence[str]) -> str:
-    """Backbone and depth, then whatever else differs in the sweep."""
+    """Backbone and depth, then whatever else differs in the sweep and is known of this one."""
     backbone = params.get("backbone", "?")
     rest = [key for key in swept if key not in {"backbone", "freeze"}]
     words = [backbone, f"freeze={params.get('freeze', '?')}"]
-    return " ".join(words + [f"{key}={params.get(key, '-')}" for key in rest])
+    return " ".join(words + [f"{key}={params[key]}" for key in rest if key in params])
 
 
 def _fingerprint(run: RunRecord) -> str:

@@ -9,11 +9,12 @@ import yaml
 
 from src.analysis.cells import configuration
 from src.analysis.source import Source
+from src.sweep.plan import IRRELEVANT
 from src.tracking.records import RunRecord
 
 CONFIG = "config.yaml"
-# Parts of a config that do not change what is trained.
-_NOT_TRAINING = ("seed", "sweep", "tracking", "rerun", "dry_run", "fail_fast", "reuse", "hydra")
+# Parts of a config that do not change what is trained, beside those that a job's digest leaves out.
+_NOT_TRAINING = ("seed", "reuse", "hydra")
 
 
 def with_hidden_settings(records: Sequence[RunRecord], source: Source) -> list[RunRecord]:
@@ -68,9 +69,16 @@ def _settings(text: str | None) -> dict[str, str]:
         return {}
     if not isinstance(loaded, dict):
         return {}
-    return {
-        key: value for key, value in _leaves(loaded, "") if key.split(".")[0] not in _NOT_TRAINING
-    }
+    return {key: value for key, value in _leaves(loaded, "") if _trains(key)}
+
+
+def _trains(key: str) -> bool:
+    """Whether a setting may change what is trained."""
+    first, _, inner = key.partition(".")
+    if first in _NOT_TRAINING:
+        return False
+    left_out: set[str] | None = IRRELEVANT.get(first, set())
+    return left_out is not None and inner.split(".")[0] not in left_out
 
 
 def _leaves(value: Any, key: str) -> Iterator[tuple[str, str]]:

@@ -14,11 +14,17 @@ from src.analysis.interactive import BLUES
 MARKERS = ("o", "s", "D", "^", "X", "P", "*", "h")
 _DPI = 110
 _DODGE = 0.15
+# Inches: of a figure, and what a turned label below an axis needs.
+_WIDTH, _HEIGHT, _LABEL_WIDTH = 7.4, 4.4, 0.3
+_MOST_LETTERS = 28
+_MOST_LEGEND_LETTERS = 60
 
 
 def write_png(figure: Figure, folder: Path) -> Path:
-    """Draw a figure, white background, about 800 by 480 pixels."""
-    canvas = Canvas(figsize=(7.4, 4.4), layout="constrained")
+    """Draw a figure, white background, about 800 by 480 pixels; wider where labels need it."""
+    n_labels = len(figure.heat.columns) if figure.heat is not None else len(figure.categories)
+    width = max(_WIDTH, 2 + _LABEL_WIDTH * n_labels)
+    canvas = Canvas(figsize=(width, _HEIGHT), layout="constrained")
     FigureCanvasAgg(canvas)
     axes = canvas.subplots()
     axes.set_title(figure.title, loc="left", fontsize=11, fontweight="bold")
@@ -40,16 +46,27 @@ def _series(axes: Axes, figure: Figure) -> None:
         x = np.array([places[str(v)] if places else float(v) for v in series.x], dtype=np.float64)
         _draw(axes, series, x + (_DODGE * (number - middle) if figure.dodged else 0.0))
     if places:
-        turned = 30 if max(map(len, places)) * len(places) > 60 else 0
-        axes.set_xticks(
-            range(len(places)), list(places), rotation=turned, ha="right" if turned else "center"
-        )
+        _label_places(axes, list(places))
     if figure.log_x:
         axes.set_xscale("log")
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if sum(series.in_legend for series in figure.series) > 1:
         axes.legend(fontsize=8, frameon=False)
+
+
+def _label_places(axes: Axes, names: list[str]) -> None:
+    """Names below the axis, turned where side by side they would run into each other."""
+    short = [_short(name, _MOST_LETTERS) for name in names]
+    turned = 30 if max(map(len, short)) * len(short) > 60 else 0
+    axes.set_xticks(range(len(short)), short, rotation=turned, ha="right" if turned else "center")
+
+
+def _short(name: str, letters: int) -> str:
+    """A name without its middle where it is long: both ends tell values apart."""
+    if len(name) <= letters:
+        return name
+    return f"{name[: letters // 2]}…{name[1 - (letters + 1) // 2 :]}"
 
 
 def _draw(axes: Axes, series: Series, x: np.ndarray) -> None:
@@ -60,7 +77,7 @@ def _draw(axes: Axes, series: Series, x: np.ndarray) -> None:
     errors = None
     if series.low:
         errors = np.vstack([y - np.asarray(series.low), np.asarray(series.high) - y]).clip(min=0)
-    label = series.name if series.in_legend else "_nolegend_"
+    label = _short(series.name, _MOST_LEGEND_LETTERS) if series.in_legend else "_nolegend_"
     axes.errorbar(x, y, errors, color=colour, marker=marker, ls=line, label=label, capsize=3)
     ringed = sorted(series.ringed)
     if ringed:
@@ -71,8 +88,8 @@ def _heat(axes: Axes, heat: Heat) -> None:
     values = np.asarray(heat.values, dtype=np.float64)
     colours = LinearSegmentedColormap.from_list("blues", [str(colour) for _, colour in BLUES])
     image = axes.imshow(np.ma.masked_invalid(values), cmap=colours, aspect="auto")
-    axes.set_xticks(range(len(heat.columns)), list(heat.columns))
-    axes.set_yticks(range(len(heat.rows)), list(heat.rows))
+    _label_places(axes, list(heat.columns))
+    axes.set_yticks(range(len(heat.rows)), [_short(row, 2 * _MOST_LETTERS) for row in heat.rows])
     finite = values[np.isfinite(values)]
     middle = (finite.min() + finite.max()) / 2 if finite.size else 0.0
     for (row, column), value in np.ndenumerate(values):

@@ -1,10 +1,13 @@
 """The folder where what was read once is kept, and how files get into it whole."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+
+from src.errors import DataError
 
 CACHE_VARIABLE = "FROSTLINE_CACHE"
 # What one kind of cached thing may take on disk before the least recently used goes.
@@ -19,12 +22,23 @@ def cache_folder(kind: str) -> Path:
 
     Returns:
         `$FROSTLINE_CACHE/kind`, or `frostline/kind` in the user's cache folder.
+
+    Raises:
+        DataError: If nothing can be written there.
     """
     given = os.environ.get(CACHE_VARIABLE)
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     root = Path(given) if given else Path(base) / "frostline"
-    folder = root.expanduser() / kind
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = Path(os.path.expanduser(root)) / kind  # noqa: PTH111 (pathlib's fails without a home)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise DataError(
+            f"the cache {folder} cannot be written: {error.strerror or error}",
+            todo=f"give a folder that can be written to: export {CACHE_VARIABLE}=DIR",
+        ) from None
     return folder
 
 

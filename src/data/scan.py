@@ -187,5 +187,8 @@ def _write_store(store: Path, known: Known) -> None:
         name: [getattr(file, name) for file, _ in known.values()] for name in FoundFile._fields
     }
     columns |= {name: [getattr(one, name) for _, one in known.values()] for name in Seen._fields}
-    with replacing(store) as temporary:
-        temporary.write_text(json.dumps(columns))
+    try:
+        with replacing(store) as temporary:
+            temporary.write_text(json.dumps(columns))
+    except OSError as error:
+        log.warning("which files were read is not kept for the next start: %s", error)

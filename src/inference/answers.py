@@ -33,13 +33,16 @@ def write_answers(answers: Iterable[Answer], classes: Sequence[str], top: int, p
     try:
         match path.suffix.lower():
             case ".csv":
-                with temporary.open("w", newline="", encoding="utf-8") as handle:
+                # A file's name of bytes that are no UTF-8 comes out as those bytes.
+                with temporary.open(
+                    "w", newline="", encoding="utf-8", errors="surrogateescape"
+                ) as handle:
                     write_csv(answers, classes, top, handle)
             case ".parquet":
                 _write_parquet(answers, classes, top, temporary)
             case suffix:
                 rows = (as_dict(answer, classes) for answer in answers)
-                with temporary.open("w", encoding="utf-8") as handle:
+                with temporary.open("w", encoding="utf-8", errors="backslashreplace") as handle:
                     write_json(rows, handle, lines=suffix == ".jsonl")
         temporary.replace(path)
     finally:
@@ -91,6 +94,9 @@ def _write_parquet(answers: Iterable[Answer], classes: Sequence[str], top: int, 
     names = columns_of(top)
     kinds = [pa.float32() if name.startswith("probability") else pa.string() for name in names]
     rows = [_row(answer, classes, top) for answer in answers]
+    for row in rows:
+        # Parquet's text is UTF-8 and nothing else.
+        row[0] = row[0].encode(errors="backslashreplace").decode()
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
     arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
     pq.write_table(pa.table(dict(zip(names, arrays, strict=True))), path, compression="zstd")

@@ -8,7 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from src.config.schema import Settings
 from src.strategies.resolve import choose_here, with_choice
 from src.sweep import summary
-from src.sweep.job import run_job
+from src.sweep.job import experiment_of, run_job
 from src.sweep.plan import counted_from_start, job_digest
 from src.sweep.preflight import check_jobs
 from src.sweep.progress import SweepProgress
@@ -30,6 +30,7 @@ def run_alone(settings: Settings, folder: Path) -> float:
             progress.event({"text": text})
 
         progress.start(settings.run_name)
+        _reach_server(settings)
         if settings.strategy.asks_for_choice:
             (choice,) = choose_here([settings], tell=tell)
             settings = with_choice(HydraConfig.get().overrides.task, settings, choice, _recomposed)
@@ -46,6 +47,20 @@ def run_alone(settings: Settings, folder: Path) -> float:
     summary.show([outcome], summary.output_console(), title=name)
     chosen: float = result["metrics"][settings.callbacks.monitor.replace("val/", "val_best/")]
     return chosen
+
+
+def _reach_server(settings: Settings) -> None:
+    """Ask a tracking server before anything is loaded: it may be away, or the address wrong.
+
+    Raises:
+        TrackingError: If no runs can be kept there.
+    """
+    from src.tracking.address import resolve_address
+    from src.tracking.store import open_store
+
+    tracking = settings.tracking
+    if resolve_address(tracking.uri, Path.cwd()).database is None:
+        open_store(tracking.uri, experiment_of(settings), offline=tracking.offline)
 
 
 def _recomposed(overrides: list[str]) -> Settings:

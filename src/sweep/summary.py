@@ -91,8 +91,11 @@ def markdown(outcomes: list[Outcome]) -> str:
 
 def output_console() -> Console:
     """Where the ending goes: as wide as the terminal, or as wide as needed in a file."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
+    # Soft: a command to copy stays in one line, which the terminal breaks where it must.
+    console = Console(highlight=False, soft_wrap=True)
+    if console.is_terminal:
+        return console
+    return Console(highlight=False, soft_wrap=True, width=PLAIN_WIDTH)
 
 
 def show(outcomes: list[Outcome], console: Console, *, title: str) -> None:

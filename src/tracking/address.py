@@ -64,7 +64,7 @@ def resolve_address(uri: str | None, folder: Path) -> Address:
         raise TrackingError(
             f"tracking.uri={given}: MLflow no longer keeps runs in a folder of files",
             ALLOWED,
-            f"use sqlite:///{given.removeprefix('file://').rstrip('/')}.db, or leave it out: "
+            f"use sqlite:///{re.sub('^file:(//)?', '', given).rstrip('/')}.db, or leave it out: "
             "the default is sqlite:///mlflow.db where you stand",
         )
     raise TrackingError(f"tracking.uri={given}: unknown scheme {scheme!r}", ALLOWED)

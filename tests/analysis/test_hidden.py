@@ -48,3 +48,30 @@ def test_configs_are_read_only_where_they_are_needed(sweeps):
 def test_an_unreadable_config_changes_nothing(sweeps):
     records, source = _two_decays(sweeps, {"a": "a: [", "b": None})
     assert with_hidden_settings(records, source) == records
+
+
+def test_what_changes_no_figure_makes_no_cells(sweeps):
+    a = "report: true\nlr: 1\ntrainer:\n  threads: 1\ndata:\n  path: x\nstrategy:\n  typed: [lr]\n"
+    b = "report: false\nlr: 1\ntrainer:\n  threads: 2\ndata:\n  path: y\nstrategy:\n  typed: []\n"
+    records, source = _two_decays(sweeps, {"a": a, "b": b})
+    assert with_hidden_settings(records, source) == records
+    inner = b.replace("threads: 2", "precision: 16")
+    records, source = _two_decays(sweeps, {"a": a, "b": inner})
+    got = select(with_hidden_settings(records, source), METRIC)
+    assert got.swept == ("trainer.precision",)
+
+
+def test_a_configuration_is_not_named_by_what_is_not_known_of_it(sweeps):
+    texts = {"a": "head: {pool: max}\n", "b": "head: {pool: avg}\n"}
+    records, source = _two_decays(sweeps, texts)
+    other, _ = sweeps.make(
+        [({"backbone": "vit", "freeze": "2"}, 0.9, 1.0, 1)], n_leaves=10, tag="c"
+    )
+    tags = {"frostline.data_fingerprint": "same"}
+    records += [sweeps.replace(run, tags={**run.tags, **tags}) for run in other]
+    got = select(with_hidden_settings(records, source), METRIC)
+    assert sorted(cell.name for cell in got.cells) == [
+        "net freeze=2 head.pool=avg",
+        "net freeze=2 head.pool=max",
+        "vit freeze=2",
+    ]

@@ -7,6 +7,7 @@ import pytest
 
 from src.data import scan
 from src.data.listing import list_images
+from src.errors import DataError
 
 
 @pytest.fixture
@@ -89,3 +90,33 @@ def test_what_could_not_be_read_is_tried_again(photo_tree, reads, monkeypatch):
         assert [bad.reason for bad in read(root).bad] == ["Permission denied"]
     assert read(root).bad == ()
     assert reads == ["img_000.png", "img_001.png", "img_002.png", "img_001.png"]
+
+
+@pytest.mark.parametrize("how", ["a file", "a file above", "read-only"])
+def test_a_cache_that_cannot_be_written_is_told(how, photo_tree, tmp_path, monkeypatch):
+    root = photo_tree({"a": 3})
+    place = tmp_path / "place"
+    if how == "read-only":
+        place.mkdir()
+        real = os.access
+        monkeypatch.setattr(
+            os, "access", lambda path, mode: "place" not in str(path) and real(path, mode)
+        )
+    else:
+        place.write_text("")
+    monkeypatch.setenv("FROSTLINE_CACHE", str(place / "deeper" if how == "a file above" else place))
+    with pytest.raises(
+        DataError, match=r"the cache .* cannot be written: .*\n.*FROSTLINE_CACHE=DIR"
+    ):
+        read(root)
+
+
+def test_a_full_disk_costs_the_notes_only(photo_tree, monkeypatch, caplog):
+    root = photo_tree({"a": 3})
+
+    def full(path, text, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    assert read(root).good == ("a/img_000.png", "a/img_001.png", "a/img_002.png")
+    assert "No space left" in caplog.text

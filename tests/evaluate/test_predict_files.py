@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import sys
+from io import FileIO, TextIOWrapper
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -91,3 +94,36 @@ def test_mistakes_are_told_before_anything_is_loaded(capsys: pytest.CaptureFixtu
         predict.main(["checkpoints/best.ckpt", "photos", "--out", "said.xls"])
     assert ended.value.code == 2
     assert "unknown kind of file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["said.csv", "said.json", "said.jsonl", "said.parquet", None])
+def test_a_name_that_is_no_utf8_costs_no_answer(
+    out: str | None, tmp_path: Path, place: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    image = (place / "photos" / "rising" / "01.png").read_bytes()
+    (odd / "a.png").write_bytes(image)
+    Path(os.fsdecode(os.fsencode(odd) + b"/\xff.png")).write_bytes(image)
+    with pytest.MonkeyPatch.context() as patch:
+        # As where the locale is UTF-8: strict.
+        stream = TextIOWrapper(FileIO(1, "w", closefd=False), encoding="utf-8", errors="strict")
+        patch.setattr(sys, "stdout", stream)
+        words = ["checkpoints/best.ckpt", str(odd)]
+        predict.main([*words, "--out", str(tmp_path / out)] if out else words)
+        stream.flush()
+    if out is None:
+        assert b"odd/\xff.png," in capfdbinary.readouterr().out
+        return
+    written = tmp_path / out
+    if out.endswith(".csv"):
+        assert b"odd/\xff.png," in written.read_bytes()
+    elif out.endswith(".parquet"):
+        assert [name[-5:] for name in pq.read_table(written)["file"].to_pylist()] == [
+            "a.png"[-5:],
+            "f.png",
+        ]
+    else:
+        text = written.read_text(encoding="utf-8")
+        rows = json.loads(text) if out == "said.json" else list(map(json.loads, text.splitlines()))
+        assert [os.fsencode(row["file"])[-6:] for row in rows] == [b"/a.png", b"/\xff.png"]

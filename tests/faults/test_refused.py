@@ -3,6 +3,8 @@
 import socket
 from pathlib import Path
 
+import pytest
+
 from tests.faults.conftest import NET, TRAINING, call, jobs_of, make_place
 from tests.integration.conftest import draw_classes
 
@@ -52,16 +54,20 @@ def test_a_dry_run_shows_the_plan_and_makes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "multirun").exists()
 
 
-def test_a_tracking_server_that_is_down_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["-m", "freeze=0,2"], ["freeze=0"]], ids=str)
+def test_a_tracking_server_that_is_down_is_told_before_anything_is_loaded(
+    words: list[str], tmp_path: Path
+) -> None:
     draw_classes(tmp_path / "photos", per_class=16)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    ended = call(tmp_path, "-m", *NET, "freeze=0,2", f"tracking.uri=http://127.0.0.1:{port}")
+    ended = call(tmp_path, *words, *NET, f"tracking.uri=http://127.0.0.1:{port}")
     assert ended.returncode == 2
     assert "does not answer" in ended.stderr
     assert "tracking.offline=true" in ended.stderr
     assert "checking" not in ended.stderr
+    assert "images:" not in ended.stderr
 
 
 def test_fail_fast_stops_after_so_many_failures(tmp_path: Path, empty_store_file: Path) -> None:

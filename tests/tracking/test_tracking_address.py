@@ -31,10 +31,13 @@ def test_relative_sqlite_paths_start_where_one_stands():
     assert resolve_address("sqlite:////data/a.db", Path("/tmp/x")).uri == "sqlite:////data/a.db"
 
 
-@pytest.mark.parametrize("uri", ["./mlruns", "file:///tmp/mlruns", "mlruns"])
+@pytest.mark.parametrize("uri", ["./mlruns", "file:///tmp/mlruns", "file:/tmp/mlruns", "mlruns"])
 def test_file_store_is_refused_with_the_way_out(uri, tmp_path):
     with pytest.raises(TrackingError, match=r"no longer keeps runs in a folder.*\n.*\n.*sqlite"):
         resolve_address(uri, tmp_path)
+    with pytest.raises(TrackingError) as caught:
+        resolve_address(uri, tmp_path)
+    assert "file:" not in caught.value.todo
 
 
 @pytest.mark.parametrize("uri", ["ftp://host/x", "databricks://profile"])

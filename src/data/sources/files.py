@@ -1,5 +1,6 @@
 """From labelled image files to a table: what folder, csv and archive share."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,7 +141,10 @@ def _refuse_odd_names(placed: Sequence[Placed]) -> None:
         raise DataError(
             f"{len(odd)} file names cannot be written down: {name_some(odd)}",
             "names without line ends and control characters, in UTF-8",
-            "rename these files",
+            "rename these files"
+            if sys.getfilesystemencoding() == "utf-8"
+            else f"this system's locale reads names as {sys.getfilesystemencoding()}: "
+            "export PYTHONUTF8=1, or rename these files",
         )
 
 
