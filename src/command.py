@@ -1,6 +1,8 @@
 """What the commands share: the words that several of them take, and how a mistake ends them."""
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,9 +52,21 @@ def run_given(given: argparse.Namespace) -> "Rebuilt":
 
 @contextmanager
 def mistakes_told() -> Iterator[None]:
-    """End the command at a mistake in its input: its message, the exit code for bad input."""
+    """End the command at a mistake in its input: its message, the exit code for bad input.
+
+    A file that cannot be read or written is such a mistake; a reader that has gone is none.
+    """
     try:
         yield
     except FrostlineError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT_EXIT_CODE)
+    except BrokenPipeError:
+        # `| head`: nothing is left to say, and nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
         sys.exit(BAD_INPUT_EXIT_CODE)

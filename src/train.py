@@ -7,6 +7,7 @@ Heavy libraries are imported where the pipeline starts, so that `--help` and mis
 are answered at once.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -27,7 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 from src.config.scale import spell_out_scale
 from src.config.schema import Settings
 from src.cores import share_cores
-from src.errors import FrostlineError
+from src.errors import ConfigError, FrostlineError
 from src.sweep.parent import command_again
 from src.sweep.session import SweepEndedError
 from src.sweep.sweeper import settings_of
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 CONF = Path(__file__).resolve().parents[1] / "conf"
 BAD_INPUT_EXIT_CODE = 2
 _WANTS_TRACES = "FROSTLINE_FULL_ERROR"
+_NOT_WRITABLE = {errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}
 
 
 def run(
@@ -109,8 +111,7 @@ def run(
         number = "" if is_last else f"_phase{made.phases.index(phase) + 1}"
         tracked.set_tags(
             {
-                "frostline.engine": f"{opened.engine.accelerator} {opened.engine.precision}, "
-                f"frozen stages {opened.prefix_precision}",
+                "frostline.engine": opened.told,
                 f"frostline.reuse{number}": str(inputs.decision),
             }
         )
@@ -252,6 +253,19 @@ def main() -> None:
         if _WANTS_TRACES in os.environ:
             raise
         sys.exit(_complain(error))
+    except OSError as error:
+        if error.errno not in _NOT_WRITABLE or _WANTS_TRACES in os.environ:
+            raise
+        sys.exit(
+            _complain(
+                ConfigError(
+                    f"{error.filename or 'a file'}: {error.strerror}",
+                    todo="stand where you may write and where there is room, or choose others: "
+                    "hydra.run.dir=DIR, tracking.uri=sqlite:///PATH.db, and in the environment "
+                    "FROSTLINE_HOME, FROSTLINE_CACHE",
+                )
+            )
+        )
     except ValueError as error:
         # Hydra's own words for two of its switches that exclude each other.
         if not str(error).startswith("Only one of --run"):

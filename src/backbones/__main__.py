@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from src.backbones.names import check_backbone_name, list_backbones
-from src.command import BAD_INPUT_EXIT_CODE, command_parser
+from src.command import BAD_INPUT_EXIT_CODE, command_parser, mistakes_told
 from src.errors import FrostlineError
 
 
@@ -50,10 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if len(shown) < len(names):
             print(f"... and {len(names) - len(shown)} more: narrow the pattern, or --limit 0")
     except FrostlineError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT_EXIT_CODE
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with mistakes_told():
+        sys.exit(main())

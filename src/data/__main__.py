@@ -9,6 +9,7 @@ import sys
 from inspect import signature
 from pathlib import Path
 
+from src.command import mistakes_told
 from src.data.table import SampleTable
 from src.errors import DataError, FrostlineError
 
@@ -29,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         checkup = check_table(table, seed=0)
         if options.out:
-            Path(options.out).write_text(data_page(checkup), encoding="utf-8")
+            _write(Path(options.out), data_page(checkup))
     except FrostlineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -40,6 +41,17 @@ def main(arguments: list[str] | None = None) -> int:
 
         show(checkup, page=options.out)
     return int(any(finding.level in {"error", "leak"} for finding in checkup.findings))
+
+
+def _write(file: Path, page: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise DataError(
+            f"--out {file}: {error.strerror or error}",
+            "the name of a file that can be written; '' for none",
+        ) from None
 
 
 def open_any(path: str, *, on_bad_image: str, group_by: str | None) -> SampleTable:
@@ -98,4 +110,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with mistakes_told():
+        sys.exit(main())

@@ -99,8 +99,11 @@ def open_pixels(table: SampleTable, geometry: Geometry, *, memory_gib: float) ->
     with FileLock(f"{path}.lock"):
         array = _load(path, shape, in_memory=in_memory)
         if array is None and n_bytes <= FREE_SHARE * shutil.disk_usage(path.parent).free:
-            _store(path, fly, shape)
-            array = _load(path, shape, in_memory=in_memory)
+            try:
+                _store(path, fly, shape)
+                array = _load(path, shape, in_memory=in_memory)
+            except OSError as error:
+                log.warning("decoded images are not kept in %s: %s", path.parent, error)
     if array is not None:
         return StoredPixels(array)
     if in_memory:
@@ -127,11 +130,25 @@ def _store(path: Path, fly: FlyPixels, shape: tuple[int, ...]) -> None:
     evict(path.parent, room_bytes=int(np.prod(shape, dtype=np.int64)))
     with replacing(path) as temporary:
         array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+        _reserve(temporary)
         _decode_all(fly, array)
         array.flush()
         checksum = zlib.crc32(array.data)
     with replacing(path.with_suffix(".crc")) as temporary:
         temporary.write_text(str(checksum))
+
+
+def _reserve(path: Path) -> None:
+    """Give a new file all of its blocks now.
+
+    Where the disk becomes full while a mapped file is written, the system kills the process.
+
+    Raises:
+        OSError: If there is no room.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as handle:
+            os.posix_fallocate(handle.fileno(), 0, path.stat().st_size)
 
 
 def _load(path: Path, shape: tuple[int, ...], *, in_memory: bool) -> Images | None:

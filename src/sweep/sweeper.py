@@ -83,7 +83,7 @@ class PlannedSweeper(Sweeper):
         folder = Path(f"{self.master.hydra.sweep.dir}-{uuid.uuid4().hex[:6]}").absolute()
         self.master.hydra.sweep.dir = str(folder)
         if not jobs[0][1].dry_run:
-            folder.mkdir(parents=True)
+            _make(folder)
             OmegaConf.save(self.master, folder / "multirun.yaml")
         launcher = OmegaConf.to_container(self.master.hydra.launcher, resolve=False)
         assert isinstance(launcher, dict)
@@ -147,6 +147,16 @@ class PlannedSweeper(Sweeper):
                 problems.setdefault(str(error), error)
         raise_together(list(problems.values()))
         return jobs
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise ConfigError(
+            f"the sweep's folder {folder} cannot be made: {error.strerror or error}",
+            todo="stand where you may write, or choose a folder with hydra.sweep.dir=DIR",
+        ) from None
 
 
 def split_sweep(words: Sequence[str], parser: OverridesParser) -> list[list[str]]:

@@ -191,3 +191,12 @@ def test_data_that_a_training_would_refuse_are_refused_here(
     shown = capsys.readouterr().out
     assert "error: a training would stop." in shown and told in shown
     assert "a training would stop" in (tmp_path / "data.html").read_text()
+
+
+def test_a_page_goes_into_new_folders_or_is_told(photo_tree, capsys, tmp_path):
+    root = photo_tree({"a": 6, "b": 6})
+    assert main([str(root), "--out", str(tmp_path / "new" / "one" / "data.html")]) == 0
+    assert (tmp_path / "new" / "one" / "data.html").is_file()
+    capsys.readouterr()
+    assert main([str(root), "--out", str(tmp_path / "new")]) == 1
+    assert f"error: --out {tmp_path}/new: Is a directory" in capsys.readouterr().err

@@ -1,4 +1,6 @@
+import errno
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -201,3 +203,22 @@ def test_contact_sheet_starts_with_the_evaluation_image(leaves, augment):
     first = data.pixels(GEOMETRY).take(data.splits.train[:1])[0]
     assert np.array_equal(sheet[:32, :32], first)
     assert not np.array_equal(sheet[:32, 34:66], sheet[:32, 68:100]) or augment == "dihedral"
+
+
+def test_a_disk_that_fills_up_costs_the_cache_only(leaves, monkeypatch, caplog, own_cache):
+    table = leaves(n_images=90)
+    kept = open_pixels(table, GEOMETRY, memory_gib=1.0).take(np.arange(90))
+    for file in (own_cache / "pixels").glob("*.npy"):
+        file.unlink()
+
+    def full(descriptor, offset, length):
+        assert (offset, length) == (0, 90 * 32 * 32 * 3 + 128)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    # Without room set aside a mapped file is written until the system kills the process.
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    found = open_pixels(table, GEOMETRY, memory_gib=1.0)
+    assert np.array_equal(found.take(np.arange(90)), kept)
+    assert "No space left" in caplog.text
+    assert not list((own_cache / "pixels").glob("*.npy"))
+    assert isinstance(open_pixels(table, GEOMETRY, memory_gib=0.0), FlyPixels)

@@ -1,0 +1,69 @@
+"""How commands end: at a folder that cannot be written, a full disk, a reader that has left."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from src import train
+from src.command import mistakes_told
+from tests.faults.conftest import NET, call
+from tests.integration.conftest import draw_classes
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_a_file_that_cannot_be_written_is_a_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as ended, mistakes_told():
+        (tmp_path / "file" / "deeper").mkdir()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"error: {tmp_path}/file/deeper: Not a directory\n"
+    with pytest.raises(OSError, match="nameless"), mistakes_told():
+        raise OSError("nameless")
+
+
+def test_a_reader_that_has_gone_is_no_error() -> None:
+    words = [sys.executable, "-m", "src.backbones", "test_*"]
+    with subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        told = process.stderr.read()
+    assert "Traceback" not in told and "BrokenPipe" not in told
+    assert process.returncode == 141
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_folder_of_results_that_cannot_be_written(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> None:
+        raise OSError(number, os.strerror(number), "outputs/today")
+
+    monkeypatch.setattr(train, "_hydra_main", refuse)
+    monkeypatch.setattr(train, "share_cores", lambda: None)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    monkeypatch.setattr(sys, "argv", ["train"])
+    with pytest.raises(SystemExit) as ended:
+        train.main()
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: outputs/today: {os.strerror(number)}\n")
+    assert "hydra.run.dir=DIR" in told
+
+
+@pytest.mark.faults
+def test_a_sweep_whose_folder_cannot_be_made(tmp_path: Path) -> None:
+    draw_classes(tmp_path / "photos", per_class=4)
+    (tmp_path / "file").touch()
+    ended = call(tmp_path, "-m", *NET, "freeze=0,2", f"hydra.sweep.dir={tmp_path}/file/sweep")
+    assert ended.returncode == 2
+    assert "cannot be made: Not a directory" in ended.stderr
+    assert "Traceback" not in ended.stderr
