@@ -20,11 +20,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-def score_of(predictions: Predictions, score: str) -> float:
-    """The value of a score in [0, 1]; NaN without items."""
-    return value_and_influence(predictions, score)[0]
-
-
 def value_and_influence(predictions: Predictions, score: str) -> tuple[float, Floats]:
     """A score and its linearisation: removing or repeating item i moves it by about u_i.
 

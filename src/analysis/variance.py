@@ -161,14 +161,6 @@ def estimate(
     return Estimate(spread.value, float(np.sqrt(total)), float(np.clip(df, 1, highest)))
 
 
-def seeds_part(spread: Spread, prior: Prior) -> float:
-    """Standard deviation between seeds beyond what the images explain, units of the score."""
-    if spread.n_seeds < 2:
-        return float("nan")
-    between, _ = _moderated(spread, prior)
-    return float(np.sqrt(max(0.0, between - spread.noise) * spread.n_seeds))
-
-
 def _moderated(spread: Spread, prior: Prior, share: float = 1.0) -> tuple[float, float]:
     """The variance between seeds, drawn towards the family, and its degrees of freedom.
 

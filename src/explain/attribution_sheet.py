@@ -23,7 +23,6 @@ SHOWN_RIGHT = SHOWN_WRONG = 6
 MAX_SHARES = 48
 _BATCH = 16
 Rows = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 
 def write_attributions(subject: "Subject", folder: Path) -> dict[str, float]:

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from src.data.table import SampleTable
 
-SEE = "python -m src.advise shows the measurements with their curves"
-
 
 @dataclass(frozen=True)
 class Choice:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from src.strategies.held_out import mean_of_classes, standardised
+from src.strategies.held_out import standardised
 
 Floats = NDArray[np.float64]
 NEIGHBOURS = 5
@@ -51,8 +51,3 @@ def knn_predictions(
         np.add.at(votes, (np.arange(len(near))[:, None], labels[voters]), weights)
         predicted[rows] = votes.argmax(axis=1)
     return predicted
-
-
-def knn_accuracy(features: Floats, labels: NDArray[np.int64], groups: NDArray[np.str_]) -> float:
-    """Macro accuracy of `knn_predictions`, in 0 .. 1."""
-    return mean_of_classes(knn_predictions(features, labels, groups), labels)

@@ -24,7 +24,6 @@ from src.strategies.prototypes import prototype_agreement
 
 Floats = NDArray[np.float64]
 MOST_IMAGES = 1000  # a sample of this size tells the scores to about three points
-_CHUNK = 32
 
 
 @dataclass(frozen=True)

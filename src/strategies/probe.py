@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from src.strategies.held_out import folds_of, mean_of_classes, standardised
+from src.strategies.held_out import folds_of, standardised
 
 Floats = NDArray[np.float64]
 STRENGTH = 0.1  # inverse weight of the penalty, on standardised features
@@ -64,8 +64,3 @@ def probe_predictions(
         else:
             predicted[held] = fit_predict(features[learn], labels[learn], features[held])
     return predicted
-
-
-def probe_accuracy(features: Floats, labels: NDArray[np.int64], groups: NDArray[np.str_]) -> float:
-    """Macro accuracy of `probe_predictions`, in 0 .. 1."""
-    return mean_of_classes(probe_predictions(features, labels, groups), labels)
