@@ -112,11 +112,11 @@ def test_balanced_sampling(leaves):
     assert shares.max() < 0.27 and shares.min() > 0.13
 
 
-def test_on_the_fly_in_workers_gives_the_same(leaves, monkeypatch, caplog):
+def test_on_the_fly_in_workers_gives_the_same(leaves, monkeypatch, caplog, tmp_path):
     table = leaves(n_images=45, n_species=1)
     stored = batches(module(table).train_dataloader())
     monkeypatch.setattr(pixels, "FREE_SHARE", 0.0)
-    monkeypatch.setenv("FROSTLINE_CACHE", "elsewhere")
+    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "elsewhere"))
     with caplog.at_level(logging.WARNING):
         data = module(table, workers=2)
         flown = batches(data.train_dataloader())
