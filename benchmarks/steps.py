@@ -25,6 +25,7 @@ from src.training.head import build_head
 from src.training.loss import build_loss
 from src.training.optim import build_optimizer
 from src.training.task import ClassificationTask
+from src.training.ways import Way
 
 N, WIDTH, CLASSES, BATCH, EPOCHS = 8000, 64, 5, 32, 2
 ADAMW = AdamW(name="adamw", weight_decay=0.01, layer_decay=1.0)
@@ -74,7 +75,7 @@ def _ours(features: torch.Tensor, labels: torch.Tensor, folder: Path) -> float:
 
     task = ClassificationTask(
         backbone=nn.Identity(), prefix=nn.Identity(), suffix=nn.Identity(), head=_head(),
-        preprocess=PassOutputs(widen=True),
+        preprocess=PassOutputs(Way("32-true"), Way("32-true")),
         mix=BatchMix("none", alpha=1.0, n_classes=CLASSES, seed=0),
         loss=build_loss(
             CrossEntropy(name="cross_entropy", label_smoothing=0.0, class_weights=0.0), None

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from src.data.datamodule import Batch, ImageDataModule
 from src.data.order import BatchRows
 from src.features.outputs import StoredOutputs
+from src.training.ways import Way, handed_on
 
 
 class RowOutputs(Dataset[Batch]):
@@ -81,15 +82,16 @@ def as_it_is(batch: Any) -> Any:
 
 
 class PassOutputs(nn.Module):
-    """Takes the place of `preprocess`: stored outputs are ready as they are.
+    """Takes the place of `preprocess`: stored outputs are nearly ready as they are.
 
     Args:
-        widen: Hand outputs of a lower precision on as float32, which the training computes in.
+        forward: How they were computed.
+        training: How what trains on them computes.
     """
 
-    def __init__(self, *, widen: bool) -> None:
+    def __init__(self, forward: Way, training: Way) -> None:
         super().__init__()
-        self._widen = widen
+        self._ways = (forward, training)
 
     def forward(
         self,
@@ -101,4 +103,4 @@ class PassOutputs(nn.Module):
         batch_idx: int,  # noqa: ARG002
     ) -> Tensor:
         """Hand the stored outputs on."""
-        return inputs.float() if self._widen else inputs
+        return handed_on(inputs, *self._ways)

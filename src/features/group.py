@@ -137,6 +137,7 @@ def run_head_group(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> Gr
     from src.features.segment import StoreFailedError
     from src.training.assembly import assemble, data_of, head_of
     from src.training.engine import choose_engine, set_threads
+    from src.training.ways import Way
 
     first = jobs[0]
     set_threads(first.trainer.threads)
@@ -156,10 +157,10 @@ def run_head_group(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> Gr
             [module.sampler(split, training=False) for split in ("val", "test")],
         )
     ]
+    way = Way(engine.precision)
     prefix = PrefixJob(
-        backbone, parts, data[0], first.freeze, first.head.pool, engine.accelerator,
-        engine.precision, engine.precision,
-    )  # fmt: skip
+        backbone, parts, data[0], first.freeze, first.head.pool, engine.accelerator, way, way
+    )
     sizes = {split: len(rows) for split, rows in data[0].splits.named().items()}
     passes = first.epochs * (sizes["train"] + sizes["val"]) + sizes["val"] + sizes["test"]
     demand = Demand(passes, jobs=len(jobs), on_accelerator=False)

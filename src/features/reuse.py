@@ -27,7 +27,7 @@ from src.features.pairs import count, missing_batches, needed_batches
 from src.features.segment import Segment, StoreFailedError
 from src.features.store import FeatureStore, size_limit_bytes, store_folder
 from src.locks import Owner
-from src.training.probe import InPrecision
+from src.training.ways import USUAL_LAYOUT, InWay, Way
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +62,8 @@ class PrefixJob:
         freeze: The depth of `parts`.
         pool: The pooling of `parts`.
         accelerator: Where the run computes: `cpu`, `cuda` or `mps`.
-        precision: Lightning's word for the precision that the prefix computes in.
-        trained_in: That of the training after it; the same, unless a probe chose for each.
+        forward: How the prefix is computed.
+        training: How what comes after it is; the same, unless a probe chose for each.
     """
 
     backbone: Backbone
@@ -72,8 +72,8 @@ class PrefixJob:
     freeze: int | str
     pool: Pool
     accelerator: str
-    precision: str
-    trained_in: str
+    forward: Way
+    training: Way
 
     def key(self) -> EntryKey:
         """What determines the outputs."""
@@ -86,7 +86,7 @@ class PrefixJob:
             boundary=f"{f'{end.edge} {end.module}' if end else 'the end'}, pool {self.pool}",
             frozen=digest_of(self.parts.frozen_modules),
             image_size_px=spec.size_px,
-            engine=engine_name(self.accelerator, self.precision),
+            engine=engine_name(self.accelerator, str(self.forward)),
             code=code_digest(),
         )
 
@@ -119,8 +119,8 @@ def open_inputs(
     """
     data, parts = job.data, job.parts
     prefix = parts.prefix
-    if job.precision != job.trained_in:
-        prefix = InPrecision(prefix, job.accelerator, job.precision, job.trained_in)
+    if not job.forward == job.training == Way(job.training.precision):
+        prefix = InWay(prefix, job.accelerator, job.forward, job.training)
     direct = Inputs(data, data.preprocess, prefix, Decision(False, ""))
     settled = decide_from_facts(
         wanted=reuse,
@@ -154,7 +154,7 @@ def open_inputs(
     if outputs is None:
         return replace(direct, decision=decision)
     features = FeatureDataModule(data, outputs)
-    ready = PassOutputs(widen=job.trained_in == "32-true")
+    ready = PassOutputs(job.forward, job.training)
     return Inputs(features, ready, nn.Identity(), decision, computed)
 
 
@@ -212,13 +212,14 @@ def _way(
 ) -> Compute:
     """From images, or from a shallower prefix's stored outputs where that gives the same."""
     images = RowImages(job.data.pixels(job.data.evaluation), job.data.table.labels)
-    run = prefix_of_images(
-        job.data.preprocess.to(job.accelerator), job.parts.prefix.to(job.accelerator)
-    )
+    prefix = job.parts.prefix.to(job.accelerator)
+    if job.forward.layout != USUAL_LAYOUT:
+        prefix = InWay(prefix, job.accelerator, job.forward, job.forward)
+    run = prefix_of_images(job.data.preprocess.to(job.accelerator), prefix)
 
     def from_images(batches: Sequence[BatchRows]) -> Iterator[Tensor]:
         return compute_outputs(
-            run, images, batches, accelerator=job.accelerator, precision=job.precision
+            run, images, batches, accelerator=job.accelerator, precision=job.forward.precision
         )
 
     shallower = find_shallower(
@@ -228,7 +229,7 @@ def _way(
         return from_images
 
     def from_shallower(batches: Sequence[BatchRows]) -> Iterator[Tensor]:
-        return _continued(shallower, batches, job.accelerator, job.precision)
+        return _continued(shallower, batches, job.accelerator, job.forward.precision)
 
     if not agrees(next(from_images(missing[:1])), next(from_shallower(missing[:1]))):
         log.warning(

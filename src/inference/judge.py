@@ -23,7 +23,8 @@ from src.inference.rebuild import Rebuilt
 from src.training.assembly import cut_of
 from src.training.engine import Engine, choose_engine
 from src.training.metrics import probabilities
-from src.training.probe import FASTEST, InPrecision
+from src.training.probe import FASTEST
+from src.training.ways import InWay, Way, way_of
 
 Rows = NDArray[np.int64]
 
@@ -63,23 +64,23 @@ def engine_here(rebuilt: Rebuilt) -> Engine:
     if engine.precision != FASTEST:
         return engine
     # What was fastest where it was trained is part of its figures.
-    return replace(engine, precision=_precisions_then(rebuilt)[0])
+    return replace(engine, precision=_ways_then(rebuilt)[0].precision)
 
 
-def _precisions_then(rebuilt: Rebuilt) -> tuple[str, str]:
+def _ways_then(rebuilt: Rebuilt) -> tuple[Way, Way]:
     """Of what trained and of the frozen stages, as a run of `precision=fastest` noted them."""
     tag = rebuilt.record.tags.get("frostline.engine", "") if rebuilt.record else ""
-    found = re.match(r"\w+ ([\w-]+), frozen stages ([\w-]+)", tag)
-    return (found[1], found[2]) if found else ("32-true", "32-true")
+    found = re.fullmatch(r"\w+ (.+), frozen stages (.+)", tag)
+    return (way_of(found[1]), way_of(found[2])) if found else (Way("32-true"), Way("32-true"))
 
 
 def _forward(rebuilt: Rebuilt, engine: Engine) -> Callable[[Tensor], Tensor]:
-    """Normalised images to logits, each part in the precision that it had in training."""
+    """Normalised images to logits, each part computed as it was in training."""
     settings = rebuilt.settings
-    frozen = engine.precision
+    training = forward = Way(engine.precision)
     if settings.trainer.precision == FASTEST:
-        frozen = _precisions_then(rebuilt)[1]
-    if frozen == engine.precision:
+        training, forward = _ways_then(rebuilt)
+    if forward == training == Way(engine.precision):
         network = rebuilt.network
 
         def whole(images: Tensor) -> Tensor:
@@ -88,7 +89,7 @@ def _forward(rebuilt: Rebuilt, engine: Engine) -> Callable[[Tensor], Tensor]:
 
         return whole
     parts = cut_of(settings, rebuilt.backbone, settings.freeze)
-    prefix = InPrecision(parts.prefix, engine.accelerator, frozen, engine.precision)
+    prefix = InWay(parts.prefix, engine.accelerator, forward, training)
 
     def in_parts(images: Tensor) -> Tensor:
         with precision_context(engine.accelerator, engine.precision):

@@ -22,7 +22,7 @@ class Engine:
 
     Attributes:
         accelerator: `cpu`, `cuda` or `mps`.
-        precision: Lightning's word for it, or `fastest` until `settle_precisions` has tried.
+        precision: Lightning's word for it, or `fastest` until `settle_ways` has tried.
         devices: How many.
         strategy: `single`, or `ddp` for one run on several processes.
     """

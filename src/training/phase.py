@@ -10,8 +10,9 @@ from src.backbones.frozen import is_asleep, set_asleep
 from src.features.reuse import Inputs, PrefixJob, open_inputs
 from src.training.assembly import Assembly
 from src.training.engine import Engine
-from src.training.probe import settle_precisions
+from src.training.probe import settle_ways
 from src.training.schedule import Phase
+from src.training.ways import Way
 
 
 @dataclass(frozen=True)
@@ -21,14 +22,21 @@ class OpenPhase:
     Attributes:
         parts: The backbone cut at the phase's depth.
         inputs: Images, or stored outputs of its frozen stages.
-        engine: Where and in which precision it trains.
-        prefix_precision: That of its frozen stages.
+        engine: Where it trains, and in which precision.
+        forward: How its frozen stages are computed.
+        training: How all else is.
     """
 
     parts: Cut
     inputs: Inputs
     engine: Engine
-    prefix_precision: str
+    forward: Way
+    training: Way
+
+    @property
+    def told(self) -> str:
+        """Where and how it computes, in words that `src.inference.judge` reads again."""
+        return f"{self.engine.accelerator} {self.training}, frozen stages {self.forward}"
 
 
 def open_phase(
@@ -46,7 +54,7 @@ def open_phase(
     settings, backbone = made.settings, made.backbone
     # Cutting proves the cut, which takes time; where depth never changes it is done already.
     parts = made.parts if len(made.phases) == 1 else made.cut(phase.freeze)
-    engine, prefix_precision = settle_precisions(
+    engine, forward, training = settle_ways(
         engine,
         parts.prefix,
         nn.Sequential(parts.suffix, made.head),
@@ -62,8 +70,8 @@ def open_phase(
             phase.freeze,
             settings.head.pool,
             engine.accelerator,
-            prefix_precision,
-            engine.precision,
+            forward,
+            training,
         ),
         reuse=settings.reuse,
         mix=settings.mix.name,
@@ -75,7 +83,7 @@ def open_phase(
     )
     if phase.thawed_bn == "eval" and settings.frozen_bn == "eval":
         hold_statistics(backbone.model)
-    return OpenPhase(parts, inputs, engine, prefix_precision)
+    return OpenPhase(parts, inputs, engine, forward, training)
 
 
 def hold_statistics(model: nn.Module) -> None:

@@ -1,8 +1,9 @@
-"""Which precision is fastest here, for each direction: a short probe, kept for the machine.
+"""Which precision and memory layout is fastest here, for each direction: a short probe, kept.
 
 On CPUs bfloat16 wins forwards almost everywhere, and loses in training wherever convolutions are
-depthwise; no rule says which, so it is tried. Only `trainer.precision=fastest` asks for it: runs
-that are compared with each other are otherwise all computed in float32.
+depthwise; channels last wins for most convolutional nets, and loses for some. No rule says which,
+so it is tried. Only `trainer.precision=fastest` asks for it: runs that are compared with each other
+are otherwise all computed in one way, float32 and channels last, which no clock decides.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ import json
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,15 +20,20 @@ import torch
 from torch import Tensor, nn
 
 from src.training.engine import Engine
+from src.training.ways import Way, laid, way_of
 
 FASTEST = "fastest"
-TRIED = ("32-true", "bf16-mixed")
+TRIED = tuple(
+    Way(precision, layout)
+    for precision in ("32-true", "bf16-mixed")
+    for layout in ("channels_last", "contiguous")
+)
 _REPEATS = 3
 
 
 @dataclass(frozen=True)
-class Precisions:
-    """The fastest precision of each direction, by Lightning's words.
+class Ways:
+    """The fastest way of each direction.
 
     Attributes:
         forward: Of the frozen prefix, which only runs forwards.
@@ -35,15 +41,15 @@ class Precisions:
         seconds: What was measured: "forward 32-true" and so on, seconds for one batch.
     """
 
-    forward: str
-    training: str
+    forward: Way
+    training: Way
     seconds: dict[str, float]
 
 
-def settle_precisions(
+def settle_ways(
     engine: Engine, prefix: nn.Module, trained: nn.Module, *, size_px: int, batch: int, about: str
-) -> tuple[Engine, str]:
-    """The engine of a run, and the precision of its frozen prefix, once its parts are known.
+) -> tuple[Engine, Way, Way]:
+    """The engine of a run, and how its prefix and its training compute, once they are known.
 
     Args:
         engine: As chosen; only a precision of `fastest` is tried out here.
@@ -54,24 +60,24 @@ def settle_precisions(
         about: Backbone and depth.
     """
     if engine.precision != FASTEST:
-        return engine, engine.precision
+        usual = Way(engine.precision)
+        return engine, usual, usual
     from src.features.store import store_folder
 
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(batch, 3, size_px, size_px, generator=generator)
-    images = images.to(engine.accelerator, memory_format=torch.channels_last)
-    found = fastest_precisions(
+    found = fastest_ways(
         prefix.to(engine.accelerator),
         trained.to(engine.accelerator),
-        images,
+        images.to(engine.accelerator),
         accelerator=engine.accelerator,
         about=f"{about}, {size_px} px, {batch} images",
         folder=store_folder().parent / "probes",
     )
-    return replace(engine, precision=found.training), found.forward
+    return replace(engine, precision=found.training.precision), found.forward, found.training
 
 
-def fastest_precisions(
+def fastest_ways(
     prefix: nn.Module,
     trained: nn.Module,
     images: Tensor,
@@ -79,13 +85,13 @@ def fastest_precisions(
     accelerator: str,
     about: str,
     folder: Path,
-) -> Precisions:
-    """Try each precision on one batch, or remember what was found before.
+) -> Ways:
+    """Try each way on one batch, or remember what was found before.
 
     Args:
         prefix: The frozen stages.
         trained: Suffix and head; their gradients and statistics are put back afterwards.
-        images: (B, 3, S, S) float32, a batch as in training, in its memory format.
+        images: (B, 3, S, S) float32, a batch as in training.
         accelerator: Where they are.
         about: Backbone, size, depth and batch size: what else decides.
         folder: Where findings are kept.
@@ -95,46 +101,59 @@ def fastest_precisions(
     text = f"{machine} {capability} {accelerator} {torch.get_num_threads()} threads | {about}"
     name = hashlib.sha256(text.encode()).hexdigest()[:24]
     kept = folder / f"{name}.json"
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         content = json.loads(kept.read_text())
-        return Precisions(content["forward"], content["training"], content["seconds"])
+        forward, training = (way_of(content[direction]) for direction in ("forward", "training"))
+        if {forward, training} <= set(TRIED):
+            return Ways(forward, training, content["seconds"])
     found = _measure(prefix, trained, images, accelerator)
+    content = {
+        "forward": str(found.forward),
+        "training": str(found.training),
+        "seconds": found.seconds,
+        "tried": [str(way) for way in TRIED],
+        "about": text,
+    }
     with contextlib.suppress(OSError):  # what cannot be kept is measured again
         folder.mkdir(parents=True, exist_ok=True)
         temporary = kept.with_suffix(f".{time.monotonic_ns()}.tmp")
-        temporary.write_text(json.dumps(asdict(found) | {"about": text}, indent=1))
+        temporary.write_text(json.dumps(content, indent=1))
         temporary.replace(kept)
     return found
 
 
-def _measure(prefix: nn.Module, trained: nn.Module, images: Tensor, accelerator: str) -> Precisions:
+def _measure(prefix: nn.Module, trained: nn.Module, images: Tensor, accelerator: str) -> Ways:
     state = {name: value.clone() for name, value in trained.state_dict().items()}
     seconds: dict[str, float] = {}
 
     @torch.no_grad()
-    def forward() -> Tensor:
-        outputs: Tensor = prefix(images)
+    def forward(inputs: Tensor) -> Tensor:
+        outputs: Tensor = prefix(inputs)
         return outputs
 
     def training(handed: Tensor) -> None:
         torch.autograd.backward(trained(handed).float().square().mean())
 
     try:
-        for precision in TRIED:
+        for way in TRIED:
             with torch.autocast(
-                accelerator, dtype=torch.bfloat16, enabled=precision == "bf16-mixed"
+                accelerator, dtype=torch.bfloat16, enabled=way.precision == "bf16-mixed"
             ):
-                handed = forward()
-                seconds[f"forward {precision}"] = _best_s(forward, accelerator)
-                seconds[f"training {precision}"] = _best_s(partial(training, handed), accelerator)
+                inputs = laid(images, way.layout)
+                handed = forward(inputs)
+                seconds[f"forward {way}"] = _best_s(partial(forward, inputs), accelerator)
+                seconds[f"training {way}"] = _best_s(partial(training, handed), accelerator)
     finally:
         trained.load_state_dict(state)
         trained.zero_grad(set_to_none=True)
     best = {
-        way: min(TRIED, key=lambda precision: seconds[f"{way} {precision}"])
-        for way in ("forward", "training")
+        direction: min(TRIED, key=lambda way: seconds[f"{direction} {way}"])
+        for direction in ("forward", "training")
     }
-    return Precisions(best["forward"], best["training"], seconds)
+    if next(prefix.parameters(), None) is None:
+        # Nothing is frozen: what trains gets its images as it wants them.
+        best["forward"] = best["training"]
+    return Ways(best["forward"], best["training"], seconds)
 
 
 def _best_s(work: Callable[[], object], accelerator: str) -> float:
@@ -147,29 +166,3 @@ def _best_s(work: Callable[[], object], accelerator: str) -> float:
             torch.cuda.synchronize()
         times.append(time.perf_counter() - begun)
     return min(times[1:])
-
-
-class InPrecision(nn.Module):
-    """Runs a frozen prefix in a precision of its own, whatever the training around it uses.
-
-    Args:
-        prefix: The frozen stages.
-        accelerator: Where they are.
-        precision: `32-true` or `bf16-mixed`.
-        trained_in: What comes after it computes in; float32 is handed over to float32.
-    """
-
-    def __init__(
-        self, prefix: nn.Module, accelerator: str, precision: str, trained_in: str
-    ) -> None:
-        super().__init__()
-        self._prefix = (prefix,)  # not registered: the backbone owns it
-        self._accelerator = accelerator
-        self._enabled = precision == "bf16-mixed"
-        self._widens = self._enabled and trained_in == "32-true"
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Images (B, 3, S, S) to the prefix's outputs."""
-        with torch.autocast(self._accelerator, dtype=torch.bfloat16, enabled=self._enabled):
-            outputs: Tensor = self._prefix[0](images)
-        return outputs.float() if self._widens else outputs

@@ -34,6 +34,7 @@ from src.training.loss import build_loss
 from src.training.metrics import classification_metrics
 from src.training.stacked_metrics import stacked_metrics
 from src.training.task import ClassificationTask
+from src.training.ways import Way
 
 N, WIDTH, CLASSES, EPOCHS, SEED = 130, 12, 4, 4, 5
 PLAIN = CrossEntropy(name="cross_entropy", label_smoothing=0.0, class_weights=0.0)
@@ -81,7 +82,7 @@ def train_alone(
     )
     task = ClassificationTask(
         backbone=nn.Identity(), prefix=nn.Identity(), suffix=nn.Identity(), head=job.head,
-        preprocess=PassOutputs(widen=True),
+        preprocess=PassOutputs(Way("32-true"), Way("32-true")),
         mix=BatchMix("none", alpha=1.0, n_classes=CLASSES, seed=SEED),
         loss=build_loss(loss, weights), optimizer=job.optimizer, lr_schedule=job.lr_schedule,
         lr=job.lr,

@@ -1,13 +1,16 @@
-"""The probe leaves what it tried as it was, remembers, and its precisions reach both parts."""
+"""The probe leaves what it tried as it was, remembers, and what it found reaches both parts."""
 
 import json
 from pathlib import Path
 
+import pytest
 import torch
 from torch import Tensor, nn
 
+from src.features.datamodule import PassOutputs
 from src.training.engine import Engine
-from src.training.probe import InPrecision, settle_precisions
+from src.training.probe import TRIED, settle_ways
+from src.training.ways import InWay, Layout, Way, laid, way_of
 
 
 class Counted(nn.Module):
@@ -24,17 +27,19 @@ class Counted(nn.Module):
         return out
 
 
-def settle(precision: str, prefix: nn.Module, trained: nn.Module) -> tuple[Engine, str]:
-    return settle_precisions(
+def settle(precision: str, prefix: nn.Module, trained: nn.Module) -> tuple[Engine, Way, Way]:
+    return settle_ways(
         Engine("cpu", precision, 1, "single"), prefix, trained, size_px=16, batch=4, about="a test"
     )
 
 
 def test_only_fastest_is_tried() -> None:
     prefix = Counted()
+    usual = Way("32-true", "channels_last")
     assert settle("32-true", prefix, nn.Identity()) == (
         Engine("cpu", "32-true", 1, "single"),
-        "32-true",
+        usual,
+        usual,
     )
     assert prefix.calls == 0
 
@@ -43,9 +48,8 @@ def test_the_probe_changes_nothing_and_remembers(own_home: Path) -> None:
     prefix = Counted()
     trained = nn.Sequential(nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 14 * 14, 3))
     before = {name: value.clone() for name, value in trained.state_dict().items()}
-    first = settle("fastest", prefix, trained)
-    assert first[0].precision in {"32-true", "bf16-mixed"}
-    assert first[1] in {"32-true", "bf16-mixed"}
+    first = engine, forward, training = settle("fastest", prefix, trained)
+    assert engine.precision == training.precision
     for name, value in trained.state_dict().items():
         assert torch.equal(value, before[name]), name
     assert all(parameter.grad is None for parameter in trained.parameters())
@@ -53,21 +57,87 @@ def test_the_probe_changes_nothing_and_remembers(own_home: Path) -> None:
     assert settle("fastest", prefix, trained) == first
     assert prefix.calls == calls
     (kept,) = (own_home / "home" / "probes").glob("*.json")
-    content = json.loads(kept.read_text())
-    for way, chosen in (("training", first[0].precision), ("forward", first[1])):
-        other = {"32-true": "bf16-mixed", "bf16-mixed": "32-true"}[chosen]
-        seconds = content["seconds"]
-        assert seconds[f"{way} {chosen}"] <= seconds[f"{way} {other}"]
+    seconds = json.loads(kept.read_text())["seconds"]
+    assert len(seconds) == 8
+    for direction, chosen in (("training", training), ("forward", forward)):
+        for way in TRIED:
+            assert seconds[f"{direction} {chosen}"] <= seconds[f"{direction} {way}"]
+
+
+def test_findings_of_an_older_kind_are_measured_again(own_home: Path) -> None:
+    prefix, trained = Counted(), nn.Sequential(nn.Flatten(), nn.Linear(4 * 14 * 14, 3))
+    settle("fastest", prefix, trained)
+    (kept,) = (own_home / "home" / "probes").glob("*.json")
+    kept.write_text(json.dumps({"forward": "8-bit", "training": "32-true", "seconds": {}}))
+    calls = prefix.calls
+    _, *found = settle("fastest", prefix, trained)
+    assert set(found) <= set(TRIED)
+    assert prefix.calls > calls
+    assert len(json.loads(kept.read_text())["seconds"]) == 8
+
+
+def test_where_nothing_is_frozen_images_come_as_training_wants_them() -> None:
+    trained = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 14 * 14, 3))
+    _, forward, training = settle("fastest", nn.Identity(), trained)
+    assert forward == training
+
+
+@pytest.mark.parametrize("way", TRIED)
+def test_a_way_is_written_and_read(way: Way) -> None:
+    assert way_of(str(way)) == way
+
+
+def test_other_words_are_no_way() -> None:
+    with pytest.raises(ValueError, match="sideways"):
+        way_of("32-true sideways")
+
+
+class Noting(nn.Module):
+    """Notes how its input lies in memory, and hands it on as it is."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.seen = layout_of(images)
+        return images
+
+
+def layout_of(tensor: Tensor) -> str:
+    last = tensor.is_contiguous(memory_format=torch.channels_last)
+    return "channels_last" if last else "contiguous"
+
+
+@pytest.mark.parametrize("frozen", ["channels_last", "contiguous"])
+@pytest.mark.parametrize("trained", ["channels_last", "contiguous"])
+def test_each_part_gets_its_layout_and_the_same_values(frozen: Layout, trained: Layout) -> None:
+    images = torch.randn(2, 3, 8, 8).contiguous(memory_format=torch.channels_last)
+    prefix = Noting()
+    forward, training = Way("32-true", frozen), Way("32-true", trained)
+    handed = InWay(prefix, "cpu", forward, training)(images)
+    assert prefix.seen == frozen
+    assert layout_of(handed) == trained
+    assert torch.equal(handed, images)
+    views = torch.zeros(2, dtype=torch.int64)
+    stored = PassOutputs(forward, training)(
+        laid(images, frozen), views, training=True, epoch=0, batch_idx=0
+    )
+    assert layout_of(stored) == trained
+    assert torch.equal(stored, images)
+
+
+def test_tokens_and_features_have_no_layout() -> None:
+    tokens = torch.randn(2, 5, 8)
+    assert laid(tokens, "contiguous") is tokens
 
 
 def test_a_prefix_in_bfloat16_hands_float32_to_a_training_in_float32() -> None:
     prefix, images = nn.Conv2d(3, 4, 3), torch.randn(2, 3, 8, 8)
-    low = InPrecision(prefix, "cpu", "bf16-mixed", "32-true")(images)
+    images = laid(images, "channels_last")
+    full, half = Way("32-true"), Way("bf16-mixed")
+    low = InWay(prefix, "cpu", half, full)(images)
     assert low.dtype == torch.float32
     assert torch.equal(low, low.bfloat16().float())
     assert not torch.equal(low, prefix(images))
-    assert InPrecision(prefix, "cpu", "bf16-mixed", "bf16-mixed")(images).dtype == torch.bfloat16
+    assert InWay(prefix, "cpu", half, half)(images).dtype == torch.bfloat16
     # Inside a training in bfloat16 a prefix in float32 stays one.
     with torch.autocast("cpu", torch.bfloat16):
-        full = InPrecision(prefix, "cpu", "32-true", "bf16-mixed")(images)
-    assert torch.equal(full, prefix(images))
+        high = InWay(prefix, "cpu", full, half)(images)
+    assert torch.equal(high, prefix(images))

@@ -16,6 +16,7 @@ from src.data.decode import decode_file
 from src.data.geometry import square
 from src.inference.rebuild import Rebuilt, rebuild_run
 from src.tracking.store import Store, open_store
+from src.training.ways import Way
 from tests.evaluate.tiny_run import draw_ramps, train_tiny
 
 
@@ -245,15 +246,15 @@ def by_timm(folder: Path, images: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_a_run_in_two_precisions_is_repeated_too(
+def test_a_run_computed_in_two_ways_is_repeated_too(
     life: Life, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from src.training import probe
 
-    def found(*_: object, **__: object) -> probe.Precisions:
-        return probe.Precisions(forward="bf16-mixed", training="32-true", seconds={})
+    def found(*_: object, **__: object) -> probe.Ways:
+        return probe.Ways(Way("bf16-mixed", "contiguous"), Way("32-true"), seconds={})
 
-    monkeypatch.setattr(probe, "fastest_precisions", found)
+    monkeypatch.setattr(probe, "fastest_ways", found)
     run_id = train_tiny(
         life.place, "data.path=photos", "freeze=3", "trainer.precision=fastest", "reuse=off"
     )
