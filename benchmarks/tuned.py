@@ -2,7 +2,8 @@
 
 Correct freeze, frozen modules under no_grad, the fastest memory format (and where it is allowed,
 precision) of each direction by a probe, images decoded once into memory for the whole sweep,
-weights read once, normalisation by the batch, records once an epoch; all jobs in one process.
+weights read once, normalisation by the batch, records once an epoch; all jobs in one process,
+which keeps the memory that it frees.
 """
 
 import copy
@@ -22,6 +23,7 @@ from benchmarks.records import Records
 from src.config.recipe import AdamW, CosineLr
 from src.data.geometry import Geometry, square
 from src.data.order import EpochSampler
+from src.training.engine import set_threads
 from src.training.head import build_head
 from src.training.metrics import classification_metrics
 from src.training.optim import build_optimizer, lr_factor
@@ -62,8 +64,7 @@ class Tuned:
     def __init__(
         self, work: Workload, place: Place, givens: Givens, ways: Ways | None = None
     ) -> None:
-        if place.threads is not None:
-            torch.set_num_threads(place.threads)
+        set_threads(place.threads)
         self.work, self.place, self.givens = work, place, givens
         self.table, self.splits = open_table(place)
         self.records = Records(place.store_uri)
