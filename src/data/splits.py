@@ -191,7 +191,8 @@ def keep_fraction(table: SampleTable, train: Rows, *, fraction: float, seed: int
     Args:
         table: The images.
         train: Rows of the training split.
-        fraction: Share of the groups of each class, in (0, 1]; at least one group stays.
+        fraction: Share of the groups of each class, in (0, 1]; at least one group that holds the
+            class stays.
         seed: Decides which.
 
     Returns:
@@ -206,6 +207,10 @@ def keep_fraction(table: SampleTable, train: Rows, *, fraction: float, seed: int
         groups = np.flatnonzero(label_of_group == label)
         groups = groups[np.argsort(rank[groups])]
         kept[groups[: max(1, round(fraction * len(groups)))]] = True
+    for label in np.unique(table.labels[train]):
+        # A class may stand in groups alone that count for others.
+        holding = np.unique(group_of[table.labels[train] == label])
+        kept[holding[np.argmin(rank[holding])]] = True
     return train[kept[group_of]]
 
 

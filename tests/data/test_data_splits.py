@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -146,3 +148,21 @@ def test_empty_split_is_refused(plain_table):
     splits = split_table(table, **FRACS, seed=0)
     with pytest.raises(DataError, match="the val split holds no image"):
         check_splits(table, type(splits)(splits.train, np.array([], dtype=np.int64), splits.test))
+
+
+def test_a_fraction_keeps_classes_that_stand_in_groups_of_others(plain_table):
+    # Each group begins with an image of class 0 and holds one of class 1, 2 or 3 beside it.
+    labels, groups = [], []
+    for k in range(60):
+        labels += [0, 1 + k % 3]
+        groups += [f"plant{k:02d}"] * 2
+    table = plain_table(labels, groups=groups)
+    for seed in range(5):
+        kept = [
+            keep_fraction(table, np.arange(120), fraction=fraction, seed=seed)
+            for fraction in (0.01, 0.1, 0.5, 1.0)
+        ]
+        assert [len(np.unique(table.labels[rows])) for rows in kept] == [4] * 4
+        for small, large in pairwise(kept):
+            assert set(small) <= set(large)
+        assert len(kept[0]) <= 8 and len(kept[3]) == 120
