@@ -22,6 +22,7 @@ from src.errors import ConfigError, FrostlineError
 from src.strategies.origin import typed_keys
 from src.strategies.resolve import choose_elsewhere, resolve_all
 from src.sweep.cells import study_cells, words_of
+from src.sweep.compose import Composer
 from src.sweep.problems import raise_together
 from src.sweep.share import own_cores, own_gpus, share_of
 from src.sweep.workers import cool_down, raise_on_signals, warm_up
@@ -57,6 +58,7 @@ class PlannedSweeper(Sweeper):
         self.context = hydra_context
         self.task_function = task_function
         self.master = config
+        self.composer = Composer(hydra_context.config_loader, config)
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the sweep.
@@ -97,7 +99,7 @@ class PlannedSweeper(Sweeper):
         """The jobs with a strategy in the place of `strategy=auto`, measured once a data set."""
 
         def recompose(overrides: list[str]) -> Settings:
-            return settings_of(self.context.config_loader.load_sweep_config(self.master, overrides))
+            return settings_of(self.composer.composed(overrides))
 
         def choose(asking: Sequence[Settings]) -> list[str]:
             return choose_elsewhere(asking, tell=lambda text: print(text, file=sys.stderr))
@@ -140,7 +142,7 @@ class PlannedSweeper(Sweeper):
         jobs: list[tuple[tuple[str, ...], Settings]] = []
         problems: dict[str, FrostlineError] = {}
         for overrides in batch:
-            composed = self.context.config_loader.load_sweep_config(self.master, list(overrides))
+            composed = self.composer.composed(overrides)
             try:
                 jobs.append((tuple(overrides), settings_of(composed)))
             except FrostlineError as error:
