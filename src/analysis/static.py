@@ -1,5 +1,6 @@
 """Figures as PNG, by matplotlib without a display."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,10 @@ def write_png(figure: Figure, folder: Path) -> Path:
     else:
         _series(axes, figure)
     path = folder / f"{figure.id}.png"
-    canvas.savefig(path, dpi=_DPI, pil_kwargs={"optimize": True})
+    with warnings.catch_warnings():
+        # Letters that matplotlib's own font lacks become boxes here; the page has them.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        canvas.savefig(path, dpi=_DPI, pil_kwargs={"optimize": True})
     return path
 
 

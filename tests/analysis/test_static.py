@@ -39,3 +39,12 @@ def test_a_long_name_keeps_both_ends() -> None:
     short = [_short(f"{LONG}={k}", 28) for k in (1, 22)]
     assert all(len(name) == 28 and name.startswith("strategy.type") for name in short)
     assert short[0].endswith("=1") and short[1].endswith("=22")
+
+
+def test_letters_that_the_font_lacks_are_no_warning(tmp_path: Path) -> None:
+    names = ["\U0001f340 leaf", "\u6a39\u8449"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert write_png(
+            figure(categories=names, series=[Series("a", names, [1.0, 2.0])]), tmp_path
+        )
