@@ -19,7 +19,8 @@ def write_table(out: Path, results: dict[str, Any]) -> None:
 def rendered(results: dict[str, Any]) -> str:
     """All of it as Markdown."""
     precision = (
-        "all systems in float32, each in the memory layout that is fastest for it"
+        "all systems in float32, P1 in the memory layout that its probe finds fastest, Frostline "
+        "with channels last"
         if results["precision"] == "32-true"
         else "P1 and Frostline each in the precision and memory layout that a probe finds fastest"
     )
