@@ -67,11 +67,9 @@ def here(function: Callable[..., Any], *args: Any) -> Taken:
 
 
 def fresh_home(folder: Path) -> None:
-    """Start anew: no stored outputs, no decoded images, a fork server that knows of no others."""
-    workers.cool_down()
+    """Start anew: no stored outputs, no decoded images. Processes take our variables as they are."""
     os.environ["FROSTLINE_HOME"] = str(folder / "home")
     os.environ["FROSTLINE_CACHE"] = str(folder / "cache")
-    workers.call(nothing)
 
 
 class _Watcher:

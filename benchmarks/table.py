@@ -68,7 +68,7 @@ def rendered(results: dict[str, Any]) -> str:
 
 def _row(name: str, sweep: dict[str, Any]) -> str:
     seconds, peak, goals = sweep["seconds"], sweep["peak_mib"], sweep["goals"]
-    share = statistics.median(sweep["bound_s"]) / statistics.median(seconds["cold"])
+    share = sweep["bound_s"] / statistics.median(seconds["cold"])
     cells = [
         f"{name}: {sweep['title']}",
         *(_spread(seconds[system]) for system in ("P0", "P1", "cold")),

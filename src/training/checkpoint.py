@@ -46,9 +46,11 @@ def save_checkpoint(content: dict[str, Any], path: Path) -> None:
     digest = hashlib.sha256(raw).hexdigest()
     # Two files cannot change at once: for a moment the checksums of the old and of the new
     # checkpoint stand side by side, so that either is whole whenever we are interrupted.
-    write_atomically(digest_path(path), "\n".join([*_digests(path), digest]).encode())
+    before = _digests(path) if path.exists() else []
+    write_atomically(digest_path(path), "\n".join([*before, digest]).encode())
     write_atomically(path, raw)
-    write_atomically(digest_path(path), digest.encode())
+    if before:
+        write_atomically(digest_path(path), digest.encode())
 
 
 def _digests(path: Path) -> list[str]:
