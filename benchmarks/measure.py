@@ -67,7 +67,7 @@ def here(function: Callable[..., Any], *args: Any) -> Taken:
 
 
 def fresh_home(folder: Path) -> None:
-    """Start anew: no stored outputs, no decoded images. Processes take our variables as they are."""
+    """Start anew, with nothing stored and no image decoded; processes take our variables over."""
     os.environ["FROSTLINE_HOME"] = str(folder / "home")
     os.environ["FROSTLINE_CACHE"] = str(folder / "cache")
 
