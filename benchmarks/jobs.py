@@ -150,7 +150,7 @@ def tiny_workloads(*, tiny: bool) -> dict[str, Workload]:
     """
     shared = ("image_size=64", "epochs=2", "batch_size=32")
     found = {}
-    for name, freeze, full in (("isolated", "4", 16), ("batched", "all", 64)):
+    for name, freeze, full in (("isolated", "4", 8), ("batched", "all", 64)):
         n_jobs = 4 if tiny else full
         lrs = [round(1e-4 * 1.1**power, 8) for power in range(n_jobs)]
         jobs = tuple(Job("test_resnet", freeze, lr) for lr in lrs)

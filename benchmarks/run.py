@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=["32-true", "fastest"], default="32-true")
     parser.add_argument("--rounds", type=int, default=3, help="how often each system runs at most")
     parser.add_argument(
-        "--minutes", type=float, default=14.5, help="no round begins that would end after this"
+        "--minutes", type=float, default=14.8, help="no round begins that would end after this"
     )
     parser.add_argument("--images", type=int, help="images of the data set")
     parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")

@@ -23,7 +23,7 @@ from benchmarks.records import Records
 from src.config.recipe import AdamW, CosineLr
 from src.data.geometry import Geometry, square
 from src.data.order import EpochSampler
-from src.training.engine import set_threads
+from src.training.engine import prepare_cpu
 from src.training.head import build_head
 from src.training.metrics import classification_metrics
 from src.training.optim import build_optimizer, lr_factor
@@ -64,7 +64,7 @@ class Tuned:
     def __init__(
         self, work: Workload, place: Place, givens: Givens, ways: Ways | None = None
     ) -> None:
-        set_threads(place.threads)
+        prepare_cpu(place.threads)
         self.work, self.place, self.givens = work, place, givens
         self.table, self.splits = open_table(place)
         self.records = Records(place.store_uri)

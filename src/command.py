@@ -44,9 +44,9 @@ def run_given(given: argparse.Namespace) -> "Rebuilt":
     """The network of RUN, on the threads and from the store that were asked for."""
     from src.inference.rebuild import rebuild_run
     from src.tracking.store import open_store
-    from src.training.engine import set_threads
+    from src.training.engine import prepare_cpu
 
-    set_threads(given.threads)
+    prepare_cpu(given.threads)
     return rebuild_run(lambda: open_store(given.uri, "Default"), given.run)
 
 

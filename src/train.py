@@ -67,14 +67,14 @@ def run(
     from src.training import callbacks, resume
     from src.training.assembly import assemble
     from src.training.checkpoint import digest_path, load_checkpoint
-    from src.training.engine import build_trainer, choose_engine, set_threads
+    from src.training.engine import build_trainer, choose_engine, prepare_cpu
     from src.training.evaluation import evaluate_split
     from src.training.logs import epoch_logs
     from src.training.phase import open_phase
     from src.training.schedule import remaining
 
     begun = time.monotonic()
-    set_threads(settings.trainer.threads)
+    prepare_cpu(settings.trainer.threads)
     engine = choose_engine(settings.trainer)
     pl.seed_everything(settings.seed, verbose=False)
 

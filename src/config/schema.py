@@ -78,5 +78,6 @@ class Settings(Group):
 
     @property
     def run_name(self) -> str:
-        """The name people see in MLflow, such as `resnet50-freeze2-seed0`."""
-        return f"{self.backbone}-freeze{self.freeze}-seed{self.seed}"
+        """The name people see in MLflow, such as `resnet50-freeze2-seed0-lr=0.01`."""
+        name = f"{self.backbone}-freeze{self.freeze}-seed{self.seed}"
+        return f"{name}-{self.sweep.label}" if self.sweep.label else name

@@ -136,11 +136,11 @@ def run_head_group(jobs: Sequence[Settings], *, tell: Callable[..., None]) -> Gr
     from src.features.reuse import PrefixJob, stored_outputs
     from src.features.segment import StoreFailedError
     from src.training.assembly import assemble, data_of, head_of
-    from src.training.engine import choose_engine, set_threads
+    from src.training.engine import choose_engine, prepare_cpu
     from src.training.ways import Way
 
     first = jobs[0]
-    set_threads(first.trainer.threads)
+    prepare_cpu(first.trainer.threads)
     engine = choose_engine(first.trainer)
     if (engine.accelerator, engine.precision) != ("cpu", "32-true"):
         raise ConfigError("heads train together on the CPU in float32 alone")

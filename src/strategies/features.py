@@ -14,6 +14,7 @@ from src.backbones.build import Backbone
 from src.backbones.pooling import set_pool
 from src.backbones.scale import time_of
 from src.backbones.spec import Boundary
+from src.training.allocator import keep_freed_memory
 
 Floats = NDArray[np.float64]
 BATCH = 32
@@ -51,6 +52,7 @@ def stage_features(
         rows: (N) which images, in this order.
         on_batch: Told after each batch how many images are done.
     """
+    keep_freed_memory()
     finish = set_pool(backbone, "avg")
     mean = torch.tensor(backbone.input.mean).view(1, 3, 1, 1)
     std = torch.tensor(backbone.input.std).view(1, 3, 1, 1)

@@ -37,6 +37,7 @@ def launch(
             f"sweep.id={sweep_id}",
             f"sweep.parent_run_id={parent_run_id}",
             f"sweep.job_digest={job.digest}",
+            f"sweep.label='{job.settings.sweep.label or ''}'",
             f"sweep.sharing={shared.jobs}",
             f"sweep.group={'null' if shared.group is None else shared.group}",
         ]
@@ -51,6 +52,7 @@ def launch(
                         id=sweep_id,
                         parent_run_id=parent_run_id,
                         job_digest=job.digest,
+                        label=job.settings.sweep.label,
                         slots=share.slots,
                         group=shared.group,
                         sharing=shared.jobs,

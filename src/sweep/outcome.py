@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from src.errors import TrackingError
-from src.sweep.plan import PlannedJob, common_overrides, full_name
+from src.sweep.plan import PlannedJob, common_overrides
 from src.sweep.summary import Outcome
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _outcome(
     finished: "Mapping[str, RunRecord]",
     ended: Ended,
 ) -> Outcome:
-    digest, name = job.digest, full_name(job, common)
+    digest, name = job.digest, job.settings.run_name
     own = (word.lstrip("+~").partition("=") for word in job.overrides if word not in common)
     swept = {key: value for key, _, value in own}
     if digest in ended.failures:

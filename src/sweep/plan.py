@@ -3,14 +3,17 @@
 import ast
 import hashlib
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 from src.config.schema import Settings
 
+_IN_EVERY_NAME = ("backbone=", "freeze=", "seed=")
+_LABEL_CHARS = 150
 # What changes where or how a run is carried out, but not its figures.
 IRRELEVANT = {
     "sweep": None,
@@ -137,11 +140,18 @@ def common_overrides(jobs: Sequence[PlannedJob]) -> set[str]:
     return set.intersection(*(set(job.overrides) for job in jobs))
 
 
-def full_name(job: PlannedJob, common: set[str]) -> str:
-    """A job's name with whatever else tells it apart in its sweep, such as `(lr=0.01)`."""
-    named = ("backbone=", "freeze=", "seed=")
-    own = [o for o in job.overrides if o not in common and not o.startswith(named)]
-    return job.settings.run_name + (f" ({' '.join(own)})" if own else "")
+def told_apart(jobs: Sequence[PlannedJob]) -> list[PlannedJob]:
+    """The jobs, their names with whatever else differs within the sweep, such as `-lr=0.01`."""
+    common = common_overrides(jobs)
+    told = []
+    for job in jobs:
+        own = [each for each in job.overrides if each not in common]
+        words = [each.lstrip("+") for each in own if not each.startswith(_IN_EVERY_NAME)]
+        label = re.sub(r"[^\w.=,+-]+", "_", "-".join(words))[:_LABEL_CHARS] or None
+        sweep = job.settings.sweep.model_copy(update={"label": label})
+        settings = job.settings.model_copy(update={"sweep": sweep})
+        told.append(replace(job, settings=settings))
+    return told
 
 
 def merge_duplicates(

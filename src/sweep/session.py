@@ -21,7 +21,7 @@ from src.sweep.estimate import estimate
 from src.sweep.job import experiment_of
 from src.sweep.launching import MakeLauncher, launch
 from src.sweep.outcome import Ended, finished_runs, outcomes_of, settle_failures, states_of
-from src.sweep.plan import PlannedJob, merge_duplicates, planned
+from src.sweep.plan import PlannedJob, merge_duplicates, planned, told_apart
 from src.sweep.preflight import check_jobs
 from src.sweep.preview import job_lines, plan_lines
 from src.sweep.progress import clock
@@ -156,10 +156,12 @@ def check_all(composed: Composed, console: Console) -> list[PlannedJob]:
     )
     if isinstance(facts, workers.Failure):
         raise facts.error or FrostlineError(facts.reason, todo=facts.trace)
-    return [
-        planned(index, overrides, settings, fact)
-        for index, ((overrides, settings), fact) in enumerate(zip(composed, facts, strict=True))
-    ]
+    return told_apart(
+        [
+            planned(index, overrides, settings, fact)
+            for index, ((overrides, settings), fact) in enumerate(zip(composed, facts, strict=True))
+        ]
+    )
 
 
 def _report(settings: Settings, sweep_id: str, folder: Path, output: Console) -> bool:

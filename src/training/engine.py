@@ -55,7 +55,7 @@ def choose_engine(spec: TrainerSettings) -> Engine:
     return Engine(accelerator, precision, spec.devices, spec.strategy)
 
 
-def set_threads(threads: int | None) -> None:
+def prepare_cpu(threads: int | None) -> None:
     """Give a process its CPU threads, and let it keep the memory that it frees between two steps.
 
     Args:

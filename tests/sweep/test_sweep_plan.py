@@ -1,6 +1,7 @@
 """The plan: what determines a job, what is asked for twice, what it takes, what has changed."""
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from src.sweep.plan import (
     PlannedJob,
     code_version,
     config_digest,
-    full_name,
     job_digest,
     merge_duplicates,
+    told_apart,
 )
 from src.sweep.preview import job_lines, plan_lines
 from src.sweep.sweeper import settings_of
@@ -165,8 +166,33 @@ def test_the_plan_in_words() -> None:
 
 
 def test_a_name_tells_what_else_is_swept() -> None:
-    job = planned("freeze=2", "lr=0.1", "epochs=3")
-    assert full_name(job, {"epochs=3"}) == "tf_efficientnet_lite0-freeze2-seed0 (lr=0.1)"
+    jobs = told_apart([planned("freeze=2", f"lr={lr}", "epochs=3") for lr in ("0.1", "0.2")])
+    assert [job.settings.run_name for job in jobs] == [
+        "tf_efficientnet_lite0-freeze2-seed0-lr=0.1",
+        "tf_efficientnet_lite0-freeze2-seed0-lr=0.2",
+    ]
+
+
+def test_a_name_is_one_word_whatever_is_swept() -> None:
+    jobs = [
+        replace(planned(), overrides=overrides)
+        for overrides in (
+            ("+note='it is; ${x}'", "head.pool=max"),
+            ("+note=b", "head.pool=avg"),
+            ("freeze=2",),
+        )
+    ]
+    assert [job.settings.sweep.label for job in told_apart(jobs)] == [
+        "note=_it_is_x_-head.pool=max",
+        "note=b-head.pool=avg",
+        None,
+    ]
+
+
+def test_a_label_changes_no_digest() -> None:
+    jobs = [planned("lr=0.1"), planned("lr=0.2")]
+    for job, told in zip(jobs, told_apart(jobs), strict=True):
+        assert config_digest(told.settings) == config_digest(job.settings)
 
 
 def test_nothing_ended_yet() -> None:
