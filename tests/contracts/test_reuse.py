@@ -29,7 +29,9 @@ from src.training.engine import Engine, build_trainer
 from src.training.head import build_head
 from src.training.loss import build_loss
 from src.training.task import ClassificationTask
+from src.training.ways import Layout, Way
 
+FLOAT32 = Way("32-true")
 FAMILIES = [
     "test_resnet",
     "test_convnext",
@@ -84,7 +86,7 @@ def prefix_job(
         workers=0, memory_gib=1.0,
     )  # fmt: skip
     return (
-        PrefixJob(backbone, parts, data, freeze, "avg", "cpu", "32-true", "32-true"),
+        PrefixJob(backbone, parts, data, freeze, "avg", "cpu", FLOAT32, FLOAT32),
         backbone,
         parts,
     )
@@ -102,10 +104,13 @@ def train(
     epochs: int = 2,
     batch_size: int = 16,
     tell: Callable[..., None] = lambda **_: None,
+    forward: Way = FLOAT32,
+    training: Way = FLOAT32,
 ) -> Trained:
     job, backbone, parts = prefix_job(
         table, name, freeze, augment=augment, seed=seed, batch_size=batch_size
     )
+    job = replace(job, forward=forward, training=training)
     inputs = open_inputs(job, reuse=reuse, mix="none", epochs=epochs, jobs=100, tell=tell)
     head = build_head(
         parts.num_features, len(table.classes), hidden=None, dropout=0.2, batch_norm=False,
@@ -179,6 +184,29 @@ def test_same_training_over_views(augment: str, tmp_path: Path) -> None:
     without = train(table, "test_resnet", 3, tmp_path, reuse="off", augment=augment, epochs=3)
     with_store = train(table, "test_resnet", 3, tmp_path, reuse="auto", augment=augment, epochs=3)
     check_same(without, with_store, epochs=3)
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_convnext"])
+@pytest.mark.parametrize(
+    ("forward", "training"),
+    [
+        ("contiguous", "contiguous"),
+        ("contiguous", "channels_last"),
+        ("channels_last", "contiguous"),
+    ],
+)
+def test_same_training_in_other_layouts(
+    name: str, forward: Layout, training: Layout, tmp_path: Path
+) -> None:
+    table, ways = small_leaves(), (Way("32-true", forward), Way("32-true", training))
+    found = [
+        train(table, name, 2, tmp_path, reuse=reuse, forward=ways[0], training=ways[1])
+        for reuse in ("off", "auto")
+    ]
+    assert found[1].inputs.decision.reuse, found[1].inputs.decision.reason
+    check_same(found[0], found[1], epochs=2)
+    usual = train(table, name, 2, tmp_path, reuse="off")
+    assert max(relative_gaps(usual.losses, found[0].losses)) < 1e-3
 
 
 def test_only_what_will_be_drawn_is_computed(tmp_path: Path) -> None:
@@ -279,5 +307,7 @@ def test_store_of_other_weights_or_images_is_not_used(tmp_path: Path) -> None:
     before = one.key()
     with torch.no_grad():
         next(one.backbone.model.parameters()).mul_(1.5)
-    keys = {before, deeper.key(), images.key(), one.key(), replace(again, precision="bf16").key()}
-    assert len(keys) == 5
+    keys = {before, deeper.key(), images.key(), one.key()}
+    for way in (Way("bf16-mixed"), Way("32-true", "contiguous")):
+        keys.add(replace(again, forward=way).key())
+    assert len(keys) == 6
