@@ -4,7 +4,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -30,9 +30,21 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="id, name, best:SWEEP or a checkpoint's path")
 
 
-def add_threads(parser: argparse.ArgumentParser, kind: Callable[[str], int] = int) -> None:
+def count(text: str) -> int:
+    """A number of things as a word of the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: If there would be none.
+    """
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: 1 or more")
+    return value
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
     """`--threads`: how many threads of the CPU are used."""
-    parser.add_argument("--threads", type=kind, help="CPU threads; default: one for each core")
+    parser.add_argument("--threads", type=count, help="CPU threads; default: one for each core")
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:

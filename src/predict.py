@@ -15,7 +15,15 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.command import add_run, add_store, add_threads, command_parser, mistakes_told, run_given
+from src.command import (
+    add_run,
+    add_store,
+    add_threads,
+    command_parser,
+    count,
+    mistakes_told,
+    run_given,
+)
 
 if TYPE_CHECKING:
     from src.inference.predictor import Answer
@@ -100,26 +108,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_parser("src.predict", __doc__)
     add_run(parser)
     parser.add_argument("images", metavar="IMAGES", nargs="+", help="files, folders, globs")
-    parser.add_argument("--top", type=_count, default=5, help="classes named; default: 5")
+    parser.add_argument("--top", type=count, default=5, help="classes named; default: 5")
     parser.add_argument("--out", metavar="FILE", type=Path, help=".csv, .json, .jsonl or .parquet")
     parser.add_argument("--json", action="store_true", help="print JSON instead of CSV")
-    parser.add_argument("--batch-size", type=_count, default=64, help="default: 64")
+    parser.add_argument("--batch-size", type=count, default=64, help="default: 64")
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
         default="auto",
         help="auto (default): bfloat16 for many images, where it is faster and says the same",
     )
-    add_threads(parser, _count)
+    add_threads(parser)
     add_store(parser)
     return parser
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: 1 or more")
-    return value
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How commands end: at a folder that cannot be written, a full disk, a reader that has left."""
 
 import errno
+import importlib
 import os
 import subprocess
 import sys
@@ -67,3 +68,13 @@ def test_a_sweep_whose_folder_cannot_be_made(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert "cannot be made: Not a directory" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["evaluate", "export", "predict"])
+def test_no_thread_at_all_is_refused(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    module = importlib.import_module(f"src.{command}")
+    images = ["photos"] if command == "predict" else []
+    with pytest.raises(SystemExit) as ended:
+        module.main(["run", *images, "--threads", "0"])
+    assert ended.value.code == 2
+    assert "argument --threads: 0: 1 or more" in capsys.readouterr().err

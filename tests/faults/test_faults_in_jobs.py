@@ -69,7 +69,7 @@ def test_each_failure_is_named_with_its_cause(
     assert "on_oom=shrink" in runs["0.005"].tags["frostline.hint"]
     for lr in FAILED:
         first_line = reasons[lr].splitlines()[0]
-        assert f"FAILED  test_resnet-freeze0-seed0 (lr={lr}): {first_line}" in ended.stdout
+        assert f"FAILED  test_resnet-freeze0-seed0-lr={lr}: {first_line}" in ended.stdout
     trace = store_of(place).fetch_artifact(runs["0.002"].run_id, "traceback.txt").read_text()
     assert 'raise ValueError("a fault in the job")' in trace
 

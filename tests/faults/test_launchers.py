@@ -48,7 +48,7 @@ def test_a_sweep_with_two_bad_jobs(launcher: str, here: Path) -> None:
         "0.003": "KILLED",
         "0.004": "FINISHED",
     }
-    assert "FAILED  test_resnet-freeze0-seed0 (lr=0.002): ValueError: a fault in the job" in text
+    assert "FAILED  test_resnet-freeze0-seed0-lr=0.002: ValueError: a fault in the job" in text
     assert "killed by SIGKILL" in text
     (parent,) = store_of(here).find_runs({"frostline.kind": "sweep"})
     assert {run.parent_run_id for run in runs.values()} == {parent.run_id}
