@@ -90,15 +90,16 @@ def test_ctrl_c_leaves_a_sweep_that_goes_on(launcher: str, here: Path) -> None:
     text = started.text
     started.end()
     assert code == 130, text
-    stopped = by_lr(jobs_of(here))
-    assert {run.status for run in stopped.values()} <= {"KILLED", "RUNNING"}
+    # One of them may have been stopped before it had noted what it is.
+    stopped = jobs_of(here)
+    assert {run.status for run in stopped} <= {"KILLED", "RUNNING"}
     (parent,) = store_of(here).find_runs({"frostline.kind": "sweep"})
     assert parent.status == "KILLED"
     again = call(here, *sweep)
     assert again.returncode == 0, again.stderr
     runs = jobs_of(here)
     assert [run.status for run in runs] == ["FINISHED", "FINISHED"]
-    assert {run.run_id for run in stopped.values()} <= {run.run_id for run in runs}
+    assert {run.run_id for run in stopped} <= {run.run_id for run in runs}
 
 
 def test_a_launcher_that_is_not_installed_is_told_at_once(tmp_path: Path) -> None:
