@@ -2,8 +2,8 @@
 
 GNU OpenMP, which PyTorch computes with on Linux, lets a thread that has finished its part spin for
 milliseconds. On a machine with other work that keeps the core from the very thread that is waited
-for, in every operation: one busy neighbour made a training step nine times slower. A short wait
-costs an idle machine nothing that could be measured.
+for, in every operation, and one busy neighbour makes a training step several times slower. A short
+wait costs an idle machine next to nothing.
 """
 
 import os

@@ -25,6 +25,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from src.command import BAD_INPUT_EXIT_CODE
 from src.config.scale import spell_out_scale
 from src.config.schema import Settings
 from src.cores import share_cores
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from src.tracking.run import Run
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
-BAD_INPUT_EXIT_CODE = 2
 _WANTS_TRACES = "FROSTLINE_FULL_ERROR"
 _NOT_WRITABLE = {errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}
 

@@ -1,5 +1,6 @@
 """Parts held out of the training images, whole groups at a time; accuracy on them."""
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -23,44 +24,23 @@ def folds_of(
     Raises:
         ValueError: If all images form one group.
     """
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+
     _, first, codes = np.unique(groups, return_index=True, return_inverse=True)
     # No more parts than the rarest class has groups, or it would be missing where it is learnt.
     count = min(folds, max(2, int(np.bincount(labels[first])[np.unique(labels[first])].min())))
     if len(first) < 2:
         raise ValueError("all images form one group: nothing can be held out")
-    part_of = _spread(labels, codes, min(count, len(first)))[codes]
-    for part in np.unique(part_of):
-        if not (part_of == part).all():
-            yield np.flatnonzero(part_of != part), np.flatnonzero(part_of == part)
-
-
-def _spread(labels: NDArray[np.int64], codes: NDArray[np.int64], parts: int) -> Rows:
-    """The part that each group falls into, so that every class is spread as evenly as can be.
-
-    One group after the other, those of few classes and many images first, goes where the classes'
-    shares then differ least between the parts, of equals into the smallest. That needs no class to
-    have as many groups as there are parts, unlike scikit-learn's StratifiedGroupKFold, which
-    complains of rare classes.
-
-    Source: https://www.kaggle.com/jakubwasikowski/stratified-group-k-fold-cross-validation
-    """
-    classes, kinds = np.unique(labels, return_inverse=True)
-    counts = np.zeros((codes.max() + 1, len(classes)))
-    np.add.at(counts, (codes, kinds), 1)
-    in_part = np.zeros((parts, len(classes)))
-    part_of = np.zeros(len(counts), dtype=np.int64)
-    for group in np.argsort(-counts.std(axis=1), kind="stable"):
-        tried = in_part + np.eye(parts)[:, :, None] * counts[group]  # (where to, part, class)
-        unevenness = (tried / counts.sum(axis=0)).std(axis=1).mean(axis=1)
-        sizes = in_part.sum(axis=1)
-        best = 0
-        for part in range(1, parts):
-            alike = np.isclose(unevenness[part], unevenness[best])
-            if unevenness[part] < unevenness[best] or (alike and sizes[part] < sizes[best]):
-                best = part
-        in_part[best] += counts[group]
-        part_of[group] = best
-    return part_of
+    parts = min(count, len(first))
+    # Where no class has as many images as there are parts, there is nothing to spread evenly.
+    spread = np.bincount(labels).max() >= parts
+    splitter = StratifiedGroupKFold(parts) if spread else GroupKFold(parts)
+    with warnings.catch_warnings():
+        # A class with fewer images than parts is missing from some, which is meant here.
+        warnings.filterwarnings("ignore", message="The least populated class")
+        for learn, held in splitter.split(labels, labels, codes):
+            if len(learn) and len(held):
+                yield learn, held
 
 
 def standardised(features: Floats, like: Floats | None = None) -> Floats:

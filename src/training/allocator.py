@@ -19,7 +19,7 @@ _NEVER = 2**31 - 1
 def keep_freed_memory() -> bool:
     """Let this process keep the memory that it frees, up to its peak; once is enough.
 
-    The price is a peak that is some 5 to 20 % higher, since blocks are no longer returned singly.
+    The price is a somewhat higher peak, since blocks are no longer returned singly.
 
     Returns:
         Whether the C library can do that: glibc, on Linux.
