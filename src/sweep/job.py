@@ -22,6 +22,7 @@ from src.sweep.memory import within_memory
 from src.sweep.peers import run_with_peers
 from src.sweep.plan import code_version, config_digest
 from src.sweep.workers import StopSignalError
+from src.tracking.records import PARENT_TAG
 
 if TYPE_CHECKING:
     from src.tracking.records import RunRecord
@@ -130,7 +131,7 @@ def open_run(store: "Store", settings: Settings, runs: "list[RunRecord]") -> "tu
     if runs and _is_interrupted(store, runs[0], key):
         tracked = store.resume_run(runs[0].run_id)
         if settings.sweep.parent_run_id is not None:
-            tags["mlflow.parentRunId"] = settings.sweep.parent_run_id
+            tags[PARENT_TAG] = settings.sweep.parent_run_id
         tracked.set_tags(tags)
         return tracked, True
     if settings.rerun and not store.offline:

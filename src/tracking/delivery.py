@@ -1,12 +1,13 @@
 """Sending journal entries to the store so that sending them twice changes nothing."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.tracking.explain import is_final, is_missing
 from src.tracking.journal import Entry
+from src.tracking.records import PARENT_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -20,7 +21,7 @@ _LIVE = ("RUNNING", "SCHEDULED")
 
 
 class ParentPendingError(Exception):
-    """A job's run cannot be made before its sweep's run is."""
+    """A job's run cannot be told before its sweep's run is in the store."""
 
 
 def send(client: "MlflowClient", run_id: str, entry: Entry) -> None:
@@ -32,6 +33,7 @@ def send(client: "MlflowClient", run_id: str, entry: Entry) -> None:
     Raises:
         MlflowException: If the store refuses or is away.
         OSError: If a file cannot be read or written.
+        ParentPendingError: If it names a sweep's run that is not in the store yet.
     """
     from mlflow.entities import Metric, Param, RunTag
 
@@ -45,7 +47,8 @@ def send(client: "MlflowClient", run_id: str, entry: Entry) -> None:
         case "params":
             client.log_batch(run_id, params=[Param(k, v) for k, v in entry["values"].items()])
         case "tags":
-            client.log_batch(run_id, tags=[RunTag(k, v) for k, v in entry["values"].items()])
+            tags = _with_known_parent(client, entry["values"])
+            client.log_batch(run_id, tags=[RunTag(k, v) for k, v in tags.items()])
         case "artifact":
             client.log_artifact(run_id, entry["file"], entry["folder"] or None)
         case "text":
@@ -139,16 +142,20 @@ def create_run(client: "MlflowClient", experiment_id: str, local_id: str, entry:
     found = find_local(client, local_id)
     if found is not None:
         return found
-    tags = dict(entry["tags"])
-    parent = tags.get("mlflow.parentRunId", "")
-    if is_local(parent):
-        known = find_local(client, parent)
-        if known is None:
-            raise ParentPendingError(parent)
-        tags["mlflow.parentRunId"] = known
-    tags["frostline.local_id"] = local_id
+    tags = _with_known_parent(client, entry["tags"]) | {"frostline.local_id": local_id}
     run = client.create_run(experiment_id, int(entry["t"]), tags, entry["name"])
     return str(run.info.run_id)
+
+
+def _with_known_parent(client: "MlflowClient", tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags whose sweep's run, where they name one, goes by MLflow's id."""
+    parent = tags.get(PARENT_TAG, "")
+    if not is_local(parent):
+        return dict(tags)
+    known = find_local(client, parent)
+    if known is None:
+        raise ParentPendingError(parent)
+    return {**tags, PARENT_TAG: known}
 
 
 def is_local(run_id: str) -> bool:

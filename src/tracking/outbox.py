@@ -11,6 +11,7 @@ from pathlib import Path
 
 from src.tracking.delivery import (
     BATCHED,
+    ParentPendingError,
     create_run,
     find_local,
     is_local,
@@ -65,6 +66,8 @@ class Outbox:
                 send(self._link.client, self.run_id, entry)
                 self._link.worked()
                 return
+            except ParentPendingError:
+                pass
             except Exception as error:
                 if is_final(error):
                     self._refused(entry, error)
@@ -122,6 +125,8 @@ class Outbox:
                 done=done,
             )
             self._link.worked()
+        except ParentPendingError:  # no outage: the store is there, its sweep's run comes first
+            pass
         except Exception as error:
             self._link.failed(error)
         if delivered or (created and len(entries) == 1 and not is_local(self.run_id)):

@@ -7,6 +7,7 @@ from typing import Any
 from src.tracking.journal import Entry
 
 ENDED = ("FINISHED", "FAILED", "KILLED")
+PARENT_TAG = "mlflow.parentRunId"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class RunRecord:
     @property
     def parent_run_id(self) -> str | None:
         """The sweep's run, if this is one of its jobs."""
-        return self.tags.get("mlflow.parentRunId")
+        return self.tags.get(PARENT_TAG)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import yaml
 
 from src.errors import TrackingError
 from src.tracking.reader import Reader
-from src.tracking.records import RunRecord
+from src.tracking.records import PARENT_TAG, RunRecord
 
 CHECKPOINT = "checkpoints/best.ckpt"
 CONFIG = "config.yaml"
@@ -158,7 +158,7 @@ def jobs_of_sweep(store: Reader, sweep: str) -> list[RunRecord]:
         for parent in sweeps
         if sweep in {parent.run_id, parent.name, parent.tags.get("frostline.sweep_id")}
     ]
-    wanted = [{"mlflow.parentRunId": parent.run_id} for parent in meant[:1]]
+    wanted = [{PARENT_TAG: parent.run_id} for parent in meant[:1]]
     own = [*wanted, {"frostline.sweep_id": sweep}]
     jobs = [job for tags in own for job in store.find_runs(tags, everywhere=True)]
     found = {job.run_id: job for job in jobs if job.tags.get("frostline.kind") != "sweep"}

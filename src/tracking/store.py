@@ -12,11 +12,11 @@ from src.tracking.address import resolve_address
 from src.tracking.connection import Connection
 from src.tracking.delivery import TAG_MAX_CHARS, as_text, is_local, logged_points
 from src.tracking.explain import StoreAwayError, is_final
-from src.tracking.journal import Journal, read_entries
+from src.tracking.journal import Entry, Journal, read_entries
 from src.tracking.link import Link
 from src.tracking.owner import is_abandoned, journal_name, life_lock, owner_tags
 from src.tracking.reader import Reader
-from src.tracking.records import ENDED, RunRecord
+from src.tracking.records import ENDED, PARENT_TAG, RunRecord
 from src.tracking.run import Run
 
 
@@ -78,7 +78,7 @@ class Store(Reader):
         """
         all_tags, _ = as_text({"mlflow.user": _user(), **owner_tags(), **tags}, TAG_MAX_CHARS)
         if parent_run_id is not None:
-            all_tags["mlflow.parentRunId"] = parent_run_id
+            all_tags[PARENT_TAG] = parent_run_id
         if self._link.is_worth_trying() and not is_local(parent_run_id or ""):
             try:
                 experiment = self._link.experiment_id(self.experiment)
@@ -246,11 +246,20 @@ class Store(Reader):
         return self._locks / f"claim-{key}.lock"
 
     def _pending(self) -> list[str]:
-        def begun_ms(path: Path) -> int:
-            entries = read_entries(path)
-            return int(entries[0].get("t", 0)) if entries else 0
+        """Runs with a journal: sweeps before jobs, since a job's run names its sweep's."""
+        starts = {path.stem: _start(path) for path in self._journals.glob("*.jsonl")}
 
-        return [path.stem for path in sorted(self._journals.glob("*.jsonl"), key=begun_ms)]
+        def place(run_id: str) -> tuple[bool, int]:
+            start = starts[run_id]
+            # Not by time alone: both may begin in one millisecond, and clocks are set back.
+            return start.get("tags", {}).get(PARENT_TAG) in starts, int(start.get("t", 0))
+
+        return sorted(starts, key=place)
+
+
+def _start(path: Path) -> Entry:
+    entries = read_entries(path)
+    return entries[0] if entries else {}
 
 
 def _user() -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from src.errors import TrackingError
 from src.tracking import link
+from src.tracking import run as run_module
 from src.tracking.store import open_store
 
 
@@ -187,6 +188,55 @@ def test_offline_keeps_all_and_a_later_call_delivers_it(fresh_store_uri, tmp_pat
     assert [point.value for point in online.metric_history(delivered.run_id, "val/loss")] == [2, 1]
     best = online.fetch_artifact(delivered.run_id, "checkpoints/best.ckpt")
     assert best.is_relative_to(tmp_path / "mlartifacts")
+
+
+@pytest.mark.parametrize("later_ms", [0, -5000], ids=["in-one-moment", "clock-set-back"])
+def test_a_sweep_is_delivered_before_its_job(fresh_store_uri, tmp_path, monkeypatch, later_ms):
+    store = open_store(fresh_store_uri, "leaves", folder=tmp_path, offline=True)
+    begun_ms = int(time.time() * 1000)
+    monkeypatch.setattr(run_module, "_now_ms", lambda: begun_ms)
+    parent = store.start_run("sweep", {"frostline.kind": "sweep"})
+    monkeypatch.setattr(run_module, "_now_ms", lambda: begun_ms + later_ms)
+    store.start_run("job", {"frostline.kind": "job"}, parent.run_id).finish("FINISHED")
+    parent.finish("FINISHED")
+
+    online = open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    (job,) = online.find_runs({"frostline.kind": "job"})
+    (sweep,) = online.find_runs({"frostline.kind": "sweep"})
+    assert job.parent_run_id == sweep.run_id
+    assert not job.run_id.startswith("offline-")
+    assert list((tmp_path / ".frostline" / "journal").iterdir()) == []
+
+
+def test_a_job_waits_for_its_living_sweep_and_calls_it_no_outage(fresh_store_uri, tmp_path, caplog):
+    offline = open_store(fresh_store_uri, "leaves", folder=tmp_path, offline=True)
+    parent = offline.start_run("sweep", {"frostline.kind": "sweep"})
+    child = offline.start_run("job", {"frostline.kind": "job"}, parent.run_id)
+    child.finish("FINISHED")
+    online = open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    later = online.start_run("later", {})
+    assert not later.run_id.startswith("offline-")
+    assert "is away" not in caplog.text
+    parent.finish("FINISHED")
+    assert online.deliver_pending() == 0
+    (job,) = online.find_runs({"frostline.kind": "job"})
+    (sweep,) = online.find_runs({"frostline.kind": "sweep"})
+    assert job.parent_run_id == sweep.run_id
+
+
+def test_a_job_gone_on_with_offline_keeps_its_sweep(fresh_store_uri, tmp_path):
+    offline = open_store(fresh_store_uri, "leaves", folder=tmp_path, offline=True)
+    parent = offline.start_run("sweep", {"frostline.kind": "sweep"})
+    child = offline.start_run("job", {"frostline.kind": "job"}, parent.run_id)
+    child.finish("KILLED")
+    again = offline.resume_run(child.run_id)
+    again.set_tags({"mlflow.parentRunId": parent.run_id})
+    again.finish("FINISHED")
+    parent.finish("FINISHED")
+    online = open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    (job,) = online.find_runs({"frostline.kind": "job"})
+    (sweep,) = online.find_runs({"frostline.kind": "sweep"})
+    assert job.parent_run_id == sweep.run_id
 
 
 def test_a_store_lost_in_training_never_hides_the_training_error(server, tmp_path):
