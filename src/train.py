@@ -32,8 +32,8 @@ from src.cores import share_cores
 from src.errors import ConfigError, FrostlineError
 from src.sweep.parent import command_again
 from src.sweep.session import SweepEndedError
+from src.sweep.signals import StopSignalError, raise_on_signals
 from src.sweep.sweeper import settings_of
-from src.sweep.workers import StopSignalError, raise_on_signals
 
 if TYPE_CHECKING:
     from src.tracking.run import Run

@@ -21,7 +21,7 @@ from src.inference.class_map import ClassMap
 from src.inference.figures import figures_of
 from src.inference.rebuild import Rebuilt
 from src.training.assembly import cut_of
-from src.training.engine import Engine, choose_engine
+from src.training.engine import Engine, choose_engine, choose_kernels
 from src.training.metrics import probabilities
 from src.training.probe import FASTEST
 from src.training.ways import InWay, Way, way_of
@@ -179,7 +179,7 @@ def judge(
     rebuilt.network.to(engine.accelerator)
     forward = _forward(rebuilt, engine)
     preprocess.to(engine.accelerator)
-    torch.use_deterministic_algorithms(True, warn_only=True)  # as the Trainer does
+    choose_kernels()
     seen: list[tuple[Tensor, Tensor, Tensor]] = []
     with torch.inference_mode():
         for batch in data.evaluation_dataloader("test"):

@@ -25,7 +25,8 @@ from src.sweep.job import (
     result_of,
     runs_of,
 )
-from src.sweep.workers import Failure, StopSignalError
+from src.sweep.signals import StopSignalError
+from src.sweep.workers import Failure
 
 if TYPE_CHECKING:
     from src.tracking.records import RunRecord

@@ -21,7 +21,7 @@ from src.sweep.hints import hint_for
 from src.sweep.memory import within_memory
 from src.sweep.peers import run_with_peers
 from src.sweep.plan import code_version, config_digest
-from src.sweep.workers import StopSignalError
+from src.sweep.signals import StopSignalError
 from src.tracking.records import PARENT_TAG
 
 if TYPE_CHECKING:

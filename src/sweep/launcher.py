@@ -1,4 +1,4 @@
-"""The launcher that gives every job a process of its own, forked warm, one after the other."""
+"""Our launcher: jobs in turn, in warm processes apart from this one and from jobs that fail."""
 
 import os
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from src.config.schema import Settings
 from src.sweep import workers
+from src.sweep.bench import Bench
 from src.sweep.grouped import run_group
 from src.sweep.job import run_job
 from src.sweep.progress import SweepProgress
@@ -47,10 +48,16 @@ class PreparedJob:
 
 
 class IsolatedLauncher(Launcher):
-    """Runs jobs in turn, each in a process that nothing of the others can reach.
+    """Runs jobs in turn, in processes that end with a job that fails: see src.sweep.bench.
 
-    Jobs that only train heads on the same frozen backbone share one process: see src.sweep.grouped.
+    Jobs that only train heads on the same frozen backbone train together: see src.sweep.grouped.
+
+    Args:
+        jobs_per_process: How many jobs that are alike a process carries out; None for any number.
     """
+
+    def __init__(self, jobs_per_process: int | None = None) -> None:
+        self._jobs_per_process = jobs_per_process
 
     def setup(
         self,
@@ -75,7 +82,7 @@ class IsolatedLauncher(Launcher):
             for index, overrides in enumerate(job_overrides, start=initial_job_idx)
         ]
         with SweepProgress(total=len(jobs)) as progress:
-            run_all(jobs, progress)
+            run_all(jobs, progress, jobs_per_process=self._jobs_per_process)
         return [_job_return(job) for job in jobs]
 
     def _prepared(self, index: int, overrides: Sequence[str]) -> PreparedJob:
@@ -114,27 +121,28 @@ def _save_config(own: Any, overrides: Any, folder: Path) -> None:
     OmegaConf.save(overrides, place / "overrides.yaml")
 
 
-def run_all(jobs: Sequence[PreparedJob], progress: SweepProgress) -> None:
+def run_all(
+    jobs: Sequence[PreparedJob], progress: SweepProgress, *, jobs_per_process: int | None = None
+) -> None:
     """Run jobs in turn, a group when the first of it comes; stop early where that was asked for."""
     groups: dict[str, list[PreparedJob]] = {}
     for job in jobs:
         if job.group is not None:
             groups.setdefault(job.group, []).append(job)
-    for job in jobs:
-        if job.group in groups:
-            _run_together(groups.pop(job.group), progress)
-        if job.answer is _NOT_YET:
-            _run_alone(job, progress)
-        failed = sum(isinstance(each.answer, workers.Failure) for each in jobs)
-        if job.settings.fail_fast is not None and failed >= job.settings.fail_fast:
-            break
+    with Bench(jobs_per_process) as bench:
+        for job in jobs:
+            if job.group in groups:
+                _run_together(groups.pop(job.group), progress)
+            if job.answer is _NOT_YET:
+                _run_alone(job, bench.worker_for(job.settings, job.env), progress)
+            failed = sum(isinstance(each.answer, workers.Failure) for each in jobs)
+            if job.settings.fail_fast is not None and failed >= job.settings.fail_fast:
+                break
 
 
-def _run_alone(job: PreparedJob, progress: SweepProgress) -> None:
+def _run_alone(job: PreparedJob, worker: workers.Worker, progress: SweepProgress) -> None:
     progress.start(job.settings.run_name)
-    job.answer = workers.call(
-        run_job, job.settings, job.folder, on_event=progress.event, env=job.env
-    )
+    job.answer = worker.call(run_job, job.settings, job.folder, on_event=progress.event)
     failed = isinstance(job.answer, workers.Failure)
     progress.done(job.answer.reason if failed else None)
 

@@ -37,7 +37,7 @@ def within_memory(
             raise
         # The frames hold the tensors that did not fit.
         traceback.clear_frames(error.__traceback__)
-    _free_memory()
+    free_memory()
     note(
         f"out of memory: batch_size {settings.batch_size} becomes {smaller.batch_size}, gradients "
         f"of {smaller.trainer.accumulate_grad_batches} batches are added up"
@@ -60,7 +60,8 @@ def shrunk(settings: Settings) -> Settings | None:
     return settings.model_copy(update={"batch_size": half, "trainer": trainer})
 
 
-def _free_memory() -> None:
+def free_memory() -> None:
+    """Give back what nothing holds any more, on the GPU as well."""
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():

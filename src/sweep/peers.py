@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from src.config.schema import Settings
 from src.errors import FrostlineError
 from src.sweep.share import own_cores
-from src.sweep.workers import Failure, exit_with_parent, warm_context
+from src.sweep.signals import exit_with_parent
+from src.sweep.workers import Failure, warm_context
 
 if TYPE_CHECKING:
     from src.tracking.run import Run

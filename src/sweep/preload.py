@@ -4,6 +4,7 @@ Whatever a job would import or compute alike in every process belongs here: it i
 Nothing here may open a file for good, start a thread or touch CUDA, since forks would share it.
 """
 
+import gc
 import signal
 
 import alembic.command  # noqa: F401
@@ -66,5 +67,10 @@ code_version()  # kept for all jobs: it reads every source file
 model, spec, _, stages = outline(WARMED_BY, None)
 if (boundary := stages[1].end) is not None:
     Recordings(model, [boundary], spec.size_px, Finish("none")).cut_at(boundary)
+# What lives now lives to the end. A collection in a job would look through all of it, and copy by
+# its marks every page that the job shares with this process: a second, once or more a job.
+# https://docs.python.org/3/library/gc.html#gc.freeze
+gc.collect()
+gc.freeze()
 # A signal to the whole process group is for the jobs; this process ends when its parent does.
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

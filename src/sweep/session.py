@@ -26,6 +26,7 @@ from src.sweep.preflight import check_jobs
 from src.sweep.preview import job_lines, plan_lines
 from src.sweep.progress import clock
 from src.sweep.share import Share
+from src.sweep.signals import StopSignalError
 
 if TYPE_CHECKING:
     from src.tracking.records import RunRecord
@@ -233,7 +234,7 @@ class _Session:
                 settle_failures(self._store, todo, sweep_id, parent.run_id, ended)
             outcomes = outcomes_of(self._store, self._jobs, self._answered, ended)
             parents.record_outcome(parent, self._plan, outcomes, time.monotonic() - begun)
-        except workers.StopSignalError as stop:
+        except StopSignalError as stop:
             workers.end_descendants()
             with suppress(TrackingError):
                 self._store.reap({"frostline.kind": "job", "frostline.sweep_id": sweep_id})

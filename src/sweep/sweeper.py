@@ -21,11 +21,13 @@ from src.config.schema import Settings
 from src.errors import ConfigError, FrostlineError
 from src.strategies.origin import typed_keys
 from src.strategies.resolve import choose_elsewhere, resolve_all
+from src.sweep.bench import check_limit
 from src.sweep.cells import study_cells, words_of
 from src.sweep.compose import Composer
 from src.sweep.problems import raise_together
 from src.sweep.share import own_cores, own_gpus, share_of
-from src.sweep.workers import cool_down, raise_on_signals, warm_up
+from src.sweep.signals import raise_on_signals
+from src.sweep.workers import cool_down, warm_up
 
 
 class PlannedSweeper(Sweeper):
@@ -107,10 +109,10 @@ class PlannedSweeper(Sweeper):
         return resolve_all(jobs, recompose, choose)
 
     def _check_launcher(self) -> None:
-        """See that the launcher is there, before anything else takes its time.
+        """See that the launcher is there and set well, before anything else takes its time.
 
         Raises:
-            ConfigError: If it is not installed.
+            ConfigError: If it is not installed, or not set well.
         """
         target = str(self.master.hydra.launcher._target_)
         if target not in Plugins.instance().class_name_to_class:
@@ -121,6 +123,7 @@ class PlannedSweeper(Sweeper):
                 "isolated, or one of Hydra's launchers that is installed",
                 f"pip install {package}",
             )
+        check_limit(self.master.hydra.launcher.get("jobs_per_process"))
 
     def _launcher(self) -> Launcher:
         return Plugins.instance().instantiate_launcher(

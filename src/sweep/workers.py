@@ -8,7 +8,6 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -16,32 +15,20 @@ from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext
-from typing import Any
+from typing import Any, Self
 
 from src.cores import share_cores
 from src.errors import FrostlineError
+from src.sweep.memory import free_memory
+from src.sweep.signals import STOP_WAIT_S, StopSignalError, exit_with_parent, raise_on_signals
 
 PRELOADED = "src.sweep.preload"
 OWN = "FROSTLINE_"  # what our environment variables begin with
-STOP_WAIT_S = 60  # how long a job may take to write down that it was stopped
 ASK_AGAIN_S = 2
 
 
 class WorkerDiedError(FrostlineError):
     """A process ended without an answer: killed, out of memory, or gone by sys.exit."""
-
-
-class StopSignalError(BaseException):
-    """The process was asked to stop, by Ctrl-C (SIGINT) or by SIGTERM."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(signum)
-        self.signum = signum
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code that a shell gives for this signal."""
-        return 128 + self.signum
 
 
 @dataclass(frozen=True)
@@ -99,40 +86,83 @@ def call(
     on_event: Callable[[dict[str, Any]], None] | None = None,
     env: dict[str, str] | None = None,
 ) -> Any | Failure:
-    """Run a function in a warm process of its own and wait for it.
+    """Run a function in a warm process of its own and wait for it; see `Worker.call`."""
+    with Worker(env) as worker:
+        return worker.call(function, *args, on_event=on_event)
+
+
+class Worker:
+    """A warm process that carries out one call after the other.
+
+    Use it as a context: the process ends with the block.
 
     Args:
-        function: An importable function. If `on_event` is given, it gets a keyword `tell`, which
-            takes keyword values and hands them to `on_event` in this process.
-        args: Its arguments, picklable.
-        on_event: Called here with each message.
-        env: Environment variables set in the process, beside our own, which are as they are here:
-            the fork server may have been started when they were others.
-
-    Returns:
-        The function's value, or a `Failure`.
-
-    Raises:
-        StopSignalError: On Ctrl-C or SIGTERM, after the process has ended too.
+        env: Environment variables set in the process, beside our own, which are as they are here
+            at each call: the fork server may have been started when they were others.
     """
-    context = warm_context()
-    ours, theirs = context.Pipe(duplex=False)
-    ours_now = {key: value for key, value in os.environ.items() if key.startswith(OWN)}
-    process = context.Process(
-        target=_serve, args=(theirs, function, args, on_event is not None, ours_now | (env or {}))
-    )
-    process.start()
-    theirs.close()
-    try:
-        return _answer(process, ours, on_event)
-    except StopSignalError:
-        _end(process)
-        raise
-    finally:
-        if process.is_alive():
-            process.kill()
-        process.join()
-        ours.close()
+
+    def __init__(self, env: dict[str, str] | None = None) -> None:
+        context = warm_context()
+        self._ours, theirs = context.Pipe()
+        self._env = env or {}
+        self._process = context.Process(target=_serve, args=(theirs,))
+        self._process.start()
+        theirs.close()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can take another call."""
+        return self._process.is_alive()
+
+    def call(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        on_event: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Any | Failure:
+        """Run a function in the process and wait for it.
+
+        Args:
+            function: An importable function. If `on_event` is given, it gets a keyword `tell`,
+                which takes keyword values and hands them to `on_event` in this process.
+            args: Its arguments, picklable.
+            on_event: Called here with each message.
+
+        Returns:
+            The function's value, or a `Failure`, after which the process has ended: whatever the
+            function left behind meets no other call.
+
+        Raises:
+            StopSignalError: On Ctrl-C or SIGTERM, after the process has ended too.
+        """
+        env = {key: value for key, value in os.environ.items() if key.startswith(OWN)} | self._env
+        try:
+            with contextlib.suppress(BrokenPipeError):  # it has died; its end tells how
+                self._ours.send((function, args, on_event is not None, env))
+            answer = _answer(self._process, self._ours, on_event)
+        except StopSignalError:
+            _end(self._process)
+            raise
+        except BaseException:
+            self._process.kill()
+            raise
+        if isinstance(answer, Failure):
+            self.end()
+        return answer
+
+    def end(self) -> None:
+        """End the process, which has nothing to do."""
+        self._ours.close()
+        self._process.join(timeout=STOP_WAIT_S)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
 
 def _end(process: Any) -> None:
@@ -179,7 +209,6 @@ def _answer(
                 if on_event is not None:
                     on_event(value)
                 continue
-            process.join()
             return value
         if not process.is_alive():
             return _death(process.exitcode)
@@ -195,14 +224,7 @@ def _death(exit_code: int | None) -> Failure:
     return Failure(reason, "", WorkerDiedError(reason), exit_code)
 
 
-def _serve(
-    theirs: Connection,
-    function: Callable[..., Any],
-    args: tuple[Any, ...],
-    wants_tell: bool,
-    env: dict[str, str],
-) -> None:
-    os.environ.update(env)
+def _serve(theirs: Connection) -> None:
     raise_on_signals()
     exit_with_parent(at_once=False)
 
@@ -210,54 +232,28 @@ def _serve(
         theirs.send(("event", values))
 
     try:
-        value: Any = function(*args, **({"tell": tell} if wants_tell else {}))
+        while True:
+            try:
+                function, args, wants_tell, env = theirs.recv()
+            except EOFError:
+                return
+            os.environ.update(env)
+            theirs.send(("value", _value_of(function, args, {"tell": tell} if wants_tell else {})))
+            del function, args
+            free_memory()
     except StopSignalError as stop:
         raise SystemExit(stop.exit_code) from None
+
+
+def _value_of(
+    function: Callable[..., Any], args: tuple[Any, ...], more: dict[str, Any]
+) -> Any | Failure:
+    try:
+        return function(*args, **more)
+    except StopSignalError:
+        raise
     except BaseException as error:
         known = error if isinstance(error, FrostlineError) else None
         text = str(error).strip() or type(error).__name__
         reason = text if known else f"{type(error).__name__}: {text}"
-        value = Failure(reason, traceback.format_exc(), known)
-    theirs.send(("value", value))
-    theirs.close()
-
-
-def exit_with_parent(*, at_once: bool = True) -> None:
-    """End when whoever started this process has died, by SIGKILL for instance.
-
-    An orphan would go on training for a sweep that nobody waits for.
-
-    Args:
-        at_once: Do not ask this process to write down first that it was stopped.
-    """
-
-    def follow() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is None:
-            return
-        parent.join()
-        if not at_once:
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(STOP_WAIT_S)
-        os._exit(128 + signal.SIGTERM)
-
-    threading.Thread(target=follow, daemon=True).start()
-
-
-def raise_on_signals() -> None:
-    """Turn the first SIGINT or SIGTERM into an exception, so that run states are honoured.
-
-    Later ones are ignored in a job, whose ending they would cut short; whoever started it kills it
-    if it takes too long.
-    """
-    seen: list[int] = []
-
-    def stop(signum: int, _frame: Any) -> None:
-        # Told by a flag, not by taking the handler away: Lightning puts back, in the middle of the
-        # ending, whatever handlers it found when training began.
-        if not seen:
-            seen.append(signum)
-            raise StopSignalError(signum)
-
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, stop)
+        return Failure(reason, traceback.format_exc(), known)

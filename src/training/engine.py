@@ -72,6 +72,7 @@ def build_trainer(
 ) -> pl.Trainer:
     """A quiet Trainer: progress, metrics and checkpoints go through our own callbacks."""
     quieten()
+    choose_kernels()
     if engine.accelerator == "cpu":
         hide_accelerators()
     return pl.Trainer(
@@ -90,12 +91,24 @@ def build_trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        # CUDA has no deterministic kernel for some poolings; a warning, not an end.
-        # https://github.com/pytorch/pytorch/issues/50198
-        deterministic="warn",
+        deterministic="warn",  # as in choose_kernels; it prepares cuBLAS as well
         plugins=[AtomicCheckpointIO()],
         profiler=NoProfiler(),
     )
+
+
+def choose_kernels() -> None:
+    """Compute with kernels that give the same numbers each time, wherever there are such.
+
+    CUDA has none for some poolings, which is a warning, not an end:
+    https://github.com/pytorch/pytorch/issues/50198. With them PyTorch writes NaN over all memory
+    that it is about to fill, to show who reads it too early; in training on the CPU that costs as
+    much as some layers do, and no kernel of ours depends on it.
+
+    Source: torch.utils.deterministic.fill_uninitialized_memory.
+    """
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def quieten() -> None:

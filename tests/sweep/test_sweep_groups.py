@@ -1,6 +1,7 @@
 """Jobs that train together: each has its run, and what one does or suffers stays its own."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from src.sweep.job import run_job
 from src.sweep.plan import JobFacts, PlannedJob
 from src.sweep.progress import SweepProgress
 from src.sweep.sharing import sharing_of
+from src.sweep.signals import StopSignalError
 from src.tracking.store import open_store
 from tests.contracts.test_reuse_group import own_home, settings  # noqa: F401
 
@@ -144,13 +146,13 @@ def test_a_group_that_is_stopped_can_be_gone_on_with(
     tmp_path: Path, fresh_store_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(*_: object, **__: object) -> None:
-        raise workers.StopSignalError(15)
+        raise StopSignalError(15)
 
     jobs = [of_sweep(settings(f"lr={lr}"), n, fresh_store_uri) for n, lr in enumerate((0.1, 0.2))]
     folders = [tmp_path / "x", tmp_path / "y"]
     with monkeypatch.context() as patch:
         patch.setattr(heads, "run_head_group", stop)
-        with pytest.raises(workers.StopSignalError):
+        with pytest.raises(StopSignalError):
             run_group(jobs, folders, tell=quiet)
     store = open_store(fresh_store_uri, "a", offline=False)
     assert [run.status for run in store.find_runs({})] == ["KILLED", "KILLED"]
@@ -191,6 +193,8 @@ def test_the_launcher_runs_a_group_once_and_the_rest_alone(
         return {"n": jobs.seed}
 
     monkeypatch.setattr(workers, "call", call)
+    worker = SimpleNamespace(call=call)
+    monkeypatch.setattr("src.sweep.bench.Bench.worker_for", lambda *_: worker)
     jobs = []
     for seed, group in enumerate(("g", None, "g", "g")):
         one = settings(f"seed={seed}")

@@ -14,6 +14,7 @@ from src.sweep import workers
 from src.sweep.hints import hint_for, is_out_of_memory
 from src.sweep.memory import shrunk, within_memory
 from src.sweep.share import Share, own_gpus, share_of, slot
+from src.sweep.signals import StopSignalError, raise_on_signals
 from tests.sweep.test_sweep_plan import settings
 
 
@@ -175,12 +176,12 @@ def test_other_errors_have_none() -> None:
 
 def stop_twice() -> list[object]:
     """What Lightning does: it puts back the handlers it found when training began."""
-    workers.raise_on_signals()
+    raise_on_signals()
     found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     said: list[object] = []
     try:
         os.kill(os.getpid(), signal.SIGINT)
-    except workers.StopSignalError as stopped:
+    except StopSignalError as stopped:
         said.append(stopped.exit_code)
         for number, handler in found.items():
             signal.signal(number, handler)

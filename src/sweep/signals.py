@@ -1,0 +1,64 @@
+"""How a process of a sweep is asked to stop: by Ctrl-C, by SIGTERM, or by its parent's death."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from typing import Any
+
+STOP_WAIT_S = 60  # how long a job may take to write down that it was stopped
+
+
+class StopSignalError(BaseException):
+    """The process was asked to stop, by Ctrl-C (SIGINT) or by SIGTERM."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that a shell gives for this signal."""
+        return 128 + self.signum
+
+
+def exit_with_parent(*, at_once: bool = True) -> None:
+    """End when whoever started this process has died, by SIGKILL for instance.
+
+    An orphan would go on training for a sweep that nobody waits for.
+
+    Args:
+        at_once: Do not ask this process to write down first that it was stopped.
+    """
+
+    def follow() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is None:
+            return
+        parent.join()
+        if not at_once:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(STOP_WAIT_S)
+        os._exit(128 + signal.SIGTERM)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def raise_on_signals() -> None:
+    """Turn the first SIGINT or SIGTERM into an exception, so that run states are honoured.
+
+    Later ones are ignored in a job, whose ending they would cut short; whoever started it kills it
+    if it takes too long.
+    """
+    seen: list[int] = []
+
+    def stop(signum: int, _frame: Any) -> None:
+        # Told by a flag, not by taking the handler away: Lightning puts back, in the middle of the
+        # ending, whatever handlers it found when training began.
+        if not seen:
+            seen.append(signum)
+            raise StopSignalError(signum)
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, stop)
