@@ -59,10 +59,12 @@ from src.backbones.findcut import Recordings
 from src.backbones.pooling import Finish
 from src.backbones.stages import outline
 from src.sweep.plan import code_version
+from src.tracking.schema import newest_version
 
 WARMED_BY = "test_efficientnet"
 sqlalchemy.orm.configure_mappers()
 code_version()  # kept for all jobs: it reads every source file
+newest_version()
 # The first model that a process looks at without numbers pays for what torch then sets up.
 model, spec, _, stages = outline(WARMED_BY, None)
 if (boundary := stages[1].end) is not None:

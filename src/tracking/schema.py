@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ _NETWORK_DISKS = ("nfs", "nfs4", "cifs", "smbfs", "smb3", "9p", "fuse.sshfs", "l
 
 def check_sqlite(address: Address) -> None:
     """Make a fresh database whole under its final name, or check the version of one that exists."""
-    from mlflow.store.db import utils as mlflow_db
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     database = address.database
@@ -46,11 +46,19 @@ def check_sqlite(address: Address) -> None:
                 left.unlink(missing_ok=True)
         return
     found = _sqlite_version(database)
-    expected = str(mlflow_db._get_latest_schema_revision())  # type: ignore[no-untyped-call]
+    expected = newest_version()
     if found != expected:
         raise TrackingError(
             _version_message(address, found, expected), todo=upgrade_advice(address)
         )
+
+
+@cache
+def newest_version() -> str:
+    """The schema's version that the installed MLflow writes; it reads all of its migrations."""
+    from mlflow.store.db import utils as mlflow_db
+
+    return str(mlflow_db._get_latest_schema_revision())  # type: ignore[no-untyped-call]
 
 
 def network_disk(path: Path) -> str | None:
