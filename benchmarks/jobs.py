@@ -144,15 +144,20 @@ def build(
 
 
 def tiny_workloads(*, tiny: bool) -> dict[str, Workload]:
-    """W6: sweeps of tiny jobs that must each be isolated, and of jobs that train as one batch.
+    """W6: sweeps of tiny jobs, each in a fresh process, in turn in one, and trained as one batch.
 
-    What a job costs in a process of its own is the same for the tenth as for the sixtieth.
+    What a job costs beside its training is the same for the tenth as for the sixtieth.
     """
     shared = ("image_size=64", "epochs=2", "batch_size=32")
+    fresh = (*shared, "hydra.launcher.jobs_per_process=1")
     found = {}
-    for name, freeze, full in (("isolated", "4", 8), ("batched", "all", 64)):
+    for name, freeze, full, overrides in (
+        ("isolated", "4", 8, fresh),
+        ("in_turn", "4", 32, shared),
+        ("batched", "all", 64, shared),
+    ):
         n_jobs = 4 if tiny else full
         lrs = [round(1e-4 * 1.1**power, 8) for power in range(n_jobs)]
         jobs = tuple(Job("test_resnet", freeze, lr) for lr in lrs)
-        found[name] = Workload("W6", f"{n_jobs} tiny jobs", shared, jobs, 64, 2, 32, 0, 0)
+        found[name] = Workload("W6", f"{n_jobs} tiny jobs", overrides, jobs, 64, 2, 32, 0, 0)
     return found

@@ -158,7 +158,7 @@ class Benchmark:
             note(system, here(ours.our_sweep, work, place), ours.our_accuracies(work, place))
 
     def tiny_jobs(self) -> dict[str, Any]:
-        """W6: many tiny jobs, each isolated, and all as one batch; what a step costs."""
+        """W6: many tiny jobs, by themselves and as one batch; what a step costs."""
         from benchmarks import ours, tuned
         from benchmarks.measure import fresh_home, here, in_warm_process
         from benchmarks.plain import prepare

@@ -4,16 +4,17 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+from src.studies.text import fill
+
+BETWEEN = ("<!-- results: begin -->", "<!-- results: end -->")
 
 
 def write_table(out: Path, results: dict[str, Any]) -> None:
     """Put the newest results between the marks, and leave the rest of the page alone."""
     page = out / "README.md"
-    text = page.read_text() if page.exists() else f"{BEGIN}\n{END}\n"
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n{rendered(results)}\n{END}{after}")
+    if not page.exists():
+        page.write_text("\n".join(BETWEEN) + "\n")
+    fill(page, BETWEEN, rendered(results), what="the results")
 
 
 def rendered(results: dict[str, Any]) -> str:
@@ -50,7 +51,8 @@ def rendered(results: dict[str, Any]) -> str:
         step = tiny["step"]
         lines += ["", "W6, tiny jobs in one sweep, over their training loops:", ""]
         for name, goal, kind in (
-            ("isolated", "1 s", "each isolated in a process"),
+            ("isolated", "1 s", "each in a fresh process (`hydra.launcher.jobs_per_process=1`)"),
+            ("in_turn", "1 s", "in turn in one process (the default)"),
             ("batched", "50 ms", "trained as one batch"),
         ):
             over = tiny[f"{name}_s_per_job"] - tiny[f"{name}_loop_s_per_job"]
