@@ -1,1 +1,1 @@
-"""The life of a sweep: plan, isolated jobs, outcome."""
+"""The life of a sweep: plan, jobs apart from each other, outcome."""

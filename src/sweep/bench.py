@@ -61,6 +61,8 @@ class Bench:
             dict(env),
         )
         full = self._limit is not None and self._taken >= self._limit
+        # A run on several processes joins a group with them, which is for a process's whole life.
+        full = full or settings.trainer.strategy == "ddp"
         if self._worker is None or not self._worker.is_alive or full or shape != self._shape:
             self.end()
             self._worker, self._shape, self._taken = Worker(dict(env)), shape, 0

@@ -1,4 +1,4 @@
-"""A job under one of Hydra's own launchers: as isolated there as under ours."""
+"""A job under one of Hydra's own launchers: in a fresh process there, too."""
 
 import math
 import multiprocessing

@@ -89,6 +89,11 @@ def test_a_limit_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert processes(monkeypatch, *seeds(0, 1, 2), jobs_per_process=2) == [0, 0, 1]
 
 
+def test_a_run_on_several_processes_has_fresh_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = ONE.trainer.model_copy(update={"strategy": "ddp", "devices": 2})
+    assert processes(monkeypatch, *seeds(0, 1, trainer=trainer)) == [0, 1]
+
+
 @pytest.mark.parametrize("value", [0, -1, True, 1.5, "many"])
 def test_what_is_no_limit_is_refused(value: object) -> None:
     with pytest.raises(ConfigError, match="jobs_per_process") as raised:
