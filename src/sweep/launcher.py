@@ -132,6 +132,7 @@ def run_all(
     with Bench(jobs_per_process) as bench:
         for job in jobs:
             if job.group in groups:
+                bench.end()  # it keeps its memory, which the group may need
                 _run_together(groups.pop(job.group), progress)
             if job.answer is _NOT_YET:
                 _run_alone(job, bench.worker_for(job.settings, job.env), progress)

@@ -132,6 +132,29 @@ def test_no_process_is_left_over(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [worker.is_alive for worker in made] == [False, False]
 
 
+def test_a_group_finds_no_idle_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    alive: list[bool] = []
+    made: list[workers.Worker] = []
+    monkeypatch.setattr(launcher, "run_job", number)
+
+    class Noted(workers.Worker):
+        def __init__(self, env: dict[str, str] | None = None) -> None:
+            super().__init__(env)
+            made.append(self)
+
+    def together(jobs: Any, _: Any) -> None:
+        alive.extend(worker.is_alive for worker in made)
+        jobs[0].answer = {}
+
+    monkeypatch.setattr("src.sweep.bench.Worker", Noted)
+    monkeypatch.setattr(launcher, "_run_together", together)
+    grouped = ONE.model_copy(update={"sweep": ONE.sweep.model_copy(update={"group": "g"})})
+    jobs = [launcher.PreparedJob((), job, Path(), {}) for job in (ONE, grouped)]
+    with SweepProgress(total=2) as progress:
+        launcher.run_all(jobs, progress)
+    assert alive == [False]
+
+
 def test_a_process_that_died_between_two_jobs_is_replaced() -> None:
     with Bench() as bench:
         first = bench.worker_for(ONE, {})
