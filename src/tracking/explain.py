@@ -40,7 +40,7 @@ def told_plainly(address: Address) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError) as error:
-        raise _explain(address, error) from error
+        raise explained(address, error) from error
 
 
 def upgrade_advice(address: Address) -> str:
@@ -53,7 +53,8 @@ def upgrade_advice(address: Address) -> str:
     )
 
 
-def _explain(address: Address, error: Exception) -> TrackingError:
+def explained(address: Address, error: Exception) -> TrackingError:
+    """The error to raise for what a store's library raised."""
     text = " ".join(str(error).split())
     lower = text.lower()
     short = text if len(text) < 300 else text[:300] + "..."

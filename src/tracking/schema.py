@@ -8,9 +8,10 @@ from typing import Any
 
 from src.errors import TrackingError
 from src.tracking.address import Address
-from src.tracking.explain import told_plainly, upgrade_advice
+from src.tracking.explain import explained, told_plainly, upgrade_advice
 
 _log = logging.getLogger(__name__)
+_PATIENCE_S = 20.0  # how long another process may hold the database
 _NETWORK_DISKS = ("nfs", "nfs4", "cifs", "smbfs", "smb3", "9p", "fuse.sshfs", "lustre", "afs")
 
 
@@ -45,7 +46,7 @@ def check_sqlite(address: Address) -> None:
             for left in (fresh, fresh.with_name(f"{fresh.name}-journal")):
                 left.unlink(missing_ok=True)
         return
-    found = _sqlite_version(database)
+    found = _sqlite_version(address, database)
     expected = newest_version()
     if found != expected:
         raise TrackingError(
@@ -73,18 +74,21 @@ def network_disk(path: Path) -> str | None:
     return kind if kind in _NETWORK_DISKS else None
 
 
-def _sqlite_version(database: Path) -> str:
+def _sqlite_version(address: Address, database: Path) -> str:
     """The schema's version as MLflow keeps it.
 
     MLflow is not asked: it would migrate some older databases by itself, without a backup.
     """
+    # Not read-only: what a killed process has half written is rolled back by whoever opens it next.
     try:
-        connection = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=20)
+        connection = sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=_PATIENCE_S)
         try:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         finally:
             connection.close()
     except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError) and "no such table" not in str(error):
+            raise explained(address, error) from error
         raise TrackingError(
             f"{database} is not a database of MLflow: {error}",
             todo="move it away, or choose another: tracking.uri=sqlite:///OTHER.db",

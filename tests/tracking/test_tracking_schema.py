@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from src.errors import TrackingError
+from src.tracking import schema
 from src.tracking.store import open_store
 
 
@@ -54,6 +55,40 @@ def test_a_file_that_is_no_database(tmp_path):
         open_store("sqlite:///text.db", "leaves", folder=tmp_path)
 
 
+_KILLED_IN_A_WRITE = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 1")  # so that the file is changed before the commit
+connection.execute("BEGIN")
+connection.execute("UPDATE alembic_version SET version_num = 'half'")
+connection.execute("CREATE TABLE half (text TEXT)")
+connection.executemany("INSERT INTO half VALUES (?)", [("x" * 1000,)] * 500)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_process_killed_in_the_middle_of_a_write(fresh_store_uri, tmp_path):
+    database = tmp_path / "mlflow.db"
+    whole = database.stat().st_size
+    subprocess.run([sys.executable, "-c", _KILLED_IN_A_WRITE, str(database)], check=False)
+    assert database.stat().st_size > whole
+    assert database.with_name("mlflow.db-journal").stat().st_size > 0
+    store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    assert store.start_run("a", {}).finish("FINISHED")
+    with sqlite3.connect(database) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE name = 'half'").fetchall()
+    assert tables == []
+
+
+def test_a_database_that_another_process_holds(fresh_store_uri, tmp_path, monkeypatch):
+    monkeypatch.setattr(schema, "_PATIENCE_S", 0.1)
+    with sqlite3.connect(tmp_path / "mlflow.db") as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(TrackingError, match=r"locked(.|\n)*another process holds") as caught:
+            open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    assert "move it away" not in str(caught.value)
+
+
 def test_an_empty_file_becomes_a_store(tmp_path):
     (tmp_path / "mlflow.db").touch()
     store = open_store(None, "leaves", folder=tmp_path)
@@ -70,6 +105,7 @@ _ON_A_FULL_DISK = """
 import resource, sys
 from pathlib import Path
 from src.errors import TrackingError
+from src.tracking import schema
 from src.tracking.store import open_store
 limit = int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
