@@ -1,6 +1,8 @@
 """A job's figures and weights are the same in a process of its own and after other jobs."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import torch
 from src.tracking.records import RunRecord
 from src.tracking.store import Store, open_store
 from src.training.checkpoint import load_checkpoint
-from tests.integration.conftest import TINY, draw_classes, start
+from tests.integration.conftest import ROOT, TINY, draw_classes, environment, start
 
 pytestmark = pytest.mark.slow
 
@@ -60,3 +62,19 @@ def test_no_job_sees_those_before_it(tmp_path: Path, empty_store_file: Path) -> 
         ours, theirs = weights(store, run), weights(other_store, other)
         assert set(ours) == set(theirs)
         assert all(torch.equal(tensor, theirs[key]) for key, tensor in ours.items()), name
+
+
+def test_a_collection_in_a_job_leaves_alone_what_jobs_share() -> None:
+    """A full collection looks only through what came after the libraries."""
+    counted = "import gc, src.sweep.preload; print(gc.get_freeze_count(), len(gc.get_objects()))"
+    ended = subprocess.run(
+        [sys.executable, "-c", counted],
+        cwd=ROOT,
+        env=environment(ROOT),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    frozen, others = map(int, ended.stdout.split())
+    assert frozen > 100_000
+    assert others < frozen / 100
