@@ -24,6 +24,20 @@ def _no_imports(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "PRELOADED", "math")
 
 
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[workers.Worker]:
+    """The processes that a launcher has made for single jobs."""
+    noted: list[workers.Worker] = []
+
+    class Noted(workers.Worker):
+        def __init__(self, env: dict[str, str] | None = None) -> None:
+            super().__init__(env)
+            noted.append(self)
+
+    monkeypatch.setattr("src.sweep.bench.Worker", Noted)
+    return noted
+
+
 def number(job: Any, *_: Any, **__: Any) -> int:
     """Stands in for a job: tells the process that it ran in, or fails as its seed says."""
     match job.seed:
@@ -119,39 +133,29 @@ def test_our_own_variables_are_as_they_are_at_each_call(monkeypatch: pytest.Monk
             assert worker.call(os.getenv, "FROSTLINE_TRIED") == value
 
 
-def test_no_process_is_left_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[workers.Worker] = []
-
-    class Noted(workers.Worker):
-        def __init__(self, env: dict[str, str] | None = None) -> None:
-            super().__init__(env)
-            made.append(self)
-
-    monkeypatch.setattr("src.sweep.bench.Worker", Noted)
+def test_no_process_is_left_over(
+    made: list[workers.Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert processes(monkeypatch, *seeds(0, 7, 1, fail_fast=None)) == [0, None, 1]
     assert [worker.is_alive for worker in made] == [False, False]
 
 
-def test_a_group_finds_no_idle_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_finds_no_idle_process(
+    made: list[workers.Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
     alive: list[bool] = []
-    made: list[workers.Worker] = []
     monkeypatch.setattr(launcher, "run_job", number)
-
-    class Noted(workers.Worker):
-        def __init__(self, env: dict[str, str] | None = None) -> None:
-            super().__init__(env)
-            made.append(self)
 
     def together(jobs: Any, _: Any) -> None:
         alive.extend(worker.is_alive for worker in made)
         jobs[0].answer = {}
 
-    monkeypatch.setattr("src.sweep.bench.Worker", Noted)
     monkeypatch.setattr(launcher, "_run_together", together)
     grouped = ONE.model_copy(update={"sweep": ONE.sweep.model_copy(update={"group": "g"})})
     jobs = [launcher.PreparedJob((), job, Path(), {}) for job in (ONE, grouped)]
     with SweepProgress(total=2) as progress:
         launcher.run_all(jobs, progress)
+    assert len(made) == 1
     assert alive == [False]
 
 
