@@ -14,12 +14,13 @@ help: ## list the targets
 
 setup: $(READY) ## make .venv with the pinned versions (again only when they change)
 
-$(READY): requirements.txt
+$(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Frostline needs Python 3.11 or newer; \`$(PYTHON)\` is $$($(PYTHON) -V 2>&1). Point at another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "This Python cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "setting up $(VENV) (the first time this downloads some gigabytes of PyTorch)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
 	@$(BIN)/uv pip install --python $(BIN)/python --quiet --compile-bytecode -r requirements.txt
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --editable .
 	@touch $(READY)
 
 sweep: $(READY) ## the main job: two pretrained backbones, four depths, on the built-in leaves
@@ -43,12 +44,12 @@ test-slow: $(READY) ## all slow tests: the broad runs, launchers, servers, long 
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 --dist worksteal
 
 lint: $(READY) ## ruff and mypy --strict
-	$(BIN)/ruff check src tests benchmarks experiments hydra_plugins
-	$(BIN)/ruff format --check src tests benchmarks experiments hydra_plugins
+	$(BIN)/ruff check src tests benchmarks experiments
+	$(BIN)/ruff format --check src tests benchmarks experiments
 	$(BIN)/mypy
 
 ui: $(READY) ## MLflow's pages over the local store, on 127.0.0.1 (PORT=5000)
-	$(BIN)/python -m src.tracking.ui --port $(PORT)
+	$(BIN)/python -m src.ui --port $(PORT)
 
 benchmark: $(READY) ## sweeps against what people do and a tuned loop, as ratios (under 15 minutes)
 	$(BIN)/python -m benchmarks.run

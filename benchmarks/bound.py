@@ -12,8 +12,8 @@ from torch import nn
 
 from benchmarks.jobs import Place, Workload, open_table
 from benchmarks.plain import Givens, divided, key_of, load
-from src.training.engine import prepare_cpu
-from src.training.head import build_head
+from frostline.training.engine import prepare_cpu
+from frostline.training.head import build_head
 
 _REPEATS = 4
 

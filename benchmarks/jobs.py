@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.data.sources.folder import load_folder
-from src.data.splits import Splits, split_table
-from src.data.table import SampleTable
+from frostline.data.sample_table import SampleTable
+from frostline.data.sources.folder import load_folder
+from frostline.data.splits import Splits, split_table
 
 SPLIT_SEED = 0
 VAL_FRAC = TEST_FRAC = 0.2

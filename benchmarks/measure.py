@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from src.sweep import workers
+from frostline.sweep import workers
 
 _LOOK_EVERY_S = 0.05
 

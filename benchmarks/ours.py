@@ -58,7 +58,7 @@ def our_sweep(work: Workload, place: Place) -> None:
     Raises:
         RuntimeError: If a job failed.
     """
-    from src.train import main
+    from frostline.commands.train import main
 
     before, said = (sys.argv, Path.cwd()), io.StringIO()
     place.folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def our_sweep(work: Workload, place: Place) -> None:
         with (
             contextlib.redirect_stdout(said),
             contextlib.redirect_stderr(said),
-            mock.patch("src.sweep.sweeper.cool_down"),
+            mock.patch("frostline.sweep.sweeper.cool_down"),
         ):
             main()
     except SystemExit as ended:
@@ -81,7 +81,7 @@ def our_sweep(work: Workload, place: Place) -> None:
 
 def our_accuracies(work: Workload, place: Place) -> list[float]:
     """Test accuracies of the finished runs, in the order of the jobs."""
-    from src.tracking.store import open_store
+    from frostline.tracking.store import open_store
 
     store = open_store(place.store_uri, "benchmark", offline=False)
     runs = store.find_runs({"frostline.kind": "job"}, status=["FINISHED"])

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from benchmarks.jobs import Job, Workload
-from src.backbones.build import build_backbone
-from src.data.geometry import Geometry, evaluation_geometry
+from frostline.backbones.build import build_backbone
+from frostline.data.geometry import Geometry, evaluation_geometry
 
 
 @dataclass(frozen=True)

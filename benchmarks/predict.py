@@ -22,15 +22,15 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from src.backbones.build import Backbone, build_backbone
-from src.backbones.cut import cut
-from src.data.geometry import evaluation_geometry
-from src.data.pixels import usable_cores
-from src.data.sources.leaves import load_leaves
-from src.data.transforms import BatchTransform
-from src.inference.predictor import Predictor
-from src.inference.rebuild import Network
-from src.training.head import build_head
+from frostline.backbones.build import Backbone, build_backbone
+from frostline.backbones.split.cut import cut
+from frostline.data.geometry import evaluation_geometry
+from frostline.data.pixels import usable_cores
+from frostline.data.sources.leaves import load_leaves
+from frostline.data.transforms import BatchTransform
+from frostline.inference.predictor import Predictor
+from frostline.inference.rebuild import Network
+from frostline.training.head import build_head
 
 BATCH, CLASSES, PHOTO_PX = 64, 20, 384
 

@@ -81,7 +81,7 @@ class Benchmark:
         from benchmarks.bound import bound_s
         from benchmarks.measure import Taken, in_warm_process
         from benchmarks.plain import prepare
-        from benchmarks.tuned import fastest_ways
+        from benchmarks.tuned import fastest_modes
 
         chosen = self.chosen
         works = cpu_workloads(tiny=chosen.tiny) if chosen.device == "cpu" else cuda_workloads()
@@ -106,7 +106,7 @@ class Benchmark:
         givens = {}
         for work in works:
             fresh = in_warm_process(prepare, work, self.folder())
-            ways = in_warm_process(fastest_ways, work, self.place(), fresh.value).value
+            ways = in_warm_process(fastest_modes, work, self.place(), fresh.value).value
             givens[work.name] = (fresh.value, ways)
             bound = in_warm_process(bound_s, work, self.place(), fresh.value).value
             results["sweeps"][work.name]["bound_s"] = bound
@@ -167,7 +167,7 @@ class Benchmark:
         found: dict[str, Any] = {}
         for name, work in tiny_workloads(tiny=self.chosen.tiny).items():
             givens = in_warm_process(prepare, work, self.folder()).value
-            ways = in_warm_process(tuned.fastest_ways, work, self.place(), givens).value
+            ways = in_warm_process(tuned.fastest_modes, work, self.place(), givens).value
             loop_s = in_warm_process(tuned.tuned_sweep, work, self.place(), givens, ways).value[1]
             fresh_home(self.folder())
             taken = here(ours.our_sweep, work, self.place())
@@ -191,7 +191,7 @@ def _empty(work: Workload) -> dict[str, Any]:
 
 def write_images(folder: Path, n: int, size_px: int) -> Path:
     """The built-in leaves as JPEG files in class folders, which every system reads."""
-    from src.data.sources.leaves import load_leaves
+    from frostline.data.sources.leaves import load_leaves
 
     table = load_leaves(
         n_images=n, size_px=size_px, n_species=2, photos_per_leaf=1, variant="color",

@@ -13,19 +13,19 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader
 
-from src.config.recipe import AdamW, ConstantLr, CrossEntropy
-from src.data.mixing import BatchMix
-from src.data.order import EpochSampler
-from src.features.datamodule import PassOutputs, RowOutputs, as_it_is
-from src.features.outputs import StoredOutputs
-from src.features.segment import OutputForm, Segment
-from src.training.callbacks import EpochSeed, ProgressEvents
-from src.training.engine import Engine, build_trainer
-from src.training.head import build_head
-from src.training.loss import build_loss
-from src.training.optim import build_optimizer
-from src.training.task import ClassificationTask
-from src.training.ways import Way
+from frostline.backbones.compute_mode import ComputeMode
+from frostline.config.recipe import AdamW, ConstantLr, CrossEntropy
+from frostline.data.mixing import BatchMix
+from frostline.data.order import EpochSampler
+from frostline.features.feature_datamodule import PassOutputs, RowOutputs, as_it_is
+from frostline.features.stored_file import OutputForm, Segment
+from frostline.features.stored_outputs import StoredOutputs
+from frostline.training.callbacks import EpochSeed, ProgressEvents
+from frostline.training.engine import Engine, build_trainer
+from frostline.training.head import build_head
+from frostline.training.loss import build_loss
+from frostline.training.optim import build_optimizer
+from frostline.training.task import ClassificationTask
 
 N, WIDTH, CLASSES, BATCH, EPOCHS = 8000, 64, 5, 32, 2
 ADAMW = AdamW(name="adamw", weight_decay=0.01, layer_decay=1.0)
@@ -75,7 +75,7 @@ def _ours(features: torch.Tensor, labels: torch.Tensor, folder: Path) -> float:
 
     task = ClassificationTask(
         backbone=nn.Identity(), prefix=nn.Identity(), suffix=nn.Identity(), head=_head(),
-        preprocess=PassOutputs(Way("32-true"), Way("32-true")),
+        preprocess=PassOutputs(ComputeMode("32-true"), ComputeMode("32-true")),
         mix=BatchMix("none", alpha=1.0, n_classes=CLASSES, seed=0),
         loss=build_loss(
             CrossEntropy(name="cross_entropy", label_smoothing=0.0, class_weights=0.0), None

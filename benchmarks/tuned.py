@@ -20,14 +20,14 @@ from torch import Tensor, nn
 from benchmarks.jobs import Job, Place, Workload, open_table
 from benchmarks.plain import Givens, divided, key_of, load
 from benchmarks.records import Records
-from src.config.recipe import AdamW, CosineLr
-from src.data.geometry import Geometry, square
-from src.data.order import EpochSampler
-from src.training.engine import prepare_cpu
-from src.training.head import build_head
-from src.training.metrics import classification_metrics
-from src.training.optim import build_optimizer, lr_factor
-from src.training.seeds import seed_epoch
+from frostline.config.recipe import AdamW, CosineLr
+from frostline.data.geometry import Geometry, square
+from frostline.data.order import EpochSampler
+from frostline.data.seeds import seed_epoch
+from frostline.training.engine import prepare_cpu
+from frostline.training.head import build_head
+from frostline.training.metrics import classification_metrics
+from frostline.training.optim import build_optimizer, lr_factor
 
 ADAMW = AdamW(name="adamw", weight_decay=0.01, layer_decay=1.0)
 COSINE = CosineLr(name="cosine", warmup_frac=0.1)
@@ -36,7 +36,7 @@ _REPEATS = 2
 
 
 @dataclass(frozen=True)
-class Way:
+class ComputeMode:
     """How one direction is computed.
 
     Attributes:
@@ -48,7 +48,7 @@ class Way:
     half: bool
 
 
-Ways = dict[tuple[str, str], tuple[Way, Way]]
+FastestModes = dict[tuple[str, str], tuple[ComputeMode, ComputeMode]]
 
 
 class Tuned:
@@ -62,7 +62,7 @@ class Tuned:
     """
 
     def __init__(
-        self, work: Workload, place: Place, givens: Givens, ways: Ways | None = None
+        self, work: Workload, place: Place, givens: Givens, ways: FastestModes | None = None
     ) -> None:
         prepare_cpu(place.threads)
         self.work, self.place, self.givens = work, place, givens
@@ -71,7 +71,7 @@ class Tuned:
         self.labels = torch.from_numpy(self.table.labels).long().to(place.device)
         self.models: dict[Any, nn.Module] = {}
         self.images: dict[Geometry, Tensor] = {}
-        self.ways: Ways = dict(ways or {})
+        self.ways: FastestModes = dict(ways or {})
         self.loop_s: list[float] = []
 
     def decoded(self, geometry: Geometry) -> Tensor:
@@ -181,14 +181,16 @@ class Tuned:
         self.records.finish(run_id)
         return final["test/acc_micro"]
 
-    def fastest(self, job: Job, prefix: nn.Module, trained: nn.Module) -> tuple[Way, Way]:
+    def fastest(
+        self, job: Job, prefix: nn.Module, trained: nn.Module
+    ) -> tuple[ComputeMode, ComputeMode]:
         """The fastest way of each direction, tried on one batch and remembered for the sweep."""
         about = (job.backbone, job.freeze)
         if about not in self.ways:
             size = self.work.image_size
             batch = torch.randn(self.work.batch_size, 3, size, size, device=self.place.device)
             halves = (False, True) if self.work.precision == "fastest" else (False,)
-            ways = [Way(layout, half) for half in halves for layout in FORMATS]
+            ways = [ComputeMode(layout, half) for half in halves for layout in FORMATS]
             forward = min(ways, key=lambda way: self._forward_s(way, prefix, batch))
             with torch.no_grad(), _cast(self.place.device, forward):
                 handed = prefix(batch).float()
@@ -196,7 +198,7 @@ class Tuned:
             self.ways[about] = (forward, training)
         return self.ways[about]
 
-    def _forward_s(self, way: Way, prefix: nn.Module, batch: Tensor) -> float:
+    def _forward_s(self, way: ComputeMode, prefix: nn.Module, batch: Tensor) -> float:
         prefix.to(memory_format=FORMATS[way.layout]).eval()
         inputs = batch.contiguous(memory_format=FORMATS[way.layout])
 
@@ -206,7 +208,7 @@ class Tuned:
 
         return self._best_s(once)
 
-    def _training_s(self, way: Way, trained: nn.Module, handed: Tensor) -> float:
+    def _training_s(self, way: ComputeMode, trained: nn.Module, handed: Tensor) -> float:
         if handed.dim() != 4:
             return 1.0 if way.half or way.layout != "contiguous" else 0.0
         copied = copy.deepcopy(trained).to(memory_format=FORMATS[way.layout]).train()
@@ -230,7 +232,7 @@ class Tuned:
         return min(times[1:])
 
 
-def fastest_ways(work: Workload, place: Place, givens: Givens) -> Ways:
+def fastest_modes(work: Workload, place: Place, givens: Givens) -> FastestModes:
     """Try out every cell of a sweep; a loop remembers that for its machine, so it is not timed."""
     sweep = Tuned(work, place, givens)
     for job in work.jobs:
@@ -240,7 +242,7 @@ def fastest_ways(work: Workload, place: Place, givens: Givens) -> Ways:
 
 
 def tuned_sweep(
-    work: Workload, place: Place, givens: Givens, ways: Ways
+    work: Workload, place: Place, givens: Givens, ways: FastestModes
 ) -> tuple[list[float], float]:
     """All jobs.
 
@@ -251,5 +253,5 @@ def tuned_sweep(
     return [sweep.job(job) for job in work.jobs], sum(sweep.loop_s)
 
 
-def _cast(device: str, way: Way) -> torch.autocast:
+def _cast(device: str, way: ComputeMode) -> torch.autocast:
     return torch.autocast(device, dtype=torch.bfloat16, enabled=way.half)

@@ -22,10 +22,10 @@ from torchvision.transforms import v2
 from benchmarks.jobs import Job, Place, Workload, open_table
 from benchmarks.plain import Given, Givens, key_of, load
 from benchmarks.records import EXPERIMENT
-from src.data.order import epoch_order
-from src.training.engine import quieten
-from src.training.head import build_head
-from src.training.optim import lr_factor
+from frostline.data.order import epoch_order
+from frostline.training.engine import quieten
+from frostline.training.head import build_head
+from frostline.training.optim import lr_factor
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 
@@ -101,7 +101,7 @@ class UsualModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         trained = [p for p in self.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=self.job.lr, weight_decay=0.01)
-        from src.config.recipe import CosineLr
+        from frostline.config.recipe import CosineLr
 
         total = int(self.trainer.estimated_stepping_batches)
         factor = lr_factor(

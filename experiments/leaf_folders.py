@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from src.data.sources.leaves import BACKGROUNDS, VARIANTS, load_leaves
+from frostline.data.sources.leaves import BACKGROUNDS, VARIANTS, load_leaves
 
 
 def main() -> None:

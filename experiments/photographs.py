@@ -18,7 +18,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from src.data.decode import UnreadableImageError, decode_file
+from frostline.data.decode import UnreadableImageError, decode_file
 
 STAMPS = Path("usr/share/tuxpaint/stamps")
 CLASSES = {

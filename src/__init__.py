@@ -1,1 +1,1 @@
-"""Frostline: sweeps that say which pretrained backbone to take and how deep to freeze it."""
+"""Entry points: `python -m src.NAME` from a checkout runs the command frostline.commands.NAME."""

@@ -1,66 +1,6 @@
-"""Write the tables of a study from its recorded runs, between the markers in experiments/NAME.md.
+"""`python -m src.study`: the tables of a kept study, by experiments.tools.study."""
 
-python -m src.study vgg16_features                       # after its sweep
-python -m src.study vgg16_features scale=full data.path=DIR  # with the words of the sweep
-python -m src.study vgg16_features --partial             # with what is there so far
-"""
-
-import argparse
-import sys
-from collections.abc import Sequence
-
-from src.command import add_store, command_parser, mistakes_told
-from src.errors import TrackingError
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    given = _parser().parse_args(arguments)
-    with mistakes_told():
-        _run(given)
-
-
-def _run(given: argparse.Namespace) -> None:
-    from src.analysis.source import StoreSource
-    from src.config.scale import STUDIES
-    from src.studies.compose import compose_study
-    from src.studies.recorded import find_recorded
-    from src.studies.tables import write_tables
-    from src.studies.text import fill, markers
-    from src.tracking.store import open_store
-
-    study = compose_study(given.name, given.words)
-    store = open_store(given.uri, "Default")
-    recorded = find_recorded(study, store, StoreSource(store))
-    missing = recorded.missing
-    if missing and (not given.partial or len(missing) == len(study.jobs)):
-        labels = list(dict.fromkeys(job.label for job in missing))
-        raise TrackingError(
-            f"{len(missing)} of {len(study.jobs)} runs of {study.name} are not in "
-            f"{store.address.shown}, of: {'; '.join(labels)}",
-            todo=f"run them: {study.command}"
-            + ("" if len(missing) == len(study.jobs) else " ; or write what is there: --partial"),
-        )
-    tables = write_tables(recorded)
-    if given.print:
-        print(tables)
-        return
-    path = STUDIES / f"{study.name}.md"
-    changed = fill(path, markers(study.scale), tables, what=f"the tables of scale={study.scale}")
-    print(f"experiments/{path.name}: {'written' if changed else 'nothing has changed'}")
-    if missing:
-        print(f"{len(missing)} of {len(study.jobs)} runs are missing", file=sys.stderr)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = command_parser("src.study", __doc__)
-    parser.add_argument("name", metavar="NAME", help="the study: experiments/NAME.yaml")
-    parser.add_argument("words", metavar="KEY=VALUE", nargs="*", help="as for the sweep")
-    add_store(parser)
-    parser.add_argument("--partial", action="store_true", help="write also if runs are missing")
-    parser.add_argument("--print", action="store_true", help="print, and leave the file alone")
-    return parser
-
+from experiments.tools.study import main
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

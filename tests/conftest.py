@@ -22,8 +22,8 @@ def pytest_runtest_setup() -> None:
 @pytest.fixture(scope="session")
 def empty_store_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty database of MLflow, migrated once a session (its 50 migrations take seconds)."""
-    from src.tracking.address import resolve_address
-    from src.tracking.connection import Connection
+    from frostline.tracking.address import resolve_address
+    from frostline.tracking.connection import Connection
 
     folder = tmp_path_factory.mktemp("store_template")
     address = resolve_address("sqlite:///mlflow.db", folder)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from src import train
-from src.command import mistakes_told
+from frostline.commands import train
+from frostline.commands.arguments import reported_errors
 from tests.faults.conftest import NET, call
 from tests.integration.conftest import draw_classes
 
@@ -21,11 +21,11 @@ def test_a_file_that_cannot_be_written_is_a_mistake(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SystemExit) as ended, mistakes_told():
+    with pytest.raises(SystemExit) as ended, reported_errors():
         (tmp_path / "file" / "deeper").mkdir()
     assert ended.value.code == 2
     assert capsys.readouterr().err == f"error: {tmp_path}/file/deeper: Not a directory\n"
-    with pytest.raises(OSError, match="nameless"), mistakes_told():
+    with pytest.raises(OSError, match="nameless"), reported_errors():
         raise OSError("nameless")
 
 

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from src.locks import OwnerLock, is_free, read_owner
+from frostline.locks import OwnerLock, is_free, read_owner
 
 FORK = multiprocessing.get_context("fork")
 

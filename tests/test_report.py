@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from src import report
-from src.analysis.predictions import write_predictions
-from src.errors import TrackingError
-from src.tracking.store import open_store
+from frostline.commands import report
+from frostline.errors import TrackingError
+from frostline.tracking.predictions import write_predictions
+from frostline.tracking.store import open_store
 
 
 def _log_job(store, parent, folder, freeze, seed, share):

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from src.backbones.__main__ import main
-from src.backbones.describe import describe, short_list
+from frostline.backbones.describe import describe, short_list
+from frostline.commands.backbones import main
 
 
 def test_one_model_is_a_table_that_fits_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:

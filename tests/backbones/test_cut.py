@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from src.backbones.build import Backbone, build_backbone
-from src.backbones.cut import Whole, cut
-from src.backbones.segment import Segment
-from src.errors import BackboneError
+from frostline.backbones.build import Backbone, build_backbone
+from frostline.backbones.split.cut import Whole, cut
+from frostline.backbones.split.segment import Segment
+from frostline.errors import BackboneError
 
 
 def _build(name: str, size: int | None = 64) -> Backbone:
@@ -160,9 +160,9 @@ class _Chancy(nn.Module):
 
 
 def _backbone_of(model: nn.Module) -> Backbone:
-    from src.backbones.scale import divide
-    from src.backbones.spec import InputSpec, WeightsInfo
-    from src.backbones.timeline import walk
+    from frostline.backbones.execution_order import walk
+    from frostline.backbones.spec import InputSpec, WeightsInfo
+    from frostline.backbones.stage_scale import divide
 
     spec = InputSpec(32, (0.5,) * 3, (0.5,) * 3, "bicubic", 1.0, "center", False)
     model.feature_info = [{"module": "one", "reduction": 1}, {"module": "two", "reduction": 2}]

@@ -5,15 +5,15 @@ import pytest
 import torch
 from torch import nn
 
-from src.backbones.build import Backbone, build_backbone
-from src.backbones.cut import cut
-from src.backbones.frozen import (
+from frostline.backbones.build import Backbone, build_backbone
+from frostline.backbones.freezing import (
     FrozenPart,
     digest_of,
-    is_asleep,
+    is_held_in_eval,
     set_frozen,
     trainable_parameters,
 )
+from frostline.backbones.split.cut import cut
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_names_in_the_state_and_copies_stay(backbone: Backbone) -> None:
     assert type(backbone.model.bn1) is nn.BatchNorm2d
     for twin in (copy.deepcopy(backbone), pickle.loads(pickle.dumps(backbone))):
         twin.train()
-        assert is_asleep(twin.model.bn1)
+        assert is_held_in_eval(twin.model.bn1)
         assert not twin.model.bn1.training
         assert twin.model.layer4.training
         assert digest_of(twin.model) == digest_of(backbone.model)

@@ -5,8 +5,8 @@ import sys
 import pytest
 import timm
 
-from src.backbones.names import check_backbone_name, list_backbones
-from src.errors import BackboneError
+from frostline.backbones.names import check_backbone_name, list_backbones
+from frostline.errors import BackboneError
 
 
 def test_the_names_are_timms_own() -> None:
@@ -51,7 +51,7 @@ def test_a_place_is_refused(name: str) -> None:
 
 def test_checking_a_name_imports_neither_timm_nor_torch() -> None:
     code = (
-        "import sys; from src.backbones.names import check_backbone_name; "
+        "import sys; from frostline.backbones.names import check_backbone_name; "
         "check_backbone_name('resnet50'); print([m for m in ('timm', 'torch') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from src.backbones import build, cut
-from src.backbones.build import Backbone, build_backbone
-from src.backbones.notes import noted, shared_notes
+from frostline.backbones import build
+from frostline.backbones.split import cut
+from frostline.backbones.build import Backbone, build_backbone
+from frostline.backbones.split.cut_notes import noted, shared_notes
 
 
 def never() -> str:

@@ -2,9 +2,9 @@ import pytest
 import timm
 import torch
 
-from src.backbones.build import build_backbone
-from src.backbones.stages import check_freeze, outline
-from src.errors import BackboneError
+from frostline.backbones.build import build_backbone
+from frostline.backbones.stages import check_freeze, outline
+from frostline.errors import BackboneError
 
 FAMILIES = [
     ("resnet18", 5), ("resnet50", 5), ("vgg16", 5), ("vgg16_bn", 5), ("densenet121", 5),
@@ -109,7 +109,7 @@ def test_negative_depth_beyond_the_first_stage_is_refused() -> None:
 
 
 def test_a_model_without_features_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from src.backbones.scale import divide
+    from frostline.backbones.stage_scale import divide
 
     model, _, timeline, _ = outline("resnet18", None)
     monkeypatch.setattr(model, "feature_info", [])

@@ -15,10 +15,10 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from src.backbones.build import build_backbone
-from src.backbones.packaged import PACKAGES, find_packaged, rename_packaged
-from src.backbones.weights import preflight, read_tensors
-from src.errors import WeightsError
+from frostline.backbones.build import build_backbone
+from frostline.backbones.packaged_weights import PACKAGES, find_packaged, rename_packaged
+from frostline.backbones.weights import preflight, read_tensors
+from frostline.errors import WeightsError
 
 LITES = sorted(PACKAGES)
 
@@ -219,9 +219,9 @@ class _Hub(http.server.BaseHTTPRequestHandler):
 
 _ASK = """
 import json, sys
-from src.backbones.build import build_backbone
-from src.backbones.weights import preflight
-from src.errors import FrostlineError
+from frostline.backbones.build import build_backbone
+from frostline.backbones.weights import preflight
+from frostline.errors import FrostlineError
 try:
     source = preflight(sys.argv[1:], "pretrained")[sys.argv[1]]
     backbone = build_backbone(sys.argv[1], weights="pretrained", image_size=64, seed=3)

@@ -6,10 +6,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
-from src.config.explain import explain, known_keys
-from src.config.schema import Settings
-from src.errors import ConfigError
-from src.sweep.sweeper import settings_of
+from frostline.config.messages import explain, known_keys
+from frostline.config.schema import Settings
+from frostline.errors import ConfigError
+from frostline.sweep.sweeper import settings_of
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 

@@ -11,13 +11,13 @@ import torch
 from hydra import compose, initialize_config_dir
 from torch import Tensor
 
-from src.backbones.frozen import named_state
-from src.config.schema import Settings
-from src.sweep.sweeper import settings_of
-from src.train import run
-from src.training import callbacks
-from src.training.checkpoint import load_checkpoint
-from src.training.task import ClassificationTask
+from frostline.backbones.freezing import named_state
+from frostline.commands.train import run
+from frostline.config.schema import Settings
+from frostline.sweep.sweeper import settings_of
+from frostline.training import callbacks
+from frostline.training.checkpoint import load_checkpoint
+from frostline.training.task import ClassificationTask
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 TINY = (

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from src.backbones.architectures import ARCHITECTURES
-from src.backbones.build import build_backbone, create_timm
-from src.backbones.contract import (
+from benchmarks.survey import PAGE, survey_one
+from frostline.backbones.build import build_backbone, create_timm
+from frostline.backbones.freezing import set_frozen
+from frostline.backbones.split.cut import cut, record_stages
+from tests.contracts.architectures import ARCHITECTURES
+from tests.contracts.backbone_contract import (
     BrokenContractError,
     check_depth,
     check_partition,
     check_saved,
 )
-from src.backbones.cut import cut, record_stages
-from src.backbones.frozen import set_frozen
-from src.backbones.survey import PAGE, survey_one
 
 # One small net a kind; all other families are in the slow broad run below.
 SMALL = [
@@ -63,7 +63,7 @@ def test_the_contract_notices_a_module_that_was_woken(monkeypatch: pytest.Monkey
         del backbone.model.bn1.__dict__["train"]  # type: ignore[attr-defined]
         return depth
 
-    monkeypatch.setattr("src.backbones.cut.set_frozen", wakes)
+    monkeypatch.setattr("frostline.backbones.split.cut.set_frozen", wakes)
     with pytest.raises(BrokenContractError, match="bn1: asleep is not what it should be"):
         check_depth(backbone, 2)
 

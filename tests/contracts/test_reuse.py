@@ -12,26 +12,26 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from src.backbones.build import Backbone, build_backbone
-from src.backbones.cut import Cut, cut
-from src.config.recipe import ConstantLr, CrossEntropy, Sgd
-from src.data.datamodule import ImageDataModule
-from src.data.mixing import BatchMix
-from src.data.sources.leaves import load_leaves
-from src.data.splits import split_table
-from src.data.table import SampleTable
-from src.features import reuse
-from src.features.disk import disk_speeds
-from src.features.reuse import Inputs, PrefixJob, open_inputs
-from src.features.store import store_folder
-from src.training.callbacks import EpochSeed
-from src.training.engine import Engine, build_trainer
-from src.training.head import build_head
-from src.training.loss import build_loss
-from src.training.task import ClassificationTask
-from src.training.ways import Layout, Way
+from frostline.backbones.build import Backbone, build_backbone
+from frostline.backbones.compute_mode import ComputeMode, Layout
+from frostline.backbones.split.cut import Cut, cut
+from frostline.config.recipe import ConstantLr, CrossEntropy, Sgd
+from frostline.data.image_datamodule import ImageDataModule
+from frostline.data.mixing import BatchMix
+from frostline.data.sample_table import SampleTable
+from frostline.data.sources.leaves import load_leaves
+from frostline.data.splits import split_table
+from frostline.features import reuse
+from frostline.features.disk_speed import disk_speeds
+from frostline.features.feature_store import store_folder
+from frostline.features.reuse import Inputs, PrefixJob, open_inputs
+from frostline.training.callbacks import EpochSeed
+from frostline.training.engine import Engine, build_trainer
+from frostline.training.head import build_head
+from frostline.training.loss import build_loss
+from frostline.training.task import ClassificationTask
 
-FLOAT32 = Way("32-true")
+FLOAT32 = ComputeMode("32-true")
 FAMILIES = [
     "test_resnet",
     "test_convnext",
@@ -103,15 +103,17 @@ def train(
     seed: int = 0,
     epochs: int = 2,
     batch_size: int = 16,
-    tell: Callable[..., None] = lambda **_: None,
-    forward: Way = FLOAT32,
-    training: Way = FLOAT32,
+    on_progress: Callable[..., None] = lambda **_: None,
+    forward: ComputeMode = FLOAT32,
+    training: ComputeMode = FLOAT32,
 ) -> Trained:
     job, backbone, parts = prefix_job(
         table, name, freeze, augment=augment, seed=seed, batch_size=batch_size
     )
     job = replace(job, forward=forward, training=training)
-    inputs = open_inputs(job, reuse=reuse, mix="none", epochs=epochs, jobs=100, tell=tell)
+    inputs = open_inputs(
+        job, reuse=reuse, mix="none", epochs=epochs, jobs=100, on_progress=on_progress
+    )
     head = build_head(
         parts.num_features, len(table.classes), hidden=None, dropout=0.2, batch_norm=False,
         seed=seed,
@@ -198,7 +200,10 @@ def test_same_training_over_views(augment: str, tmp_path: Path) -> None:
 def test_same_training_in_other_layouts(
     name: str, forward: Layout, training: Layout, tmp_path: Path
 ) -> None:
-    table, ways = small_leaves(), (Way("32-true", forward), Way("32-true", training))
+    table, ways = (
+        small_leaves(),
+        (ComputeMode("32-true", forward), ComputeMode("32-true", training)),
+    )
     found = [
         train(table, name, 2, tmp_path, reuse=reuse, forward=ways[0], training=ways[1])
         for reuse in ("off", "auto")
@@ -261,7 +266,9 @@ def test_reasons_against(tmp_path: Path) -> None:
     table = small_leaves()
     for freeze, augment, reason in [(0, "none", "nothing is frozen"), (2, "crop", "augment=crop")]:
         job, _, _ = prefix_job(table, "test_resnet", freeze, augment=augment, seed=0, batch_size=16)
-        inputs = open_inputs(job, reuse="auto", mix="none", epochs=1, jobs=1, tell=lambda **_: None)
+        inputs = open_inputs(
+            job, reuse="auto", mix="none", epochs=1, jobs=1, on_progress=lambda **_: None
+        )
         assert not inputs.decision.reuse
         assert reason in inputs.decision.reason
         assert inputs.data is job.data
@@ -283,7 +290,12 @@ def test_a_run_goes_on_without_a_store_that_cannot_be_written(
     said: list[str] = []
     try:
         inputs = open_inputs(
-            job, reuse="auto", mix="none", epochs=2, jobs=100, tell=lambda text: said.append(text)
+            job,
+            reuse="auto",
+            mix="none",
+            epochs=2,
+            jobs=100,
+            on_progress=lambda text: said.append(text),
         )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -308,6 +320,6 @@ def test_store_of_other_weights_or_images_is_not_used(tmp_path: Path) -> None:
     with torch.no_grad():
         next(one.backbone.model.parameters()).mul_(1.5)
     keys = {before, deeper.key(), images.key(), one.key()}
-    for way in (Way("bf16-mixed"), Way("32-true", "contiguous")):
+    for way in (ComputeMode("bf16-mixed"), ComputeMode("32-true", "contiguous")):
         keys.add(replace(again, forward=way).key())
     assert len(keys) == 6

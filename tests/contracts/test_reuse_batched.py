@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from src.config.recipe import (
+from frostline.backbones.compute_mode import ComputeMode
+from frostline.config.recipe import (
     Adam,
     AdamW,
     ConstantLr,
@@ -20,21 +21,20 @@ from src.config.recipe import (
     Sgd,
     StepLr,
 )
-from src.data.mixing import BatchMix
-from src.data.order import EpochSampler
-from src.features.datamodule import PassOutputs, RowOutputs
-from src.features.group_key import follows_single_jobs
-from src.features.outputs import StoredOutputs
-from src.features.segment import OutputForm, Segment
-from src.training.batched import Choice, HeadJob, HeadResult, train_heads
-from src.training.callbacks import EpochSeed
-from src.training.engine import Engine, build_trainer
-from src.training.head import build_head
-from src.training.loss import build_loss
-from src.training.metrics import classification_metrics
-from src.training.stacked_metrics import stacked_metrics
-from src.training.task import ClassificationTask
-from src.training.ways import Way
+from frostline.data.mixing import BatchMix
+from frostline.data.order import EpochSampler
+from frostline.features.feature_datamodule import PassOutputs, RowOutputs
+from frostline.features.stored_file import OutputForm, Segment
+from frostline.features.stored_outputs import StoredOutputs
+from frostline.training.batched_heads import Choice, HeadJob, HeadResult, train_heads
+from frostline.training.callbacks import EpochSeed
+from frostline.training.engine import Engine, build_trainer
+from frostline.training.group_key import follows_single_jobs
+from frostline.training.head import build_head
+from frostline.training.loss import build_loss
+from frostline.training.metrics import classification_metrics
+from frostline.training.stacked_metrics import stacked_metrics
+from frostline.training.task import ClassificationTask
 
 N, WIDTH, CLASSES, EPOCHS, SEED = 130, 12, 4, 4, 5
 PLAIN = CrossEntropy(name="cross_entropy", label_smoothing=0.0, class_weights=0.0)
@@ -82,7 +82,7 @@ def train_alone(
     )
     task = ClassificationTask(
         backbone=nn.Identity(), prefix=nn.Identity(), suffix=nn.Identity(), head=job.head,
-        preprocess=PassOutputs(Way("32-true"), Way("32-true")),
+        preprocess=PassOutputs(ComputeMode("32-true"), ComputeMode("32-true")),
         mix=BatchMix("none", alpha=1.0, n_classes=CLASSES, seed=SEED),
         loss=build_loss(loss, weights), optimizer=job.optimizer, lr_schedule=job.lr_schedule,
         lr=job.lr,
@@ -111,7 +111,7 @@ def train_together(
     values = {"monitor": "val/f1_macro", "mode": "max", "patience_epochs": None} | choice
     return train_heads(
         jobs, row_outputs().__getitem__, training, validation, seed=SEED, epochs=EPOCHS,
-        loss=loss, class_weights=weights, choice=Choice(**values), tell=lambda **_: None,
+        loss=loss, class_weights=weights, choice=Choice(**values), on_progress=lambda **_: None,
     )  # fmt: skip
 
 

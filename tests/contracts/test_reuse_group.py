@@ -6,11 +6,11 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from src.config.read import read_settings
-from src.config.schema import Settings
-from src.features.group import run_head_group
-from src.features.group_key import group_key
-from src.sweep.job import run_job
+from frostline.config.read import read_settings
+from frostline.config.schema import Settings
+from frostline.sweep.job import run_job
+from frostline.training.group_key import group_key
+from frostline.training.head_group import run_head_group
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
@@ -70,14 +70,14 @@ def test_a_group_reports_what_single_jobs_report(tmp_path: Path, fresh_store_uri
         ["lr=0.03", "batch_size=24"],
     ]  # fmt: skip
     chosen = [settings(*overrides) for overrides in variants]
-    together = run_head_group(chosen, tell=lambda **_: None)
+    together = run_head_group(chosen, on_progress=lambda **_: None)
     for place, (one, grouped) in enumerate(zip(chosen, together.jobs, strict=True)):
         tracking = one.tracking.model_copy(update={"uri": fresh_store_uri})
         sweep = one.sweep.model_copy(update={"job_digest": f"{place:064x}"})
         alone = one.model_copy(update={"tracking": tracking, "sweep": sweep})
         folder = tmp_path / str(place)
         folder.mkdir()
-        result = run_job(alone, folder, tell=lambda **_: None)
+        result = run_job(alone, folder, on_progress=lambda **_: None)
         wanted = {name: result["metrics"][name] for name in grouped.figures}
         assert len(grouped.figures) == 8
         assert grouped.figures == pytest.approx(wanted, rel=1e-4, abs=1e-6)

@@ -7,14 +7,14 @@ import pytest
 import torch
 import yaml
 
-from src.backbones.frozen import named_state
-from src.errors import FrostlineError
-from src.inference.rebuild import rebuild_run
-from src.sweep.preflight import check_jobs
-from src.tracking.reader import Reader
-from src.training.assembly import assemble
-from src.training.checkpoint import load_checkpoint
-from src.training.schedule import phase_of
+from frostline.backbones.freezing import named_state
+from frostline.errors import FrostlineError
+from frostline.inference.rebuild import rebuild_run
+from frostline.sweep.preflight import check_jobs
+from frostline.tracking.reader import Reader
+from frostline.training.assembly import assemble
+from frostline.training.checkpoint import load_checkpoint
+from frostline.training.schedule import phase_of
 from tests.contracts.scheduled import assert_equal_state, ran, settings
 
 # A CNN with BatchNorm, a transformer, a CNN with layer norm, and a depth inside a stage.
@@ -185,7 +185,7 @@ def test_what_a_schedule_cannot_do_is_refused_before_the_first_job() -> None:
         for freeze, name in (("all", "head_first"), (0, "gradual"), (3, "gradual"))
     ]
     with pytest.raises(FrostlineError) as refused:
-        check_jobs(jobs, tell=lambda **_: None)
+        check_jobs(jobs, on_progress=lambda **_: None)
     assert "schedule=head_first freeze=all: only the head trains" in str(refused.value)
     assert "freeze=0 is reached after 5 epochs, and epochs=3" in str(refused.value)
     assert "freeze=3 is reached" not in str(refused.value)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.sources.leaves import load_leaves
-from src.data.table import SampleTable
+from frostline.data.sample_table import SampleTable
+from frostline.data.sources.leaves import load_leaves
 
 LEAVES: dict[str, Any] = {
     "n_images": 90,

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data import unpack
-from src.data.sources.archive import load_archive
-from src.data.unpack import unpacked
-from src.errors import DataError
+from frostline.data import unpack
+from frostline.data.sources.archive import load_archive
+from frostline.data.unpack import unpacked
+from frostline.errors import DataError
 
 
 def png():

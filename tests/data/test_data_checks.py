@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.__main__ import main
-from src.data.checks.duplicates import find_duplicates, perceptual_hash
-from src.data.checks.findings import check_table
-from src.data.checks.page import data_page
-from src.data.sources.folder import load_folder
-from src.data.splits import split_table
+from frostline.commands.data import main
+from frostline.data.checks.data_page import data_page
+from frostline.data.checks.duplicates import find_duplicates, perceptual_hash
+from frostline.data.checks.findings import check_table
+from frostline.data.sources.folder import load_folder
+from frostline.data.splits import split_table
 
 
 def titles(checkup, level=None):

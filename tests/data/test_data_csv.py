@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from src.data.sources.csv import load_csv
-from src.data.splits import split_table
-from src.errors import DataError
+from frostline.data.sources.csv_table import load_csv
+from frostline.data.splits import split_table
+from frostline.errors import DataError
 
 
 @pytest.fixture

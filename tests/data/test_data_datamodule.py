@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from src.backbones.spec import InputSpec
-from src.data import pixels
-from src.data.cache import evict
-from src.data.contact_sheet import contact_sheet
-from src.data.datamodule import ImageDataModule
-from src.data.geometry import evaluation_geometry, square
-from src.data.pixels import FlyPixels, StoredPixels, open_pixels
-from src.data.splits import split_table
+from frostline.backbones.spec import InputSpec
+from frostline.data import pixels
+from frostline.data.cache import evict
+from frostline.data.contact_sheet import contact_sheet
+from frostline.data.geometry import evaluation_geometry, square
+from frostline.data.image_datamodule import ImageDataModule
+from frostline.data.pixels import FlyPixels, StoredPixels, open_pixels
+from frostline.data.splits import split_table
 
 SPEC = InputSpec(32, (0.5,) * 3, (0.5,) * 3, "bilinear", 1.0, "center", False)
 GEOMETRY = evaluation_geometry(SPEC)

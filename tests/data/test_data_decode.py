@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.decode import MAX_PIXELS, UnreadableImageError, decode_bytes, decode_file
+from frostline.data.decode import MAX_PIXELS, UnreadableImageError, decode_bytes, decode_file
 
 
 def saved(image, format_, **options):

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from src.data.sources.files import sorted_classes
-from src.data.sources.folder import load_folder
-from src.data.splits import split_table
-from src.errors import DataError
+from frostline.data.sources.folder import load_folder
+from frostline.data.sources.labelled_files import sorted_classes
+from frostline.data.splits import split_table
+from frostline.errors import DataError
 
 
 def load(root, **options):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.sources.folder import load_folder
-from src.errors import DataError
+from frostline.data.sources.folder import load_folder
+from frostline.errors import DataError
 
 
 def load(root, **options):

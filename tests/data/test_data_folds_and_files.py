@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from src.data.folds import fold_splits
-from src.data.imbalance import class_weights, imbalance_ratio
-from src.data.mixing import BatchMix
-from src.data.split_file import load_splits, save_splits
-from src.data.splits import split_digest, split_table
-from src.errors import ConfigError, DataError
+from frostline.data.folds import fold_splits
+from frostline.data.imbalance import class_weights, imbalance_ratio
+from frostline.data.mixing import BatchMix
+from frostline.data.split_file import load_splits, save_splits
+from frostline.data.splits import split_digest, split_table
+from frostline.errors import ConfigError, DataError
 
 
 def grouped(plain_table, n=10):

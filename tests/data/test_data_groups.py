@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from src.data.groups import source_name
-from src.data.names import PLANTVILLAGE_CLASSES, spelling
-from src.data.sources.folder import load_folder
-from src.errors import DataError
+from frostline.data.class_names import PLANTVILLAGE_CLASSES, spelling
+from frostline.data.groups import source_name
+from frostline.data.sources.folder import load_folder
+from frostline.errors import DataError
 
 
 def load(root, **options):

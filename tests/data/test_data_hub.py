@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.sources import hub
-from src.data.sources.hub import load_hub
-from src.data.splits import split_table
-from src.errors import DataError
+from frostline.data.sources import hub_dataset as hub
+from frostline.data.sources.hub_dataset import load_hub
+from frostline.data.splits import split_table
+from frostline.errors import DataError
 
 datasets.disable_progress_bars()
 

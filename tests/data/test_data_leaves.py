@@ -6,9 +6,9 @@ from PIL import Image
 from sklearn.linear_model import RidgeClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
-from src.data.sources.leaves import class_sizes, leaf_of
-from src.data.splits import split_table
-from src.errors import DataError
+from frostline.data.sources.leaves import class_sizes, leaf_of
+from frostline.data.splits import split_table
+from frostline.errors import DataError
 
 
 def drawn(table, items=None):

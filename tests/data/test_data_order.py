@@ -1,6 +1,6 @@
 import numpy as np
 
-from src.data.order import EpochSampler, batch_bounds, epoch_order, epoch_views
+from frostline.data.order import EpochSampler, batch_bounds, epoch_order, epoch_views
 
 ROWS = np.arange(100, 165)
 

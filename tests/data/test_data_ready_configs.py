@@ -9,8 +9,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from PIL import Image
 
-from src.config.read import read_settings
-from src.data.load import load_table
+from frostline.config.read import read_settings
+from frostline.data.load import load_table
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from src.data import scan
-from src.data.listing import list_images
-from src.errors import DataError
+from frostline.data import scan
+from frostline.data.listing import list_images
+from frostline.errors import DataError
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from src.data.geometry import Geometry, square
-from src.data.sources.archive import load_archive
-from src.data.sources.csv import load_csv
-from src.data.sources.folder import load_folder
-from src.data.sources.hub import load_hub
-from src.data.splits import split_table
+from frostline.data.geometry import Geometry, square
+from frostline.data.sources.archive import load_archive
+from frostline.data.sources.csv_table import load_csv
+from frostline.data.sources.folder import load_folder
+from frostline.data.sources.hub_dataset import load_hub
+from frostline.data.splits import split_table
 from tests.data.same_photos import as_csv, as_hub, as_tar, as_zip
 
 GEOMETRY = Geometry(16, "bilinear", 1.0, "center", (0, 0, 0))

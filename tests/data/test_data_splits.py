@@ -3,8 +3,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from src.data.splits import check_splits, keep_fraction, split_digest, split_table
-from src.errors import DataError
+from frostline.data.splits import check_splits, keep_fraction, split_digest, split_table
+from frostline.errors import DataError
 
 FRACS = {"val_frac": 0.2, "test_frac": 0.2}
 

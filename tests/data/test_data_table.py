@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.table import SampleTable, fingerprint_of, name_some
-from src.errors import DataError
+from frostline.data.sample_table import SampleTable, fingerprint_of, name_some
+from frostline.errors import DataError
 
 
 def table(items, labels, classes, given=None):

@@ -3,11 +3,11 @@ import pytest
 import torch
 from PIL import Image
 
-from src.backbones.spec import InputSpec
-from src.data.geometry import crop_source_geometry, evaluation_geometry, square
-from src.data.recipes import AUGMENTS
-from src.data.transforms import BatchTransform, apply_views
-from src.errors import ConfigError
+from frostline.backbones.spec import InputSpec
+from frostline.data.augmentations import AUGMENTS
+from frostline.data.geometry import crop_source_geometry, evaluation_geometry, square
+from frostline.data.transforms import BatchTransform, apply_views
+from frostline.errors import ConfigError
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 RANDOM = ("crop", "trivial", "randaugment", "color")

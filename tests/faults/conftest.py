@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from src.tracking.records import RunRecord
-from src.tracking.store import Store, open_store
+from frostline.tracking.records import RunRecord
+from frostline.tracking.store import Store, open_store
 from tests.integration.conftest import ROOT, draw_classes, environment
 
 INJECT = Path(__file__).parent / "inject"
@@ -150,7 +150,7 @@ def assert_same_training(one: tuple[Path, RunRecord], other: tuple[Path, RunReco
     """Two runs whose every loss and every weight agree to the last bit."""
     import torch
 
-    from src.training.checkpoint import load_checkpoint
+    from frostline.training.checkpoint import load_checkpoint
 
     for metric in ("train/loss", "val/loss", "val/f1_macro", "test/loss"):
         assert curve(*one, metric) == curve(*other, metric)

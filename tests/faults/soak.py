@@ -41,7 +41,7 @@ def sweep(jobs: int) -> list[str]:
 
 def finished_in(folder: Path) -> dict[str, int]:
     """How many epochs each run has logged, by run id."""
-    from src.tracking.store import open_store
+    from frostline.tracking.store import open_store
 
     store = open_store(None, "photos", folder=folder)
     runs = store.find_runs({"frostline.kind": "job"})
@@ -110,7 +110,7 @@ def soak(folder: Path, jobs: int, kills: int, seed: int, most_s: float) -> None:
 
 
 def check(folder: Path, jobs: int) -> None:
-    from src.tracking.store import open_store
+    from frostline.tracking.store import open_store
 
     store = open_store(None, "photos", folder=folder)
     runs = store.find_runs({"frostline.kind": "job"})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from src.tracking.records import RunRecord
+from frostline.tracking.records import RunRecord
 from tests.faults.conftest import NET, call, curve, jobs_of, make_place
 
 # No trainable BatchNorm: on the CPU its statistics are those of a process's part of the batch.

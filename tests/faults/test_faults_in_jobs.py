@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from src.tracking.records import RunRecord
+from frostline.tracking.records import RunRecord
 from tests.faults.conftest import (
     TRAINING,
     assert_same_training,

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from src.tracking.records import RunRecord
+from frostline.tracking.records import RunRecord
 from tests.faults.conftest import (
     SIGNALS,
     TRAINING,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from src.tracking.store import open_store
+from frostline.tracking.store import open_store
 from tests.faults.conftest import LONGEST_S, TRAINING, Started, call
 from tests.integration.conftest import draw_classes, environment
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from src.tracking.records import RunRecord
+from frostline.tracking.records import RunRecord
 from tests.faults.conftest import (
     NET,
     Started,

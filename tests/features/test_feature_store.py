@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 import torch
 
-from src.features.__main__ import main
-from src.features.key import EntryKey
-from src.features.outputs import StoredOutputs
-from src.features.segment import (
+from frostline.commands.features import main
+from frostline.features.entry_key import EntryKey
+from frostline.features.feature_store import FeatureStore
+from frostline.features.stored_file import (
     DamagedSegmentError,
     OutputForm,
     SegmentWriter,
     StoreFailedError,
     open_segment,
 )
-from src.features.store import FeatureStore
+from frostline.features.stored_outputs import StoredOutputs
 
 
 def key(name: str = "net") -> EntryKey:
@@ -80,7 +80,7 @@ def test_several_segments_read_as_one_in_memory_and_mapped(
     rows, views = np.array([1, 7, 1, 0]), np.array([1, 0, 0, 1])
     segments = store.entry(key()).segments()
     in_memory = StoredOutputs(segments).take(rows, views)
-    monkeypatch.setattr("src.features.outputs.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("frostline.features.stored_outputs.IN_MEMORY_BYTES", 0)
     mapped = StoredOutputs(segments).take(rows, views)
     assert torch.equal(in_memory, mapped)
     assert mapped[:, 0].tolist() == [1000.0, 7000.0, 1000.0, 0.0]

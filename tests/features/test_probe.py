@@ -7,10 +7,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from src.features.datamodule import PassOutputs
-from src.training.engine import Engine
-from src.training.probe import TRIED, settle_ways
-from src.training.ways import InWay, Layout, Way, laid, way_of
+from frostline.backbones.compute_mode import (
+    ComputeMode,
+    InComputeMode,
+    Layout,
+    in_layout,
+    parse_compute_mode,
+)
+from frostline.features.feature_datamodule import PassOutputs
+from frostline.training.engine import Engine
+from frostline.training.precision_probe import TRIED, choose_modes
 
 
 class Counted(nn.Module):
@@ -27,15 +33,17 @@ class Counted(nn.Module):
         return out
 
 
-def settle(precision: str, prefix: nn.Module, trained: nn.Module) -> tuple[Engine, Way, Way]:
-    return settle_ways(
+def settle(
+    precision: str, prefix: nn.Module, trained: nn.Module
+) -> tuple[Engine, ComputeMode, ComputeMode]:
+    return choose_modes(
         Engine("cpu", precision, 1, "single"), prefix, trained, size_px=16, batch=4, about="a test"
     )
 
 
 def test_only_fastest_is_tried() -> None:
     prefix = Counted()
-    usual = Way("32-true", "channels_last")
+    usual = ComputeMode("32-true", "channels_last")
     assert settle("32-true", prefix, nn.Identity()) == (
         Engine("cpu", "32-true", 1, "single"),
         usual,
@@ -83,13 +91,13 @@ def test_where_nothing_is_frozen_images_come_as_training_wants_them() -> None:
 
 
 @pytest.mark.parametrize("way", TRIED)
-def test_a_way_is_written_and_read(way: Way) -> None:
-    assert way_of(str(way)) == way
+def test_a_way_is_written_and_read(way: ComputeMode) -> None:
+    assert parse_compute_mode(str(way)) == way
 
 
 def test_other_words_are_no_way() -> None:
     with pytest.raises(ValueError, match="sideways"):
-        way_of("32-true sideways")
+        parse_compute_mode("32-true sideways")
 
 
 class Noting(nn.Module):
@@ -110,14 +118,14 @@ def layout_of(tensor: Tensor) -> str:
 def test_each_part_gets_its_layout_and_the_same_values(frozen: Layout, trained: Layout) -> None:
     images = torch.randn(2, 3, 8, 8).contiguous(memory_format=torch.channels_last)
     prefix = Noting()
-    forward, training = Way("32-true", frozen), Way("32-true", trained)
-    handed = InWay(prefix, "cpu", forward, training)(images)
+    forward, training = ComputeMode("32-true", frozen), ComputeMode("32-true", trained)
+    handed = InComputeMode(prefix, "cpu", forward, training)(images)
     assert prefix.seen == frozen
     assert layout_of(handed) == trained
     assert torch.equal(handed, images)
     views = torch.zeros(2, dtype=torch.int64)
     stored = PassOutputs(forward, training)(
-        laid(images, frozen), views, training=True, epoch=0, batch_idx=0
+        in_layout(images, frozen), views, training=True, epoch=0, batch_idx=0
     )
     assert layout_of(stored) == trained
     assert torch.equal(stored, images)
@@ -125,19 +133,19 @@ def test_each_part_gets_its_layout_and_the_same_values(frozen: Layout, trained: 
 
 def test_tokens_and_features_have_no_layout() -> None:
     tokens = torch.randn(2, 5, 8)
-    assert laid(tokens, "contiguous") is tokens
+    assert in_layout(tokens, "contiguous") is tokens
 
 
 def test_a_prefix_in_bfloat16_hands_float32_to_a_training_in_float32() -> None:
     prefix, images = nn.Conv2d(3, 4, 3), torch.randn(2, 3, 8, 8)
-    images = laid(images, "channels_last")
-    full, half = Way("32-true"), Way("bf16-mixed")
-    low = InWay(prefix, "cpu", half, full)(images)
+    images = in_layout(images, "channels_last")
+    full, half = ComputeMode("32-true"), ComputeMode("bf16-mixed")
+    low = InComputeMode(prefix, "cpu", half, full)(images)
     assert low.dtype == torch.float32
     assert torch.equal(low, low.bfloat16().float())
     assert not torch.equal(low, prefix(images))
-    assert InWay(prefix, "cpu", half, half)(images).dtype == torch.bfloat16
+    assert InComputeMode(prefix, "cpu", half, half)(images).dtype == torch.bfloat16
     # Inside a training in bfloat16 a prefix in float32 stays one.
     with torch.autocast("cpu", torch.bfloat16):
-        high = InWay(prefix, "cpu", full, half)(images)
+        high = InComputeMode(prefix, "cpu", full, half)(images)
     assert torch.equal(high, prefix(images))

@@ -3,11 +3,17 @@
 import numpy as np
 import pytest
 
-from src.backbones.segment import Handed, Plan, Ref, Step
-from src.data.order import BatchRows, EpochSampler
-from src.features.chain import plan_from
-from src.features.decide import Speeds, Work, decide_from_cost
-from src.features.pairs import as_pairs, count, missing_batches, needed_batches, pair_codes
+from frostline.backbones.split.segment import BoundaryValue, Plan, Ref, Step
+from frostline.data.order import BatchRows, EpochSampler
+from frostline.features.chain import plan_from
+from frostline.features.cost_model import Speeds, Work, decide_from_cost
+from frostline.features.view_pairs import (
+    as_pairs,
+    count,
+    missing_batches,
+    needed_batches,
+    pair_codes,
+)
 
 SPEEDS = Speeds(write=200e6, read_disk=500e6, read_memory=2e9)
 ROOM = {"room_bytes": 10**12, "memory_bytes": 10**12}
@@ -112,11 +118,11 @@ def test_rest_of_a_plan() -> None:
         Step("b", "function", add, (Ref("a"), 1), {}, drop=("a",)),
         Step("c", "function", add, (Ref("b"), Ref("b")), {}, drop=("b",)),
     )
-    plan = Plan((Handed("x", 1, ()),), steps, Ref("c"))
-    rest = plan_from(plan, (Handed("b", 1, ()),))
+    plan = Plan((BoundaryValue("x", 1, ()),), steps, Ref("c"))
+    rest = plan_from(plan, (BoundaryValue("b", 1, ()),))
     assert rest is not None
     assert [step.name for step in rest.steps] == ["c"]
     assert rest.steps[0].drop == ("b",)
     again = Step("d", "function", add, (Ref("c"), Ref("x")), {})
-    skip = Plan((Handed("x", 1, ()),), (*steps, again), Ref("d"))
-    assert plan_from(skip, (Handed("b", 1, ()),)) is None, "the images are needed again"
+    skip = Plan((BoundaryValue("x", 1, ()),), (*steps, again), Ref("d"))
+    assert plan_from(skip, (BoundaryValue("b", 1, ()),)) is None, "the images are needed again"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from src.analysis.predictions import read_predictions
-from src.tracking.records import RunRecord
-from src.tracking.store import Store, open_store
+from frostline.tracking.predictions import read_predictions
+from frostline.tracking.records import RunRecord
+from frostline.tracking.store import Store, open_store
 from tests.integration.conftest import ROOT, TINY, start
 from tests.integration.documented import commands_of
 
@@ -115,7 +115,7 @@ def test_a_saved_run_gives_the_same_logits(store: Store, children: list[RunRecor
     """The checkpoint alone, loaded into a fresh timm model and head, repeats the predictions."""
     import timm
 
-    from src.training.checkpoint import load_checkpoint
+    from frostline.training.checkpoint import load_checkpoint
 
     child = next(run for run in children if run.name == "resnet50-freeze2-seed0")
     state = load_checkpoint(store.fetch_artifact(child.run_id, "checkpoints/best.ckpt"))

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from src.tracking.records import RunRecord
-from src.tracking.store import Store, open_store
-from src.training.checkpoint import load_checkpoint
+from frostline.tracking.records import RunRecord
+from frostline.tracking.store import Store, open_store
+from frostline.training.checkpoint import load_checkpoint
 from tests.integration.conftest import ROOT, TINY, draw_classes, environment, start
 
 pytestmark = pytest.mark.slow
@@ -66,7 +66,9 @@ def test_no_job_sees_those_before_it(tmp_path: Path, empty_store_file: Path) -> 
 
 def test_a_collection_in_a_job_leaves_alone_what_jobs_share() -> None:
     """A full collection looks only through what came after the libraries."""
-    counted = "import gc, src.sweep.preload; print(gc.get_freeze_count(), len(gc.get_objects()))"
+    counted = (
+        "import gc, frostline.sweep.preload; print(gc.get_freeze_count(), len(gc.get_objects()))"
+    )
     ended = subprocess.run(
         [sys.executable, "-c", counted],
         cwd=ROOT,

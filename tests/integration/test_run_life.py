@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from src import evaluate, export, predict
-from src.analysis.predictions import read_predictions
-from src.data.decode import decode_file
-from src.data.geometry import square
-from src.inference.rebuild import Rebuilt, rebuild_run
-from src.tracking.store import Store, open_store
-from src.training.ways import Way
-from tests.evaluate.tiny_run import draw_ramps, train_tiny
+from frostline.backbones.compute_mode import ComputeMode
+from frostline.commands import evaluate, export, predict
+from frostline.data.decode import decode_file
+from frostline.data.geometry import square
+from frostline.inference.rebuild import Rebuilt, rebuild_run
+from frostline.tracking.predictions import read_predictions
+from frostline.tracking.store import Store, open_store
+from tests.inference.tiny_run import draw_ramps, train_tiny
 
 
 @dataclass
@@ -249,12 +249,14 @@ def by_timm(folder: Path, images: np.ndarray) -> np.ndarray:
 def test_a_run_computed_in_two_ways_is_repeated_too(
     life: Life, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from src.training import probe
+    from frostline.training import precision_probe as probe
 
-    def found(*_: object, **__: object) -> probe.Ways:
-        return probe.Ways(Way("bf16-mixed", "contiguous"), Way("32-true"), seconds={})
+    def found(*_: object, **__: object) -> probe.FastestModes:
+        return probe.FastestModes(
+            ComputeMode("bf16-mixed", "contiguous"), ComputeMode("32-true"), seconds={}
+        )
 
-    monkeypatch.setattr(probe, "fastest_ways", found)
+    monkeypatch.setattr(probe, "fastest_modes", found)
     run_id = train_tiny(
         life.place, "data.path=photos", "freeze=3", "trainer.precision=fastest", "reuse=off"
     )

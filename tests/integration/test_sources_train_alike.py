@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from src.tracking.records import RunRecord
-from src.tracking.store import open_store
+from frostline.tracking.records import RunRecord
+from frostline.tracking.store import open_store
 from tests.data.same_photos import as_csv, as_folder, as_hub, as_tar, as_zip
-from tests.evaluate.tiny_run import draw_ramps, train_tiny
+from tests.inference.tiny_run import draw_ramps, train_tiny
 
 SOURCES: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
     "folder": (as_folder, ("data=folder",)),

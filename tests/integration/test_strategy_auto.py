@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from src.backbones.packaged import find_packaged
-from src.tracking.store import open_store
+from frostline.backbones.packaged_weights import find_packaged
+from frostline.tracking.store import open_store
 from tests.integration.conftest import start
 
 LEAVES = (

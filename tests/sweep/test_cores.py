@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from src.cores import share_cores
-from src.sweep import workers
+from frostline.cores import share_cores
+from frostline.sweep import workers
 
 
 @pytest.fixture(autouse=True)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from src.errors import ConfigError
-from src.sweep import launcher, workers
-from src.sweep.bench import Bench, check_limit
-from src.sweep.progress import SweepProgress
+from frostline.errors import ConfigError
+from frostline.sweep import launcher, workers
+from frostline.sweep.progress import SweepProgress
+from frostline.sweep.worker_pool import Bench, check_limit
 from tests.sweep.test_sweep_plan import settings
 
 ONE = settings("seed=0")
@@ -34,7 +34,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[workers.Worker]:
             super().__init__(env)
             noted.append(self)
 
-    monkeypatch.setattr("src.sweep.bench.Worker", Noted)
+    monkeypatch.setattr("frostline.sweep.worker_pool.Worker", Noted)
     return noted
 
 

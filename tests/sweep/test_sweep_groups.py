@@ -9,18 +9,18 @@ import pytest
 import torch
 from mlflow import MlflowClient
 
-from src.analysis.predictions import read_predictions
-from src.config.schema import Settings
-from src.errors import ConfigError
-from src.features import group as heads
-from src.sweep import launcher, workers
-from src.sweep.grouped import run_group
-from src.sweep.job import run_job
-from src.sweep.plan import JobFacts, PlannedJob
-from src.sweep.progress import SweepProgress
-from src.sweep.sharing import sharing_of
-from src.sweep.signals import StopSignalError
-from src.tracking.store import open_store
+from frostline.config.schema import Settings
+from frostline.errors import ConfigError
+from frostline.training import head_group as heads
+from frostline.sweep import launcher, workers
+from frostline.sweep.grouped import run_group
+from frostline.sweep.job import run_job
+from frostline.sweep.plan import JobFacts, PlannedJob
+from frostline.sweep.progress import SweepProgress
+from frostline.sweep.sharing import sharing_of
+from frostline.sweep.signals import StopSignalError
+from frostline.tracking.predictions import read_predictions
+from frostline.tracking.store import open_store
 from tests.contracts.test_reuse_group import own_home, settings  # noqa: F401
 
 
@@ -57,14 +57,14 @@ def test_six_heads_together_leave_what_each_leaves_alone(
     jobs = [settings(*overrides) for overrides in SIX]
     together = [of_sweep(one, place, fresh_store_uri) for place, one in enumerate(jobs)]
     folders = [tmp_path / f"group{place}" for place in range(6)]
-    answers: list[Any] = run_group(together, folders, tell=quiet)
+    answers: list[Any] = run_group(together, folders, on_progress=quiet)
     store = open_store(fresh_store_uri, "a", offline=False)
     client = MlflowClient(tracking_uri=fresh_store_uri)
     for place, (one, answer) in enumerate(zip(jobs, answers, strict=True)):
         assert answer["state"] == "done"
         folder = tmp_path / f"alone{place}"
         folder.mkdir()
-        alone = run_job(of_sweep(one, place, fresh_store_uri, "b"), folder, tell=quiet)
+        alone = run_job(of_sweep(one, place, fresh_store_uri, "b"), folder, on_progress=quiet)
         assert answer["params"] == alone["params"]
         assert answer["metrics"].keys() == alone["metrics"].keys()
         history = [client.get_metric_history(run, "train/loss") for run in ids(answer, alone)]
@@ -106,8 +106,8 @@ def test_a_member_that_diverges_touches_no_other(tmp_path: Path, fresh_store_uri
     calm = [of_sweep(settings("lr=0.01"), 0, fresh_store_uri, "c")]
     wild = [["lr=0.01"], ["lr=1e38"], ["lr=0.003"]]
     three = [of_sweep(settings(*o), place, fresh_store_uri) for place, o in enumerate(wild)]
-    alone: Any = run_group(calm, [tmp_path / "calm"], tell=quiet)[0]
-    answers: list[Any] = run_group(three, [tmp_path / str(n) for n in range(3)], tell=quiet)
+    alone: Any = run_group(calm, [tmp_path / "calm"], on_progress=quiet)[0]
+    answers: list[Any] = run_group(three, [tmp_path / str(n) for n in range(3)], on_progress=quiet)
     assert [isinstance(answer, workers.Failure) for answer in answers] == [False, True, False]
     assert "not finite" in answers[1].reason
     for name in set(alone["metrics"]) - {"time/train_s"}:
@@ -119,7 +119,7 @@ def test_a_member_that_diverges_touches_no_other(tmp_path: Path, fresh_store_uri
     assert failed.tags["frostline.diverged"] == "true"
     assert {run.status for run in states.values() if run is not failed} == {"FINISHED"}
     # Once more: what is finished is taken, what failed is tried again in a run of its own.
-    again: list[Any] = run_group(three, [tmp_path / f"n{n}" for n in range(3)], tell=quiet)
+    again: list[Any] = run_group(three, [tmp_path / f"n{n}" for n in range(3)], on_progress=quiet)
     assert [getattr(a, "reason", None) or a["state"] for a in again][::2] == ["reused", "reused"]
     assert isinstance(again[1], workers.Failure)
     assert len(store.find_runs({})) == 4
@@ -135,11 +135,13 @@ def test_a_group_that_is_refused_is_handed_back(
     with monkeypatch.context() as patch:
         patch.setattr(heads, "run_head_group", refuse)
         folders = [tmp_path / "x", tmp_path / "y"]
-        assert run_group(jobs, folders, tell=quiet) == [None, None]
+        assert run_group(jobs, folders, on_progress=quiet) == [None, None]
     folders[0].mkdir(exist_ok=True)
     store = open_store(fresh_store_uri, "a", offline=False)
     before = {run.run_id for run in store.find_runs({})}
-    assert run_job(jobs[0], folders[0], tell=quiet)["run_id"] in before, "the same run goes on"
+    assert run_job(jobs[0], folders[0], on_progress=quiet)["run_id"] in before, (
+        "the same run goes on"
+    )
 
 
 def test_a_group_that_is_stopped_can_be_gone_on_with(
@@ -153,10 +155,10 @@ def test_a_group_that_is_stopped_can_be_gone_on_with(
     with monkeypatch.context() as patch:
         patch.setattr(heads, "run_head_group", stop)
         with pytest.raises(StopSignalError):
-            run_group(jobs, folders, tell=quiet)
+            run_group(jobs, folders, on_progress=quiet)
     store = open_store(fresh_store_uri, "a", offline=False)
     assert [run.status for run in store.find_runs({})] == ["KILLED", "KILLED"]
-    answers: list[Any] = run_group(jobs, folders, tell=quiet)
+    answers: list[Any] = run_group(jobs, folders, on_progress=quiet)
     assert {a["run_id"] for a in answers} == {run.run_id for run in store.find_runs({})}
     assert {run.status for run in store.find_runs({})} == {"FINISHED"}
 
@@ -194,7 +196,7 @@ def test_the_launcher_runs_a_group_once_and_the_rest_alone(
 
     monkeypatch.setattr(workers, "call", call)
     worker = SimpleNamespace(call=call)
-    monkeypatch.setattr("src.sweep.bench.Bench.worker_for", lambda *_: worker)
+    monkeypatch.setattr("frostline.sweep.worker_pool.Bench.worker_for", lambda *_: worker)
     jobs = []
     for seed, group in enumerate(("g", None, "g", "g")):
         one = settings(f"seed={seed}")

@@ -8,22 +8,22 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 
-from src.config.schema import Settings
-from src.sweep.changes import changes_since
-from src.sweep.estimate import WHILE_RUNNING, estimate
-from src.sweep.outcome import Ended, finished_runs, states_of
-from src.sweep.plan import (
+from frostline.config.schema import Settings
+from frostline.sweep.changes import changes_since
+from frostline.sweep.estimate import WHILE_RUNNING, estimate
+from frostline.sweep.outcome import Ended, finished_runs, states_of
+from frostline.sweep.plan import (
     JobFacts,
     PlannedJob,
     code_version,
     config_digest,
     job_digest,
     merge_duplicates,
-    told_apart,
+    with_distinct_names,
 )
-from src.sweep.preview import job_lines, plan_lines
-from src.sweep.sweeper import settings_of
-from src.tracking.records import RunRecord
+from frostline.sweep.preview import job_lines, plan_lines
+from frostline.sweep.sweeper import settings_of
+from frostline.tracking.records import RunRecord
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 FACTS = JobFacts("data", "splits", "", 100, 2, 5, 224, 3 * 2**20)
@@ -166,7 +166,9 @@ def test_the_plan_in_words() -> None:
 
 
 def test_a_name_tells_what_else_is_swept() -> None:
-    jobs = told_apart([planned("freeze=2", f"lr={lr}", "epochs=3") for lr in ("0.1", "0.2")])
+    jobs = with_distinct_names(
+        [planned("freeze=2", f"lr={lr}", "epochs=3") for lr in ("0.1", "0.2")]
+    )
     assert [job.settings.run_name for job in jobs] == [
         "tf_efficientnet_lite0-freeze2-seed0-lr=0.1",
         "tf_efficientnet_lite0-freeze2-seed0-lr=0.2",
@@ -182,7 +184,7 @@ def test_a_name_is_one_word_whatever_is_swept() -> None:
             ("freeze=2",),
         )
     ]
-    assert [job.settings.sweep.label for job in told_apart(jobs)] == [
+    assert [job.settings.sweep.label for job in with_distinct_names(jobs)] == [
         "note=_it_is_x_-head.pool=max",
         "note=b-head.pool=avg",
         None,
@@ -191,7 +193,7 @@ def test_a_name_is_one_word_whatever_is_swept() -> None:
 
 def test_a_label_changes_no_digest() -> None:
     jobs = [planned("lr=0.1"), planned("lr=0.2")]
-    for job, told in zip(jobs, told_apart(jobs), strict=True):
+    for job, told in zip(jobs, with_distinct_names(jobs), strict=True):
         assert config_digest(told.settings) == config_digest(job.settings)
 
 

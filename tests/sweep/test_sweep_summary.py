@@ -5,8 +5,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from src.sweep.outcome import Ended, outcomes_of
-from src.sweep.summary import Outcome, rows, show
+from frostline.sweep.outcome import Ended, outcomes_of
+from frostline.sweep.summary import Outcome, rows, show
 from tests.sweep.test_sweep_plan import planned
 
 PARAMS = {

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from src.errors import ConfigError
-from src.locks import OwnerLock
-from src.sweep import workers
-from src.sweep.hints import hint_for, is_out_of_memory
-from src.sweep.memory import shrunk, within_memory
-from src.sweep.share import Share, own_gpus, share_of, slot
-from src.sweep.signals import StopSignalError, raise_on_signals
+from frostline.errors import ConfigError
+from frostline.locks import OwnerLock
+from frostline.sweep import workers
+from frostline.sweep.failure_hints import hint_for, is_out_of_memory
+from frostline.sweep.memory import shrunk, within_memory
+from frostline.sweep.resources import Share, own_gpus, share_of, slot
+from frostline.sweep.signals import StopSignalError, raise_on_signals
 from tests.sweep.test_sweep_plan import settings
 
 
@@ -44,8 +44,8 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def chat(*, tell: object) -> str:
-    tell(text="half way")  # type: ignore[operator]
+def chat(*, on_progress: object) -> str:
+    on_progress(text="half way")  # type: ignore[operator]
     return os.environ["COLOUR"]
 
 

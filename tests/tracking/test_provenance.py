@@ -1,7 +1,7 @@
 import json
 import subprocess
 
-from src.tracking.provenance import provenance_tags, read_git, read_provenance, read_versions
+from frostline.tracking.provenance import provenance_tags, read_git, read_provenance, read_versions
 
 
 def _git(folder, *words):

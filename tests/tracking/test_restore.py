@@ -1,8 +1,8 @@
 import pytest
 
-from src.errors import TrackingError
-from src.tracking.restore import best_of_sweep, find_run, restore
-from src.tracking.store import open_store
+from frostline.errors import TrackingError
+from frostline.tracking.restore import best_of_sweep, find_run, restore
+from frostline.tracking.store import open_store
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from src.errors import TrackingError
-from src.tracking.address import resolve_address
+from frostline.errors import TrackingError
+from frostline.tracking.address import resolve_address
 
 
 def test_default_is_an_absolute_sqlite_file_where_one_stands(tmp_path):

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from src.tracking import outbox
-from src.tracking.run import Run
-from src.tracking.store import Store, open_store
+from frostline.tracking import outbox
+from frostline.tracking.store import Store, open_store
+from frostline.tracking.tracked_run import Run
 
 
 def logged(store: Store, run_id: str) -> tuple[dict[str, str], dict[str, float], str | None]:

@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from src.errors import TrackingError
-from src.tracking import link
-from src.tracking import run as run_module
-from src.tracking.store import open_store
+from frostline.errors import TrackingError
+from frostline.tracking import availability as link
+from frostline.tracking import tracked_run as run_module
+from frostline.tracking.store import open_store
 
 
 def _rows(server, query):
@@ -32,7 +32,7 @@ def test_server_down_at_start(tmp_path):
 
 
 def test_server_that_accepts_and_says_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr("src.tracking.connection._SERVER_ANSWER_S", 0.5)
+    monkeypatch.setattr("frostline.tracking.connection._SERVER_ANSWER_S", 0.5)
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from src.errors import TrackingError
-from src.tracking.store import open_store
+from frostline.errors import TrackingError
+from frostline.tracking.store import open_store
 
 from .conftest import FORK
 

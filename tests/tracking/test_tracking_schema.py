@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from src.errors import TrackingError
-from src.tracking import schema
-from src.tracking.store import open_store
+from frostline.errors import TrackingError
+from frostline.tracking import database_schema as schema
+from frostline.tracking.store import open_store
 
 
 def _execute(database, statement):
@@ -104,9 +104,9 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 _ON_A_FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from src.errors import TrackingError
-from src.tracking import schema
-from src.tracking.store import open_store
+from frostline.errors import TrackingError
+from frostline.tracking import database_schema as schema
+from frostline.tracking.store import open_store
 limit = int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 try:

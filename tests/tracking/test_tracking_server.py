@@ -9,10 +9,10 @@ import urllib.request
 import psutil
 import pytest
 
-from src.tracking import link
-from src.tracking.address import resolve_address
-from src.tracking.store import open_store
-from src.tracking.ui import free_port, server_command
+from frostline.commands.ui import free_port, server_command
+from frostline.tracking import availability as link
+from frostline.tracking.address import resolve_address
+from frostline.tracking.store import open_store
 
 
 class _Command:

@@ -4,8 +4,8 @@ import math
 import pytest
 import yaml
 
-from src.errors import TrackingError
-from src.tracking.store import open_store
+from frostline.errors import TrackingError
+from frostline.tracking.store import open_store
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_deleted_experiment_is_told(store, fresh_store_uri, tmp_path):
 
 
 def test_ui_command(store, tmp_path, monkeypatch):
-    assert store.ui_command() == f"python -m src.tracking.ui --uri sqlite:///{tmp_path}/mlflow.db"
+    assert store.ui_command() == f"python -m src.ui --uri sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.chdir(tmp_path)
     assert store.ui_command() == "make ui"
 

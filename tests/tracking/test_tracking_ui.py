@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from src.errors import TrackingError
-from src.tracking.address import resolve_address
-from src.tracking.store import open_store
-from src.tracking.ui import check_port, free_port, main, server_command
+from frostline.commands.ui import check_port, free_port, main, server_command
+from frostline.errors import TrackingError
+from frostline.tracking.address import resolve_address
+from frostline.tracking.store import open_store
 
 
 def test_port_in_use_names_another(capsys, tmp_path, monkeypatch):
@@ -51,7 +51,7 @@ def test_a_server_is_only_pointed_at(capsys, monkeypatch):
 def test_the_page_comes_up_and_ends_without_a_trace(sent, fresh_store_uri, tmp_path):
     open_store(fresh_store_uri, "leaves", folder=tmp_path)
     port = free_port()
-    command = [sys.executable, "-m", "src.tracking.ui", "--uri", fresh_store_uri]
+    command = [sys.executable, "-m", "frostline.commands.ui", "--uri", fresh_store_uri]
     ui = subprocess.Popen(
         [*command, "--port", str(port)],
         stdout=subprocess.PIPE,

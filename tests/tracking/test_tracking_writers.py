@@ -2,7 +2,7 @@ import sqlite3
 
 import mlflow.store.tracking.sqlalchemy_store  # noqa: F401  (so that forked starters really race)
 
-from src.tracking.store import open_store
+from frostline.tracking.store import open_store
 
 from .conftest import FORK
 

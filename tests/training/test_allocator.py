@@ -10,7 +10,7 @@ PAGES = BLOCK // 4096
 TIMES = 10
 PROGRAM = f"""
 import resource
-from src.training.allocator import keep_freed_memory
+from frostline.training.allocator import keep_freed_memory
 
 assert {{keeps}} is False or keep_freed_memory()
 bytearray({BLOCK})[::4096] = bytes({PAGES})

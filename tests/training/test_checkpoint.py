@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from src.training.checkpoint import (
+from frostline.training.checkpoint import (
     CheckpointError,
     digest_path,
     load_checkpoint,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from src.training.engine import choose_kernels
+from frostline.training.engine import choose_kernels
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from src.config.recipe import CrossEntropy, FocalLoss
-from src.training.loss import build_loss, focal_factor
+from frostline.config.recipe import CrossEntropy, FocalLoss
+from frostline.training.loss import build_loss, focal_factor
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 0.5], [0.3, 0.2, 0.1]])
 LABELS = torch.tensor([0, 2, 1])

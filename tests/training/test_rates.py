@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from src.backbones.spec import Stage
-from src.config.recipe import (
+from frostline.backbones.spec import Stage
+from frostline.config.recipe import (
     Adam,
     AdamW,
     ConstantLr,
@@ -16,9 +16,15 @@ from src.config.recipe import (
     Sgd,
     StepLr,
 )
-from src.training.optim import lr_scales, optimizer_over
-from src.training.rates import Rates, lr_factor, phase_factor, plateau_drops, plateau_factor
-from src.training.schedule import Phase
+from frostline.training.learning_rates import (
+    Rates,
+    lr_factor,
+    phase_factor,
+    plateau_drops,
+    plateau_factor,
+)
+from frostline.training.optim import lr_scales, optimizer_over
+from frostline.training.schedule import Phase
 
 PLATEAU = PlateauLr(name="plateau", factor=0.5, patience_epochs=1, min_lr=0.0, warmup_frac=0.0)
 DECAYS: list[OptimizerChoice] = [

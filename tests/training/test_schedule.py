@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from src.config.recipe import ConstantSchedule, Gradual, HeadFirst
-from src.errors import ConfigError
-from src.training.schedule import Phase, phase_of, phases_of, remaining
+from frostline.config.recipe import ConstantSchedule, Gradual, HeadFirst
+from frostline.errors import ConfigError
+from frostline.training.schedule import Phase, phase_of, phases_of, remaining
 
 HEAD_FIRST = HeadFirst(name="head_first", head_epochs=10, lr_factor=0.1, thawed_bn="eval")
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from src.config.recipe import Adam, AdamW, ConstantLr, CosineLr, Sgd, StepLr
-from src.training.head import build_head
-from src.training.metrics import classification_metrics, probabilities
-from src.training.optim import build_optimizer, lr_factor
-from src.training.seeds import derive_seed, seed_epoch
+from frostline.config.recipe import Adam, AdamW, ConstantLr, CosineLr, Sgd, StepLr
+from frostline.data.seeds import derive_seed, seed_epoch
+from frostline.training.head import build_head
+from frostline.training.metrics import classification_metrics, probabilities
+from frostline.training.optim import build_optimizer, lr_factor
 
 
 def test_seeds_differ_by_purpose_and_are_the_same_everywhere() -> None:

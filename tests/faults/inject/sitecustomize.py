@@ -109,10 +109,10 @@ def patch_report(module):
 
 
 PATCHES = {
-    "src.report": patch_report,
-    "src.training.task": patch_task,
-    "src.data.datamodule": patch_data,
-    "src.data.pixels": patch_pixels,
+    "frostline.commands.report": patch_report,
+    "frostline.training.task": patch_task,
+    "frostline.data.image_datamodule": patch_data,
+    "frostline.data.pixels": patch_pixels,
 }
 
 

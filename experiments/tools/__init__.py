@@ -1,0 +1,1 @@
+"""What writes the studies' tables from their recorded runs."""

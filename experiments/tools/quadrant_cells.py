@@ -1,0 +1,205 @@
+"""The runs of the study on strategies in cells, and how the scores ranked their depths."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from experiments.tools.standing import Standing, mean_by_cell, rank_correlation, standing_of
+from frostline.advice.ranking import BASELINE, MEASURES
+
+if TYPE_CHECKING:
+    from frostline.advice.choose import Choice
+    from frostline.advice.stage_features import StageFeatures
+    from frostline.config.schema import Settings
+    from frostline.data.sample_table import SampleTable
+    from frostline.stats.paired import Scored
+    from frostline.tracking.predictions import Predictions
+    from frostline.tracking.records import RunRecord
+    from frostline.tracking.run_contents import StoreSource
+
+EARLY = "early_classifier"
+BY_DEPTH = ("large_different", "small_different", "large_similar", "small_similar")
+
+
+@dataclass
+class Cell:
+    """The runs of one data set at one share of its training images.
+
+    Attributes:
+        data: The data set.
+        fraction: Share of the training groups.
+        per_class: Training images a class, mean over the seeds.
+        runs: Strategy and seed to the run.
+        val: Arm to its validation accuracies.
+        test: Arm to its scored test predictions by seed.
+        seconds: Arm to seconds of training.
+        taus: Measure to rank correlations, one a seed.
+    """
+
+    data: str
+    fraction: float
+    per_class: float = 0.0
+    runs: "dict[tuple[str, str], RunRecord]" = field(default_factory=dict)
+    val: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    test: "dict[str, dict[str, Scored]]" = field(default_factory=lambda: defaultdict(dict))
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    taus: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def name(self) -> str:
+        """Data set and share."""
+        return f"{self.data} {self.fraction:g}"
+
+    def standing(self, strategy: str) -> Standing:
+        """How a strategy stands among the arms."""
+        val = {arm: float(np.mean(values)) for arm, values in self.val.items()}
+        return standing_of(strategy, val, self.test)
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds it was run with."""
+        return len({seed for _, seed in self.runs})
+
+
+class DataAtHand:
+    """A data set of the study: its features at the runs' size, where it stands on the axes."""
+
+    def __init__(self, settings: "Settings") -> None:
+        from frostline.advice.choose import cached_measure, decide
+        from frostline.advice.stage_features import stage_features
+        from frostline.backbones.build import build_backbone
+        from frostline.data.geometry import evaluation_geometry
+        from frostline.data.load import load_table, split_of
+        from frostline.data.pixels import FlyPixels
+
+        self.table: SampleTable = load_table(settings.data)
+        model = build_backbone(
+            settings.backbone, weights=settings.weights, image_size=settings.image_size, seed=0
+        )
+        fly = FlyPixels(self.table.open_image, self.table.items, evaluation_geometry(model.input))
+        rows = np.arange(len(self.table))
+        self.features: StageFeatures = stage_features(model, fly.take, rows)
+        whole = settings.data.model_copy(update={"fraction": 1.0})
+        train = split_of(self.table, whole, seed=settings.seed).train
+        self.choice: Choice = decide(
+            cached_measure(
+                self.table,
+                train,
+                backbone=settings.backbone,
+                weights=settings.weights,
+                image_size=None,
+                seed=settings.seed,
+                on_progress=lambda _: None,
+            )
+        )
+
+    @property
+    def by_stage(self) -> "list[np.ndarray[Any, np.dtype[np.float64]]]":
+        """Features of stage 0 (the image) to S."""
+        return [self.features.pixels, *self.features.stages]
+
+
+def gather(
+    runs: "Sequence[RunRecord]", source: "StoreSource"
+) -> tuple[list[Cell], dict[str, DataAtHand]]:
+    """Sort the runs into cells, and measure what the rankings need."""
+    import yaml
+
+    from frostline.config.migrate import recorded_settings
+    from frostline.stats.paired import scored
+
+    cells: dict[str, Cell] = {}
+    settings_of: dict[tuple[str, str], Settings] = {}
+    at_hand: dict[str, DataAtHand] = {}
+    for run in runs:
+        text = source.text(run.run_id, "config.yaml")
+        predictions = source.predictions(run.run_id, "test")
+        if text is None or predictions is None:
+            continue
+        settings = recorded_settings(yaml.safe_load(text))
+        data, seed = run.params["data"], run.params["seed"]
+        cell = Cell(data, float(run.params["data_fraction"]))
+        cell = cells.setdefault(cell.name, cell)
+        strategy = run.params["strategy"]
+        if (strategy, seed) in cell.runs:
+            continue  # runs are listed the newest first
+        cell.runs[strategy, seed] = run
+        cell.val[strategy].append(run.metrics["val_best/acc_micro"])
+        cell.test[strategy][seed] = scored(predictions, "acc_micro")
+        cell.seconds[strategy].append(run.metrics["time/train_s"])
+        settings_of[cell.name, seed] = settings
+        if data not in at_hand:
+            at_hand[data] = DataAtHand(settings)
+    for (name, seed), settings in settings_of.items():
+        look_closer(cells[name], seed, settings, at_hand[cells[name].data])
+    return sorted(cells.values(), key=lambda cell: (cell.data, -cell.fraction)), at_hand
+
+
+def look_closer(cell: Cell, seed: str, settings: "Settings", data: DataAtHand) -> None:
+    """Add the classifier on earlier activations, and how the scores ranked the depths."""
+    from frostline.advice.linear_probe import fit_predict
+    from frostline.advice.measure import score_stage
+    from frostline.data.load import split_of
+    from frostline.stats.paired import scored
+
+    table = data.table
+    splits = split_of(table, settings.data, seed=settings.seed)
+    labels, groups = table.labels[splits.train], table.groups[splits.train]
+    cell.per_class += len(splits.train) / len(table.classes) / cell.seeds
+    scores = [
+        score_stage(number, features[splits.train], labels, groups)
+        for number, features in enumerate(data.by_stage)
+    ]
+    best = data.by_stage[max(scores, key=lambda score: score.probe).stage]
+    answers = {}
+    for split, rows in (("val", splits.val), ("test", splits.test)):
+        predicted = fit_predict(best[splits.train], labels, best[rows])
+        answers[split] = as_predictions(table, rows, predicted)
+    cell.val[EARLY].append(float(answers["val"].correct.mean()))
+    cell.test[EARLY][seed] = scored(answers["test"], "acc_micro")
+    known = [cell.runs[arm, seed] for arm in BY_DEPTH if (arm, seed) in cell.runs]
+    if len(known) < len(BY_DEPTH):
+        return
+    depths = [int(run.params["frozen_stages"]) for run in known]
+    outcomes = [run.metrics["test/acc_micro"] for run in known]
+    for measure in MEASURES:
+        values = [float(getattr(scores[depth], measure)) for depth in depths]
+        cell.taus[measure].append(rank_correlation(values, outcomes))
+    cell.taus[BASELINE].append(rank_correlation([-depth for depth in depths], outcomes))
+
+
+def as_predictions(
+    table: "SampleTable",
+    rows: "np.ndarray[Any, np.dtype[np.int64]]",
+    predicted: "np.ndarray[Any, np.dtype[np.int64]]",
+) -> "Predictions":
+    """A classifier's answers in the form of a run's, sorted by item."""
+    from frostline.tracking.predictions import Predictions
+
+    items = np.array([table.items[row] for row in rows.tolist()])
+    order = np.argsort(items)
+    sure = np.eye(len(table.classes), dtype=np.float16)[predicted]
+    return Predictions(
+        items[order], table.groups[rows][order], table.labels[rows][order], sure[order]
+    )
+
+
+def rankings(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    """Each measure's mean rank correlation with its interval, plain values."""
+    found = []
+    for measure in (*MEASURES, BASELINE):
+        by_cell = {cell.name: cell.taus.get(measure, []) for cell in cells}
+        tau, low, high, count = mean_by_cell(by_cell)
+        found.append(
+            {
+                "measure": measure,
+                "tau": round(tau, 3),
+                "low": round(low, 3),
+                "high": round(high, 3),
+                "cells": count,
+            }
+        )
+    return found

@@ -1,0 +1,97 @@
+"""The recorded runs that answer a study's jobs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import yaml
+
+from experiments.tools.compose import Study, StudyJob
+from frostline.config.migrate import recorded_settings
+from frostline.errors import ConfigError
+from frostline.sweep.plan import config_digest
+from frostline.tracking.predictions import Predictions
+from frostline.tracking.records import RunRecord
+from frostline.tracking.run_contents import Source
+
+if TYPE_CHECKING:
+    from frostline.tracking.reader import Reader
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A study's cells with what was recorded of them.
+
+    Attributes:
+        study: What was asked for.
+        runs: Cell to seed to run; only what is there.
+        source: Where their predictions come from.
+    """
+
+    study: Study
+    runs: Mapping[str, Mapping[int, RunRecord]]
+    source: Source
+
+    @property
+    def missing(self) -> list[StudyJob]:
+        """The jobs that no finished run answers."""
+        return [j for j in self.study.jobs if j.settings.seed not in self.runs.get(j.label, {})]
+
+    def predictions(self, label: str, split: str) -> dict[str, Predictions]:
+        """Seed to what that run of a cell said of `val` or `test`."""
+        found = {
+            str(seed): self.source.predictions(run.run_id, split)
+            for seed, run in self.runs.get(label, {}).items()
+        }
+        return {seed: one for seed, one in found.items() if one is not None}
+
+    def values(self, label: str, metric: str) -> list[float]:
+        """A metric of all seeds of a cell that have it."""
+        runs = self.runs.get(label, {}).values()
+        return [run.metrics[metric] for run in runs if metric in run.metrics]
+
+
+def find_recorded(study: Study, store: "Reader", source: Source) -> Recorded:
+    """Find the newest finished run of each job.
+
+    A run answers a job if its config is the same, keys that are younger than the run at their
+    defaults; which version of the code it ran with does not matter here, and is told.
+
+    Args:
+        study: The study.
+        store: Where runs are recorded.
+        source: Where their files are read from.
+    """
+    finished = store.find_runs({"frostline.kind": "job"}, status=("FINISHED",), everywhere=True)
+    wanted = {job.key for job in study.jobs}
+    newest: dict[tuple[str, str], RunRecord] = {}
+    for run in sorted(finished, key=lambda run: run.start_ms):
+        for key in _keys(run, wanted, source):
+            newest[key] = run
+    runs: dict[str, dict[int, RunRecord]] = {label: {} for label in study.labels}
+    for job in study.jobs:
+        if job.key in newest:
+            runs[job.label][job.settings.seed] = newest[job.key]
+    return Recorded(study, runs, source)
+
+
+def versions_of(runs: Sequence[RunRecord]) -> list[str]:
+    """The versions of the code that runs were made with."""
+    return sorted({run.tags.get("frostline.code_version", "not recorded") for run in runs})
+
+
+def _keys(
+    run: RunRecord, wanted: set[tuple[str, str]], source: Source
+) -> Iterator[tuple[str, str]]:
+    data = run.params.get("data", "")
+    digest = run.tags.get("frostline.config_digest", "")
+    if (digest, data) in wanted:
+        yield digest, data
+    elif data in {name for _, name in wanted}:
+        text = source.text(run.run_id, "config.yaml")
+        try:
+            settings = recorded_settings(yaml.safe_load(text)) if text else None
+        except (ConfigError, yaml.YAMLError):
+            settings = None
+        if settings is not None and (config_digest(settings), data) in wanted:
+            yield config_digest(settings), data

@@ -1,0 +1,173 @@
+"""What can be said of a backbone without loading its weights, as facts and as text."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from frostline.backbones.build import Backbone
+from frostline.backbones.packaged_weights import find_packaged
+from frostline.backbones.spec import Stage, WeightsInfo
+from frostline.backbones.split.cut import probe_cuts
+from frostline.backbones.stages import Outline, outline
+from frostline.backbones.weights_hub import find_cached, has_pretrained
+from frostline.errors import BackboneError
+
+_WIDTH = 96
+_MODULES_WIDTH = 26
+
+
+def origin_of_weights(name: str) -> str:
+    """Say where pretrained weights would come from; the network is not asked."""
+    packaged = find_packaged(name)
+    if packaged is not None:
+        return f"packaged ({packaged.where})"
+    if not has_pretrained(name):
+        return "none"
+    cached = find_cached(name)
+    return f"cache ({cached.where})" if cached is not None else "hub"
+
+
+def describe(name: str, image_size: int | None) -> dict[str, Any]:
+    """Return the facts about one backbone.
+
+    Args:
+        name: A backbone's name.
+        image_size: Side of the input in pixels; None for the weights' own.
+
+    Returns:
+        Name, image size, parameters, FLOPs, where weights would come from, and its stages, each
+        with its share of parameters and FLOPs up to and with it and whether it can be cut there.
+
+    Raises:
+        BackboneError: The name is unknown or the model cannot be divided.
+    """
+    found = outline(name, image_size)
+    cuts = probe_cuts(_as_backbone(name, found))
+    facts = _summary(name, found)
+    facts["stages"] = list(_stage_facts(found.stages, cuts))
+    return facts
+
+
+def _as_backbone(name: str, found: Outline) -> Backbone:
+    nothing = WeightsInfo("random", "none: an outline", "")
+    return Backbone(name, found.model, found.input, found.timeline, found.stages, nothing)
+
+
+def _summary(name: str, found: Outline) -> dict[str, Any]:
+    return {
+        "name": name,
+        "image_size_px": found.input.size_px,
+        "fixed_size": found.input.fixed_size,
+        "params": sum(stage.params for stage in found.stages),
+        "forward_flops": found.timeline.total_flops,
+        "num_stages": len(found.stages),
+        "weights": origin_of_weights(name),
+    }
+
+
+def _stage_facts(stages: Sequence[Stage], cuts: Sequence[str]) -> Iterator[dict[str, Any]]:
+    params = sum(stage.params for stage in stages) or 1
+    flops = sum(stage.flops for stage in stages) or 1
+    frozen_params = frozen_flops = 0
+    for stage, problem in zip(stages, cuts, strict=True):
+        frozen_params += stage.params
+        frozen_flops += stage.flops
+        yield {
+            "stage": stage.number,
+            "modules": list(stage.modules),
+            "params": stage.params,
+            "frozen_params_frac": frozen_params / params,
+            "frozen_flops_frac": frozen_flops / flops,
+            "out_shape": list(stage.out_shape),
+            "can_be_cut": not problem,
+            "why_not": problem,
+        }
+
+
+def describe_many(names: Iterable[str], image_size: int | None) -> Iterator[dict[str, Any]]:
+    """Yield a summary of each backbone, or its name and the reason why there is none."""
+    for name in names:
+        try:
+            found = outline(name, image_size)
+        except BackboneError as error:
+            yield {"name": name, "error": error.given.splitlines()[0]}
+            continue
+        shares = list(_stage_facts(found.stages, [""] * len(found.stages)))
+        yield {
+            **_summary(name, found),
+            "frozen_params_frac": [stage["frozen_params_frac"] for stage in shares],
+        }
+
+
+def _count(value: float) -> str:
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return f"{value / size:.1f} {unit}"
+    return f"{value:.0f}"
+
+
+def short_list(names: Sequence[str], width: int) -> str:
+    """Join module paths within a width; blocks.0, blocks.1, blocks.2 become ``blocks.0-2``."""
+    runs: list[list[str]] = []
+    for name in names:
+        parent, _, last = name.rpartition(".")
+        same_list = runs and runs[-1][0].rpartition(".")[0] == parent
+        if last.isdigit() and same_list and runs[-1][-1].rpartition(".")[2].isdigit():
+            runs[-1].append(name)
+        else:
+            runs.append([name])
+    text = ", ".join(
+        run[0] if len(run) == 1 else f"{run[0]}-{run[-1].rpartition('.')[2]}" for run in runs
+    )
+    return text if len(text) <= width else text[: width - 3].rstrip(", ") + "..."
+
+
+def page(facts: dict[str, Any]) -> str:
+    """Lay the facts about one backbone out for a terminal of 96 columns."""
+    size = facts["image_size_px"]
+    fixed = " (fixed)" if facts["fixed_size"] else ""
+    head = (
+        f"{facts['name']}: {_count(facts['params'])} parameters ({facts['params']:,}), "
+        f"{_count(facts['forward_flops'])}FLOPs an image of {size} px{fixed}\n"
+        f"pretrained weights: {facts['weights']}\n"
+    )
+    lines = [
+        head,
+        f"{'freeze':>6}  {'stage adds':<{_MODULES_WIDTH}}  {'parameters':>12}  "
+        f"{'frozen':>7}  {'FLOPs':>6}  {'output':<14}  cut",
+        f"{'0':>6}  {'(all trains)':<{_MODULES_WIDTH}}  {'':>12}  {0:>7.2%}  {0:>6.1%}",
+    ]
+    for stage in facts["stages"]:
+        shape = "x".join(str(axis) for axis in stage["out_shape"])
+        modules = short_list(stage["modules"], _MODULES_WIDTH)
+        lines.append(
+            f"{stage['stage']:>6}  {modules:<{_MODULES_WIDTH}}  "
+            f"{stage['params']:>12,}  {stage['frozen_params_frac']:>7.2%}  "
+            f"{stage['frozen_flops_frac']:>6.1%}  {shape:<14}  "
+            + ("yes" if stage["can_be_cut"] else "no")
+        )
+    lines.append(f"{'all':>6}  (only the new head trains)")
+    reasons = {stage["why_not"] for stage in facts["stages"] if stage["why_not"]}
+    lines.extend(f"no cut: {reason}" for reason in sorted(reasons))
+    lines.append(
+        "\nfrozen, FLOPs: share of the backbone's parameters and forward FLOPs up to that depth; "
+        "cut: whether\nthe frozen part can run apart from the rest (proven bit by bit when a run "
+        "starts)."
+    )
+    return "\n".join(lines)
+
+
+def list_lines(found: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield a heading and one line of at most 96 columns for each backbone."""
+    yield (
+        f"{'backbone':<42} {'params':>8} {'FLOPs':>8} {'px':>4}  "
+        f"{'frozen share by depth':<24} weights"
+    )
+    for facts in found:
+        if "error" in facts:
+            yield f"{facts['name']:<42} {facts['error']}"[:_WIDTH]
+            continue
+        shares = " ".join(f"{share:.0%}".rjust(3) for share in facts["frozen_params_frac"])
+        yield (
+            f"{facts['name']:<42} {_count(facts['params']):>8} {_count(facts['forward_flops']):>8} "
+            f"{facts['image_size_px']:>4}  {shares:<24} {facts['weights'].split(' ')[0]}"
+        )

@@ -1,0 +1,113 @@
+"""Which names a backbone may have, answered without importing timm (that alone takes seconds)."""
+
+import difflib
+import fnmatch
+import importlib.util
+import re
+from functools import cache
+from pathlib import Path
+
+from frostline.errors import BackboneError
+
+OWN_NAMES = ("book_cnn",)
+_REGISTERED = re.compile(r"^@register_model\s*\ndef\s+(\w+)\s*\(", re.MULTILINE)
+_DEPRECATED = re.compile(r"^register_model_deprecations\((.*?)^\}\)", re.MULTILINE | re.DOTALL)
+_DEPRECATED_KEY = re.compile(r"^\s*['\"](\w+)['\"]\s*:", re.MULTILINE)
+
+
+@cache
+def _timm_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names that timm registers and those it still maps to a new name."""
+    spec = importlib.util.find_spec("timm")
+    if spec is None or not spec.submodule_search_locations:
+        raise BackboneError(
+            given="timm is not installed, so no backbone is known",
+            todo="run `make setup`",
+        )
+    names: set[str] = set()
+    deprecated: set[str] = set()
+    for file in sorted((Path(spec.submodule_search_locations[0]) / "models").glob("*.py")):
+        text = file.read_text(encoding="utf-8")
+        names.update(_REGISTERED.findall(text))
+        for block in _DEPRECATED.findall(text):
+            deprecated.update(_DEPRECATED_KEY.findall(block))
+    return tuple(sorted(names)), tuple(sorted(deprecated - names))
+
+
+def _natural(name: str) -> list[tuple[int, str | int]]:
+    """Sort key under which resnet18 stands before resnet101."""
+    parts = re.split(r"(\d+)", name)
+    return [(1, int(part)) if part.isdigit() else (0, part) for part in parts]
+
+
+def list_backbones(pattern: str = "*") -> list[str]:
+    """List the backbones whose name matches a shell pattern.
+
+    Args:
+        pattern: Such as ``resnet50`` or ``vit_*``.
+
+    Returns:
+        Names in natural order; empty when none matches.
+    """
+    names = {*_timm_names()[0], *OWN_NAMES}
+    return sorted(fnmatch.filter(names, pattern), key=_natural)
+
+
+def _nearest(name: str, count: int) -> list[str]:
+    """Return names like the given one: first those that begin alike, then by similarity."""
+    known = list_backbones("*")
+    close = difflib.get_close_matches(name, known, n=count, cutoff=0.6)
+    begin_alike = [known_name for known_name in known if known_name.startswith(name)]
+    return list(dict.fromkeys([*close, *begin_alike]))[:count]
+
+
+def split_tag(name: str) -> tuple[str, str]:
+    """Split ``resnet50.a1_in1k`` into the architecture and the tag of its weights.
+
+    Returns:
+        The architecture, and the tag or an empty string.
+    """
+    base, _, tag = name.partition(".")
+    return base, tag
+
+
+def check_backbone_name(name: str) -> None:
+    """Check that a backbone of this name can be built.
+
+    Args:
+        name: A timm model name, with or without the tag of its weights, or ``book_cnn``.
+
+    Raises:
+        BackboneError: The name is unknown, or names a place rather than a model.
+    """
+    if any(sign in name for sign in "/\\:"):
+        raise BackboneError(
+            given=f"backbone={name} names a place, not a model",
+            allowed="a timm model name such as resnet50 or resnet50.a1_in1k, or book_cnn",
+            todo="give the model's name as backbone and the file as weights=PATH",
+        )
+    base, tag = split_tag(name)
+    names, deprecated = _timm_names()
+    if base in names or base in deprecated or base in OWN_NAMES:
+        if tag:
+            _check_tag(name, base)
+        return
+    nearest = _nearest(base, count=5)
+    raise BackboneError(
+        given=f"backbone={name} is not a model that timm knows",
+        allowed=(f"nearest names: {', '.join(nearest)}" if nearest else "any timm model name"),
+        todo="list them with `python -m src.backbones 'PATTERN'`, such as 'resnet*'",
+    )
+
+
+def _check_tag(name: str, base: str) -> None:
+    """Check a weights tag against timm's own list; only then is timm imported."""
+    import timm
+
+    tagged = timm.list_models(base, include_tags=True) if base not in OWN_NAMES else []
+    if name not in tagged:
+        known = [entry for entry in tagged if "." in entry]
+        raise BackboneError(
+            given=f"backbone={name}: {base} has no weights of that tag",
+            allowed=", ".join([base, *known]),
+        )

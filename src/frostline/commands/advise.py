@@ -1,0 +1,72 @@
+"""What to freeze for a data set: size, similarity to the pretraining, a strategy, a sweep to run.
+
+python -m src.advise data.path=photos
+python -m src.advise data.path=photos backbone=tf_efficientnet_lite0,tf_efficientnet_lite1
+python -m src.advise data=csv data.path=labels.csv --json
+
+Only the training images are looked at, as strategy=auto does. All keys of `data`, and backbone,
+weights, image_size and seed are as for src.train.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from frostline.commands.arguments import command_parser, reported_errors
+from frostline.errors import FrostlineError
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    given = _parser().parse_args(arguments)
+    with reported_errors():
+        _run(given)
+
+
+def _run(given: argparse.Namespace) -> None:
+    from frostline.advice.request import read_request
+
+    _check_out(given.out)
+    jobs = read_request(given.overrides)
+
+    def on_progress(text: str) -> None:
+        print(f"{text} ...", file=sys.stderr, flush=True)
+
+    on_progress("loading PyTorch and timm")
+    from frostline.advice.advice import advise
+
+    advice = advise(jobs, given.overrides, on_progress=on_progress)
+    if given.json:
+        print(json.dumps(advice.plain(), indent=2))
+    else:
+        from frostline.advice.advice_text import advice_lines
+
+        print("\n".join(advice_lines(advice)))
+    if given.out is not None:
+        from frostline.advice.advice_page import advice_page
+
+        given.out.write_text(advice_page(advice), encoding="utf-8")
+        print(f"page: {given.out}", file=sys.stderr)
+
+
+def _check_out(out: Path | None) -> None:
+    """Refuse a place that cannot be written before anything takes its time.
+
+    Raises:
+        FrostlineError: If its folder does not exist, or it is a folder itself.
+    """
+    if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
+        raise FrostlineError(
+            f"--out {out}: {'it is a folder' if out.is_dir() else 'its folder does not exist'}",
+            "a file, such as advice.html",
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser("src.advise", __doc__)
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="such as data.path=DIR")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    parser.add_argument("--out", type=Path, metavar="FILE.html", help="also write a page")
+    return parser

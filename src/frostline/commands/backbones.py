@@ -1,0 +1,56 @@
+"""Show backbones: their stages, what freezing each would freeze, and whether they can be cut.
+
+python -m src.backbones resnet50
+python -m src.backbones 'vit_*'
+python -m src.backbones resnet50 --json
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+
+from frostline.backbones.names import check_backbone_name, list_backbones
+from frostline.commands.arguments import BAD_INPUT_EXIT_CODE, command_parser, reported_errors
+from frostline.errors import FrostlineError
+
+
+@reported_errors()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Returns:
+        0, or 2 with a message on standard error when nothing matches.
+    """
+    parser = command_parser("src.backbones", __doc__)
+    add = parser.add_argument
+    add("pattern", nargs="?", default="*", help="a name, or a pattern such as 'vit_*'")
+    add("--json", action="store_true", help="one JSON document for scripts")
+    add("--image-size", type=int, metavar="PX", help="instead of the weights' own")
+    add("--limit", type=int, default=40, metavar="N", help="at most N matches, 0 for all (40)")
+    given = parser.parse_args(arguments)
+    try:
+        names = list_backbones(given.pattern)
+        if not names:
+            check_backbone_name(given.pattern)
+            names = [given.pattern]
+        if not given.json:
+            print("loading timm ...", file=sys.stderr)
+        from frostline.backbones.describe import describe, describe_many, list_lines, page
+
+        if len(names) == 1:
+            facts = describe(names[0], given.image_size)
+            print(json.dumps(facts, indent=2) if given.json else page(facts))
+            return 0
+        shown = names[: given.limit] if given.limit else names
+        found = describe_many(shown, given.image_size)
+        if given.json:
+            print(json.dumps(list(found), indent=2))
+            return 0
+        for line in list_lines(found):
+            print(line, flush=True)
+        if len(shown) < len(names):
+            print(f"... and {len(names) - len(shown)} more: narrow the pattern, or --limit 0")
+    except FrostlineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT_EXIT_CODE
+    return 0

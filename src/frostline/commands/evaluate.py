@@ -1,0 +1,128 @@
+"""Judge a trained run again: on its own splits, or on another data set by the classes' names.
+
+python -m src.evaluate RUN                         # its test split: the logged figures again
+python -m src.evaluate RUN --split val
+python -m src.evaluate RUN --data field_photos     # another data set, all of its images
+python -m src.evaluate RUN --data background=field # its own data with other settings
+python -m src.evaluate best:SWEEP --cost           # also: parameters, FLOPs, latency, memory
+
+RUN is a run id or its beginning, a run's name, best:SWEEP, or the path of a checkpoint. The result
+is logged on the run, with evidence: confusion, calibration, the worst errors, attributions.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from frostline.commands.arguments import (
+    add_run,
+    add_store,
+    add_threads,
+    command_parser,
+    reported_errors,
+    run_given,
+)
+from frostline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from frostline.inference.evaluation import Evaluation
+
+SPLITS = ("train", "val", "test", "all")
+LEVELS = ("full", "light", "off")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    given = _parser().parse_args(arguments)
+    with reported_errors():
+        _run(given)
+
+
+def _run(given: argparse.Namespace) -> None:
+    by_hand = dict(_pair(text) for text in given.map)
+    if by_hand and not given.data:
+        raise ConfigError("--map is for another data set", todo="give it with --data")
+    from frostline.inference.evaluation import evaluate_run, log_on_run
+    from frostline.tracking.store import open_store
+
+    rebuilt = run_given(given)
+    store = open_store(given.uri, "Default") if rebuilt.record is not None else None
+    out = given.out or Path("outputs") / "evaluations" / rebuilt.name.replace("/", "-")
+    done = evaluate_run(
+        rebuilt,
+        out,
+        store=store,
+        split=given.split,
+        data=given.data,
+        by_hand=by_hand,
+        evidence=given.evidence,
+        cost=given.cost,
+        on_progress=lambda text: print(text, file=sys.stderr),
+    )
+    logged = False
+    if store is not None and rebuilt.record is not None and not given.no_log:
+        log_on_run(store, rebuilt.record, done)
+        logged = True
+    if given.json:
+        print(json.dumps(done.as_dict(), indent=2, ensure_ascii=False))
+        return
+    print("\n".join(_lines(done)))
+    print(f"\nfiles: {done.folder}" + ("  (also in MLflow, on the run)" if logged else ""))
+
+
+def _lines(done: "Evaluation") -> list[str]:
+    """What a person reads."""
+    lines = [f"{done.run} on {done.where}: {done.n_images} images of {done.n_groups} groups"]
+    lines += [f"  {note}" for note in done.notes]
+    has_logged = bool(done.logged)
+    lines.append(f"{'':12}{'now':>12}{'logged':>12}{'':4}" + "95 % interval")
+    # The intervals stand in the order of the scores, macro first; the loss has none.
+    for name in sorted(done.figures, key=[*done.intervals, *done.figures].index):
+        value = done.figures[name]
+        then = f"{done.logged[name]:>12.6f}" if has_logged else f"{'-':>12}"
+        low, high = done.intervals.get(name, (float("nan"), float("nan")))
+        interval = f"{low:.4f} .. {high:.4f}" if name in done.intervals else ""
+        lines.append(f"{name:12}{value:>12.6f}{then}{'':4}{interval}".rstrip())
+    if has_logged:
+        lines.append(
+            "the same as logged, to the last digit"
+            if done.largest_difference == 0
+            else f"differs from what was logged by at most {done.largest_difference:.2g}"
+        )
+    for name, value in done.cost.items():
+        lines.append(f"{name:34}{_shown(value)}")
+    return lines
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
+
+
+def _pair(text: str) -> tuple[str, str]:
+    theirs, sign, ours = text.partition("=")
+    if not (theirs and sign and ours):
+        raise ConfigError(f"--map {text}", '--map "their name=the run\'s name"')
+    return theirs, ours
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser("src.evaluate", __doc__)
+    add_run(parser)
+    parser.add_argument("--split", choices=SPLITS, help="default: test, of other data all images")
+    parser.add_argument(
+        "--data", metavar="DIR", nargs="+", default=[], help="another data set: DIR [KEY=VALUE ...]"
+    )
+    parser.add_argument(
+        "--map", metavar="THEIRS=OURS", action="append", default=[], help="a class, by hand"
+    )
+    parser.add_argument("--evidence", choices=LEVELS, default="full", help="default: full")
+    parser.add_argument("--cost", action="store_true", help="measure what the model costs")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="default: outputs/evaluations/NAME")
+    parser.add_argument("--no-log", action="store_true", help="log nothing on the run")
+    add_threads(parser)
+    add_store(parser)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    return parser

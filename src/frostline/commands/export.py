@@ -1,0 +1,85 @@
+"""Take a trained run away: as ONNX, TorchScript, a plain timm checkpoint or an MLflow model.
+
+python -m src.export RUN --format onnx
+python -m src.export RUN --format timm --out my_model
+python -m src.export best:SWEEP --format mlflow --register leaf-doctor
+
+RUN is a run id or its beginning, a run's name, best:SWEEP, or the path of a checkpoint. Every
+export is held against PyTorch on real images, and comes with a model card.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from frostline.commands.arguments import (
+    add_run,
+    add_store,
+    add_threads,
+    command_parser,
+    reported_errors,
+    run_given,
+)
+from frostline.errors import ConfigError
+
+FORMATS = ("onnx", "torchscript", "timm", "mlflow")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    given = _parser().parse_args(arguments)
+    with reported_errors():
+        _run(given)
+
+
+def _run(given: argparse.Namespace) -> None:
+    if given.register and given.format != "mlflow":
+        raise ConfigError(
+            f"--register {given.register} with --format {given.format}", "--format mlflow"
+        )
+    from frostline.inference.formats.write_export import export_run, sample_of
+    from frostline.tracking.store import open_store
+
+    rebuilt = run_given(given)
+    store = open_store(given.uri, "Default") if rebuilt.record is not None else None
+    if given.register and (store is None or rebuilt.record is None):
+        raise ConfigError(
+            f"--register {given.register}: a checkpoint given by its path has no run in the store",
+            "a run id, a run's name, or best:SWEEP",
+        )
+    name = f"{rebuilt.name.replace('/', '-')}-{given.format}"
+    out = given.out or Path("outputs") / "exports" / name
+    if out.exists() and not given.force and any(out.iterdir() if out.is_dir() else [out]):
+        raise ConfigError(
+            f"--out {out}: there is something already", todo="give another folder, or --force"
+        )
+    sample = sample_of(rebuilt, given.images)
+    done = export_run(rebuilt, given.format, out, sample, store)
+    print(
+        f"{rebuilt.name} as {given.format}: {done.folder}\n"
+        f"logits differ from PyTorch's by at most {done.difference:.2g} on {done.n_checked} images"
+    )
+    if given.register and store is not None and rebuilt.record is not None:
+        from frostline.tracking.mlflow_model import register_model
+
+        about = (done.folder / "README.md").read_text(encoding="utf-8")
+        version = register_model(store, rebuilt.record.run_id, done.folder, given.register, about)
+        print(f"registered: models:/{given.register}/{version}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser("src.export", __doc__)
+    add_run(parser)
+    parser.add_argument("--format", choices=FORMATS, required=True)
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, help="default: outputs/exports/RUN-FORMAT"
+    )
+    parser.add_argument("--force", action="store_true", help="replace what is there")
+    parser.add_argument(
+        "--images", metavar="IMAGES", nargs="+", default=[],
+        help="check the export on these; default: the run's own test images",
+    )  # fmt: skip
+    parser.add_argument("--register", metavar="NAME", help="put it into MLflow's model registry")
+    add_threads(parser)
+    add_store(parser)
+    return parser

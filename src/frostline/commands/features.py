@@ -1,0 +1,75 @@
+"""What is stored of frozen prefixes, whether it is whole, and how to be rid of it.
+
+Usage:
+
+python -m src.features                 # the entries, most recently used first
+python -m src.features verify          # compare every checksum; damaged parts are removed
+python -m src.features clear           # remove everything that no running job is adding to
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from frostline.commands.arguments import command_parser
+
+DAMAGED_EXIT_CODE = 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line.
+
+    Returns:
+        0, or 1 if `verify` found damage.
+    """
+    parser = command_parser("src.features", __doc__)
+    parser.add_argument("action", nargs="?", choices=["list", "verify", "clear"], default="list")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--store", type=Path, help="the store's folder (default: the one jobs use)")
+    chosen = parser.parse_args(arguments)
+
+    from frostline.features.feature_store import FeatureStore, size_limit_bytes, store_folder
+
+    store = FeatureStore(chosen.store or store_folder(), size_limit_bytes())
+    if chosen.action == "verify":
+        return _verify(store.verify(), as_json=chosen.json)
+    if chosen.action == "clear":
+        removed = store.clear()
+        print(
+            json.dumps({"removed": removed}) if chosen.json else f"{len(removed)} entries removed"
+        )
+        return 0
+    entries = store.list_entries()
+    if chosen.json:
+        content = {
+            "folder": str(store.folder),
+            "limit_bytes": store.limit_bytes,
+            "entries": [asdict(entry) for entry in entries],
+        }
+        print(json.dumps(content, indent=1))
+        return 0
+    from frostline.features.feature_store import age
+
+    total = sum(entry.size_bytes for entry in entries)
+    limit_gib = store.limit_bytes / 2**30
+    print(f"{store.folder}: {len(entries)} entries, {total / 2**20:,.1f} MiB of {limit_gib:g} GiB")
+    for entry in entries:
+        about = entry.about
+        print(
+            f"  {entry.digest[:10]}  {about['backbone']} up to {about['boundary']}, "
+            f"{about['image_size_px']} px: {entry.outputs:,} outputs, "
+            f"{entry.size_bytes / 2**20:,.1f} MiB, used {age(entry.used_s)} ago"
+        )
+    return 0
+
+
+def _verify(report: dict[str, list[str]], *, as_json: bool) -> int:
+    damaged = {digest: complaints for digest, complaints in report.items() if complaints}
+    if as_json:
+        print(json.dumps({"entries": len(report), "damaged": damaged}, indent=1))
+    else:
+        for digest, complaints in damaged.items():
+            for complaint in complaints:
+                print(f"  {digest[:10]}  {complaint}: removed, the next job makes it again")
+        print(f"{len(report) - len(damaged)} of {len(report)} entries are whole")
+    return DAMAGED_EXIT_CODE if damaged else 0

@@ -1,0 +1,129 @@
+"""Ask a trained run what images show.
+
+python -m src.predict RUN photo.jpg more_photos/ "field/**/*.png"
+python -m src.predict RUN photos/ --top 3 --out answers.csv    # or .json, .jsonl, .parquet
+python -m src.predict best:SWEEP photos/ --json
+
+RUN is a run id or its beginning, a run's name, best:SWEEP, or the path of a checkpoint. A file that
+cannot be read is a row with its error.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from frostline.commands.arguments import (
+    add_run,
+    add_store,
+    add_threads,
+    command_parser,
+    count,
+    reported_errors,
+    run_given,
+)
+
+if TYPE_CHECKING:
+    from frostline.inference.predictor import Answer
+
+PRECISIONS = {"auto": "auto", "float32": "32-true", "bfloat16": "bf16-mixed"}
+_NOTHING_READ_EXIT_CODE = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    given = _parser().parse_args(arguments)
+    with reported_errors():
+        exit_code = _run(given)
+    if exit_code:
+        sys.exit(exit_code)
+
+
+def _run(given: argparse.Namespace) -> int:
+    from frostline.inference.answer_files import (
+        as_dict,
+        check_format,
+        write_answers,
+        write_csv,
+        write_json,
+    )
+    from frostline.inference.image_files import find_images
+
+    # What can be wrong in the call is found before anything heavy is loaded.
+    paths = find_images(given.images)
+    if given.out is not None:
+        check_format(given.out)
+
+    from frostline.data.progress_bar import counting
+    from frostline.inference.predictor import Predictor
+    from frostline.inference.run_network import engine_here
+
+    rebuilt = run_given(given)
+    predictor = Predictor(
+        rebuilt.network,
+        rebuilt.preprocess,
+        rebuilt.geometry,
+        engine_here(rebuilt).accelerator,
+        PRECISIONS[given.precision],
+    )
+    top = min(given.top, len(rebuilt.classes))
+    counted = _Counted()
+    with counting("images", len(paths)) as advance:
+        answers = counted.of(
+            predictor.answers(paths, top=top, batch_size=given.batch_size, advance=advance)
+        )
+        if given.out is not None:
+            write_answers(answers, rebuilt.classes, top, given.out)
+        elif given.json:
+            _print_as_in_a_file("backslashreplace")
+            rows = (as_dict(answer, rebuilt.classes) for answer in answers)
+            write_json(rows, sys.stdout, lines=False)
+        else:
+            _print_as_in_a_file("surrogateescape")
+            write_csv(answers, rebuilt.classes, top, sys.stdout)
+    unread = f", {counted.unread} of them could not be read" if counted.unread else ""
+    print(
+        f"{rebuilt.name}: {len(paths)} images{unread}, {predictor.precision} on "
+        f"{predictor.accelerator}" + (f": {given.out}" if given.out else ""),
+        file=sys.stderr,
+    )
+    return _NOTHING_READ_EXIT_CODE if counted.unread == len(paths) else 0
+
+
+def _print_as_in_a_file(errors: str) -> None:
+    """Print UTF-8 whatever the locale, so that no file's name and no class ends the command."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors=errors)
+
+
+class _Counted:
+    """Counts the files that could not be read as their rows go by."""
+
+    def __init__(self) -> None:
+        self.unread = 0
+
+    def of(self, answers: "Iterator[Answer]") -> "Iterator[Answer]":
+        for answer in answers:
+            self.unread += bool(answer.error)
+            yield answer
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser("src.predict", __doc__)
+    add_run(parser)
+    parser.add_argument("images", metavar="IMAGES", nargs="+", help="files, folders, globs")
+    parser.add_argument("--top", type=count, default=5, help="classes named; default: 5")
+    parser.add_argument("--out", metavar="FILE", type=Path, help=".csv, .json, .jsonl or .parquet")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of CSV")
+    parser.add_argument("--batch-size", type=count, default=64, help="default: 64")
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="auto",
+        help="auto (default): bfloat16 for many images, where it is faster and says the same",
+    )
+    add_threads(parser)
+    add_store(parser)
+    return parser

@@ -1,0 +1,90 @@
+"""The config group `data`: what each source of images may be told."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from frostline.config.node import Count, Fraction, Group, PositiveFraction
+
+
+class DataSettings(Group):
+    """What every data source has: how images are split, drawn and kept."""
+
+    val_frac: Annotated[float, Field(gt=0.0, lt=1.0)]
+    test_frac: Annotated[float, Field(gt=0.0, lt=1.0)]
+    split_seed: int | None
+    split_file: str | None
+    folds: Annotated[int, Field(ge=3)] | None
+    fold: Annotated[int, Field(ge=0)]
+    missing_class: Literal["error", "allow"]
+    fraction: PositiveFraction
+    sampling: Literal["natural", "balanced"]
+    memory_gib: Annotated[float, Field(gt=0)]
+
+
+class FileData(DataSettings):
+    """What every source of image files has."""
+
+    path: str
+    on_bad_image: Literal["error", "skip"]
+    group_by: str | None
+    names: str | None
+    rename: dict[str, str] | None
+
+
+class LeavesData(DataSettings):
+    """The built-in drawings."""
+
+    source: Literal["leaves"]
+    n_images: Count
+    size_px: Annotated[int, Field(ge=16, le=1024)]
+    n_species: Count
+    n_conditions: Annotated[int, Field(ge=1, le=5)]
+    photos_per_leaf: Count
+    variant: Literal["color", "grayscale", "segmented"]
+    background: Literal["lab", "field"]
+    imbalance: Annotated[float, Field(ge=1.0)]
+    shortcut: Fraction
+    leak: Fraction
+    split_by: Literal["leaf", "photo"]
+    test_images: Annotated[int, Field(ge=0)]
+    test_background: Literal["lab", "field"] | None
+    draw_seed: int
+
+
+class FolderData(FileData):
+    """ROOT/class/..., or ROOT/{train,val,test}/class/..."""
+
+    source: Literal["folder"]
+    label_pattern: str | None
+
+
+class ArchiveData(FileData):
+    """A .zip or .tar that holds such a folder."""
+
+    source: Literal["archive"]
+    label_pattern: str | None
+
+
+class CsvData(FileData):
+    """A table of images and labels."""
+
+    source: Literal["csv"]
+    images: str | None
+    image_column: str | None
+    label_column: str | list[str] | None
+    split_column: str | None
+    label_names: str | None
+
+
+class HubData(FileData):
+    """A data set in the format of Hugging Face `datasets`."""
+
+    source: Literal["hub"]
+    config: str | None
+    revision: str | None
+    image_column: str | None
+    label_column: str | None
+
+
+DataChoice = LeavesData | FolderData | ArchiveData | CsvData | HubData

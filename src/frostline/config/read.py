@@ -1,0 +1,110 @@
+"""Composed values to checked settings, with one readable message for all that is wrong."""
+
+import difflib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from frostline.config.schema import Settings
+from frostline.errors import ConfigError
+
+
+def read_settings(values: dict[str, Any]) -> Settings:
+    """Check composed values against the schema and against the disk.
+
+    Args:
+        values: The resolved config as plain containers.
+
+    Raises:
+        ConfigError: If a key is missing, unknown or of a wrong type, or a path does not exist.
+    """
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise _readable(error) from None
+    _check_paths(settings)
+    return settings
+
+
+def _check_paths(settings: Settings) -> None:
+    path = getattr(settings.data, "path", None)
+    # A data set of the hub has a name there, which looks like a path.
+    if path is not None and settings.data.source != "hub" and not Path(path).expanduser().exists():
+        raise ConfigError(
+            f"data.path={path}: there is no such file or folder (seen from {Path.cwd()})",
+            todo="give the path of your data set: data.path=DIR",
+        )
+    if settings.callbacks.tensorboard and find_spec("tensorboard") is None:
+        raise ConfigError(
+            "callbacks.tensorboard=true: TensorBoard is not installed here",
+            todo="pip install tensorboard, or take callbacks.csv=true, which needs nothing",
+        )
+    weights = settings.weights
+    is_path = "/" in weights or Path(weights).suffix in {".pth", ".pt", ".ckpt", ".safetensors"}
+    if weights in {"pretrained", "random"} or (is_path and Path(weights).expanduser().is_file()):
+        return
+    if "://" in weights:
+        raise ConfigError(
+            f"weights={weights}: weights are not fetched from addresses",
+            "pretrained, random, or a local .safetensors or .pth file",
+            "download the file yourself and give its path",
+        )
+    close = difflib.get_close_matches(weights, ["pretrained", "random"], n=1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    what = "there is no such file" if is_path else f"unknown{hint}"
+    raise ConfigError(
+        f"weights={weights}: {what}", "pretrained, random, or a path (.safetensors, .pth)"
+    )
+
+
+def _readable(error: ValidationError) -> ConfigError:
+    """One message for all that the schema refused: given, allowed, what to do."""
+    lines: dict[str, str] = {}
+    for problem in error.errors():
+        key = _key_of(problem["loc"])
+        given = problem.get("input")
+        shown = "???" if given is None and problem["type"] == "missing" else given
+        if problem["type"] == "missing" or given == "???":
+            lines[key] = f"{key} is missing: give {key}=VALUE"
+        elif problem["type"] == "extra_forbidden":
+            close = difflib.get_close_matches(key, Settings.model_fields, n=1)
+            lines[key] = f"{key}: there is no such key" + "".join(
+                f" (nearest: {name})" for name in close
+            )
+        else:
+            lines[key] = f"{key}={shown}: {_sentence(problem['msg'])}"
+    return ConfigError(
+        "\n".join(lines.values()),
+        todo="see the keys, their values and defaults with: python -m src.train --cfg job",
+    )
+
+
+def _key_of(location: tuple[int | str, ...]) -> str:
+    """The config key of a pydantic location, without the names of union members."""
+    parts = [str(part) for part in location]
+    kept = [parts[0]]
+    for part in parts[1:]:
+        is_tag = part in {"int", "str", "constrained-int", "none"} or (
+            len(kept) == 1 and len(parts) > 2 and part == parts[1] and part not in _fields(parts[0])
+        )
+        if not is_tag:
+            kept.append(part)
+    return ".".join(kept)
+
+
+def _fields(group: str) -> set[str]:
+    """Names of the keys that any member of a group has."""
+    names: set[str] = set()
+    known = group in Settings.model_fields
+    annotation: Any = Settings.model_fields[group].annotation if known else None
+    for member in getattr(annotation, "__args__", (annotation,)):
+        if isinstance(member, type) and issubclass(member, BaseModel):
+            names |= set(member.model_fields)
+    return names
+
+
+def _sentence(message: str) -> str:
+    text = message.replace("Input should be", "allowed is").removeprefix("Value error, ")
+    return text[:1].lower() + text[1:]

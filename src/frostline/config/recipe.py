@@ -1,0 +1,170 @@
+"""The config groups that make up the recipe: augmentation, loss, head, schedule, optimizer."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from frostline.config.node import Count, Fraction, Group, PositiveFraction
+
+
+class Augment(Group):
+    """The named recipe for training images."""
+
+    name: Literal[
+        "none", "flip", "dihedral", "crop", "crop_always", "trivial", "randaugment", "color"
+    ]
+
+
+class Mix(Group):
+    """Mixing of images and labels within a batch."""
+
+    name: Literal["none", "mixup", "cutmix"]
+    alpha: Annotated[float, Field(gt=0.0)]
+
+
+class CrossEntropy(Group):
+    """Cross-entropy, smoothed and weighted by class on request."""
+
+    name: Literal["cross_entropy"]
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]
+    class_weights: Fraction
+
+
+class FocalLoss(Group):
+    """Cross-entropy that turns away from what is learnt already."""
+
+    name: Literal["focal"]
+    gamma: Annotated[float, Field(ge=0.0)]
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]
+    class_weights: Fraction
+
+
+class LinearHead(Group):
+    """Pooling and one linear layer."""
+
+    name: Literal["linear"]
+    pool: Literal["avg", "max", "flatten"]
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class MlpHead(Group):
+    """Pooling, one hidden layer, one linear layer."""
+
+    name: Literal["mlp"]
+    pool: Literal["avg", "max", "flatten"]
+    hidden: Count
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+    batch_norm: bool
+
+
+class ConstantSchedule(Group):
+    """The same depth in every epoch."""
+
+    name: Literal["constant"]
+
+
+class HeadFirst(Group):
+    """The head alone at first, then the chosen depth with a lower learning rate."""
+
+    name: Literal["head_first"]
+    head_epochs: Count
+    lr_factor: Annotated[float, Field(gt=0.0)]
+    thawed_bn: Literal["eval", "train"]
+
+
+class Gradual(Group):
+    """The head alone at first, then one stage more every so many epochs, from the top."""
+
+    name: Literal["gradual"]
+    every_epochs: Count
+    lr_factor: Annotated[float, Field(gt=0.0)]
+    thawed_bn: Literal["eval", "train"]
+
+
+ScheduleChoice = ConstantSchedule | HeadFirst | Gradual
+
+
+class Strategy(Group):
+    """The named strategy that set other keys; a file of conf/strategy, so people may add theirs."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_/-]+$")]
+    choice: str | None
+    reason: str
+    source: str
+    typed: list[str] | None
+
+    @property
+    def asks_for_choice(self) -> bool:
+        """Whether the data must be measured before anything else is known."""
+        return self.name == "auto" and self.choice is None
+
+    @property
+    def in_force(self) -> str:
+        """The file of conf/strategy whose values hold."""
+        return self.choice or self.name
+
+
+class AdamW(Group):
+    """Adam with decoupled weight decay."""
+
+    name: Literal["adamw"]
+    weight_decay: Annotated[float, Field(ge=0.0)]
+    layer_decay: PositiveFraction
+
+
+class Adam(Group):
+    """Adam."""
+
+    name: Literal["adam"]
+    weight_decay: Annotated[float, Field(ge=0.0)]
+    layer_decay: PositiveFraction
+
+
+class Sgd(Group):
+    """Stochastic gradient descent with momentum."""
+
+    name: Literal["sgd"]
+    weight_decay: Annotated[float, Field(ge=0.0)]
+    layer_decay: PositiveFraction
+    momentum: Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+OptimizerChoice = AdamW | Adam | Sgd
+
+
+class WarmedUp(Group):
+    """What every learning rate schedule has."""
+
+    warmup_frac: Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class CosineLr(WarmedUp):
+    """Warm-up, then half a cosine down to zero."""
+
+    name: Literal["cosine"]
+
+
+class ConstantLr(WarmedUp):
+    """One learning rate throughout."""
+
+    name: Literal["constant"]
+
+
+class StepLr(WarmedUp):
+    """Times gamma every so many epochs."""
+
+    name: Literal["step"]
+    every_epochs: Count
+    gamma: Annotated[float, Field(gt=0.0)]
+
+
+class PlateauLr(WarmedUp):
+    """Times a factor whenever the monitored metric has not improved for a while."""
+
+    name: Literal["plateau"]
+    factor: Annotated[float, Field(gt=0.0, lt=1.0)]
+    patience_epochs: Annotated[int, Field(ge=0)]
+    min_lr: Annotated[float, Field(ge=0.0)]
+
+
+LrChoice = CosineLr | ConstantLr | StepLr | PlateauLr

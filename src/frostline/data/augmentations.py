@@ -1,0 +1,62 @@
+"""Random training recipes, from torchvision; every image of a batch is drawn by itself.
+
+To add one: a name in `AUGMENTS`, a branch in `random_recipe`, a file in conf/augment/.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from frostline.data.finite_views import FINITE_VIEWS
+
+if TYPE_CHECKING:
+    from frostline.backbones.spec import InputSpec
+
+# Crops are taken from a larger square; the second of them in evaluation, too: a known mistake.
+CROPS = ("crop", "crop_always")
+AUGMENTS = (*FINITE_VIEWS, *CROPS, "trivial", "randaugment", "color")
+
+# Resize to 64, random crop of 52: the book's recipe, taken to any size.
+CROP_FRAC = 52 / 64
+
+RandomRecipe = Callable[[Tensor, int], Tensor]
+
+
+def random_recipe(augment: str, spec: "InputSpec") -> RandomRecipe | None:
+    """The random part of a recipe, or None if its views are finite.
+
+    Returns:
+        A function of images (B, 3, R, R) uint8 and a seed, to images (B, 3, S, S) uint8.
+    """
+    if augment in FINITE_VIEWS:
+        return None
+    from torchvision.transforms import InterpolationMode, v2
+
+    if augment in CROPS:
+        return _each(v2.Compose([v2.RandomCrop(spec.size_px), v2.RandomHorizontalFlip()]))
+    # Turned and sheared images show the weights' mean colour in the corners, not black.
+    fill = [round(255 * value) for value in spec.mean]
+    bilinear = InterpolationMode.BILINEAR
+    policies: dict[str, v2.Transform] = {
+        "trivial": v2.TrivialAugmentWide(interpolation=bilinear, fill=fill),
+        "randaugment": v2.RandAugment(num_ops=2, magnitude=9, interpolation=bilinear, fill=fill),
+        "color": v2.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.3, hue=0.05),
+    }
+    return _each(v2.Compose([v2.RandomHorizontalFlip(), policies[augment]]))
+
+
+def _each(transform: Callable[[Tensor], Tensor]) -> RandomRecipe:
+    """Apply a torchvision transform to each image of a batch by itself.
+
+    torchvision draws from the global CPU generator, once for a whole batch; the generator is
+    seeded here and put back afterwards.
+    """
+
+    def apply(images: Tensor, seed: int) -> Tensor:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return torch.stack([transform(image) for image in images])
+
+    return apply

@@ -1,0 +1,59 @@
+"""The checks of a data set and its splits, made once and kept beside its decoded images."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from frostline.data.cache import cache_folder, replacing
+from frostline.data.checks.data_page import data_page
+from frostline.data.checks.findings import Finding, check_table
+from frostline.data.sample_table import SampleTable
+from frostline.data.splits import Splits, split_digest
+
+# Raised when the checks or their page change.
+CHECKS_VERSION = 1
+
+
+@dataclass(frozen=True)
+class CachedChecks:
+    """What the checks found.
+
+    Attributes:
+        findings: Errors first, then leaks, warnings and notes.
+        page: The readable page, `data.html`.
+    """
+
+    findings: tuple[Finding, ...]
+    page: Path
+
+
+def cached_checks(table: SampleTable, splits: Splits, *, probing: bool) -> CachedChecks:
+    """Check a data set as a run splits it, or read what was found before.
+
+    Args:
+        table: The images.
+        splits: The run's splits.
+        probing: Also probe for shortcuts, which takes a few seconds, where nothing is kept yet.
+    """
+    folder = _folder(table, splits)
+    page, listed = folder / "data.html", folder / "findings.json"
+    if not listed.is_file():
+        checkup = check_table(table, seed=0, splits=splits, probing=probing)
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(page) as temporary:
+            temporary.write_text(data_page(checkup), encoding="utf-8")
+        with replacing(listed) as temporary:
+            temporary.write_text(json.dumps([asdict(finding) for finding in checkup.findings]))
+    found = json.loads(listed.read_text())
+    return CachedChecks(tuple(Finding(**one) for one in found), page)
+
+
+def cached_page(table: SampleTable, splits: Splits) -> Path | None:
+    """The page of an earlier checkup of the same data and splits, if there is one."""
+    page = _folder(table, splits) / "data.html"
+    return page if page.is_file() else None
+
+
+def _folder(table: SampleTable, splits: Splits) -> Path:
+    key = f"{table.fingerprint[:24]}-{split_digest(table, splits)[:24]}-v{CHECKS_VERSION}"
+    return cache_folder("checks") / key

@@ -1,0 +1,42 @@
+"""A checkup for the terminal."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from frostline.data.checks.findings import Checkup
+
+COLOURS = {"error": "bold red", "leak": "bold red", "warning": "yellow", "note": "dim"}
+MOST_ROWS = 60
+
+
+def show(checkup: Checkup, *, page: str) -> None:
+    """Print classes, probes and findings, the worst at the end, where the eye is.
+
+    Args:
+        checkup: What was found.
+        page: Where the page with sample images is; empty if none was written.
+    """
+    console = Console()
+    table = checkup.table
+    console.print(
+        f"[bold]{escape(table.name)}[/]: {len(table)} images, {len(table.classes)} classes, "
+        f"{table.profile()['groups']} groups"
+    )
+    counts = Table("class", "images", box=None, padding=(0, 2))
+    for name, count in list(table.counts().items())[:MOST_ROWS]:
+        counts.add_row(escape(name), str(count))
+    console.print(counts)
+    if len(table.classes) > MOST_ROWS:
+        console.print(f"and {len(table.classes) - MOST_ROWS} more classes")
+    probes = Table("what alone gives the class", "macro accuracy", "guessing", box=None)
+    for probe in checkup.probes:
+        score = f"{probe.acc_macro:.1%} +- {probe.margin:.1%}"
+        probes.add_row(probe.evidence, score, f"{probe.chance:.1%}")
+    console.print(probes)
+    for finding in reversed(checkup.findings):
+        colour = COLOURS[finding.level]
+        text = f"[{colour}]{finding.level}: {escape(finding.title)}.[/] {escape(finding.text)}"
+        console.print(text, soft_wrap=True)
+    if page:
+        console.print(f"with sample images: {escape(page)}")

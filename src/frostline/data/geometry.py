@@ -1,0 +1,115 @@
+"""From an image of any size to the square that a backbone takes, as its weights were judged.
+
+Source: the evaluation transform of timm (`timm.data.transforms_factory.transforms_imagenet_eval`),
+reproduced to the pixel here because importing timm takes many seconds; a test compares the two.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+if TYPE_CHECKING:
+    from frostline.backbones.spec import InputSpec
+
+_FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "box": Image.Resampling.BOX,
+    "hamming": Image.Resampling.HAMMING,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How an image becomes a square.
+
+    Attributes:
+        size_px: Side of the square.
+        interpolation: Name of the resampling filter.
+        crop_pct: The square's share of the resized image, in (0, 1].
+        crop_mode: "center": shorter side resized, then cropped; "squash": both sides resized, then
+            cropped; "border": longer side resized, then padded.
+        border: RGB colour of padding, 0 .. 255.
+    """
+
+    size_px: int
+    interpolation: str
+    crop_pct: float
+    crop_mode: str
+    border: tuple[int, int, int]
+
+    @property
+    def key(self) -> str:
+        """All of it in one line, to name what was made with it."""
+        return repr(sorted(asdict(self).items()))
+
+
+def evaluation_geometry(spec: "InputSpec") -> Geometry:
+    """The geometry that the weights were judged with."""
+    red, green, blue = (round(255 * value) for value in spec.mean)
+    mode = spec.crop_mode or "center"
+    return Geometry(
+        spec.size_px, spec.interpolation, spec.crop_pct, mode, border=(red, green, blue)
+    )
+
+
+def crop_source_geometry(spec: "InputSpec", crop_frac: float) -> Geometry:
+    """The larger square that random crops of `size_px` are taken from.
+
+    Args:
+        spec: The backbone's input.
+        crop_frac: Side of the crop as a share of the larger square, in (0, 1].
+    """
+    return Geometry(
+        max(spec.size_px, round(spec.size_px / crop_frac)),
+        spec.interpolation,
+        crop_pct=1.0,
+        crop_mode="center",
+        border=(0, 0, 0),
+    )
+
+
+def square(image: Image.Image, geometry: Geometry) -> NDArray[np.uint8]:
+    """Resize and crop one image.
+
+    Args:
+        image: RGB, any size.
+        geometry: The target.
+
+    Returns:
+        (S, S, 3) uint8.
+    """
+    size = geometry.size_px
+    scaled = math.floor(size / geometry.crop_pct)
+    resample = _FILTERS[geometry.interpolation]
+    width, height = image.size
+    if geometry.crop_mode == "squash":
+        target = (scaled, scaled)
+    elif geometry.crop_mode == "border":
+        ratio = max(width, height) / scaled
+        target = (max(1, round(width / ratio)), max(1, round(height / ratio)))
+    elif width <= height:
+        target = (scaled, int(scaled * height / width))
+    else:
+        target = (int(scaled * width / height), scaled)
+    if target != image.size:
+        image = image.resize(target, resample)
+    fill = geometry.border if geometry.crop_mode == "border" else (0, 0, 0)
+    return np.asarray(_center(image, size, fill))
+
+
+def _center(image: Image.Image, size: int, fill: tuple[int, int, int]) -> Image.Image:
+    width, height = image.size
+    wide, high = max(0, size - width), max(0, size - height)
+    if wide or high:
+        padding = (wide // 2, high // 2, (wide + 1) // 2, (high + 1) // 2)
+        image = ImageOps.expand(image, padding, fill)
+        width, height = image.size
+    left, top = round((width - size) / 2.0), round((height - size) / 2.0)
+    return image.crop((left, top, left + size, top + size))

@@ -1,0 +1,159 @@
+"""Batches for Lightning: images decoded once, whole batches indexed, order and views by seed."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from frostline.data.augmentations import CROP_FRAC, CROPS
+from frostline.data.geometry import Geometry, crop_source_geometry, evaluation_geometry
+from frostline.data.order import BatchRows, EpochSampler
+from frostline.data.pixels import Pixels, open_pixels
+from frostline.data.sample_table import SampleTable
+from frostline.data.splits import Splits
+from frostline.data.transforms import BatchTransform
+
+if TYPE_CHECKING:
+    from frostline.backbones.spec import InputSpec
+
+
+class Batch(NamedTuple):
+    """What a task gets: from images, or from stored features with the same fields.
+
+    Attributes:
+        inputs: (B, 3, R, R) uint8 images, or stored outputs of a frozen prefix.
+        labels: (B) int64.
+        items: (B) int64, the row in the table.
+        views: (B) int64, which finite view; 0 in evaluation.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    items: Tensor
+    views: Tensor
+
+
+class RowImages(Dataset[Batch]):
+    """Table rows to batches of decoded images; indexed by a whole batch at a time."""
+
+    def __init__(self, pixels: Pixels, labels: NDArray[np.int64]) -> None:
+        self._pixels = pixels
+        self._labels = labels
+
+    def __getitem__(self, index: BatchRows) -> Batch:
+        rows, views = index
+        inputs = torch.from_numpy(self._pixels.take(rows)).permute(0, 3, 1, 2)
+        return Batch(
+            inputs.contiguous(memory_format=torch.channels_last),
+            torch.from_numpy(self._labels[rows]),
+            torch.from_numpy(rows.copy()),
+            torch.from_numpy(views.copy()),
+        )
+
+
+class ImageDataModule(pl.LightningDataModule):
+    """Train, validation and test batches of one table.
+
+    Args:
+        table: The images.
+        splits: Which rows stand where.
+        spec: The backbone's input.
+        augment: Name of the training recipe.
+        batch_size: Images in a batch.
+        seed: The run's seed.
+        workers: Processes that decode, where images are decoded on the fly.
+        memory_gib: Decoded images are kept in memory up to this size.
+        sampling: "natural", or "balanced": every class is drawn equally often in training.
+    """
+
+    def __init__(
+        self,
+        table: SampleTable,
+        splits: Splits,
+        spec: "InputSpec",
+        *,
+        augment: str,
+        batch_size: int,
+        seed: int,
+        workers: int,
+        memory_gib: float,
+        sampling: str = "natural",
+    ) -> None:
+        super().__init__()
+        self.table = table
+        self.splits = splits
+        self.preprocess = BatchTransform(spec, augment=augment, seed=seed)
+        self._batch_size = batch_size
+        self._seed = seed
+        self._workers = workers
+        self._memory_gib = memory_gib
+        self._sampling = sampling
+        self.evaluation = self.training = evaluation_geometry(spec)
+        if augment in CROPS:
+            self.training = crop_source_geometry(spec, CROP_FRAC)
+        if augment == "crop_always":
+            self.evaluation = self.training
+        self._opened: dict[Geometry, Pixels] = {}
+
+    @property
+    def opened(self) -> frozenset[Geometry]:
+        """The geometries whose images have been decoded."""
+        return frozenset(self._opened)
+
+    def pixels(self, geometry: Geometry) -> Pixels:
+        """The decoded images of the whole table in one geometry, decoded on the first call."""
+        if geometry not in self._opened:
+            self._opened[geometry] = open_pixels(self.table, geometry, memory_gib=self._memory_gib)
+        return self._opened[geometry]
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled, with views; the order depends on seed and epoch alone."""
+        return self._loader("train", training=True)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """In table order, the evaluation image, nothing dropped."""
+        return self._loader("val", training=False)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """In table order, the evaluation image, nothing dropped."""
+        return self._loader("test", training=False)
+
+    def evaluation_dataloader(self, split: str) -> DataLoader[Batch]:
+        """Any split as it is evaluated: `train` in table order, without augmentation."""
+        return self._loader(split, training=False)
+
+    def sampler(self, split: str, *, training: bool) -> EpochSampler:
+        """Whose rows and views make up a split's batches; the same for images and features."""
+        rows = self.splits.named()[split]
+        return EpochSampler(
+            rows,
+            batch_size=self._batch_size,
+            seed=self._seed,
+            n_views=self.preprocess.n_views,
+            training=training,
+            weights=self._chances(rows) if training else None,
+        )
+
+    def _loader(self, split: str, *, training: bool) -> DataLoader[Batch]:
+        pixels = self.pixels(self.training if training else self.evaluation)
+        workers = self._workers if pixels.is_decoded_on_the_fly else 0
+        return DataLoader(
+            RowImages(pixels, self.table.labels),
+            batch_size=None,
+            sampler=self.sampler(split, training=training),
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            # Its own, or each new iterator would draw from the generator that dropout draws from.
+            generator=torch.Generator(),
+        )
+
+    def _chances(self, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+        if self._sampling != "balanced":
+            return None
+        labels = self.table.labels[rows]
+        counts = np.bincount(labels, minlength=len(self.table.classes))
+        return 1.0 / counts[labels]

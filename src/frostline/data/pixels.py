@@ -1,0 +1,193 @@
+"""Images decoded once, squared and kept as uint8: in memory, or mapped from a file.
+
+Jobs of a sweep share the file: the first decodes while the others wait for its lock.
+"""
+
+import hashlib
+import logging
+import os
+import shutil
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import psutil
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from frostline.data.cache import cache_folder, evict, replacing
+from frostline.data.geometry import Geometry, square
+from frostline.data.progress_bar import counting
+from frostline.data.sample_table import SampleTable
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# Raised when decoding or geometry change what is stored.
+PIXELS_VERSION = 1
+GIB = 2**30
+# Decoded images take at most this share of what is free, in memory and on disk.
+FREE_SHARE = 0.5
+
+log = logging.getLogger(__name__)
+Images = NDArray[np.uint8]
+
+
+class Pixels(ABC):
+    """Square images of all rows of a table."""
+
+    is_decoded_on_the_fly: bool
+
+    @abstractmethod
+    def take(self, rows: NDArray[np.int64]) -> Images:
+        """The images of some rows: (n, S, S, 3) uint8, a copy."""
+
+
+class StoredPixels(Pixels):
+    """Decoded images in memory or in a mapped file."""
+
+    is_decoded_on_the_fly = False
+
+    def __init__(self, array: Images) -> None:
+        self.array = array
+
+    def take(self, rows: NDArray[np.int64]) -> Images:
+        """The images of some rows: (n, S, S, 3) uint8, a copy."""
+        return np.asarray(self.array[rows])
+
+
+class FlyPixels(Pixels):
+    """Images decoded whenever they are asked for."""
+
+    is_decoded_on_the_fly = True
+
+    def __init__(
+        self, open_image: Callable[[str], "Image"], items: tuple[str, ...], geometry: Geometry
+    ) -> None:
+        self._open_image = open_image
+        self._items = items
+        self._geometry = geometry
+
+    def take(self, rows: NDArray[np.int64]) -> Images:
+        """The images of some rows: (n, S, S, 3) uint8."""
+        return np.stack([self.one(row) for row in rows.tolist()])
+
+    def one(self, row: int) -> Images:
+        """One image: (S, S, 3) uint8."""
+        return square(self._open_image(self._items[row]), self._geometry)
+
+
+def open_pixels(table: SampleTable, geometry: Geometry, *, memory_gib: float) -> Pixels:
+    """The images of a table in one geometry, from the cache if they were decoded before.
+
+    Args:
+        table: The images.
+        geometry: The square they become.
+        memory_gib: Images are held in memory up to this size, and up to half of what is free;
+            beyond it they are mapped from the cache's file, and where the disk has no room for
+            that, decoded on the fly.
+    """
+    fly = FlyPixels(table.open_image, table.items, geometry)
+    shape = (len(table), geometry.size_px, geometry.size_px, 3)
+    n_bytes = int(np.prod(shape, dtype=np.int64))
+    in_memory = n_bytes <= min(memory_gib * GIB, FREE_SHARE * psutil.virtual_memory().available)
+    path = cache_folder("pixels") / f"{_key(table, geometry)}.npy"
+    with FileLock(f"{path}.lock"):
+        array = _load(path, shape, in_memory=in_memory)
+        if array is None and n_bytes <= FREE_SHARE * shutil.disk_usage(path.parent).free:
+            try:
+                _store(path, fly, shape)
+                array = _load(path, shape, in_memory=in_memory)
+            except OSError as error:
+                log.warning("decoded images are not kept in %s: %s", path.parent, error)
+    if array is not None:
+        return StoredPixels(array)
+    if in_memory:
+        decoded = np.empty(shape, dtype=np.uint8)
+        _decode_all(fly, decoded)
+        return StoredPixels(decoded)
+    log.warning(
+        "%d images of %d px take %.1f GiB, more than half of the free memory and disk: "
+        "they are decoded anew in every epoch (trainer.workers=N spreads that over N processes)",
+        len(table),
+        geometry.size_px,
+        n_bytes / GIB,
+    )
+    return fly
+
+
+def _key(table: SampleTable, geometry: Geometry) -> str:
+    text = f"{PIXELS_VERSION}\0{table.fingerprint}\0{geometry.key}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _store(path: Path, fly: FlyPixels, shape: tuple[int, ...]) -> None:
+    """Decode everything into a file that appears under its name when it is whole."""
+    evict(path.parent, room_bytes=int(np.prod(shape, dtype=np.int64)))
+    with replacing(path) as temporary:
+        array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+        _reserve(temporary)
+        _decode_all(fly, array)
+        array.flush()
+        checksum = zlib.crc32(array.data)
+    with replacing(path.with_suffix(".crc")) as temporary:
+        temporary.write_text(str(checksum))
+
+
+def _reserve(path: Path) -> None:
+    """Give a new file all of its blocks now.
+
+    Where the disk becomes full while a mapped file is written, the system kills the process.
+
+    Raises:
+        OSError: If there is no room.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as handle:
+            os.posix_fallocate(handle.fileno(), 0, path.stat().st_size)
+
+
+def _load(path: Path, shape: tuple[int, ...], *, in_memory: bool) -> Images | None:
+    """The stored array, or None if there is none or it is damaged.
+
+    The checksum is compared where all of it is read anyway; a mapped file is checked for its
+    length and shape.
+    """
+    try:
+        array: Images = np.load(path, mmap_mode=None if in_memory else "r", allow_pickle=False)
+        checksum = int(path.with_suffix(".crc").read_text())
+    except FileNotFoundError:
+        return None
+    except (ValueError, OSError, EOFError):
+        log.warning("a damaged file of decoded images is made again: %s", path.name)
+        return None
+    whole = array.shape == shape and array.dtype == np.uint8
+    if not whole or (in_memory and zlib.crc32(array.data) != checksum):
+        log.warning("a damaged file of decoded images is made again: %s", path.name)
+        return None
+    os.utime(path)
+    return array
+
+
+def _decode_all(fly: FlyPixels, out: Images) -> None:
+    """Fill (N, S, S, 3) in threads: Pillow and numpy let go of Python's lock."""
+
+    def decode(row: int) -> None:
+        out[row] = fly.one(row)
+
+    with (
+        ThreadPoolExecutor(usable_cores()) as pool,
+        counting("decoding images", len(out)) as advance,
+    ):
+        for _ in pool.map(decode, range(len(out))):
+            advance(1)
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else (os.cpu_count() or 1)

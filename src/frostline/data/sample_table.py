@@ -1,0 +1,199 @@
+"""The one table that every source gives: which images, which labels, what belongs together."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frostline.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SPLIT_NAMES = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class BadImage:
+    """An image that was left out."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What was seen when every image was read once; columns of length N, in the table's order."""
+
+    digests: tuple[str, ...]
+    n_bytes: NDArray[np.int64]
+    widths_px: NDArray[np.int64]
+    heights_px: NDArray[np.int64]
+    modes: tuple[str, ...]
+
+    def take(self, rows: NDArray[np.int64]) -> "ImageFacts":
+        """The facts of some rows, in the order of `rows`."""
+        picked = rows.tolist()
+        return ImageFacts(
+            tuple(self.digests[row] for row in picked),
+            self.n_bytes[rows],
+            self.widths_px[rows],
+            self.heights_px[rows],
+            tuple(self.modes[row] for row in picked),
+        )
+
+
+@dataclass(frozen=True)
+class SampleTable:
+    """Labelled images, N rows sorted by item.
+
+    Attributes:
+        name: Short name for logs and MLflow's experiment.
+        items: (N) relative path or drawing id; unique and stable.
+        labels: (N) int64, index into `classes`.
+        groups: (N) str, what must stay on one side of a split; the item itself if nothing is known.
+        given_split: (N) "train", "val" or "test" where the source brings splits, else None.
+        classes: Class names, in the order of the labels.
+        fingerprint: sha256 over everything above and the images' own bytes.
+        open_image: Item to an RGB image, upright, on white; can be pickled.
+        skipped: Images that were left out because they cannot be read.
+        notes: What the source set aside or decided, in sentences for a person.
+        facts: Sizes, modes and digests, where images are files.
+        source: Where the images come from: a path, or how they were drawn.
+    """
+
+    name: str
+    items: tuple[str, ...]
+    labels: NDArray[np.int64]
+    groups: NDArray[np.str_]
+    given_split: NDArray[np.str_] | None
+    classes: tuple[str, ...]
+    fingerprint: str
+    open_image: Callable[[str], "Image"]
+    skipped: tuple[BadImage, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+    facts: ImageFacts | None = None
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        check_columns(self.items, self.labels, self.groups, self.given_split, self.classes)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def counts(self) -> dict[str, int]:
+        """Number of images of each class, in class order."""
+        counts = np.bincount(self.labels, minlength=len(self.classes))
+        return dict(zip(self.classes, counts.tolist(), strict=True))
+
+    def profile(self) -> dict[str, Any]:
+        """What is recorded with a run: plain numbers and words."""
+        return {
+            "name": self.name,
+            "source": self.source,
+            "fingerprint": self.fingerprint,
+            "images": len(self),
+            "groups": len(np.unique(self.groups)),
+            "counts": self.counts(),
+            "skipped": len(self.skipped),
+        }
+
+
+def check_columns(
+    items: Sequence[str],
+    labels: NDArray[np.int64],
+    groups: NDArray[np.str_],
+    given_split: NDArray[np.str_] | None,
+    classes: Sequence[str],
+) -> None:
+    """Refuse a table that no training should see.
+
+    Raises:
+        DataError: If columns differ in length, items repeat, a label is outside 0 .. K-1, a split
+            has an unknown name, there is no image, one class only, or a class without images.
+    """
+    n = len(items)
+    lengths = {"labels": len(labels), "groups": len(groups)}
+    if given_split is not None:
+        lengths["given_split"] = len(given_split)
+    for column, length in lengths.items():
+        if length != n:
+            raise DataError(f"{n} images but {length} {column}")
+    if n == 0:
+        raise DataError(
+            "the data set holds no image", todo="check the path and the file extensions"
+        )
+    if len(set(items)) != n:
+        twice = [item for item, count in Counter(items).items() if count > 1]
+        raise DataError(f"images listed more than once: {name_some(twice)}")
+    outside = np.flatnonzero((labels < 0) | (labels >= len(classes)))
+    if len(outside):
+        raise DataError(
+            f"label {labels[outside[0]]} of {items[outside[0]]} is not a class",
+            f"0 .. {len(classes) - 1} ({len(classes)} classes)",
+        )
+    if given_split is not None:
+        unknown = sorted(set(np.unique(given_split).tolist()) - set(SPLIT_NAMES))
+        if unknown:
+            raise DataError(f"unknown split {name_some(unknown)}", ", ".join(SPLIT_NAMES))
+    if len(classes) < 2:
+        raise DataError(
+            f"there is one class only: {name_some(classes)}",
+            "two classes or more",
+            "put the images of each class into a folder of its own: ROOT/class/image.jpg",
+        )
+    counts = np.bincount(labels, minlength=len(classes))
+    empty = [classes[label] for label in np.flatnonzero(counts == 0).tolist()]
+    if empty:
+        raise DataError(
+            f"no readable image in class {name_some(empty)}",
+            todo="add images, or remove the class",
+        )
+
+
+def name_some(names: Iterable[str], limit: int = 10) -> str:
+    """Names in quotes, the first few of many, with the number of the others."""
+    listed = list(names)
+    shown = ", ".join(f"'{name}'" for name in listed[:limit])
+    return shown if len(listed) <= limit else f"{shown} and {len(listed) - limit} more"
+
+
+def fingerprint_of(
+    items: Sequence[str],
+    labels: NDArray[np.int64],
+    groups: NDArray[np.str_],
+    given_split: NDArray[np.str_] | None,
+    classes: Sequence[str],
+    contents: Sequence[str],
+) -> str:
+    """One digest for a data set; equal digests mean equal training data.
+
+    Args:
+        items: (N) names.
+        labels: (N) int64.
+        groups: (N) group names.
+        given_split: (N) split names, or None.
+        classes: Class names.
+        contents: (N) digest of each image's bytes, or one digest of what all are drawn from.
+
+    Returns:
+        sha256 in hex.
+    """
+    digest = hashlib.sha256()
+    columns: tuple[Iterable[str], ...] = (
+        classes,
+        items,
+        map(str, labels.tolist()),
+        groups.tolist(),
+        () if given_split is None else given_split.tolist(),
+        contents,
+    )
+    for column in columns:
+        # The separators cannot stand in a path, so that columns never run into each other.
+        digest.update("\0".join(column).encode("utf-8", "surrogatepass"))
+        digest.update(b"\0\0")
+    return digest.hexdigest()

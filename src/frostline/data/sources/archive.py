@@ -1,0 +1,47 @@
+"""A .zip or .tar of a folder of images."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from frostline.data.sample_table import SampleTable
+from frostline.data.sources.folder import read_folder
+from frostline.data.sources.labelled_files import FileOptions, here
+from frostline.data.unpack import unpacked
+from frostline.errors import DataError
+
+
+def load_archive(
+    path: str,
+    *,
+    on_bad_image: str,
+    label_pattern: str | None = None,
+    group_by: str | None = None,
+    names: str | None = None,
+    rename: Mapping[str, str] | None = None,
+) -> SampleTable:
+    """The table of an archive, which is unpacked on the first call.
+
+    Args:
+        path: A .zip, .tar, .tar.gz or .tgz file, relative to where the person stands; inside, the
+            same layouts as those of a folder.
+        on_bad_image: "error": unreadable images end the run; "skip": they are left out.
+        label_pattern: As for a folder.
+        group_by: As for a folder.
+        names: As for a folder.
+        rename: As for a folder.
+
+    Raises:
+        DataError: If the archive is refused, or holds no classes.
+    """
+    archive = here(path)
+    if archive.is_dir():
+        raise DataError(
+            f"data.path={path} is a folder", "a .zip or .tar file", "use data=folder for folders"
+        )
+    table = read_folder(
+        unpacked(archive),
+        name=archive.name.split(".")[0],
+        label_pattern=label_pattern,
+        options=FileOptions(on_bad_image, group_by, names, rename),
+    )
+    return replace(table, source=str(archive))

@@ -1,0 +1,112 @@
+"""Training recipes and normalisation for whole batches, on the device.
+
+A recipe has a finite set of views (`none` 1, `flip` 2, `dihedral` 8), chosen by the sampler, or
+draws at random from (seed, epoch, batch). View 0 is always the evaluation image.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from frostline.data.augmentations import AUGMENTS, RandomRecipe, random_recipe
+from frostline.data.finite_views import FINITE_VIEWS
+from frostline.data.seeds import derive_seed
+from frostline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from frostline.backbones.spec import InputSpec
+
+
+def apply_views(images: Tensor, views: Tensor) -> Tensor:
+    """Turn and mirror each square image into its view.
+
+    Args:
+        images: (B, C, S, S), any dtype.
+        views: (B) int64 in 0 .. 7: views 0 and 1 are the image and its mirror image; 2k and 2k+1
+            are those turned by k quarter turns.
+
+    Returns:
+        (B, C, S, S), the same dtype.
+    """
+    present = torch.unique(views).tolist()
+    if present == [0]:
+        return images
+    if max(present) == 1:
+        return torch.where((views == 1).view(-1, 1, 1, 1), images.flip(-1), images)
+    out = images.clone()
+    for view in present:
+        turns, mirrored = divmod(view, 2)
+        chosen = views == view
+        some = images[chosen]
+        if mirrored:
+            some = some.flip(-1)
+        out[chosen] = torch.rot90(some, turns, dims=(-2, -1))
+    return out
+
+
+class BatchTransform(nn.Module):
+    """uint8 images to what the backbone takes.
+
+    Args:
+        spec: Size, mean and standard deviation of the backbone's input.
+        augment: Name of the recipe, one of `AUGMENTS`.
+        seed: The run's seed, from which random recipes draw.
+
+    Raises:
+        ConfigError: If there is no such recipe.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, spec: "InputSpec", *, augment: str, seed: int) -> None:
+        super().__init__()
+        if augment not in AUGMENTS:
+            raise ConfigError(f"augment={augment}: there is no such recipe", ", ".join(AUGMENTS))
+        self.augment = augment
+        self.n_views = FINITE_VIEWS.get(augment, 1)
+        self.size_px = spec.size_px
+        self._seed = seed
+        self._recipe: RandomRecipe | None = random_recipe(augment, spec)
+        mean, std = torch.tensor(spec.mean), torch.tensor(spec.std)
+        self.register_buffer("scale", (1 / (255 * std)).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("shift", (-mean / std).view(1, 3, 1, 1), persistent=False)
+
+    @property
+    def is_finite(self) -> bool:
+        """True if all views of an image can be stored."""
+        return self._recipe is None
+
+    def forward(
+        self, inputs: Tensor, views: Tensor, *, training: bool, epoch: int, batch_idx: int
+    ) -> Tensor:
+        """Augment, if training, and normalise.
+
+        Args:
+            inputs: (B, 3, R, R) uint8.
+            views: (B) int64, the view of each image.
+            training: False gives the evaluation image (but for `crop_always`).
+            epoch: 0-based; decides random draws, with the seed and `batch_idx`.
+            batch_idx: 0-based within the epoch.
+
+        Returns:
+            (B, 3, S, S) float32, normalised.
+        """
+        return self.normalise(
+            self.augmented(inputs, views, training=training, epoch=epoch, batch_idx=batch_idx)
+        )
+
+    def augmented(
+        self, inputs: Tensor, views: Tensor, *, training: bool, epoch: int, batch_idx: int
+    ) -> Tensor:
+        """The augmented images as uint8 (B, 3, S, S), before normalisation."""
+        images = apply_views(inputs, views)
+        if self._recipe is not None and (training or self.augment == "crop_always"):
+            seed = derive_seed(self._seed, "augment", epoch, batch_idx)
+            images = self._recipe(images, seed)
+        return images
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """uint8 (B, 3, S, S) in 0 .. 255 to float32 with the weights' mean and deviation."""
+        return torch.addcmul(self.shift, images.to(self.scale.dtype), self.scale)

@@ -1,0 +1,179 @@
+"""Unpack a .zip or .tar once, beside its digest, and nothing but plain files inside a folder."""
+
+import hashlib
+import json
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, cast
+
+from filelock import FileLock
+
+from frostline.data.cache import cache_folder, replacing
+from frostline.data.progress_bar import counting
+from frostline.errors import DataError
+
+# Photos hardly shrink when packed: what grows a hundredfold is no set of photos.
+MOST_GROWTH = 100
+SMALL_BYTES = 2**26
+BLOCK_BYTES = 2**20
+MOST_MEMBERS = 5_000_000
+
+
+@dataclass(frozen=True)
+class Member:
+    """One plain file of an archive."""
+
+    path: PurePosixPath
+    n_bytes: int
+    handle: zipfile.ZipInfo | tarfile.TarInfo
+
+
+def unpacked(archive: Path) -> Path:
+    """The folder with an archive's files, unpacked on the first call.
+
+    It lies in the cache under the archive's digest. An interrupted unpacking has no place under
+    that name and is done anew.
+
+    Args:
+        archive: A .zip, .tar, .tar.gz, .tgz, .tar.bz2 or .tar.xz file.
+
+    Raises:
+        DataError: If it is no such archive, is damaged or encrypted, holds links or paths that
+            leave the folder, or grows absurdly.
+    """
+    folder = cache_folder("archives")
+    target = folder / _digest(archive, folder)
+    with FileLock(f"{target}.lock"):
+        if target.is_dir():
+            return target
+        partial = target.with_name(f"{target.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        try:
+            _unpack(archive, partial)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        partial.rename(target)
+    return target
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    try:
+        with closing(_open(archive)) as opened:
+            members = _members(opened, archive)
+            _check_size(members, archive, folder)
+            with counting(f"unpacking {archive.name}", len(members)) as advance:
+                for member in members:
+                    _write(opened, member, folder, archive)
+                    advance(1)
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, RuntimeError) as error:
+        raise DataError(
+            f"{archive.name} cannot be unpacked: {error}", todo="fetch or pack it again"
+        ) from None
+
+
+def _open(archive: Path) -> zipfile.ZipFile | tarfile.TarFile:
+    if zipfile.is_zipfile(archive):
+        return zipfile.ZipFile(archive)
+    if tarfile.is_tarfile(archive):
+        return tarfile.open(archive)
+    raise DataError(f"{archive.name} is no archive that can be read", ".zip, .tar, .tar.gz, .tgz")
+
+
+def _members(opened: zipfile.ZipFile | tarfile.TarFile, archive: Path) -> list[Member]:
+    """All plain files, after every member was judged."""
+    found = []
+    for name, n_bytes, kind, handle in _listed(opened):
+        path = PurePosixPath(name.replace("\\", "/"))
+        leaves = path.is_absolute() or ".." in path.parts or ":" in path.parts[0:1]
+        if leaves or (len(name) > 1 and name[1] == ":"):
+            raise _refusal(archive, name, "leaves the folder")
+        if kind == "other":
+            raise _refusal(archive, name, "is a link or a device, not a plain file")
+        if kind == "file":
+            found.append(Member(path, n_bytes, handle))
+        if len(found) > MOST_MEMBERS:
+            raise _refusal(archive, name, f"is one of more than {MOST_MEMBERS} files")
+    return found
+
+
+def _listed(
+    opened: zipfile.ZipFile | tarfile.TarFile,
+) -> Iterator[tuple[str, int, str, zipfile.ZipInfo | tarfile.TarInfo]]:
+    """Name, size and kind ("file", "folder", "other") of each member."""
+    if isinstance(opened, zipfile.ZipFile):
+        for info in opened.infolist():
+            # The upper half holds Unix's file mode; 0o12 is a symbolic link.
+            is_link = (info.external_attr >> 28) == 0o12
+            kind = "folder" if info.is_dir() else "other" if is_link else "file"
+            yield info.filename, info.file_size, kind, info
+        return
+    for member in opened:
+        kind = "folder" if member.isdir() else "file" if member.isfile() else "other"
+        yield member.name, member.size, kind, member
+
+
+def _check_size(members: list[Member], archive: Path, folder: Path) -> None:
+    total = sum(member.n_bytes for member in members)
+    packed = archive.stat().st_size
+    if total > SMALL_BYTES and total > MOST_GROWTH * packed:
+        raise DataError(
+            f"{archive.name} would grow from {packed} to {total} bytes: that is no set of photos",
+            f"at most {MOST_GROWTH} times its size",
+        )
+    free = shutil.disk_usage(folder).free
+    if total > free:
+        raise DataError(
+            f"{archive.name} takes {total / 2**30:.1f} GiB unpacked, {free / 2**30:.1f} are free",
+            todo="make room, or set FROSTLINE_CACHE to a larger disk",
+        )
+
+
+def _write(
+    opened: zipfile.ZipFile | tarfile.TarFile, member: Member, folder: Path, archive: Path
+) -> None:
+    """Copy one file, and stop where it holds more than it says."""
+    target = folder / member.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(opened, zipfile.ZipFile):
+        source: IO[bytes] | None = opened.open(cast(zipfile.ZipInfo, member.handle))
+    else:
+        source = opened.extractfile(cast(tarfile.TarInfo, member.handle))
+    if source is None:
+        raise _refusal(archive, str(member.path), "is not a plain file")
+    written = 0
+    with source, target.open("wb") as out:
+        while block := source.read(BLOCK_BYTES):
+            written += len(block)
+            if written > member.n_bytes:
+                raise _refusal(archive, str(member.path), "holds more than it says")
+            out.write(block)
+
+
+def _refusal(archive: Path, name: str, what: str) -> DataError:
+    return DataError(
+        f"{archive.name} is refused: '{name}' {what}",
+        "plain files in folders",
+        "do not trust this archive; pack the images yourself",
+    )
+
+
+def _digest(archive: Path, folder: Path) -> str:
+    """sha256 of the archive, remembered by its path, size and time."""
+    stat = archive.stat()
+    key = f"{archive.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}"
+    note = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.digest"
+    try:
+        return str(json.loads(note.read_text())["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        with archive.open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        with replacing(note) as temporary:
+            temporary.write_text(json.dumps({"sha256": digest}))
+        return digest

@@ -1,0 +1,115 @@
+"""Computing the outputs that an entry lacks, once it is clear that keeping them pays."""
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import psutil
+from torch import Tensor
+
+from frostline.data.order import BatchRows
+from frostline.features.cost_model import Decision, Speeds, Work, decide_from_cost
+from frostline.features.feature_store import Entry, FeatureStore
+from frostline.features.stored_file import OutputForm, Segment, open_segment
+from frostline.features.view_pairs import as_pairs, count
+
+# What moves to an accelerator's memory over PCIe 4 x16 in practice, bytes a second.
+TRANSFER_BYTES_S = 12e9
+_TELL_EVERY_S = 2.0
+_MEMORY_SHARE = 0.5
+
+log = logging.getLogger(__name__)
+
+Compute = Callable[[Sequence[BatchRows]], Iterator[Tensor]]
+"""Batches of (row, view) pairs to their outputs, in order."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What the outputs are wanted for.
+
+    Attributes:
+        passes: Prefix passes over one image that a job would make without the store.
+        jobs: Jobs that share the outputs.
+        on_accelerator: Whether outputs move to another device's memory.
+    """
+
+    passes: int
+    jobs: int
+    on_accelerator: bool
+
+
+def fill(
+    entry: Entry,
+    store: FeatureStore,
+    missing: Sequence[BatchRows],
+    compute: Compute,
+    demand: Demand,
+    speeds: Speeds,
+    on_progress: Callable[..., None],
+) -> tuple[Decision, Segment | None]:
+    """Compute what is missing and keep it, if that pays: the first batches tell.
+
+    Args:
+        entry: Owned by this process.
+        store: Its store.
+        missing: At least one batch.
+        compute: The prefix.
+        demand: What for.
+        speeds: Of this machine.
+        on_progress: Receives `text=`.
+
+    Returns:
+        The decision, and the new segment if outputs are kept.
+
+    Raises:
+        StoreFailedError: If they cannot be written.
+    """
+    running = compute(missing)
+    first, prefix_s = _tried(running, missing, warm_up=2 if demand.on_accelerator else 0)
+    form = OutputForm.of(first[0])
+    work = Work(
+        passes=demand.passes,
+        missing=count(missing),
+        jobs=demand.jobs,
+        prefix_s=prefix_s,
+        item_bytes=form.item_bytes,
+        transfer_bytes_s=TRANSFER_BYTES_S if demand.on_accelerator else None,
+    )
+    decision = decide_from_cost(
+        work,
+        speeds,
+        room_bytes=store.room_bytes(),
+        memory_bytes=int(_MEMORY_SHARE * psutil.virtual_memory().available),
+    )
+    if not decision.reuse:
+        return decision, None
+    removed = store.make_room(work.missing * work.item_bytes, keep=entry.key)
+    if removed:
+        log.info("%d least recently used entries left the store of prefix outputs", len(removed))
+    with entry.writer(as_pairs(missing), form) as writer:
+        last, done = time.monotonic(), 0
+        for outputs in itertools.chain(first, running):
+            writer.append(outputs)
+            done += len(outputs)
+            if time.monotonic() - last >= _TELL_EVERY_S:
+                last = time.monotonic()
+                on_progress(text=f"outputs of the frozen stages: {done:,} of {work.missing:,}")
+        path = writer.commit()
+    # What was just written needs no check; mapping it keeps it alive if it is evicted.
+    return decision, open_segment(path, check=False)
+
+
+def _tried(
+    running: Iterator[Tensor], missing: Sequence[BatchRows], *, warm_up: int
+) -> tuple[list[Tensor], float]:
+    """The first batches' outputs, and seconds an image of the last of them."""
+    first: list[Tensor] = []
+    seconds = 0.0
+    for batch in missing[: warm_up + 1]:
+        begun = time.perf_counter()
+        first.append(next(running))
+        seconds = (time.perf_counter() - begun) / len(batch.rows)
+    return first, seconds

@@ -1,0 +1,102 @@
+"""Answers as CSV, JSON or Parquet: one row a file."""
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from frostline.errors import ConfigError
+from frostline.inference.predictor import Answer
+
+FORMATS = (".csv", ".json", ".jsonl", ".parquet")
+
+
+def check_format(path: Path) -> None:
+    """Raises ConfigError if answers cannot be written under this name."""
+    if path.suffix.lower() not in FORMATS:
+        raise ConfigError(f"--out {path}: unknown kind of file", f"a name in {', '.join(FORMATS)}")
+
+
+def columns_of(top: int) -> list[str]:
+    """Names of the columns: file, class, probability, class_2, probability_2, ..., error."""
+    names = ["file"]
+    for rank in range(1, top + 1):
+        names += ["class", "probability"] if rank == 1 else [f"class_{rank}", f"probability_{rank}"]
+    return [*names, "error"]
+
+
+def write_answers(answers: Iterable[Answer], classes: Sequence[str], top: int, path: Path) -> None:
+    """Write answers as the file's name says; the file appears when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        match path.suffix.lower():
+            case ".csv":
+                # A file's name of bytes that are no UTF-8 comes out as those bytes.
+                with temporary.open(
+                    "w", newline="", encoding="utf-8", errors="surrogateescape"
+                ) as handle:
+                    write_csv(answers, classes, top, handle)
+            case ".parquet":
+                _write_parquet(answers, classes, top, temporary)
+            case suffix:
+                rows = (as_dict(answer, classes) for answer in answers)
+                with temporary.open("w", encoding="utf-8", errors="backslashreplace") as handle:
+                    write_json(rows, handle, lines=suffix == ".jsonl")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_csv(answers: Iterable[Answer], classes: Sequence[str], top: int, handle: IO[str]) -> None:
+    """Write rows as they come."""
+    writer = csv.writer(handle)
+    writer.writerow(columns_of(top))
+    for answer in answers:
+        row = _row(answer, classes, top)
+        writer.writerow("" if cell is None else cell for cell in row)
+
+
+def write_json(rows: Iterable[dict[str, Any]], handle: IO[str], *, lines: bool) -> None:
+    """Write a list of objects, or one object a line, as they come."""
+    if lines:
+        for row in rows:
+            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+        return
+    handle.write("[")
+    for number, row in enumerate(rows):
+        handle.write(("," if number else "") + "\n  " + json.dumps(row, ensure_ascii=False))
+    handle.write("\n]\n")
+
+
+def as_dict(answer: Answer, classes: Sequence[str]) -> dict[str, Any]:
+    """One answer for JSON; `error` is null where the file could be read."""
+    top = [
+        {"class": classes[k], "probability": probability}
+        for k, probability in zip(answer.top, answer.probs, strict=True)
+    ]
+    return {"file": str(answer.path), "top": top, "error": answer.error or None}
+
+
+def _row(answer: Answer, classes: Sequence[str], top: int) -> list[Any]:
+    cells: list[Any] = [str(answer.path)]
+    for k, probability in zip(answer.top, answer.probs, strict=True):
+        cells += [classes[k], round(probability, 6)]
+    cells += [None] * (1 + 2 * top - len(cells))
+    return [*cells, answer.error or None]
+
+
+def _write_parquet(answers: Iterable[Answer], classes: Sequence[str], top: int, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = columns_of(top)
+    kinds = [pa.float32() if name.startswith("probability") else pa.string() for name in names]
+    rows = [_row(answer, classes, top) for answer in answers]
+    for row in rows:
+        # Parquet's text is UTF-8 and nothing else.
+        row[0] = row[0].encode(errors="backslashreplace").decode()
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
+    pq.write_table(pa.table(dict(zip(names, arrays, strict=True))), path, compression="zstd")

@@ -1,0 +1,131 @@
+"""What a model costs on this machine: parameters, FLOPs, latency, throughput, memory, file size."""
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import psutil
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from frostline.features.compute import precision_context
+from frostline.training.engine import Engine
+
+MIB = 2**20
+BATCH = 64
+WARM_UP = 2
+# Each batch size is timed for about this long, and at least this often.
+BUDGET_S = 1.0
+LEAST_REPEATS = 3
+
+
+def cost_of(
+    network: nn.Module, *, size_px: int, checkpoint_bytes: int, engine: Engine
+) -> dict[str, float]:
+    """Measure a network.
+
+    Args:
+        network: Normalised images (B, 3, S, S) to logits, in eval mode.
+        size_px: S.
+        checkpoint_bytes: Size of the file of its weights.
+        engine: Where, in which precision.
+
+    Returns:
+        `params`; `gflops` of one image (a multiplication and an addition are two);
+        `latency_ms_batch_1` and `latency_ms_batch_64`, medians for a whole batch;
+        `images_per_s_batch_1` and `images_per_s_batch_64`; `peak_memory_mib_batch_64`, what a
+        forward pass needs above the weights (on a CPU the growth of the process, as sampled);
+        `weights_mib`, the memory of parameters and buffers; `checkpoint_mib`, the file.
+    """
+    network = network.to(engine.accelerator)
+    side = size_px
+    with torch.inference_mode():
+        one = torch.zeros(1, 3, side, side, device=engine.accelerator)
+        with FlopCounterMode(display=False) as counter:
+            network(one)
+        many = one.expand(BATCH, -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        with precision_context(engine.accelerator, engine.precision):
+            # Memory first, before the allocator has seen a large batch.
+            peak_bytes = _peak_bytes(lambda: network(many), engine.accelerator)
+            latencies = {n: _median_s(network, x, engine) for n, x in ((1, one), (BATCH, many))}
+    tensors = {id(t): t for t in [*network.parameters(), *network.buffers()]}.values()
+    figures = {
+        "params": float(sum(p.numel() for p in network.parameters())),
+        "gflops": counter.get_total_flops() / 1e9,
+        "weights_mib": sum(t.numel() * t.element_size() for t in tensors) / MIB,
+        "checkpoint_mib": checkpoint_bytes / MIB,
+        f"peak_memory_mib_batch_{BATCH}": peak_bytes / MIB,
+    }
+    for n, seconds in latencies.items():
+        figures[f"latency_ms_batch_{n}"] = seconds * 1e3
+        figures[f"images_per_s_batch_{n}"] = n / seconds
+    return figures
+
+
+def _median_s(network: Callable[[Tensor], Tensor], images: Tensor, engine: Engine) -> float:
+    for _ in range(WARM_UP):
+        network(images)
+    times: list[float] = []
+    while len(times) < LEAST_REPEATS or sum(times) < BUDGET_S:
+        _wait(engine.accelerator)
+        begun = time.perf_counter()
+        network(images)
+        _wait(engine.accelerator)
+        times.append(time.perf_counter() - begun)
+    return sorted(times)[len(times) // 2]
+
+
+def _peak_bytes(forward: Callable[[], object], accelerator: str) -> int:
+    if accelerator == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        forward()
+        return torch.cuda.max_memory_allocated() - before
+    with _ResidentPeak() as peak:
+        forward()
+    return peak.growth_bytes
+
+
+class _ResidentPeak:
+    """Samples how far the resident memory of this process grows."""
+
+    def __init__(self, every_s: float = 0.002) -> None:
+        self._process = psutil.Process()
+        self._every_s = every_s
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._before = 0
+        self._peak = 0
+
+    @property
+    def growth_bytes(self) -> int:
+        return self._peak - self._before
+
+    def __enter__(self) -> Self:
+        self._before = self._peak = self._process.memory_info().rss
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._peak = max(self._peak, self._process.memory_info().rss)
+
+    def _watch(self) -> None:
+        while not self._ended.wait(self._every_s):
+            self._peak = max(self._peak, self._process.memory_info().rss)
+
+
+def _wait(accelerator: str) -> None:
+    if accelerator == "cuda":
+        torch.cuda.synchronize()
+    elif accelerator == "mps":
+        torch.mps.synchronize()

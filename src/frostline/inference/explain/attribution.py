@@ -1,0 +1,159 @@
+"""Where a network looks: Grad-CAM on the last map that has a place for each part of the image.
+
+For transformers the map is made of the tokens of the image, taken at the entry of the last block:
+behind it only the class token has a say, and the gradient of all others is zero.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from frostline.backbones.build import Backbone
+
+Maps = NDArray[np.float32]
+_MAP_NDIM = 4
+_TOKENS_NDIM = 3
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The layer that is looked at.
+
+    Attributes:
+        path: Its path in the network.
+        module: The layer.
+        to_map: Its output to (N, C, H, W); None if it is that already.
+    """
+
+    path: str
+    module: nn.Module
+    to_map: Callable[[Tensor], Tensor] | None
+
+
+def find_layer(network: nn.Module, backbone: Backbone) -> Layer | None:
+    """The last layer with a spatial map, found by running one image; None if there is none.
+
+    Args:
+        network: Normalised images to logits, over the backbone's modules.
+        backbone: Tells the width of its maps and the number of tokens that are no part of an image.
+    """
+    calls: list[tuple[str, nn.Module, tuple[int, ...]]] = []
+    hooks = []
+    for path, module in network.named_modules():
+        hooks.append(module.register_forward_hook(_noting(calls, path)))
+    try:
+        side = backbone.input.size_px
+        with torch.no_grad():
+            network(torch.zeros(1, 3, side, side, device=next(network.parameters()).device))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    widths = {int(getattr(backbone.model, name, 0)) for name in ("num_features", "embed_dim")
+              if isinstance(getattr(backbone.model, name, None), int)}  # fmt: skip
+    extra = int(getattr(backbone.model, "num_prefix_tokens", 0))
+    maps = [call for call in calls if len(call[2]) == _MAP_NDIM and _is_spatial(call[2], widths)]
+    tokens = [call for call in calls if _side(call[2], extra) > 1]
+    if tokens and (not maps or calls.index(tokens[-1]) > calls.index(maps[-1])):
+        return _token_layer(tokens, extra)
+    if not maps:
+        return None
+    path, module, shape = maps[-1]
+    last = _channels_last(shape, widths)
+    return Layer(path, module, (lambda x: x.permute(0, 3, 1, 2)) if last else None)
+
+
+def grad_cam(network: nn.Module, layer: Layer, images: Tensor, classes: NDArray[np.int64]) -> Maps:
+    """How much each place of an image speaks for a class.
+
+    Args:
+        network: Normalised images to logits.
+        layer: From `find_layer`.
+        images: (N, 3, S, S) float, normalised.
+        classes: (N) the class that is asked about.
+
+    Returns:
+        (N, S, S) in [0, 1], each image scaled to its own range; all 0 where nothing speaks for it.
+
+    Source:
+        Selvaraju et al., "Grad-CAM", ICCV 2017; computed by the package grad-cam.
+    """
+    from pytorch_grad_cam import GradCAM  # type: ignore[import-untyped]
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget  # type: ignore[import-untyped]
+
+    targets = [ClassifierOutputTarget(int(label)) for label in classes.tolist()]
+    with torch.enable_grad(), GradCAM(network, [layer.module], layer.to_map) as cam:
+        # No weight needs a gradient: it is the image that carries it to the layer.
+        maps = cam(input_tensor=images.detach().clone().requires_grad_(True), targets=targets)
+    return np.asarray(maps, dtype=np.float32)
+
+
+def share_off(maps: Maps, masks: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Share of each image's attribution that lies off what the image shows.
+
+    Args:
+        maps: (N, S, S) >= 0.
+        masks: (N, S, S), True on the leaf.
+
+    Returns:
+        (N) in [0, 1]; NaN where there is no attribution at all.
+    """
+    total = maps.sum(axis=(1, 2), dtype=np.float64)
+    off = np.where(masks, 0, maps).sum(axis=(1, 2), dtype=np.float64)
+    return np.where(total > 0, off / np.where(total > 0, total, 1), np.nan)
+
+
+def overlay(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """An image under its attribution, dark where nothing speaks and red where most does.
+
+    Args:
+        image: (S, S, 3).
+        heat: (S, S) in [0, 1].
+    """
+    from matplotlib import colormaps
+
+    colours = np.asarray(colormaps["inferno"](heat))[..., :3] * 255
+    grey = image.mean(axis=2, keepdims=True)
+    return np.asarray(np.clip(0.45 * grey + 0.6 * colours, 0, 255), dtype=np.uint8)
+
+
+def _noting(calls: list[tuple[str, nn.Module, tuple[int, ...]]], path: str) -> Callable[..., None]:
+    def note(module: nn.Module, _: Any, output: Any) -> None:
+        if isinstance(output, Tensor):
+            calls.append((path, module, tuple(output.shape)))
+
+    return note
+
+
+def _token_layer(tokens: list[tuple[str, nn.Module, tuple[int, ...]]], extra: int) -> Layer:
+    """The norm at the entry of the last block, or the last layer that gives tokens."""
+    norms = [call for call in tokens if call[0].endswith(("norm1", "ln_1"))]
+    path, module, shape = (norms or tokens)[-1]
+    side = _side(shape, extra)
+
+    def to_map(x: Tensor) -> Tensor:
+        return x[:, extra:].reshape(len(x), side, side, -1).permute(0, 3, 1, 2)
+
+    return Layer(path, module, to_map)
+
+
+def _side(shape: tuple[int, ...], extra: int) -> int:
+    """Side of the square that an output's tokens form; 0 if they form none."""
+    if len(shape) != _TOKENS_NDIM:
+        return 0
+    side = round(max(0, shape[1] - extra) ** 0.5)
+    return side if side * side == shape[1] - extra else 0
+
+
+def _is_spatial(shape: tuple[int, ...], widths: set[int]) -> bool:
+    place = shape[1:3] if _channels_last(shape, widths) else shape[2:4]
+    # Attention weights (N, heads, T, T) are square too, but far from as few as two images.
+    return min(place) > 1 and place[0] == place[1]
+
+
+def _channels_last(shape: tuple[int, ...], widths: set[int]) -> bool:
+    return shape[1] == shape[2] and shape[3] in widths and shape[1] not in widths

@@ -1,0 +1,119 @@
+"""Whether a run is as often right as it is sure: reliability, ECE, temperature."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchmetrics.functional.classification import multiclass_calibration_error
+
+from frostline.tracking.predictions import Predictions
+
+N_BINS = 15
+# No run is that much too sure or too unsure; beyond them nothing changes any more.
+LOWEST, HIGHEST = 0.05, 20.0
+# Probabilities are kept in 16 bits, which have no value between 0 and this.
+_SMALLEST = 2.0**-24
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Sureness against success.
+
+    Attributes:
+        edges: Edges of the bins of confidence, `(B + 1,)` in [0, 1].
+        counts: Images in each bin, `(B,)` int64.
+        confidence: Mean probability of the predicted class in each bin; NaN in an empty one.
+        accuracy: Share of right answers in each bin; NaN in an empty one.
+        ece: Mean of |accuracy - confidence| over images, 0 to 1.
+        nll: Mean of -log p of the true class, nats.
+    """
+
+    edges: Floats
+    counts: NDArray[np.int64]
+    confidence: Floats
+    accuracy: Floats
+    ece: float
+    nll: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "ece": self.ece,
+            "nll": self.nll,
+            "bins": [
+                {"from": low, "to": high, "images": count, "confidence": sure, "accuracy": right}
+                for low, high, count, sure, right in zip(
+                    self.edges[:-1].tolist(),
+                    self.edges[1:].tolist(),
+                    self.counts.tolist(),
+                    _or_none(self.confidence),
+                    _or_none(self.accuracy),
+                    strict=True,
+                )
+            ],
+        }
+
+
+def calibrate(predictions: Predictions, *, temperature: float = 1.0) -> Calibration:
+    """Reliability of the predicted class, at a temperature.
+
+    Args:
+        predictions: N items, N > 0.
+        temperature: Probabilities are those of `softmax(log p / temperature)`; 1 leaves them.
+
+    Source:
+        Guo et al., "On calibration of modern neural networks", ICML 2017.
+    """
+    log_probs = _log_probs(predictions)
+    probs = torch.softmax(log_probs / temperature, dim=1)
+    labels = torch.from_numpy(predictions.labels)
+    sure, said = (part.numpy() for part in probs.max(dim=1))
+    right = (said == predictions.labels).astype(np.float64)
+    edges = np.linspace(0, 1, N_BINS + 1)
+    bins = np.clip(np.digitize(sure, edges[1:-1], right=True), 0, N_BINS - 1)
+    counts = np.bincount(bins, minlength=N_BINS)
+    with np.errstate(invalid="ignore"):
+        confidence = np.bincount(bins, weights=sure, minlength=N_BINS) / counts
+        accuracy = np.bincount(bins, weights=right, minlength=N_BINS) / counts
+    ece = multiclass_calibration_error(probs, labels, probs.shape[1], n_bins=N_BINS, norm="l1")
+    nll = -torch.log_softmax(log_probs / temperature, dim=1)[torch.arange(len(labels)), labels]
+    return Calibration(edges, counts, confidence, accuracy, float(ece), float(nll.mean()))
+
+
+def fit_temperature(predictions: Predictions) -> float:
+    """The temperature under which the true classes are most probable, between two limits.
+
+    It never changes which class is said, only how sure. Fit it on validation images.
+
+    Source:
+        Guo et al., "On calibration of modern neural networks", ICML 2017, section 4.2.
+    """
+    log_probs = _log_probs(predictions)
+    labels = torch.from_numpy(predictions.labels)
+    log_temperature = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([log_temperature], max_iter=60, line_search_fn="strong_wolfe")
+
+    def loss() -> float:
+        optimizer.zero_grad()
+        scaled = log_probs / log_temperature.exp()
+        value = torch.nn.functional.cross_entropy(scaled, labels)
+        value.backward()  # type: ignore[no-untyped-call]
+        return float(value.detach())
+
+    with torch.enable_grad():
+        optimizer.step(loss)  # type: ignore[no-untyped-call]
+    # Where every answer is right there is no best temperature: the sharper, the better.
+    return float(log_temperature.detach().exp().clamp(LOWEST, HIGHEST))
+
+
+def _log_probs(predictions: Predictions) -> Tensor:
+    probs = torch.from_numpy(predictions.probs.astype(np.float64))
+    return torch.log(probs.clamp_min(_SMALLEST))
+
+
+def _or_none(values: Floats) -> list[float | None]:
+    return [None if value != value else value for value in values.tolist()]

@@ -1,0 +1,186 @@
+"""A model card: what a run was trained on, how good it is, where it fails, what it is not for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from frostline.inference.explain.confusion import class_figures, confused_pairs, count_confusions
+from frostline.inference.rebuild import Rebuilt
+from frostline.inference.score_intervals import intervals_of
+from frostline.tracking.predictions import Predictions
+
+_FAILING, _PAIRS = 5, 5
+# Below this recall a class is called failing, whatever the others are.
+_FAILING_RECALL = 0.8
+_WORDS = {"f1_macro": "mean F1 of the classes", "acc_macro": "mean recall of the classes",
+          "acc_micro": "accuracy"}  # fmt: skip
+_USES = {
+    "onnx": """```python
+import json, numpy as np, onnxruntime
+session = onnxruntime.InferenceSession("model.onnx")
+classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+images = np.zeros((1, 3, {size}, {size}), np.uint8)   # RGB squares, see Input
+logits, probabilities = session.run(None, {{"images": images}})
+```""",
+    "torchscript": """```python
+import torch
+model = torch.jit.load("model.pt")
+logits, probabilities = model(torch.zeros(1, 3, {size}, {size}, dtype=torch.uint8))
+```""",
+    "timm": """```python
+import timm
+model = timm.create_model("local-dir:.", pretrained=True).eval()
+# or: timm.create_model("{backbone}", num_classes={classes}{arguments},
+#                       checkpoint_path="model.safetensors")
+transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
+```""",
+    "mlflow": """```
+mlflow models serve -m . --env-manager local -p 5001
+curl 127.0.0.1:5001/invocations -H 'Content-Type: application/json' \\
+  -d '{{"inputs": {{"images": [...]}}}}'
+```""",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the record of a run says for its card; parts are None where it says nothing.
+
+    Attributes:
+        data: The data set's profile (`data.json`).
+        test: What was said about the test images.
+        split_sizes: Images in each split.
+        difference: The export's largest difference of a logit from PyTorch.
+        n_checked: Images that it was checked on.
+    """
+
+    data: Mapping[str, Any] | None
+    test: Predictions | None
+    split_sizes: Mapping[str, int] | None
+    difference: float
+    n_checked: int
+
+
+def write_card(rebuilt: Rebuilt, form: str, facts: Facts) -> str:
+    """The card as Markdown.
+
+    Args:
+        rebuilt: The run.
+        form: `onnx`, `torchscript`, `timm` or `mlflow`.
+        facts: What its record says.
+    """
+    parts = [
+        f"# {rebuilt.name}",
+        f"An image classifier of {len(rebuilt.classes)} classes: `{rebuilt.backbone.name}` "
+        f"fine-tuned with `freeze={rebuilt.settings.freeze}`, "
+        f"{_origin(rebuilt)}.",
+        _use(rebuilt, form),
+        _input(rebuilt, form),
+        _data(facts),
+        _figures(rebuilt, facts),
+        _limits(rebuilt, facts),
+        "## Classes\n\n" + ", ".join(f"`{name}`" for name in rebuilt.classes),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _origin(rebuilt: Rebuilt) -> str:
+    record = rebuilt.record
+    source = record.tags.get("frostline.weights_source", "") if record else ""
+    words = "from random weights" if source == "random" else "from pretrained weights"
+    run = f", run `{record.run_id}`" if record else ""
+    return f"{words}, seed {rebuilt.settings.seed}{run}"
+
+
+def _use(rebuilt: Rebuilt, form: str) -> str:
+    head = rebuilt.settings.head
+    arguments = f", img_size={rebuilt.size_px}" if rebuilt.backbone.input.fixed_size else ""
+    arguments += ', global_pool="max"' if head.pool == "max" else ""
+    return "## Use\n\n" + _USES[form].format(
+        size=rebuilt.size_px,
+        backbone=rebuilt.backbone.name,
+        classes=len(rebuilt.classes),
+        arguments=arguments,
+    )
+
+
+def _input(rebuilt: Rebuilt, form: str) -> str:
+    geometry, spec = rebuilt.geometry, rebuilt.backbone.input
+    norm = (
+        f"Then normalise with mean {spec.mean} and deviation {spec.std} of values in 0 .. 1."
+        if form == "timm"
+        else "Values are 0 .. 255 as they are: the normalisation is part of the model."
+    )
+    return (
+        f"## Input\n\nUpright RGB, resized ({geometry.interpolation}, `{geometry.crop_mode}`) to "
+        f"{geometry.size_px} / {geometry.crop_pct:g} px and cropped to {geometry.size_px} x "
+        f"{geometry.size_px} px. {norm}"
+    )
+
+
+def _data(facts: Facts) -> str:
+    if facts.data is None:
+        return ""
+    data = facts.data
+    lines = [
+        f"{data['name']}: {data['images']:,} images in {data['groups']:,} groups "
+        f"(photos of one thing), fingerprint `{data['fingerprint'][:16]}`."
+    ]
+    if facts.split_sizes is not None:
+        sizes = ", ".join(f"{count:,} {name}" for name, count in facts.split_sizes.items())
+        lines.append(f"Images: {sizes}. No group stands on two sides.")
+    if "drawn" in str(data.get("source", "")):
+        lines.append("**These images are drawings**: nothing here speaks of photos of leaves.")
+    return "## Data\n\n" + "\n".join(lines)
+
+
+def _figures(rebuilt: Rebuilt, facts: Facts) -> str:
+    if facts.test is None or rebuilt.record is None:
+        return ""
+    rows = ["| figure on the test split | value | 95 % interval |", "|---|---|---|"]
+    for name, (low, high) in intervals_of(facts.test).items():
+        value = rebuilt.record.metrics.get(f"test/{name}")
+        if value is not None:
+            rows.append(f"| {_WORDS[name]} | {value:.4f} | {low:.4f} .. {high:.4f} |")
+    return (
+        "## Figures\n\n" + "\n".join(rows) + "\n\nThe intervals count images of one group together "
+        "and speak of this one training; another seed may differ by more."
+        + f"\n\nThis file differs from the trained model by at most {facts.difference:.2g} in a "
+        f"logit, on {facts.n_checked} images."
+    )
+
+
+def _limits(rebuilt: Rebuilt, facts: Facts) -> str:
+    lines = [
+        "- It always answers with one of its classes: an image of anything else gets one, too.",
+        "- Its figures hold for images taken like those it was trained on. From lab to field they "
+        "have been seen to fall from .998 to .195: judge it on your own with "
+        "`python -m src.evaluate RUN --data DIR`.",
+    ]
+    if facts.test is not None:
+        lines += _failing(rebuilt.classes, facts.test)
+    return "## Known limits\n\n" + "\n".join(lines)
+
+
+def _failing(classes: Sequence[str], test: Predictions) -> list[str]:
+    counts = count_confusions(test.labels, test.predicted, len(classes))
+    each = class_figures(counts)
+    order = sorted(
+        (k for k in range(len(classes)) if each.recall[k] < _FAILING_RECALL),
+        key=lambda k: float(each.recall[k]),
+    )
+    failing = [
+        f"`{classes[k]}` ({each.recall[k]:.0%} of {each.support[k]})" for k in order[:_FAILING]
+    ]
+    pairs = [
+        f"`{pair.truth}` taken for `{pair.taken_for}` ({pair.count})"
+        for pair in confused_pairs(counts, classes, _PAIRS)
+    ]
+    lines = []
+    if failing:
+        more = f", and {len(order) - _FAILING} more" if len(order) > _FAILING else ""
+        lines.append(f"- Classes found less than {_FAILING_RECALL:.0%} of the time: "
+                     f"{', '.join(failing)}{more}.")  # fmt: skip
+    if pairs:
+        lines.append(f"- Confused most often: {', '.join(pairs)}.")
+    return lines

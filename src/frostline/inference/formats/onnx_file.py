@@ -1,0 +1,98 @@
+"""A run as ONNX: pixels in, logits and probabilities out, any batch size."""
+
+import io
+import logging
+import warnings
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from frostline.inference.formats.deployable import (
+    INPUT,
+    OUTPUTS,
+    Deployable,
+    ExportError,
+    Sample,
+    described_as_text,
+    largest_difference,
+)
+from frostline.inference.rebuild import Rebuilt
+
+
+def export_onnx(rebuilt: Rebuilt, sample: Sample, path: Path) -> float:
+    """Write an ONNX file and hold it against PyTorch.
+
+    The file has the normalisation inside, the names of the classes and the preprocessing in its
+    metadata (`classes`, `preprocessing`, as JSON).
+
+    Args:
+        rebuilt: The run.
+        sample: Real images.
+        path: The file.
+
+    Returns:
+        The largest difference of a logit, by onnxruntime on the CPU.
+
+    Raises:
+        ExportError: If the model has a step that ONNX lacks, or says otherwise there.
+    """
+    import onnx
+
+    model = _onnx_model(rebuilt, sample)
+    for key, value in described_as_text(rebuilt).items():
+        model.metadata_props.add(key=key, value=value)
+    onnx.checker.check_model(model)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save_model(model, str(path))
+    return check_onnx(path, sample)
+
+
+def check_onnx(path: Path, sample: Sample) -> float:
+    """Run an ONNX file over the sample, whole and one image at a time.
+
+    Returns:
+        The largest difference of a logit.
+    """
+    import onnxruntime  # type: ignore[import-untyped]
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    whole = session.run([OUTPUTS[0]], {INPUT: sample.squares})[0]
+    single = session.run([OUTPUTS[0]], {INPUT: sample.squares[:1]})[0]
+    gap = largest_difference(sample, np.asarray(whole), "the ONNX file")
+    first = Sample(sample.squares[:1], sample.logits[:1], sample.names[:1])
+    return max(gap, largest_difference(first, np.asarray(single), "the ONNX file"))
+
+
+def _onnx_model(rebuilt: Rebuilt, sample: Sample) -> Any:
+    example = torch.from_numpy(sample.squares[:2])
+    network = Deployable(rebuilt).eval().to("cpu")
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    said = io.StringIO()
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    try:
+        with (
+            warnings.catch_warnings(),
+            redirect_stdout(said),
+            redirect_stderr(said),
+            torch.no_grad(),
+        ):
+            warnings.simplefilter("ignore")  # of the exporter's own parts, on every call
+            program: Any = torch.onnx.export(
+                network,
+                (example,),
+                input_names=[INPUT],
+                output_names=list(OUTPUTS),
+                dynamic_shapes={"images": {0: batch}},
+                dynamo=True,
+                optimize=True,
+            )
+    except Exception as error:
+        text = next((line for line in str(error).splitlines() if line.strip()), "")
+        raise ExportError(
+            f"{rebuilt.backbone.name} cannot be written as ONNX: {type(error).__name__}: {text}",
+            todo="use --format torchscript or timm",
+        ) from error
+    return program.model_proto

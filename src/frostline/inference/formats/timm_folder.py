@@ -1,0 +1,154 @@
+"""A run as a plain timm checkpoint: safetensors and config.json, with timm's own names."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from frostline.backbones.weights_hub import timm_settings
+from frostline.config.recipe import LinearHead
+from frostline.inference.formats.deployable import (
+    ExportError,
+    Sample,
+    described,
+    largest_difference,
+)
+from frostline.inference.rebuild import Rebuilt
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+def export_timm(rebuilt: Rebuilt, sample: Sample, folder: Path) -> float:
+    """Write a folder that timm loads by itself, and hold what timm makes of it against the run.
+
+    `timm.create_model(NAME, num_classes=K, checkpoint_path=FOLDER/model.safetensors)` with the
+    `model_args` of config.json, or `timm.create_model("local-dir:FOLDER", pretrained=True)`.
+
+    Args:
+        rebuilt: The run.
+        sample: Real images.
+        folder: Where to.
+
+    Returns:
+        The largest difference of a logit, of a model loaded by plain timm.
+
+    Raises:
+        ExportError: If timm's model has no place for the run's head.
+    """
+    linear = _linear(rebuilt)
+    arguments = _arguments(rebuilt)
+    tensors = _tensors(rebuilt, linear, arguments)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    config = _config(rebuilt, arguments)
+    (folder / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
+    model = timm.create_model(
+        rebuilt.backbone.name,
+        pretrained=False,
+        num_classes=len(rebuilt.classes),
+        checkpoint_path=str(folder / WEIGHTS),
+        **arguments,
+    ).eval()
+    ready = rebuilt.preprocess.to("cpu").normalise(torch.from_numpy(sample.squares))
+    with torch.inference_mode():
+        logits = model(ready)
+    return largest_difference(sample, logits.numpy(), "the model that timm loads")
+
+
+def _linear(rebuilt: Rebuilt) -> nn.Linear:
+    """The head's one layer.
+
+    Raises:
+        ExportError: If the head has more, or the features are not what timm's classifier gets.
+    """
+    head = rebuilt.settings.head
+    todo = "use --format onnx, torchscript or mlflow, which take any head"
+    if rebuilt.backbone.name == "book_cnn":
+        raise ExportError("book_cnn is Frostline's own: plain timm does not know it", todo=todo)
+    if not isinstance(head, LinearHead):
+        raise ExportError(
+            "timm's classifier is one linear layer; this run's head is an mlp", "head=linear", todo
+        )
+    if head.pool == "flatten":
+        raise ExportError(
+            "timm's models pool before their classifier; this run's head.pool is flatten",
+            "head.pool=avg, head.pool=max",
+            todo,
+        )
+    last = rebuilt.head[-1]
+    assert isinstance(last, nn.Linear)
+    return last
+
+
+def _arguments(rebuilt: Rebuilt) -> dict[str, Any]:
+    """What timm must be told to build the same model."""
+    arguments: dict[str, Any] = {}
+    if rebuilt.backbone.input.fixed_size:
+        arguments["img_size"] = rebuilt.size_px
+    if rebuilt.settings.head.pool == "max":
+        arguments["global_pool"] = "max"
+    return arguments
+
+
+def _tensors(rebuilt: Rebuilt, linear: nn.Linear, arguments: dict[str, Any]) -> dict[str, Tensor]:
+    """All tensors under timm's names, the head under those of its classifiers.
+
+    Raises:
+        ExportError: If timm's model wants tensors that the run does not have.
+    """
+    name = rebuilt.backbone.name
+    classifiers = timm_settings(name).classifier or ()
+    places = (classifiers,) if isinstance(classifiers, str) else tuple(classifiers)
+    tensors = dict(rebuilt.backbone.model.state_dict())
+    for place in places:
+        weight, bias = linear.weight.detach(), linear.bias.detach()
+        tensors |= {f"{place}.weight": weight, f"{place}.bias": bias}
+    fresh = timm.create_model(
+        name, pretrained=False, num_classes=len(rebuilt.classes), **arguments
+    ).state_dict()
+    # Some classifiers are 1x1 convolutions: the same numbers in another shape.
+    fitted = {
+        key: value.reshape(fresh[key].shape).clone().contiguous()
+        for key, value in tensors.items()
+        if key in fresh and fresh[key].numel() == value.numel()
+    }
+    wrong = sorted((fresh.keys() ^ tensors.keys()) | (tensors.keys() - fitted.keys()))
+    if wrong:
+        reason = (
+            "Frostline leaves out VGG's two layers of 4096 before the classifier, as the book does"
+            if isinstance(rebuilt.backbone.model, timm.models.VGG)
+            else "its own classifier is not one linear layer on pooled features"
+        )
+        raise ExportError(
+            f"timm's {name} has other tensors than this run ({', '.join(wrong[:4])}): {reason}",
+            todo="use --format onnx, torchscript or mlflow",
+        )
+    return fitted
+
+
+def _config(rebuilt: Rebuilt, arguments: dict[str, Any]) -> dict[str, Any]:
+    spec, about = rebuilt.backbone.input, described(rebuilt)
+    return {
+        "architecture": rebuilt.backbone.name.partition(".")[0],
+        "num_classes": len(rebuilt.classes),
+        "num_features": int(rebuilt.head[-1].in_features),  # type: ignore[arg-type]
+        "model_args": arguments,
+        "pretrained_cfg": {
+            "input_size": [3, spec.size_px, spec.size_px],
+            "fixed_input_size": spec.fixed_size,
+            "interpolation": spec.interpolation,
+            "crop_pct": spec.crop_pct,
+            "crop_mode": spec.crop_mode,
+            "mean": list(spec.mean),
+            "std": list(spec.std),
+            "num_classes": len(rebuilt.classes),
+            "label_names": list(rebuilt.classes),
+            "classifier": timm_settings(rebuilt.backbone.name).classifier,
+            "first_conv": timm_settings(rebuilt.backbone.name).first_conv,
+        },
+        "frostline": {"run": about["run"], "run_id": about["run_id"]},
+    }

@@ -1,0 +1,58 @@
+"""A data set given on the command line: a path, or the run's own with other settings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from frostline.config.data_settings import DataChoice
+from frostline.config.migrate import group_defaults
+from frostline.config.read import read_settings
+from frostline.config.schema import Settings
+from frostline.errors import ConfigError
+
+_ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
+_TABLES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
+_ALLOWED = "DIR, FILE.csv, FILE.zip, and KEY=VALUE of its data group, such as on_bad_image=skip"
+
+
+def data_of(words: Sequence[str], settings: Settings) -> DataChoice:
+    """From what stands behind --data to a source with its options.
+
+    Args:
+        words: A path first, if there is one, then KEY=VALUE; without a path the values change the
+            run's own data group (`background=field` of the built-in leaves).
+        settings: The run's.
+
+    Raises:
+        ConfigError: If there is no such path, key or value.
+    """
+    paths = [word for word in words if "=" not in word or Path(word).expanduser().exists()]
+    if len(paths) > 1 or (paths and words[0] != paths[0]):
+        raise ConfigError(f"--data {' '.join(words)}: one path comes first", _ALLOWED)
+    changes = dict(word.split("=", 1) for word in words if word not in paths)
+    values = {key.removeprefix("data."): _value(key, text) for key, text in changes.items()}
+    base = _from_path(Path(paths[0])) if paths else settings.data.model_dump(mode="json")
+    whole = settings.model_dump(mode="json") | {"data": base | values, "weights": "random"}
+    return read_settings(whole).data
+
+
+def _from_path(path: Path) -> dict[str, Any]:
+    name = path.name.lower()
+    if path.expanduser().is_dir() or not path.expanduser().exists():
+        source = "folder"
+    elif name.endswith(_ARCHIVES):
+        source = "archive"
+    elif name.endswith(_TABLES):
+        source = "csv"
+    else:
+        raise ConfigError(f"--data {path}: no known kind of data set", _ALLOWED)
+    return group_defaults("data", source) | {"path": str(path)}
+
+
+def _value(key: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--data {key}={text}: not a value", _ALLOWED) from None

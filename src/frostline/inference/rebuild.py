@@ -1,0 +1,199 @@
+"""A restored run built again: its network, its classes, how it takes images."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from frostline.backbones.build import Backbone, build_backbone
+from frostline.backbones.split.cut import cut
+from frostline.config.migrate import recorded_settings
+from frostline.config.schema import Settings
+from frostline.data.geometry import Geometry, evaluation_geometry
+from frostline.data.transforms import BatchTransform
+from frostline.errors import TrackingError
+from frostline.tracking.reader import Reader
+from frostline.tracking.records import RunRecord
+from frostline.tracking.restore import (
+    CHECKPOINT,
+    Restored,
+    is_checkpoint_path,
+    restore,
+    restore_file,
+)
+from frostline.training.assembly import head_of
+from frostline.training.checkpoint import CheckpointError, digest_path, load_checkpoint
+
+CLASSES = "predictions/classes.json"
+
+
+class Network(nn.Module):
+    """Backbone and head as one module.
+
+    Args:
+        features: Normalised images (B, 3, S, S) to features (B, F); shares the backbone's modules.
+        head: Features to logits (B, K).
+    """
+
+    def __init__(self, features: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.features = features
+        self.head = head
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images (B, 3, S, S) float to logits (B, K)."""
+        logits: Tensor = self.head(self.features(images))
+        return logits
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A run, ready to be used; in eval mode, on the CPU.
+
+    Attributes:
+        name: The run's name, or the checkpoint's file name.
+        record: The run's record; None for a checkpoint given by its path.
+        settings: The config that it was made with.
+        classes: Names of the K classes, in the order of the logits.
+        backbone: The backbone with the run's weights.
+        head: The head with the run's weights.
+        network: Both as one.
+        preprocess: Decoded squares to normalised images.
+        geometry: How an image becomes such a square.
+        checkpoint_bytes: Size of the file that the weights came from.
+    """
+
+    name: str
+    record: RunRecord | None
+    settings: Settings
+    classes: tuple[str, ...]
+    backbone: Backbone
+    head: nn.Sequential
+    network: Network
+    preprocess: BatchTransform
+    geometry: Geometry
+    checkpoint_bytes: int
+
+    @property
+    def size_px(self) -> int:
+        """Side of the square that the network takes."""
+        return self.backbone.input.size_px
+
+
+def rebuild_run(store_of: Callable[[], Reader], run: str) -> Rebuilt:
+    """Find a run and build its network again.
+
+    Args:
+        store_of: Opens the tracking store; not called for a checkpoint given by its path.
+        run: A run id or the beginning of one, a run's name, `best:SWEEP`, or a checkpoint's path.
+
+    Raises:
+        TrackingError: If there is no such run, or it lacks its config or its classes.
+        CheckpointError: If its checkpoint is damaged, foreign, or does not fit its config.
+        ConfigError: If its config is not one of this version.
+    """
+    if is_checkpoint_path(run):
+        restored = restore_file(Path(run).expanduser())
+        return rebuild(restored, _classes_beside(restored.checkpoint))
+    store = store_of()
+    with tempfile.TemporaryDirectory(prefix="frostline-run-") as folder:
+        into = Path(folder)
+        restored = restore(store, run, into=into)
+        assert restored.record is not None
+        if not digest_path(restored.checkpoint).is_file():
+            store.fetch_artifact(restored.record.run_id, f"{CHECKPOINT}.sha256", into)
+        classes = store.fetch_artifact(restored.record.run_id, CLASSES, into)
+        return rebuild(restored, _read_classes(classes))
+
+
+def rebuild(restored: Restored, classes: tuple[str, ...]) -> Rebuilt:
+    """Build the network of a restored run.
+
+    Args:
+        restored: Config and checkpoint.
+        classes: Names of its classes.
+    """
+    if restored.config is None:
+        raise TrackingError(
+            f"{restored.checkpoint}: there is no config.yaml beside it or one folder up",
+            "a checkpoint with the config.yaml of its run",
+            "give the run's id instead, or fetch config.yaml from the run's artifacts",
+        )
+    settings = recorded_settings(restored.config)
+    # A file that was fetched by hand may have come without its checksum.
+    content = load_checkpoint(restored.checkpoint, check=digest_path(restored.checkpoint).is_file())
+    backbone = build_backbone(
+        settings.backbone, weights="random", image_size=settings.image_size, seed=settings.seed
+    )
+    # Nothing trains here, so nothing is cut: prefix and suffix are the model, bit by bit.
+    parts = cut(backbone, 0, pool=settings.head.pool)
+    head = head_of(settings, parts.num_features, len(classes))
+    state = content.get("state_dict")
+    for prefix, module in (("backbone.model.", backbone.model), ("head.", head)):
+        _load(module, state, prefix, restored.checkpoint)
+    preprocess = BatchTransform(backbone.input, augment="none", seed=settings.seed)
+    record = restored.record
+    return Rebuilt(
+        name=record.name if record else restored.checkpoint.name,
+        record=record,
+        settings=settings,
+        classes=classes,
+        backbone=backbone.eval(),
+        head=head.eval(),
+        network=Network(parts.suffix, head).eval().requires_grad_(False),
+        preprocess=preprocess,
+        geometry=evaluation_geometry(backbone.input),
+        checkpoint_bytes=restored.checkpoint.stat().st_size,
+    )
+
+
+def _load(module: nn.Module, state: Any, prefix: str, checkpoint: Path) -> None:
+    """Give a module its part of a checkpoint.
+
+    Raises:
+        CheckpointError: If the checkpoint lacks tensors, or they are of another shape.
+    """
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise CheckpointError(
+            f"{checkpoint}: there are no weights of a run in it",
+            "a checkpoint that Frostline wrote",
+        )
+    mine = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+    own = module.state_dict()
+    wrong = sorted(
+        key for key in own.keys() | mine.keys() if key not in own or key not in mine
+    ) + sorted(key for key in own.keys() & mine.keys() if own[key].shape != mine[key].shape)
+    if wrong:
+        shown = ", ".join(prefix + key for key in wrong[:4])
+        more = f" and {len(wrong) - 4} more" if len(wrong) > 4 else ""
+        raise CheckpointError(
+            f"{checkpoint}: its weights do not fit the config beside it: {shown}{more}",
+            "the config.yaml and the classes of the run that wrote this checkpoint",
+        )
+    with torch.no_grad():
+        module.load_state_dict(mine)
+
+
+def _classes_beside(checkpoint: Path) -> tuple[str, ...]:
+    for folder in (checkpoint.parent, checkpoint.parent.parent):
+        for name in (CLASSES, "classes.json"):
+            if (folder / name).is_file():
+                return _read_classes(folder / name)
+    raise TrackingError(
+        f"{checkpoint}: there is no {CLASSES} beside it or one folder up",
+        "a checkpoint within the folder of its run's artifacts",
+        "give the run's id instead, or fetch that file from the run's artifacts",
+    )
+
+
+def _read_classes(path: Path) -> tuple[str, ...]:
+    try:
+        classes = json.loads(path.read_text(encoding="utf-8"))["classes"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrackingError(f"{path} cannot be read: {error}") from None
+    return tuple(map(str, classes))

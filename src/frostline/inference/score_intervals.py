@@ -1,0 +1,56 @@
+"""Figures of a run on images, with the intervals that their groups allow."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
+
+from frostline.stats.intervals import Estimate, share_interval
+from frostline.stats.scores import SCORES, value_and_influence
+from frostline.tracking.predictions import Predictions
+from frostline.training.metrics import classification_metrics
+
+LEVEL = 0.95
+_ROUNDING = 1e-9
+
+
+def figures_of(logits: Tensor, labels: Tensor) -> dict[str, float]:
+    """Loss and scores as in training; macro averages over the classes that the images have.
+
+    Training has images of all classes. On another data set a class without images has no recall,
+    and counting it as 0 would speak of the data set, not of the run.
+
+    Args:
+        logits: (N, K) float.
+        labels: (N,) int64 in 0 .. K - 1.
+    """
+    figures = classification_metrics(logits, labels)
+    n_classes = logits.shape[1]
+    present = torch.bincount(labels, minlength=n_classes) > 0
+    if bool(present.all()):
+        return figures
+    for name, score in (("acc_macro", multiclass_accuracy), ("f1_macro", multiclass_f1_score)):
+        each = score(logits, labels, n_classes, average="none")
+        figures[name] = each[present].mean().item()
+    return figures
+
+
+def intervals_of(predictions: Predictions) -> dict[str, tuple[float, float]]:
+    """95 % intervals of the scores, images of one group counted together.
+
+    Source:
+        See `frostline.stats.scores` (influence of each image) and `frostline.stats.intervals.share_interval`.
+    """
+    _, rows = np.unique(predictions.groups, return_inverse=True)
+    n_groups = int(rows.max()) + 1
+    intervals = {}
+    for name in SCORES:
+        value, influence = value_and_influence(predictions, name)
+        sums = np.bincount(rows, weights=influence, minlength=n_groups)
+        factor = n_groups / max(1, n_groups - 1)
+        error = float(np.sqrt(factor * np.square(sums).sum()))
+        # One group a class says nothing of its spread: rounding is no knowledge.
+        error = error if error > _ROUNDING else 0.0
+        estimate = Estimate(value, error, max(1, n_groups - 1))
+        intervals[name] = share_interval(estimate, LEVEL, n_groups)
+    return intervals

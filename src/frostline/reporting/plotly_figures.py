@@ -1,0 +1,119 @@
+"""Figures for plotly.js: plain dictionaries, coloured by the page for light and dark."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from frostline.reporting.figure import COLOURS, Figure, Heat, Series
+
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "hexagon")
+BLUES = [[0.0, "#dbeaf6"], [0.5, "#5fa8d8"], [1.0, "#084a78"]]
+_HEIGHT_PX = 420
+_ROW_HEIGHT_PX = 34
+_LEGEND_ROW_PX = 20
+_WIDE_LOG = 300
+
+
+def plotly_figure(figure: Figure) -> dict[str, Any]:
+    """`data` and `layout` of a figure, with numbers and text only."""
+    margin = {"l": 56, "r": 16, "t": 16, "b": 56}
+    layout: dict[str, Any] = {
+        "height": _HEIGHT_PX,
+        "margin": margin,
+        "xaxis": {"title": {"text": figure.x_label}, "automargin": True, "zeroline": False},
+        "yaxis": {"title": {"text": figure.y_label}, "automargin": True, "zeroline": False},
+        "hovermode": "closest",
+        "showlegend": False,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+    }
+    if figure.heat is not None:
+        layout["height"] = 130 + _ROW_HEIGHT_PX * len(figure.heat.rows)
+        layout["xaxis"]["type"] = layout["yaxis"]["type"] = "category"
+        layout["yaxis"]["autorange"] = "reversed"
+        return {"data": [_heat(figure.heat)], "layout": layout}
+    if figure.categories:
+        layout["xaxis"] |= {
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": list(figure.categories),
+        }
+    if figure.dodged:
+        layout["scattermode"] = "group"
+        layout["yaxis"]["range"] = _reach(figure.series)  # grouping alone would begin at 0
+    if figure.log_x:
+        drawn = [float(x) for series in figure.series for x in series.x]
+        wide = max(drawn) > _WIDE_LOG * min(drawn)
+        layout["xaxis"] |= {"type": "log", "dtick": 1 if wide else "D2"}
+    named = sum(series.in_legend for series in figure.series)
+    if named > 1:
+        layout["showlegend"] = True
+        layout["legend"] = {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}
+        layout["height"] = _HEIGHT_PX + _LEGEND_ROW_PX * named // 2
+    return {"data": [_trace(series) for series in figure.series], "layout": layout}
+
+
+def _trace(series: Series) -> dict[str, Any]:
+    colour = COLOURS[series.colour % len(COLOURS)]
+    modes = {"line": "lines", "points": "markers", "both": "lines+markers"}
+    trace: dict[str, Any] = {
+        "type": "scatter",
+        "name": series.name,
+        "mode": modes[series.style],
+        "x": list(series.x),
+        "y": [_number(y) for y in series.y],
+        "showlegend": series.in_legend,
+        "line": {"color": colour, "width": 2, "dash": "dash" if series.dashed else "solid"},
+        "marker": {
+            "color": colour,
+            "opacity": 1,
+            "symbol": SYMBOLS[series.colour % len(SYMBOLS)],
+            "size": [13 if k in series.ringed else 8 for k in range(len(series.x))],
+            "line": {"width": [2.5 if k in series.ringed else 0 for k in range(len(series.x))]},
+        },
+    }
+    if series.low:
+        trace["error_y"] = {
+            "type": "data",
+            "symmetric": False,
+            "array": [_number(h - y) for h, y in zip(series.high, series.y, strict=True)],
+            "arrayminus": [_number(y - low) for low, y in zip(series.low, series.y, strict=True)],
+            "thickness": 1.4,
+            "width": 4,
+            "color": colour,
+        }
+    if series.labels:
+        trace["text"] = list(series.labels)
+        trace["hovertemplate"] = "%{text}<extra></extra>"
+    return trace
+
+
+def _reach(series: Sequence[Series]) -> list[float]:
+    """The lowest and highest end of all intervals, with some room."""
+    ends = [end for one in series for end in (*one.y, *one.low, *one.high) if np.isfinite(end)]
+    low, high = min(ends, default=0.0), max(ends, default=1.0)
+    room = 0.06 * (high - low) or 1.0
+    return [low - room, high + room]
+
+
+def _heat(heat: Heat) -> dict[str, Any]:
+    values = [[_number(value) for value in row] for row in heat.values]
+    return {
+        "type": "heatmap",
+        "x": list(heat.columns),
+        "y": list(heat.rows),
+        "z": values,
+        "text": [["" if v is None else f"{v:.1f}" for v in row] for row in values],
+        "texttemplate": "%{text}",
+        "hovertemplate": "%{y}, freeze %{x}: %{z:.2f} %<extra></extra>",
+        "colorscale": BLUES,
+        "colorbar": {"thickness": 12, "ticksuffix": " %"},
+        "xgap": 2,
+        "ygap": 2,
+    }
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN."""
+    return round(float(value), 6) if np.isfinite(value) else None

@@ -1,0 +1,89 @@
+"""Settings that are no MLflow parameter but tell runs apart, taken from the runs' own configs."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import yaml
+
+from frostline.stats.cells import configuration
+from frostline.sweep.plan import IRRELEVANT
+from frostline.tracking.records import RunRecord
+from frostline.tracking.run_contents import Source
+
+CONFIG = "config.yaml"
+# Parts of a config that do not change what is trained, beside those that a job's digest leaves out.
+_NOT_TRAINING = ("seed", "reuse", "hydra")
+
+
+def with_hidden_settings(records: Sequence[RunRecord], source: Source) -> list[RunRecord]:
+    """Give runs the settings in which they differ although their parameters are the same.
+
+    Only runs are looked at whose parameters and seed stand twice under different job digests: a
+    sweep over a key that is no parameter, such as `optimizer.weight_decay`. Where their configs
+    agree too (another code version), nothing changes: they are duplicates.
+
+    Args:
+        records: Runs of single jobs.
+        source: Where their `config.yaml` comes from.
+
+    Returns:
+        The runs in the same order, those concerned with further parameters.
+    """
+    alike: dict[tuple[tuple[str, str], ...], list[RunRecord]] = defaultdict(list)
+    for run in records:
+        if run.status == "FINISHED":
+            alike[tuple(sorted(configuration(run.params).items()))].append(run)
+    further: dict[str, dict[str, str]] = {}
+    for runs in alike.values():
+        if _conflict(runs):
+            configs = {run.run_id: _settings(source.text(run.run_id, CONFIG)) for run in runs}
+            for key in _differing(list(configs.values())):
+                for run_id, config in configs.items():
+                    further.setdefault(run_id, {})[key] = config.get(key, "-")
+    return [
+        replace(run, params={**run.params, **further[run.run_id]}) if run.run_id in further else run
+        for run in records
+    ]
+
+
+def _conflict(runs: Sequence[RunRecord]) -> bool:
+    """Whether a seed stands twice with different digests."""
+    digests: dict[str, set[str]] = defaultdict(set)
+    for run in runs:
+        digests[run.params.get("seed", "")].add(run.tags.get("frostline.job_digest", ""))
+    return any(len(found) > 1 for found in digests.values())
+
+
+def _differing(configs: Sequence[Mapping[str, str]]) -> list[str]:
+    keys = dict.fromkeys(key for config in configs for key in config)
+    return [key for key in keys if len({config.get(key) for config in configs}) > 1]
+
+
+def _settings(text: str | None) -> dict[str, str]:
+    """A config's leaves, by dotted key; empty if it cannot be read."""
+    try:
+        loaded = yaml.safe_load(text) if text else None
+    except yaml.YAMLError:
+        return {}
+    if not isinstance(loaded, dict):
+        return {}
+    return {key: value for key, value in _leaves(loaded, "") if _trains(key)}
+
+
+def _trains(key: str) -> bool:
+    """Whether a setting may change what is trained."""
+    first, _, inner = key.partition(".")
+    if first in _NOT_TRAINING:
+        return False
+    left_out: set[str] | None = IRRELEVANT.get(first, set())
+    return left_out is not None and inner.split(".")[0] not in left_out
+
+
+def _leaves(value: Any, key: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, str(value)

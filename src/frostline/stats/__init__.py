@@ -1,0 +1,1 @@
+"""Statistics of a comparison: scores, what they vary with, paired differences, a verdict."""

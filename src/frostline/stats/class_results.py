@@ -1,0 +1,91 @@
+"""Per-class results of a cell on one split, with intervals over groups."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frostline.stats.intervals import bootstrap_by_group
+from frostline.stats.scores import confusion, f1_from_counts
+from frostline.tracking.predictions import Predictions
+
+Floats = NDArray[np.float64]
+REPEATS = 1000
+_BOOTSTRAP_SEED = 0
+
+
+@dataclass(frozen=True)
+class ClassResults:
+    """Results of K classes, runs of all seeds taken together; NaN where undefined.
+
+    Attributes:
+        n: Images of each class, counted once a seed.
+        recall: `(K,)`.
+        precision: `(K,)`.
+        f1: `(K,)`.
+        low: Lower ends of the intervals of `f1`.
+        high: Upper ends.
+        confused: `(K,)` index of the class that each is most often taken for; -1 for never.
+        confused_frac: How often, as a share of the class.
+    """
+
+    n: Floats
+    recall: Floats
+    precision: Floats
+    f1: Floats
+    low: Floats
+    high: Floats
+    confused: NDArray[np.int64]
+    confused_frac: Floats
+
+
+def class_results(runs: Sequence[Predictions], level: float) -> ClassResults:
+    """Pool the runs of a cell and bootstrap over groups (a group's photos of all seeds together).
+
+    Args:
+        runs: Predictions of one cell's seeds on one split, with the same classes.
+        level: Of the intervals.
+    """
+    n_classes = runs[0].probs.shape[1]
+    labels = np.concatenate([run.labels for run in runs])
+    predicted = np.concatenate([run.predicted for run in runs])
+    names, rows = np.unique(np.concatenate([run.groups for run in runs]), return_inverse=True)
+    right = labels == predicted
+    counts = np.stack(
+        [
+            _count(rows[right], labels[right], len(names), n_classes),
+            _count(rows, labels, len(names), n_classes),
+            _count(rows, predicted, len(names), n_classes),
+        ],
+        axis=1,
+    )
+
+    def f1_of(sums: Floats) -> Floats:
+        parts = sums.reshape(-1, 3, n_classes)
+        return f1_from_counts(parts[:, 0], parts[:, 1], parts[:, 2])
+
+    low, high = bootstrap_by_group(
+        counts.reshape(len(names), -1), f1_of, repeats=REPEATS, level=level, seed=_BOOTSTRAP_SEED
+    )
+    hits, labelled, answered = counts.sum(axis=0)
+    wrong = confusion(labels, predicted, n_classes)
+    np.fill_diagonal(wrong, 0)
+    most = wrong.max(axis=1)
+    return ClassResults(
+        n=labelled,
+        recall=np.where(labelled > 0, hits / np.maximum(labelled, 1), np.nan),
+        precision=np.where(answered > 0, hits / np.maximum(answered, 1), np.nan),
+        f1=f1_from_counts(hits, labelled, answered),
+        low=low,
+        high=high,
+        confused=np.where(most > 0, wrong.argmax(axis=1), -1),
+        confused_frac=most / np.maximum(labelled, 1),
+    )
+
+
+def _count(rows: NDArray[Any], classes: NDArray[Any], n_rows: int, n_classes: int) -> Floats:
+    """How often each group meets each class, `(G, K)`."""
+    flat = np.bincount(rows * n_classes + classes, minlength=n_rows * n_classes)
+    return flat.reshape(n_rows, n_classes).astype(np.float64)

@@ -1,0 +1,190 @@
+"""Cells against each other on the same images: differences, intervals, corrected claims."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frostline.stats.intervals import Estimate, Relation, holm, mcnemar, relation
+from frostline.stats.scores import value_and_influence
+from frostline.stats.variance import Spread, estimate, learn_prior, spread_of
+from frostline.tracking.predictions import Predictions
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One run on one split: the score, what each item adds to it, and which items those are.
+
+    Attributes:
+        value: The score.
+        influence: `(N,)`, see `value_and_influence`.
+        correct: `(N,)` bool.
+        items: `(N,)`, sorted.
+        groups: `(N,)`.
+    """
+
+    value: float
+    influence: Floats
+    correct: NDArray[np.bool_]
+    items: NDArray[np.str_]
+    groups: NDArray[np.str_]
+
+
+Seeds = Mapping[str, Scored]  # by seed
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One cell minus the top cell, over the seeds that both have.
+
+    Attributes:
+        name: The other cell.
+        difference: Its score minus the top's.
+        interval: At the given level, for this comparison alone.
+        p: Two-sided p-value of this comparison alone.
+        p_holm: Corrected for all pairs of cells of the sweep.
+        relation: Of the other cell to the top: `worse`, `alike`, `open` or (never by choice of the
+            top, but possible on shared seeds) `better`.
+        spread: The variance parts.
+        n_items: Images compared, counted once for each seed.
+        only_top: Images that only the top gets right, over all seeds.
+        only_other: Images that only the other gets right.
+        exact: Whether `p` is McNemar's (one seed, accuracy, no groups).
+    """
+
+    name: str
+    difference: Estimate
+    interval: tuple[float, float]
+    p: float
+    p_holm: float
+    relation: Relation
+    spread: Spread
+    n_items: int
+    only_top: int
+    only_other: int
+    exact: bool
+
+
+def scored(predictions: Predictions, score: str) -> Scored:
+    """Score a run and keep what comparisons need."""
+    value, influence = value_and_influence(predictions, score)
+    return Scored(value, influence, predictions.correct, predictions.items, predictions.groups)
+
+
+def cell_spread(seeds: Seeds) -> Spread:
+    """The variance parts of a cell's mean over seeds."""
+    runs = list(seeds.values())
+    return spread_of([r.value for r in runs], [r.influence for r in runs], [r.groups for r in runs])
+
+
+def pair_spread(cell: Seeds, top: Seeds) -> Spread | None:
+    """The variance parts of a difference, seed by seed on the same images.
+
+    Returns:
+        None if they share no seed with the same images.
+    """
+    shared = shared_seeds(cell, top)
+    if not shared:
+        return None
+    return spread_of(
+        [cell[s].value - top[s].value for s in shared],
+        [cell[s].influence - top[s].influence for s in shared],
+        [cell[s].groups for s in shared],
+    )
+
+
+def shared_seeds(cell: Seeds, top: Seeds) -> list[str]:
+    """Seeds that both cells have, on the same images."""
+    return [s for s in cell if s in top and np.array_equal(cell[s].items, top[s].items)]
+
+
+def compare_with_top(
+    top: Seeds,
+    others: Mapping[str, Seeds],
+    *,
+    family_size: int,
+    level: float,
+    equivalence: float,
+    is_accuracy: bool,
+) -> list[Comparison]:
+    """Compare cells with the cell that has the highest score.
+
+    The top was found by looking at the same figures, so a claim about it stands for any pair: the
+    correction is Holm's over *all pairs* of cells, not only over those with the top.
+
+    Args:
+        top: The runs of the top cell, by seed.
+        others: Name to runs of the others; those that share no seed are left out.
+        family_size: Number of pairs among all cells of the sweep.
+        level: Such as 0.95; claims are made at 1 - level.
+        equivalence: Differences up to this do not matter, units of the score.
+        is_accuracy: Whether the score is plain accuracy, so that McNemar's test applies.
+    """
+    spreads = {name: pair_spread(cell, top) for name, cell in others.items()}
+    prior = learn_prior([spread for spread in spreads.values() if spread is not None])
+    rows = [
+        (name, spread, _floor(spread, others[name]), _disagreements(others[name], top))
+        for name, spread in spreads.items()
+        if spread is not None
+    ]
+    exact = [is_accuracy and _is_plain(others[name], top) for name, *_ in rows]
+    p_values = [
+        mcnemar(only_top, only_other)
+        if is_exact
+        else estimate(spread, prior, floor=floor, for_claim=True).p_value
+        for (_, spread, floor, (_, only_top, only_other)), is_exact in zip(rows, exact, strict=True)
+    ]
+    adjusted = holm(p_values, max(family_size, len(rows)))
+    results = []
+    for (name, spread, floor, counts), p, p_holm, is_exact in zip(
+        rows, p_values, adjusted, exact, strict=True
+    ):
+        difference = estimate(spread, prior, floor=floor)
+        interval = difference.interval(level)
+        told = relation(interval, equivalence)
+        if told in {"better", "worse"} and p_holm >= 1 - level:
+            told = "open"
+        results.append(
+            Comparison(
+                name, difference, interval, p, float(p_holm), told, spread, *counts, is_exact
+            )
+        )
+    return results
+
+
+def family_pairs(n_cells: int) -> int:
+    """Number of pairs among n cells."""
+    return n_cells * (n_cells - 1) // 2
+
+
+def _floor(spread: Spread, cell: Seeds) -> float:
+    """Variance of half an image won and half lost, so that few disagreements are not certainty.
+
+    Without any disagreement it is a whole group either way: nothing then tells how alike photos of
+    one leaf are.
+
+    Source: Agresti and Min, "Simple improved confidence intervals for comparing matched
+    proportions", Stat. Med. 2005 (the variance's part of it).
+    """
+    n_items = len(np.unique(np.concatenate([run.items for run in cell.values()])))
+    return 1 / (n_items + 2) ** 2 if spread.items > 0 else 2 / (spread.n_groups + 2) ** 2
+
+
+def _disagreements(cell: Seeds, top: Seeds) -> tuple[int, int, int]:
+    shared = shared_seeds(cell, top)
+    n_items = sum(len(cell[s].items) for s in shared)
+    only_top = sum(int((top[s].correct & ~cell[s].correct).sum()) for s in shared)
+    only_other = sum(int((cell[s].correct & ~top[s].correct).sum()) for s in shared)
+    return n_items, only_top, only_other
+
+
+def _is_plain(cell: Seeds, top: Seeds) -> bool:
+    """One shared seed, and every image is its own group."""
+    shared: Sequence[str] = shared_seeds(cell, top)
+    if len(shared) != 1:
+        return False
+    groups = cell[shared[0]].groups
+    return len(np.unique(groups)) == len(groups)

@@ -1,0 +1,171 @@
+"""The plan of a sweep: its jobs, each known by a digest of what determines its result."""
+
+import ast
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from frostline.config.schema import Settings
+
+_IN_EVERY_NAME = ("backbone=", "freeze=", "seed=")
+_LABEL_CHARS = 150
+# What changes where or how a run is carried out, but not its figures.
+IRRELEVANT = {
+    "sweep": None,
+    "tracking": None,
+    "evidence": None,
+    "rerun": None,
+    "report": None,
+    "dry_run": None,
+    "fail_fast": None,
+    "on_oom": None,
+    "trainer": {"threads", "workers"},
+    "callbacks": {"csv", "tensorboard"},
+    "data": {"path", "memory_gib", "on_bad_image", "split_file"},
+    "strategy": {"reason", "source", "typed"},
+}
+TRAINING_PATH = ("data", "backbones", "features", "training", "train.py")
+LIBRARIES = ("torch", "torchvision", "timm", "pytorch-lightning")
+
+
+@dataclass(frozen=True)
+class JobFacts:
+    """What the preflight found out about a job.
+
+    Attributes:
+        data_fingerprint: Digest of the data set.
+        split_digest: Digest of which image stands in which split.
+        weights_digest: Digest of the weights' file; empty for random ones.
+        n_train: Training images.
+        frozen_stages: Depth that `freeze` stands for.
+        num_stages: Stages of the backbone.
+        input_px: Side of its input.
+        model_bytes: Its parameters and buffers, as a checkpoint holds them, without the head.
+    """
+
+    data_fingerprint: str
+    split_digest: str
+    weights_digest: str
+    n_train: int
+    frozen_stages: int
+    num_stages: int
+    input_px: int
+    model_bytes: int
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """One job of a sweep.
+
+    Attributes:
+        index: Place in the plan, from 0.
+        overrides: What Hydra composes it from.
+        settings: What they compose to.
+        digest: What it is known by; equal digests give equal results.
+        facts: What the preflight found out.
+    """
+
+    index: int
+    overrides: tuple[str, ...]
+    settings: Settings
+    digest: str
+    facts: JobFacts
+
+
+def planned(
+    index: int, overrides: tuple[str, ...], settings: Settings, facts: JobFacts
+) -> PlannedJob:
+    """A job of the plan, its depth counted from the start, with the digest of that."""
+    settings = counted_from_start(settings, facts)
+    return PlannedJob(index, overrides, settings, job_digest(settings, facts), facts)
+
+
+def counted_from_start(settings: Settings, facts: JobFacts) -> Settings:
+    """`freeze=-1` as the number of stages that it stands for on this backbone."""
+    if isinstance(settings.freeze, int) and settings.freeze < 0:
+        return settings.model_copy(update={"freeze": facts.frozen_stages})
+    return settings
+
+
+def job_digest(settings: Settings, facts: JobFacts) -> str:
+    """The digest of all that determines a job's result, as 64 hex digits."""
+    content = {
+        "settings": config_digest(settings),
+        "data": facts.data_fingerprint,
+        "splits": facts.split_digest,
+        "weights": facts.weights_digest,
+        "code": code_version(),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def config_digest(settings: Settings) -> str:
+    """The digest of what a person set, without the content of data, weights and code."""
+    values = settings.model_dump(mode="json")
+    for key, inner in IRRELEVANT.items():
+        if inner is None:
+            values.pop(key)
+        else:
+            values[key] = {k: v for k, v in values[key].items() if k not in inner}
+    if values["weights"] not in {"pretrained", "random"}:
+        values["weights"] = "file"
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@cache
+def code_version() -> str:
+    """A digest over the code that training runs through, and the libraries under it.
+
+    Comments and formatting do not count: the digest is over the syntax trees.
+    """
+    root = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for part in TRAINING_PATH:
+        place = root / part
+        for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
+            digest.update(file.relative_to(root).as_posix().encode())
+            digest.update(ast.dump(ast.parse(file.read_text())).encode())
+    for library in LIBRARIES:
+        digest.update(f"{library}=={version(library)}".encode())
+    return digest.hexdigest()[:16]
+
+
+def common_overrides(jobs: Sequence[PlannedJob]) -> set[str]:
+    """Overrides that all jobs have, which therefore tell none of them apart."""
+    return set.intersection(*(set(job.overrides) for job in jobs))
+
+
+def with_distinct_names(jobs: Sequence[PlannedJob]) -> list[PlannedJob]:
+    """The jobs, their names with whatever else differs within the sweep, such as `-lr=0.01`."""
+    common = common_overrides(jobs)
+    told = []
+    for job in jobs:
+        own = [each for each in job.overrides if each not in common]
+        words = [each.lstrip("+") for each in own if not each.startswith(_IN_EVERY_NAME)]
+        label = re.sub(r"[^\w.=,+-]+", "_", "-".join(words))[:_LABEL_CHARS] or None
+        sweep = job.settings.sweep.model_copy(update={"label": label})
+        settings = job.settings.model_copy(update={"sweep": sweep})
+        told.append(replace(job, settings=settings))
+    return told
+
+
+def merge_duplicates(
+    jobs: Sequence[PlannedJob],
+) -> tuple[list[PlannedJob], list[tuple[PlannedJob, PlannedJob]]]:
+    """Keep the first of the jobs that have one digest.
+
+    Returns:
+        The jobs to run, and each one left out beside the one that asks for the same.
+    """
+    first: dict[str, PlannedJob] = {}
+    duplicates = []
+    for job in jobs:
+        kept = first.setdefault(job.digest, job)
+        if kept is not job:
+            duplicates.append((job, kept))
+    return list(first.values()), duplicates

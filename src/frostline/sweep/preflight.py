@@ -1,0 +1,147 @@
+"""The checks that need the libraries: run once for all jobs, before the first of them starts."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from frostline.config.schema import Settings
+from frostline.errors import FrostlineError
+from frostline.sweep.plan import JobFacts
+from frostline.sweep.problems import raise_together
+
+
+def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) -> list[JobFacts]:
+    """Check depths, weights and data of all jobs; every question is asked once.
+
+    Args:
+        jobs: The settings of the jobs, already valid by themselves.
+        on_progress: Receives `text=` for what takes a while.
+
+    Returns:
+        One record a job.
+
+    Raises:
+        FrostlineError: One error that names all problems of all jobs.
+    """
+    from frostline.backbones.weights import preflight
+
+    problems: list[FrostlineError] = []
+    attempt = _Collector(problems)
+    depths = {_depth_key(s): attempt(_check_backbone, s) for s in _distinct(jobs, _depth_key)}
+    for s in _distinct(jobs, lambda s: (s.backbone, s.image_size, s.head.pool)):
+        if s.head.pool != "avg" and depths[_depth_key(s)] is not FAILED:
+            attempt(_check_pool, s)
+    for s in _distinct(jobs, lambda s: (_depth_key(s), s.epochs, s.schedule.model_dump_json())):
+        if depths[_depth_key(s)] is not FAILED:
+            attempt(_check_schedule, s, *depths[_depth_key(s)][:2])
+    digests: dict[tuple[str, str], str] = {}
+    for weights in dict.fromkeys(s.weights for s in jobs):
+        names = list(dict.fromkeys(s.backbone for s in jobs if s.weights == weights))
+        found = attempt(preflight, names, weights)
+        if found is not FAILED:
+            digests |= {(name, weights): info.digest for name, info in found.items()}
+    raise_together(problems)
+
+    fingerprints = {}
+    told: set[str] = set()
+    for s in _distinct(jobs, _data_key):
+        fingerprints[_data_key(s)] = attempt(_check_data, s, on_progress, told)
+    raise_together(problems)
+    facts = []
+    for s in jobs:
+        fingerprint, split, n_train = fingerprints[_data_key(s)]
+        weights = digests[(s.backbone, s.weights)]
+        facts.append(JobFacts(fingerprint, split, weights, n_train, *depths[_depth_key(s)]))
+    return facts
+
+
+FAILED = object()
+
+
+class _Collector:
+    """Calls functions and keeps the errors a person can mend, each once."""
+
+    def __init__(self, problems: list[FrostlineError]) -> None:
+        self._problems = problems
+
+    def __call__(self, function: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return function(*args)
+        except FrostlineError as error:
+            if str(error) not in map(str, self._problems):
+                self._problems.append(error)
+            return FAILED
+
+
+def _check_backbone(settings: Settings) -> tuple[int, int, int, int]:
+    """Frozen stages, stages, input size and bytes of a backbone at a depth, without its weights."""
+    from frostline.backbones.freezing import named_state
+    from frostline.backbones.stages import check_freeze, outline
+
+    name, image_size = settings.backbone, settings.image_size
+    frozen, stages = check_freeze(name, settings.freeze, image_size)
+    model, spec, *_ = outline(name, image_size)
+    size = sum(tensor.numel() * tensor.element_size() for _, tensor in named_state(model))
+    return frozen, stages, spec.size_px, size
+
+
+def _check_schedule(settings: Settings, frozen_stages: int, num_stages: int) -> None:
+    """Raise if a schedule thaws nothing, or not in the epochs there are."""
+    from frostline.training.schedule import phases_of
+
+    phases_of(
+        settings.schedule,
+        freeze=settings.freeze,
+        frozen_stages=frozen_stages,
+        num_stages=num_stages,
+        epochs=settings.epochs,
+    )
+
+
+def _check_pool(settings: Settings) -> None:
+    """Raise if a backbone has no map that the head could pool so; `avg` is always possible."""
+    from frostline.backbones.build import build_backbone
+    from frostline.backbones.pooling import set_pool
+
+    backbone = build_backbone(
+        settings.backbone, weights="random", image_size=settings.image_size, seed=0
+    )
+    set_pool(backbone, settings.head.pool)
+
+
+def _depth_key(settings: Settings) -> tuple[str, int | str, int | None]:
+    return settings.backbone, settings.freeze, settings.image_size
+
+
+def _check_data(
+    settings: Settings, on_progress: Callable[..., None], told: set[str]
+) -> tuple[str, str, int]:
+    """The digests of a data set and of its splits, and how many images there are to train on.
+
+    What the checks find is told once, however many seeds split the same data.
+    """
+    from frostline.data.checks.cached_checks import cached_checks
+    from frostline.data.load import load_table, split_of
+    from frostline.data.splits import split_digest
+
+    table = load_table(settings.data)
+    splits = split_of(table, settings.data, seed=settings.seed)
+    is_new = table.fingerprint not in told
+    told.add(table.fingerprint)
+    sizes = ", ".join(f"{len(rows):,} {name}" for name, rows in splits.named().items())
+    if is_new:
+        on_progress(text=f"data {table.name}: {len(table.classes)} classes, images: {sizes}")
+    for finding in cached_checks(table, splits, probing=is_new).findings:
+        line = f"{finding.level.upper()}: {finding.title}: {finding.text}"
+        if line not in told:
+            told.add(line)
+            on_progress(text=line)
+    return table.fingerprint, split_digest(table, splits), len(splits.train)
+
+
+def _data_key(settings: Settings) -> tuple[str, int]:
+    seed = settings.seed if settings.data.split_seed is None else settings.data.split_seed
+    return settings.data.model_dump_json(), seed
+
+
+def _distinct(jobs: Sequence[Settings], key: Callable[[Settings], Any]) -> list[Settings]:
+    return list({key(job): job for job in reversed(jobs)}.values())[::-1]

@@ -1,0 +1,229 @@
+"""One run on several processes (`trainer=ddp`): this process is the first, the others follow it.
+
+Lightning would start the others by running the command again, which a job of a sweep is not. Here
+they are warm processes that carry out the same pipeline; only the first has a record in MLflow.
+"""
+
+import os
+import signal
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from frostline.config.schema import Settings
+from frostline.errors import FrostlineError
+from frostline.sweep.resources import own_cores
+from frostline.sweep.signals import exit_with_parent
+from frostline.sweep.workers import Failure, warm_context
+
+if TYPE_CHECKING:
+    from frostline.tracking.tracked_run import Run
+
+END_WAIT_S = 60
+HANG_S = 20  # how long this process may take to notice by itself that another has died
+
+
+class RankFailedError(FrostlineError):
+    """One of the other processes of a distributed run failed."""
+
+
+class SilentRun:
+    """Stands in for the record in MLflow, which the first process alone writes."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if name.startswith(("log_", "set_")):
+            return _nothing
+        raise AttributeError(name)
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """Log nothing."""
+
+
+def run_distributed(
+    settings: Settings, folder: Path, work: Path, tracked: "Run", on_progress: Callable[..., None]
+) -> dict[str, float]:
+    """Carry out the pipeline, on as many processes as `trainer=ddp` asks for.
+
+    Returns:
+        What `src.train.run` returns, of the first process.
+
+    Raises:
+        PeerFailedError: If another process failed; its error is told.
+    """
+    from frostline.commands.train import run
+
+    if settings.trainer.strategy != "ddp" or settings.trainer.devices == 1:
+        return run(settings, folder, work, tracked, on_progress)
+    settings = _with_threads(settings)
+    with _ranks(settings, work) as others, _environment(_rank(0, settings, others.port)):
+        others.watch(lambda said: _give_up(tracked, said))
+        try:
+            figures = run(settings, folder, work, tracked, on_progress)
+        except Exception as error:
+            said = others.failure(wait_s=5)
+            if said is None:
+                raise
+            raise RankFailedError(f"another process of the run failed: {said.reason}") from error
+        finally:
+            others.done.set()
+            _leave_group()
+        others.wait()
+    return figures
+
+
+def _give_up(tracked: "Run", said: Failure) -> None:
+    """End this process, which waits for one that is dead, in code that no exception reaches."""
+    tracked.log_text(said.trace, "traceback.txt")
+    tracked.finish("FAILED", f"another process of the run failed: {said.reason}")
+    os._exit(1)
+
+
+def _with_threads(settings: Settings) -> Settings:
+    """Divide the cores among the processes, where nothing else is asked for."""
+    if settings.trainer.threads is not None:
+        return settings
+    threads = max(1, own_cores() // settings.trainer.devices)
+    trainer = settings.trainer.model_copy(update={"threads": threads})
+    return settings.model_copy(update={"trainer": trainer})
+
+
+class _Ranks:
+    """The other processes, and what they said.
+
+    Args:
+        port: Where the first process waits for the others.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.processes: list[tuple[Any, Connection]] = []
+        self.done = threading.Event()
+        self._failed = threading.Event()
+        self._said: Failure | None = None
+
+    def watch(self, give_up: Callable[[Failure], None]) -> None:
+        """Look after the processes in a thread; `give_up` is called if one fails and we hang."""
+
+        def look() -> None:
+            open_ends = [ours for _, ours in self.processes]
+            while open_ends and not self.done.is_set():
+                for ours in wait(open_ends, timeout=1):
+                    assert isinstance(ours, Connection)
+                    open_ends.remove(ours)
+                    said = _received(ours)
+                    if said is not None and not self._failed.is_set():
+                        self._said = said
+                        self._failed.set()
+                        if not self.done.wait(HANG_S):
+                            give_up(said)
+
+        threading.Thread(target=look, daemon=True).start()
+
+    def failure(self, wait_s: float) -> Failure | None:
+        """The first failure that is known."""
+        self._failed.wait(wait_s)
+        return self._said
+
+    def wait(self) -> None:
+        """Wait until all have ended: they read checkpoints that are removed afterwards."""
+        for process, _ in self.processes:
+            process.join(END_WAIT_S)
+
+    def kill(self) -> None:
+        """End those that still run."""
+        for process, ours in self.processes:
+            if process.is_alive():
+                process.kill()
+            process.join()
+            ours.close()
+
+
+def _received(ours: Connection) -> Failure | None:
+    """What a process said before it ended; None if all went well."""
+    try:
+        said: Failure | None = ours.recv()
+    except (EOFError, OSError):
+        return Failure("it was killed", "", None)
+    return said
+
+
+@contextmanager
+def _ranks(settings: Settings, work: Path) -> Iterator[_Ranks]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        peers = _Ranks(probe.getsockname()[1])
+    context = warm_context()
+    try:
+        for number in range(1, settings.trainer.devices):
+            ours, theirs = context.Pipe(duplex=False)
+            env = _rank(number, settings, peers.port)
+            process = context.Process(target=_follow, args=(theirs, settings, work, env))
+            process.start()
+            theirs.close()
+            peers.processes.append((process, ours))
+        yield peers
+    finally:
+        peers.kill()
+
+
+def _rank(number: int, settings: Settings, port: int) -> dict[str, str]:
+    """What tells Lightning that its processes are there already, and which of them this is."""
+    return {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": str(settings.trainer.devices),
+        "NODE_RANK": "0",
+        "LOCAL_RANK": str(number),
+    }
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {key: os.environ.get(key) for key in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
+
+
+def _leave_group() -> None:
+    import torch
+
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def _follow(theirs: Connection, settings: Settings, work: Path, env: Mapping[str, str]) -> None:
+    """One of the other processes; the first one decides when to stop."""
+    from frostline.commands.train import run
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    exit_with_parent()
+    os.environ.update(env)
+    silent: Any = SilentRun()
+    said: Failure | None = None
+    try:
+        with TemporaryDirectory(prefix="frostline-rank-") as folder:
+            # The evidence is drawn once, by the first process.
+            plain = settings.evidence.model_copy(update={"name": "off"})
+            quiet = settings.model_copy(update={"evidence": plain})
+            run(quiet, Path(folder), work, silent, on_progress=lambda **_: None)
+    except BaseException as error:
+        said = Failure(f"{type(error).__name__}: {error}", traceback.format_exc(), None)
+    with suppress(OSError):
+        theirs.send(said)
+    theirs.close()
+    _leave_group()

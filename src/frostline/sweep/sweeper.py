@@ -1,0 +1,196 @@
+"""The sweep as Hydra starts it: compose all, check all, run what is needed, say how it ended."""
+
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from frostline.advice.resolve import choose_elsewhere, resolve_all
+from frostline.advice.value_sources import typed_keys
+from frostline.backbones.names import check_backbone_name
+from frostline.backbones.split.cut_notes import shared_notes
+from frostline.config.read import read_settings
+from frostline.config.schema import Settings
+from frostline.errors import ConfigError, FrostlineError
+from frostline.sweep.compose import Composer
+from frostline.sweep.problems import raise_together
+from frostline.sweep.resources import own_cores, own_gpus, share_of
+from frostline.sweep.signals import raise_on_signals
+from frostline.sweep.study_cells import study_cells, words_of
+from frostline.sweep.worker_pool import check_limit
+from frostline.sweep.workers import cool_down, warm_up
+
+
+class PlannedSweeper(Sweeper):
+    """Expands the command into jobs like Hydra's own sweeper, and checks them all first.
+
+    Args:
+        max_batch_size: Jobs handed to the launcher at once; None for all.
+        params: The grid of a study: key to sweep values; the command line wins over it.
+        cells: Configurations of a study that do not cross: see frostline.sweep.study_cells.
+        axes: Named choices of a study that do.
+        table: For src.study alone.
+    """
+
+    def __init__(
+        self,
+        max_batch_size: int | None,
+        params: dict[str, Any] | None,
+        cells: dict[str, Any] | None = None,
+        axes: dict[str, Any] | None = None,
+        table: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> None:
+        self.max_batch_size = max_batch_size
+        self.params = params or {}
+        self.cells = study_cells(cells, axes)
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Keep what Hydra gives; the launcher is made only when there is something to launch."""
+        self.context = hydra_context
+        self.task_function = task_function
+        self.master = config
+        self.composer = Composer(hydra_context.config_loader, config)
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run the sweep.
+
+        Raises:
+            ConfigError: If any job cannot be composed or asks for something impossible.
+        """
+        raise_on_signals()
+        self._check_launcher()
+        batch = self._expand(arguments)
+        self._compose(batch[:1])  # most mistakes stand in every job, and are told before any import
+        with shared_notes():
+            warm_up()
+            try:
+                return self._run(self._resolved(self._compose(batch)))
+            finally:
+                # Whoever reads what this command prints waits for all that could print.
+                cool_down()
+
+    def _run(self, jobs: Sequence[tuple[tuple[str, ...], Settings]]) -> Any:
+        from frostline.sweep.session import run_sweep
+
+        # Two sweeps may start within a second: https://github.com/facebookresearch/hydra/issues/1607
+        folder = Path(f"{self.master.hydra.sweep.dir}-{uuid.uuid4().hex[:6]}").absolute()
+        self.master.hydra.sweep.dir = str(folder)
+        if not jobs[0][1].dry_run:
+            _make(folder)
+            OmegaConf.save(self.master, folder / "multirun.yaml")
+        launcher = OmegaConf.to_container(self.master.hydra.launcher, resolve=False)
+        assert isinstance(launcher, dict)
+        own = {str(key): value for key, value in launcher.items()}
+        share = share_of(own, jobs=len(jobs), cores=own_cores(), gpus=len(own_gpus()))
+        return run_sweep(jobs, folder=folder, make_launcher=self._launcher, share=share)
+
+    def _resolved(
+        self, jobs: list[tuple[tuple[str, ...], Settings]]
+    ) -> list[tuple[tuple[str, ...], Settings]]:
+        """The jobs with a strategy in the place of `strategy=auto`, measured once a data set."""
+
+        def recompose(overrides: list[str]) -> Settings:
+            return settings_of(self.composer.composed(overrides))
+
+        def choose(asking: Sequence[Settings]) -> list[str]:
+            return choose_elsewhere(asking, on_progress=lambda text: print(text, file=sys.stderr))
+
+        return resolve_all(jobs, recompose, choose)
+
+    def _check_launcher(self) -> None:
+        """See that the launcher is there and set well, before anything else takes its time.
+
+        Raises:
+            ConfigError: If it is not installed, or not set well.
+        """
+        target = str(self.master.hydra.launcher._target_)
+        if target not in Plugins.instance().class_name_to_class:
+            chosen = self.master.hydra.runtime.choices.get("hydra/launcher", target)
+            package = target.removeprefix("hydra_plugins.").split(".")[0].replace("_", "-")
+            raise ConfigError(
+                f"hydra/launcher={chosen}: it is not installed here",
+                "isolated, or one of Hydra's launchers that is installed",
+                f"pip install {package}",
+            )
+        check_limit(self.master.hydra.launcher.get("jobs_per_process"))
+
+    def _launcher(self) -> Launcher:
+        return Plugins.instance().instantiate_launcher(
+            hydra_context=self.context,
+            task_function=self.task_function,
+            config=self.master,
+        )
+
+    def _expand(self, arguments: list[str]) -> list[list[str]]:
+        """The product of all swept values, one list of overrides a job, cell by cell."""
+        parser = OverridesParser.create(config_loader=self.context.config_loader)
+        return [
+            list(words)
+            for cell in self.cells
+            for words in split_sweep(words_of(cell, self.params, arguments, parser), parser)
+        ]
+
+    def _compose(self, batch: Sequence[Sequence[str]]) -> list[tuple[tuple[str, ...], Settings]]:
+        jobs: list[tuple[tuple[str, ...], Settings]] = []
+        problems: dict[str, FrostlineError] = {}
+        for overrides in batch:
+            composed = self.composer.composed(overrides)
+            try:
+                jobs.append((tuple(overrides), settings_of(composed)))
+            except FrostlineError as error:
+                problems.setdefault(str(error), error)
+        raise_together(list(problems.values()))
+        return jobs
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise ConfigError(
+            f"the sweep's folder {folder} cannot be made: {error.strerror or error}",
+            todo="stand where you may write, or choose a folder with hydra.sweep.dir=DIR",
+        ) from None
+
+
+def split_sweep(words: Sequence[str], parser: OverridesParser) -> list[list[str]]:
+    """One list of overrides for each combination of the values that words sweep over."""
+    (batch,) = BasicSweeper.split_arguments(
+        parser.parse_overrides(list(words)), max_batch_size=None
+    )
+    return [list(job) for job in batch]
+
+
+def settings_of(config: DictConfig) -> Settings:
+    """The checked settings of a composed config, with or without its `hydra` node.
+
+    Raises:
+        ConfigError: As `read_settings`.
+        BackboneError: If there is no such backbone.
+    """
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    missing = sorted(OmegaConf.missing_keys(own))
+    if missing:
+        raise ConfigError(
+            "; ".join(f"{key}=???: a value is missing" for key in missing),
+            todo=" ".join(f"{key}=VALUE" for key in missing),
+        )
+    values = OmegaConf.to_container(own, resolve=True)
+    assert isinstance(values, dict)
+    strategy = values.get("strategy")
+    if "hydra" in config and isinstance(strategy, dict) and strategy.get("typed") is None:
+        strategy["typed"] = typed_keys(config)
+    settings = read_settings({str(key): value for key, value in values.items()})
+    check_backbone_name(settings.backbone)
+    return settings

@@ -1,0 +1,266 @@
+"""Processes that start with the heavy libraries loaded.
+
+Importing torch, timm and Lightning takes ten seconds and more. A fork server imports them once;
+every job is then forked from it in a fraction of a second, with nothing of the jobs before it.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext
+from typing import Any, Self
+
+from frostline.cores import share_cores
+from frostline.errors import FrostlineError
+from frostline.sweep.memory import free_memory
+from frostline.sweep.signals import STOP_WAIT_S, StopSignalError, exit_with_parent, raise_on_signals
+
+PRELOADED = "frostline.sweep.preload"
+OWN = "FROSTLINE_"  # what our environment variables begin with
+ASK_AGAIN_S = 2
+
+
+class WorkerDiedError(FrostlineError):
+    """A process ended without an answer: killed, out of memory, or gone by sys.exit."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong in another process, as text: its tensors and frames stay there."""
+
+    reason: str
+    trace: str
+    error: FrostlineError | None
+    exit_code: int | None = None
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal ended the process, which therefore could write nothing down."""
+        return self.exit_code is not None and self.exit_code < 0
+
+
+class JobFailedError(Exception):
+    """Stands in for what a job raised in its own process; other processes may hand it on."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
+    def __str__(self) -> str:
+        return self.failure.reason
+
+
+def warm_context() -> ForkServerContext:
+    """The context whose processes start warm; the first one pays the imports."""
+    share_cores()
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([PRELOADED])
+    return context
+
+
+def warm_up() -> None:
+    """Start the fork server, which imports while this process does something else."""
+    warm_context()
+    forkserver.ensure_running()
+
+
+def cool_down() -> None:
+    """End the fork server at once, in the middle of its imports if need be."""
+    server: Any = forkserver._forkserver
+    if server._forkserver_pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(server._forkserver_pid, signal.SIGKILL)
+        server._stop()
+
+
+def call(
+    function: Callable[..., Any],
+    *args: Any,
+    on_event: Callable[[dict[str, Any]], None] | None = None,
+    env: dict[str, str] | None = None,
+) -> Any | Failure:
+    """Run a function in a warm process of its own and wait for it; see `Worker.call`."""
+    with Worker(env) as worker:
+        return worker.call(function, *args, on_event=on_event)
+
+
+class Worker:
+    """A warm process that carries out one call after the other.
+
+    Use it as a context: the process ends with the block.
+
+    Args:
+        env: Environment variables set in the process, beside our own, which are as they are here
+            at each call: the fork server may have been started when they were others.
+    """
+
+    def __init__(self, env: dict[str, str] | None = None) -> None:
+        context = warm_context()
+        self._ours, theirs = context.Pipe()
+        self._env = env or {}
+        self._process = context.Process(target=_serve, args=(theirs,))
+        self._process.start()
+        theirs.close()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can take another call."""
+        return self._process.is_alive()
+
+    def call(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        on_event: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Any | Failure:
+        """Run a function in the process and wait for it.
+
+        Args:
+            function: An importable function. If `on_event` is given, it gets a keyword `tell`,
+                which takes keyword values and hands them to `on_event` in this process.
+            args: Its arguments, picklable.
+            on_event: Called here with each message.
+
+        Returns:
+            The function's value, or a `Failure`, after which the process has ended: whatever the
+            function left behind meets no other call.
+
+        Raises:
+            StopSignalError: On Ctrl-C or SIGTERM, after the process has ended too.
+        """
+        env = {key: value for key, value in os.environ.items() if key.startswith(OWN)} | self._env
+        try:
+            with contextlib.suppress(BrokenPipeError):  # it has died; its end tells how
+                self._ours.send((function, args, on_event is not None, env))
+            answer = _answer(self._process, self._ours, on_event)
+        except StopSignalError:
+            _end(self._process)
+            raise
+        except BaseException:
+            self._process.kill()
+            raise
+        if isinstance(answer, Failure):
+            self.end()
+        return answer
+
+    def end(self) -> None:
+        """End the process, which has nothing to do."""
+        self._ours.close()
+        self._process.join(timeout=STOP_WAIT_S)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+
+def _end(process: Any) -> None:
+    """Let a job mark its run and go.
+
+    A terminal's Ctrl-C reached it already, a kill did not. It is asked more than once, since it
+    may be so young that it does not listen yet; a second signal does an older one no harm.
+    """
+    latest_s = time.monotonic() + STOP_WAIT_S
+    while process.is_alive() and time.monotonic() < latest_s:
+        process.terminate()
+        process.join(timeout=ASK_AGAIN_S)
+
+
+def end_descendants() -> None:
+    """Ask whatever another launcher has started from this process to stop, and wait for it."""
+    import psutil
+
+    server: Any = forkserver._forkserver
+    tracker: Any = resource_tracker._resource_tracker
+    own = {server._forkserver_pid, tracker._pid}  # these end with this process
+    others = [p for p in psutil.Process().children(recursive=True) if p.pid not in own]
+    for process in others:
+        with contextlib.suppress(psutil.Error):
+            process.terminate()
+    _, alive = psutil.wait_procs(others, timeout=STOP_WAIT_S)
+    for process in alive:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+
+
+def _answer(
+    process: Any, ours: Connection, on_event: Callable[[dict[str, Any]], None] | None
+) -> Any | Failure:
+    while True:
+        wait([ours, process.sentinel])
+        if ours.poll():
+            try:
+                kind, value = ours.recv()
+            except EOFError:
+                process.join()
+                return _death(process.exitcode)
+            if kind == "event":
+                if on_event is not None:
+                    on_event(value)
+                continue
+            return value
+        if not process.is_alive():
+            return _death(process.exitcode)
+
+
+def _death(exit_code: int | None) -> Failure:
+    if exit_code is not None and exit_code < 0:
+        name = signal.Signals(-exit_code).name
+        hint = " (often: the machine was out of memory)" if -exit_code == signal.SIGKILL else ""
+        reason = f"the process was killed by {name}{hint}"
+    else:
+        reason = f"the process ended with exit code {exit_code} and without a result"
+    return Failure(reason, "", WorkerDiedError(reason), exit_code)
+
+
+def _serve(theirs: Connection) -> None:
+    raise_on_signals()
+    exit_with_parent(at_once=False)
+
+    def on_progress(**values: Any) -> None:
+        theirs.send(("event", values))
+
+    try:
+        while True:
+            try:
+                function, args, wants_progress, env = theirs.recv()
+            except EOFError:
+                return
+            os.environ.update(env)
+            theirs.send(
+                (
+                    "value",
+                    _value_of(
+                        function, args, {"on_progress": on_progress} if wants_progress else {}
+                    ),
+                )
+            )
+            del function, args
+            free_memory()
+    except StopSignalError as stop:
+        raise SystemExit(stop.exit_code) from None
+
+
+def _value_of(
+    function: Callable[..., Any], args: tuple[Any, ...], more: dict[str, Any]
+) -> Any | Failure:
+    try:
+        return function(*args, **more)
+    except StopSignalError:
+        raise
+    except BaseException as error:
+        known = error if isinstance(error, FrostlineError) else None
+        text = str(error).strip() or type(error).__name__
+        reason = text if known else f"{type(error).__name__}: {text}"
+        return Failure(reason, traceback.format_exc(), known)

@@ -1,0 +1,89 @@
+"""Which store is meant: an address made absolute, or a message that says what is wrong with it."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from frostline.errors import TrackingError
+
+ALLOWED = (
+    "sqlite:///PATH.db, http(s)://HOST:PORT of an MLflow server, "
+    "or postgresql://, mysql://, mssql:// with their drivers"
+)
+_DATABASE_SCHEMES = ("postgresql", "mysql", "mssql")
+
+
+@dataclass(frozen=True)
+class Address:
+    """A tracking store that one can open from any working directory.
+
+    Attributes:
+        uri: The absolute address, as MLflow takes it.
+        kind: A sqlite file, an MLflow server, or a database server.
+        database: The sqlite file; None for the other kinds.
+        artifact_root: Absolute folder for artifacts; None where a server decides.
+        state_dir: Folder for journals and locks of this machine.
+    """
+
+    uri: str
+    kind: Literal["sqlite", "server", "database"]
+    database: Path | None
+    artifact_root: Path | None
+    state_dir: Path
+
+    @property
+    def shown(self) -> str:
+        """The address without a password."""
+        return re.sub(r"://([^:/@]+):[^@/]*@", r"://\1:***@", self.uri)
+
+
+def resolve_address(uri: str | None, folder: Path) -> Address:
+    """Make a tracking address absolute, and refuse what cannot hold our runs.
+
+    Args:
+        uri: The address given in the config; None means `MLFLOW_TRACKING_URI`, and without that
+            `mlflow.db` in `folder`. An old `mlruns/` folder never changes this.
+        folder: The folder that relative paths start from, usually where the person stands.
+
+    Raises:
+        TrackingError: If the address is a folder, or of a scheme that we do not know.
+    """
+    here = folder.absolute()
+    given = uri or os.environ.get("MLFLOW_TRACKING_URI", "").strip() or "sqlite:///mlflow.db"
+    scheme = urlsplit(given).scheme.lower()
+    if scheme == "sqlite":
+        return _sqlite_address(given, here)
+    if scheme in {"http", "https"}:
+        return Address(given.rstrip("/"), "server", None, None, here / ".frostline")
+    if scheme.split("+")[0] in _DATABASE_SCHEMES:
+        return Address(given, "database", None, here / "mlartifacts", here / ".frostline")
+    if scheme in {"", "file"}:
+        raise TrackingError(
+            f"tracking.uri={given}: MLflow no longer keeps runs in a folder of files",
+            ALLOWED,
+            f"use sqlite:///{re.sub('^file:(//)?', '', given).rstrip('/')}.db, or leave it out: "
+            "the default is sqlite:///mlflow.db where you stand",
+        )
+    raise TrackingError(f"tracking.uri={given}: unknown scheme {scheme!r}", ALLOWED)
+
+
+def _sqlite_address(given: str, here: Path) -> Address:
+    path = given.removeprefix("sqlite:///") if given.startswith("sqlite:///") else ""
+    if not path or path == ":memory:" or path.startswith("?"):
+        raise TrackingError(
+            f"tracking.uri={given}: runs must outlive the process, so the store must be a file",
+            "sqlite:///relative/path.db or sqlite:////absolute/path.db",
+        )
+    database = Path(os.path.normpath(here / Path(path.split("?")[0]).expanduser()))
+    if database.is_dir():
+        raise TrackingError(
+            f"tracking.uri={given}: {database} is a folder",
+            "sqlite:///relative/path.db or sqlite:////absolute/path.db",
+        )
+    root = database.parent
+    return Address(
+        f"sqlite:///{database}", "sqlite", database, root / "mlartifacts", root / ".frostline"
+    )

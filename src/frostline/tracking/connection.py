@@ -1,0 +1,194 @@
+"""The one place where MLflow's client is made: opened once, checked, and told to fail soon."""
+
+import logging
+import os
+import socket
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from frostline.errors import TrackingError
+from frostline.locks import exclusive
+from frostline.tracking.address import Address
+from frostline.tracking.database_schema import check_sqlite, engines
+from frostline.tracking.store_errors import StoreUnavailableError, explained_errors
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_log = logging.getLogger(__name__)
+
+_SERVER_ANSWER_S = 5
+# Without it MLflow's page opens its view for language models.
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # MLflow's own values make one call to a dead server last four minutes.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+
+
+class Connection:
+    """A checked client of one store.
+
+    Args:
+        address: Where the store is.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._client: MlflowClient | None = None
+
+    @property
+    def client(self) -> "MlflowClient":
+        """The client, opened and checked on first use.
+
+        Raises:
+            TrackingError: If the store cannot be reached, or is of another version.
+        """
+        if self._client is None:
+            self._client = _open_client(self.address)
+        return self._client
+
+
+def experiment_id(connection: Connection, name: str) -> str:
+    """Find an experiment by name, or make it: once, however many processes ask.
+
+    Raises:
+        TrackingError: If it was deleted, or the store fails.
+    """
+    from mlflow.exceptions import MlflowException
+
+    address = connection.address
+    client = connection.client
+    with explained_errors(address):
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            root = address.artifact_root
+            location = None if root is None else (root / _folder_name(name)).as_uri()
+            try:
+                return str(client.create_experiment(name, location, _EXPERIMENT_TAGS))
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+                found = client.get_experiment_by_name(name)
+    if found is None or found.lifecycle_stage == "deleted":
+        raise TrackingError(
+            f"tracking.experiment={name}: this experiment was deleted in {address.shown}",
+            todo="restore it in MLflow's UI, or choose another name: tracking.experiment=NAME",
+        )
+    _warn_if_moved(address, str(found.artifact_location))
+    return str(found.experiment_id)
+
+
+def _warn_if_moved(address: Address, location: str) -> None:
+    """MLflow keeps absolute places: after a folder is moved, new artifacts go to the old one."""
+    if address.artifact_root is None or not location.startswith("file://"):
+        return
+    place = Path(urllib.request.url2pathname(urllib.parse.urlsplit(location).path))
+    if address.artifact_root not in place.parents and not place.exists():
+        _log.warning(
+            "the store %s was moved: artifacts of new runs in this experiment still go to %s; "
+            "choose another tracking.experiment to have them beside the store",
+            address.shown,
+            place,
+        )
+
+
+def _folder_name(name: str) -> str:
+    kept = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
+    return kept.strip(".") or "experiment"
+
+
+def _open_client(address: Address) -> "MlflowClient":
+    for key, value in _ENVIRONMENT.items():
+        os.environ.setdefault(key, value)
+    if address.kind == "server":
+        _check_server_answers(address)  # before MLflow's import, which alone takes seconds
+    elif address.kind == "database":
+        _check_port_answers(address)  # MLflow would try for an hour
+    from mlflow import MlflowClient
+
+    _leave_connections_to_parents()
+
+    # MLflow prints a traceback for every locked or full database; ours is one line.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    try:
+        # Two first clients at once would both run the migrations and break the database; already
+        # the client's constructor runs them.
+        with exclusive(_opening_lock(address)):
+            if address.database is not None:
+                check_sqlite(address)
+            with explained_errors(address):
+                client = MlflowClient(tracking_uri=address.uri)
+                client.search_experiments(max_results=1)
+    except OSError as error:
+        raise TrackingError(
+            f"the tracking store {address.shown} cannot be opened: {error}",
+            todo="choose a folder that can be written to: tracking.uri=sqlite:////PATH/mlflow.db",
+        ) from error
+    return client
+
+
+def _opening_lock(address: Address) -> Path:
+    if address.database is None:
+        return address.state_dir / "store.lock"
+    return address.database.with_name(address.database.name + ".lock")
+
+
+def _check_server_answers(address: Address) -> None:
+    """Ask the server for anything at all; an error page is an answer too."""
+    request = urllib.request.Request(address.uri + "/health")
+    try:
+        with urllib.request.urlopen(request, timeout=_SERVER_ANSWER_S):
+            pass
+    except urllib.error.HTTPError:
+        pass
+    except (urllib.error.URLError, TimeoutError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        if "CERTIFICATE" in str(reason).upper():
+            return  # MLflow has its own settings for certificates
+        raise StoreUnavailableError(
+            f"the MLflow server {address.shown} does not answer: {reason}",
+            todo="start it (mlflow server --port ...), or keep the runs in a local journal and "
+            "deliver them on a later call: tracking.offline=true",
+        ) from error
+
+
+def _check_port_answers(address: Address) -> None:
+    parts = urllib.parse.urlsplit(address.uri)
+    port = parts.port or _PORTS[parts.scheme.split("+")[0]]
+    try:
+        socket.create_connection((parts.hostname or "localhost", port), _SERVER_ANSWER_S).close()
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"the database server of {address.shown} does not answer: {error}",
+            todo="start it, or keep the runs in a local journal and deliver them on a later call: "
+            "tracking.offline=true",
+        ) from error
+
+
+_fork_hook: list[bool] = []
+
+
+def _leave_connections_to_parents() -> None:
+    """See to it that a forked child opens connections of its own; shared ones corrupt both.
+
+    Source: https://docs.sqlalchemy.org/en/20/core/pooling.html#using-connection-pools-with-multiprocessing-or-os-fork
+    """
+    if not _fork_hook:
+        _fork_hook.append(True)
+        os.register_at_fork(after_in_child=_forget_connections)
+
+
+def _forget_connections() -> None:
+    for engine in engines().values():
+        engine.dispose(close=False)

@@ -1,0 +1,113 @@
+"""The sqlite file and its schema: made whole or not at all, and never migrated unasked."""
+
+import logging
+import sqlite3
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from frostline.errors import TrackingError
+from frostline.tracking.address import Address
+from frostline.tracking.store_errors import explained, explained_errors, upgrade_advice
+
+_log = logging.getLogger(__name__)
+_PATIENCE_S = 20.0  # how long another process may hold the database
+_NETWORK_DISKS = ("nfs", "nfs4", "cifs", "smbfs", "smb3", "9p", "fuse.sshfs", "lustre", "afs")
+
+
+def check_sqlite(address: Address) -> None:
+    """Make a fresh database whole under its final name, or check the version of one that exists."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    database = address.database
+    if database is None:
+        raise AssertionError("only called for sqlite")
+    disk = network_disk(database)
+    if disk is not None:
+        _log.warning(
+            "%s lies on a network disk (%s), where sqlite loses rows when several machines write; "
+            "for shared use, start an MLflow server and give its address: tracking.uri=http://...",
+            database,
+            disk,
+        )
+    if not database.exists() or database.stat().st_size == 0:
+        # Under a temporary name first: a killed or failed migration leaves nothing behind.
+        fresh = database.with_name(f"{database.name}.new")
+        fresh.unlink(missing_ok=True)
+        try:
+            with explained_errors(address):
+                store = SqlAlchemyStore(  # type: ignore[no-untyped-call]
+                    f"sqlite:///{fresh}", str(address.artifact_root)
+                )
+            store.engine.dispose()
+            engines().pop(f"sqlite:///{fresh}", None)
+            fresh.replace(database)
+        finally:
+            for left in (fresh, fresh.with_name(f"{fresh.name}-journal")):
+                left.unlink(missing_ok=True)
+        return
+    found = _sqlite_version(address, database)
+    expected = newest_version()
+    if found != expected:
+        raise TrackingError(
+            _version_message(address, found, expected), todo=upgrade_advice(address)
+        )
+
+
+@cache
+def newest_version() -> str:
+    """The schema's version that the installed MLflow writes; it reads all of its migrations."""
+    from mlflow.store.db import utils as mlflow_db
+
+    return str(mlflow_db._get_latest_schema_revision())  # type: ignore[no-untyped-call]
+
+
+def network_disk(path: Path) -> str | None:
+    """The kind of network disk that a path lies on; None for a local one."""
+    import psutil
+
+    above = {str(folder) for folder in path.parents}
+    mounts = [part for part in psutil.disk_partitions(all=True) if part.mountpoint in above]
+    if not mounts:
+        return None
+    kind = str(max(mounts, key=lambda part: len(part.mountpoint)).fstype)
+    return kind if kind in _NETWORK_DISKS else None
+
+
+def _sqlite_version(address: Address, database: Path) -> str:
+    """The schema's version as MLflow keeps it.
+
+    MLflow is not asked: it would migrate some older databases by itself, without a backup.
+    """
+    # Not read-only: what a killed process has half written is rolled back by whoever opens it next.
+    try:
+        connection = sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=_PATIENCE_S)
+        try:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError) and "no such table" not in str(error):
+            raise explained(address, error) from error
+        raise TrackingError(
+            f"{database} is not a database of MLflow: {error}",
+            todo="move it away, or choose another: tracking.uri=sqlite:///OTHER.db",
+        ) from error
+    return str(row[0]) if row else "none"
+
+
+def _version_message(address: Address, found: str, expected: str) -> str:
+    import mlflow
+
+    return (
+        f"the tracking store {address.shown} was written by another version of MLflow: its schema "
+        f"is {found}, MLflow {mlflow.__version__} needs {expected}"
+    )
+
+
+def engines() -> dict[str, Any]:
+    """MLflow keeps one engine an address for the whole process."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    engines: dict[str, Any] = getattr(SqlAlchemyStore, "_engine_map", {})
+    return engines

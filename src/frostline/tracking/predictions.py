@@ -1,0 +1,160 @@
+"""Per-item predictions as a compact Parquet file, so that runs can be compared without a model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import ArrayLike, NDArray
+
+from frostline.errors import DataError
+
+COLUMNS = ("item", "group", "label", "prob")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a run said about each item of one split, sorted by item.
+
+    Attributes:
+        items: Item names, `(N,)` str.
+        groups: What was kept on one side of the split (a leaf), `(N,)` str.
+        labels: True class, `(N,)` int64.
+        probs: Predicted probabilities, `(N, K)` float16 in [0, 1].
+    """
+
+    items: NDArray[np.str_]
+    groups: NDArray[np.str_]
+    labels: NDArray[np.int64]
+    probs: NDArray[np.float16]
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """The most probable class, `(N,)`; the first of equals."""
+        return np.asarray(self.probs.argmax(axis=1), dtype=np.int64)
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether the most probable class is the true one, `(N,)`."""
+        return np.asarray(self.predicted == self.labels)
+
+
+def write_predictions(
+    path: Path,
+    items: Sequence[str],
+    groups: Sequence[str],
+    labels: ArrayLike,
+    probs: ArrayLike,
+) -> None:
+    """Write predictions as Parquet: item, group, label (int16), prob (list of float16).
+
+    Args:
+        path: The file; its folder is made if need be.
+        items: Item names, N of them, unique.
+        groups: The group of each item.
+        labels: True classes, `(N,)`, whole numbers in [0, K).
+        probs: Probabilities, `(N, K)`, in [0, 1].
+
+    Raises:
+        DataError: If lengths differ, an item stands twice, a label is no class, or a probability
+            is not a number in [0, 1].
+    """
+    label_array = np.asarray(labels)
+    prob_array = np.asarray(probs)
+    _check(items, groups, label_array, prob_array)
+    half = np.ascontiguousarray(prob_array, dtype=np.float16)
+    _check_same_top(prob_array, half)
+    n_items, n_classes = half.shape
+    table = pa.table(
+        {
+            "item": pa.array([str(item) for item in items], pa.string()),
+            "group": pa.array([str(group) for group in groups], pa.string()).dictionary_encode(),
+            "label": pa.array(label_array.astype(np.int16)),
+            "prob": pa.FixedSizeListArray.from_arrays(
+                pa.array(half.reshape(n_items * n_classes), pa.float16()), n_classes
+            ),
+        }
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path, compression="zstd")
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read what `write_predictions` wrote.
+
+    Args:
+        path: The Parquet file.
+
+    Returns:
+        The predictions, sorted by item, so that two runs on the same items line up.
+
+    Raises:
+        DataError: If the file is missing, is not Parquet, or lacks a column.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(
+            f"{path.name}: these predictions cannot be read ({str(error).splitlines()[0]})",
+            "a Parquet file with the columns " + ", ".join(COLUMNS),
+            "run `python -m src.evaluate` on that run, or train it again",
+        ) from error
+    missing = [name for name in COLUMNS if name not in table.column_names]
+    if missing:
+        raise DataError(
+            f"{path.name}: these predictions lack the column {', '.join(missing)}",
+            "a Parquet file with the columns " + ", ".join(COLUMNS),
+        )
+    items = np.asarray(table["item"].to_pylist(), dtype=np.str_)
+    order = np.argsort(items, kind="stable")
+    lists = table["prob"].combine_chunks()
+    values = np.asarray(lists.flatten().to_numpy(zero_copy_only=False), dtype=np.float16)
+    probs = values.reshape(len(items), -1) if len(items) else np.zeros((0, 1), np.float16)
+    return Predictions(
+        items=items[order],
+        groups=np.asarray(table["group"].to_pylist(), dtype=np.str_)[order],
+        labels=np.asarray(table["label"].to_numpy(), dtype=np.int64)[order],
+        probs=probs[order],
+    )
+
+
+def _check(
+    items: Sequence[str],
+    groups: Sequence[str],
+    labels: NDArray[Any],
+    probs: NDArray[Any],
+) -> None:
+    if probs.ndim != 2 or probs.shape[1] < 1:
+        raise DataError(f"probabilities of shape {probs.shape}", "shape (items, classes)")
+    lengths = {
+        "items": len(items),
+        "groups": len(groups),
+        "labels": len(labels),
+        "probs": len(probs),
+    }
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"predictions of different lengths: {lengths}", "one row an item in each")
+    if len(set(items)) < len(items):
+        raise DataError("an item stands twice in the predictions", "each item once")
+    n_classes = probs.shape[1]
+    if labels.size and (labels.min() < 0 or labels.max() >= n_classes):
+        raise DataError(
+            f"labels from {labels.min()} to {labels.max()} for {n_classes} classes",
+            f"0 to {n_classes - 1}",
+        )
+    if n_classes - 1 > np.iinfo(np.int16).max:
+        raise DataError(f"{n_classes} classes", "at most 32,768, as labels are kept in 16 bits")
+    if not np.all((probs >= 0) & (probs <= 1)):  # NaN fails here too
+        raise DataError("a probability is not a number from 0 to 1", "the output of a softmax")
+
+
+def _check_same_top(full: NDArray[Any], half: NDArray[np.float16]) -> None:
+    """Keep the most probable class where rounding to 16 bits makes a tie of it."""
+    if not len(full):
+        return
+    rows = np.flatnonzero(full.argmax(axis=1) != half.argmax(axis=1))
+    top = full[rows].argmax(axis=1)
+    half[rows, top] = np.nextafter(half[rows, top], np.float16(2))

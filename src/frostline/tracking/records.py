@@ -1,0 +1,134 @@
+"""A run as read back: plain values, without MLflow's classes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from frostline.tracking.journal import Entry
+
+ENDED = ("FINISHED", "FAILED", "KILLED")
+PARENT_TAG = "mlflow.parentRunId"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a store, or the journal of a run not yet delivered, says about a run.
+
+    Attributes:
+        run_id: MLflow's id, or `offline-...` for a run that the store does not know yet.
+        name: The run's name.
+        experiment: The experiment's name.
+        status: RUNNING, SCHEDULED, FINISHED, FAILED or KILLED.
+        params: Parameters as text.
+        metrics: The last value of each metric.
+        tags: All tags, MLflow's own included.
+        start_ms: Start, in milliseconds since 1970.
+        end_ms: End, in milliseconds since 1970; None while it runs.
+        artifact_uri: Where its artifacts lie; empty while only a journal knows the run.
+    """
+
+    run_id: str
+    name: str
+    experiment: str
+    status: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    start_ms: int
+    end_ms: int | None
+    artifact_uri: str = ""
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from start to end; None while it runs."""
+        return None if self.end_ms is None else (self.end_ms - self.start_ms) / 1000
+
+    @property
+    def parent_run_id(self) -> str | None:
+        """The sweep's run, if this is one of its jobs."""
+        return self.tags.get(PARENT_TAG)
+
+
+@dataclass(frozen=True)
+class MetricPoint:
+    """One value of one metric.
+
+    Attributes:
+        step: The epoch, from 0.
+        value: The value.
+        time_ms: When it was logged, in milliseconds since 1970.
+    """
+
+    step: int
+    value: float
+    time_ms: int
+
+
+@dataclass
+class _Folded:
+    params: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, tuple[int, int, float]] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+def fold_entries(
+    run_id: str, entries: Iterable[Entry], onto: RunRecord | None = None
+) -> RunRecord | None:
+    """Read a run from its journal, on top of what the store knows of it.
+
+    Returns:
+        None if the journal does not begin with the run's creation and `onto` is not given.
+    """
+    folded = _Folded()
+    values: dict[str, Any] = {"run_id": run_id}
+    if onto is not None:
+        values |= {
+            "name": onto.name,
+            "experiment": onto.experiment,
+            "status": onto.status,
+            "start_ms": onto.start_ms,
+            "end_ms": onto.end_ms,
+            "artifact_uri": onto.artifact_uri,
+        }
+        folded.params |= onto.params
+        folded.tags |= onto.tags
+        folded.metrics |= {key: (-1, 0, value) for key, value in onto.metrics.items()}
+    for entry in entries:
+        _fold_one(entry, values, folded)
+    if "name" not in values:
+        return None
+    last = {key: point[2] for key, point in folded.metrics.items()}
+    return RunRecord(params=folded.params, metrics=last, tags=folded.tags, **values)
+
+
+def _fold_one(entry: Entry, values: dict[str, Any], folded: _Folded) -> None:
+    match entry["op"]:
+        case "create":
+            values |= {
+                "name": entry["name"],
+                "experiment": entry["experiment"],
+                "status": "RUNNING",
+                "start_ms": entry["t"],
+                "end_ms": None,
+            }
+            folded.tags |= entry["tags"]
+        case "params":
+            folded.params |= entry["values"]
+        case "tags":
+            folded.tags |= entry["values"]
+        case "untag":
+            folded.tags.pop(entry["key"], None)
+        case "metrics":
+            for key, value in entry["values"].items():
+                point = (entry["step"], entry["t"], value)
+                if key not in folded.metrics or folded.metrics[key][:2] <= point[:2]:
+                    folded.metrics[key] = point
+        case "status":
+            values["status"] = entry["status"]
+            values["end_ms"] = entry["t"] if entry["status"] in ENDED else None
+
+
+def matches(record: RunRecord, tags: Mapping[str, str], status: Iterable[str] | None) -> bool:
+    """Whether a run carries all these tags and has one of these states."""
+    has_tags = all(record.tags.get(key) == value for key, value in tags.items())
+    return has_tags and (status is None or record.status in set(status))

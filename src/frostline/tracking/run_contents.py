@@ -1,0 +1,78 @@
+"""What the report asks of a tracking store: curves, predictions and small texts of a run."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from frostline.errors import DataError, TrackingError
+from frostline.tracking.predictions import Predictions, read_predictions
+
+if TYPE_CHECKING:
+    from frostline.tracking.reader import Reader
+
+
+class Source(Protocol):
+    """Where the parts of a run come from that are not in its record."""
+
+    def curve(self, run_id: str, metric: str) -> Sequence[tuple[int, float]]:
+        """Epoch and value, by epoch; empty where there is none."""
+
+    def predictions(self, run_id: str, split: str) -> Predictions | None:
+        """Per-item predictions of `val` or `test`; None where there are none to read."""
+
+    def classes(self, run_id: str) -> list[str] | None:
+        """Names of the classes; None where they are not recorded."""
+
+    def text(self, run_id: str, path: str) -> str | None:
+        """A small artifact; None where there is none."""
+
+
+class StoreSource:
+    """Reads a tracking store; what must be downloaded goes to a folder that lives as long as this.
+
+    Args:
+        store: The store.
+    """
+
+    def __init__(self, store: "Reader") -> None:
+        self._store = store
+        self._folder = tempfile.TemporaryDirectory(prefix="frostline-report-")
+
+    def curve(self, run_id: str, metric: str) -> Sequence[tuple[int, float]]:
+        """See `Source.curve`."""
+        try:
+            points = self._store.metric_history(run_id, metric)
+        except TrackingError:
+            return []
+        return [(point.step, point.value) for point in points]
+
+    def predictions(self, run_id: str, split: str) -> Predictions | None:
+        """See `Source.predictions`."""
+        path = self._fetch(run_id, f"predictions/{split}.parquet")
+        if path is None:
+            return None
+        try:
+            return read_predictions(path)
+        except DataError:
+            return None
+
+    def classes(self, run_id: str) -> list[str] | None:
+        """See `Source.classes`."""
+        text = self.text(run_id, "predictions/classes.json")
+        try:
+            return [str(name) for name in json.loads(text)["classes"]] if text else None
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    def text(self, run_id: str, path: str) -> str | None:
+        """See `Source.text`."""
+        found = self._fetch(run_id, path)
+        return None if found is None else found.read_text(errors="replace")
+
+    def _fetch(self, run_id: str, path: str) -> Path | None:
+        try:
+            return self._store.fetch_artifact(run_id, path, Path(self._folder.name) / run_id)
+        except TrackingError:
+            return None

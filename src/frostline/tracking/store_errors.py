@@ -1,0 +1,85 @@
+"""What MLflow raises, in words that say what to do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from frostline.errors import TrackingError
+from frostline.tracking.address import Address
+
+
+class StoreUnavailableError(TrackingError):
+    """The store cannot be had now; later it may be."""
+
+
+# Answers that trying again will not change; everything else may pass.
+_FINAL_CODES = {
+    "INVALID_PARAMETER_VALUE",
+    "RESOURCE_DOES_NOT_EXIST",
+    "RESOURCE_ALREADY_EXISTS",
+    "INVALID_STATE",
+    "BAD_REQUEST",
+}
+
+
+def is_final(error: BaseException) -> bool:
+    """Whether the store understood and refused, so that trying again is of no use."""
+    return getattr(error, "error_code", None) in _FINAL_CODES
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether the store says that there is no such thing."""
+    return getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"
+
+
+@contextmanager
+def explained_errors(address: Address) -> Iterator[None]:
+    """Turn what MLflow raises into a message that says what to do."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        raise explained(address, error) from error
+
+
+def upgrade_advice(address: Address) -> str:
+    """What to do about a schema of another version."""
+    copy = f"cp {address.database} {address.database}.backup" if address.database else "back it up"
+    return (
+        f"make a backup first ({copy}), then: mlflow db upgrade {address.shown}\n"
+        "           if its schema is newer than this MLflow, install the newer MLflow instead, "
+        "or start a new store: tracking.uri=sqlite:///NEW.db"
+    )
+
+
+def explained(address: Address, error: Exception) -> TrackingError:
+    """The error to raise for what a store's library raised."""
+    text = " ".join(str(error).split())
+    lower = text.lower()
+    short = text if len(text) < 300 else text[:300] + "..."
+    what = f"the tracking store {address.shown} failed: {short}"
+    if "out-of-date database schema" in lower:
+        return TrackingError(what, todo=upgrade_advice(address))
+    if "disk is full" in lower or "disk i/o" in lower or "no space" in lower:
+        return StoreUnavailableError(
+            what, todo="free some space on that disk, or choose another store"
+        )
+    if "readonly" in lower or "unable to open database file" in lower:
+        return StoreUnavailableError(
+            what, todo="make that folder and file writable, or choose another"
+        )
+    if "database is locked" in lower:
+        return StoreUnavailableError(
+            what,
+            todo="another process holds the database; a store on a network disk should be an "
+            "MLflow server instead",
+        )
+    if "401" in lower or "403" in lower or "permission_denied" in lower:
+        return TrackingError(
+            what,
+            todo="give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or start the server "
+            "with --allowed-hosts",
+        )
+    kind = TrackingError if is_final(error) else StoreUnavailableError
+    return kind(what, todo="see that the store is there, or use tracking.offline=true")

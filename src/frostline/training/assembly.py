@@ -1,0 +1,168 @@
+"""What a run is made of, built from its settings: images, backbone, head, the task over them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from frostline.backbones.build import Backbone, build_backbone
+from frostline.backbones.split.cut import Cut, cut
+from frostline.backbones.weights import describe_misfit
+from frostline.config.recipe import MlpHead
+from frostline.config.schema import Settings
+from frostline.data.image_datamodule import ImageDataModule
+from frostline.data.imbalance import class_weights
+from frostline.data.load import load_table, split_of
+from frostline.data.mixing import BatchMix
+from frostline.data.sample_table import SampleTable
+from frostline.training.head import build_head
+from frostline.training.learning_rates import Course
+from frostline.training.loss import Loss, build_loss
+from frostline.training.optim import lr_scales
+from frostline.training.schedule import Phase, phases_of
+from frostline.training.task import ClassificationTask
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """The parts of one run.
+
+    Attributes:
+        settings: What they were built from.
+        table: All images with their labels.
+        data: Their batches, by split.
+        backbone: Frozen to the depth of the last phase.
+        parts: Its cut there.
+        head: The new classifier.
+        phases: Which depth is frozen when.
+    """
+
+    settings: Settings
+    table: SampleTable
+    data: ImageDataModule
+    backbone: Backbone
+    parts: Cut
+    head: nn.Sequential
+    phases: tuple[Phase, ...]
+
+    def cut(self, freeze: int | str) -> Cut:
+        """The backbone frozen and cut at another depth, or at the same again."""
+        return cut_of(self.settings, self.backbone, freeze)
+
+    def task(self) -> ClassificationTask:
+        """The task over these parts; call it while the backbone is frozen as in the last phase."""
+        settings, data, parts = self.settings, self.data, self.parts
+        return ClassificationTask(
+            backbone=self.backbone,
+            prefix=parts.prefix,
+            suffix=parts.suffix,
+            head=self.head,
+            preprocess=data.preprocess,
+            mix=BatchMix(
+                settings.mix.name,
+                alpha=settings.mix.alpha,
+                n_classes=len(self.table.classes),
+                seed=settings.seed,
+            ),
+            loss=loss_of(settings, data),
+            optimizer=settings.optimizer,
+            lr_schedule=settings.lr_schedule,
+            lr=settings.lr,
+            course=Course(
+                self.phases,
+                {
+                    f"backbone.model.{name}": scale
+                    for name, scale in lr_scales(
+                        self.backbone.stages, settings.optimizer.layer_decay
+                    ).items()
+                },
+                settings.callbacks.monitor,
+                settings.callbacks.mode,
+            ),
+        )
+
+
+def assemble(settings: Settings, on_progress: Callable[..., None]) -> Assembly:
+    """Build the parts of a run.
+
+    Args:
+        settings: All that determines it.
+        on_progress: Receives `text=` of weights that did not fit.
+
+    Raises:
+        FrostlineError: If the settings do not fit the data or the backbone.
+    """
+    table = load_table(settings.data)
+    backbone = build_backbone(
+        settings.backbone,
+        weights=settings.weights,
+        image_size=settings.image_size,
+        seed=settings.seed,
+    )
+    loaded = backbone.weights
+    if misfit := describe_misfit(loaded.missing, loaded.unexpected, loaded.mismatched):
+        on_progress(text=f"weights={settings.weights}: tensors that did not fit:\n{misfit}")
+    parts = cut_of(settings, backbone, settings.freeze)
+    return Assembly(
+        settings=settings,
+        table=table,
+        data=data_of(settings, table, backbone),
+        backbone=backbone,
+        parts=parts,
+        head=head_of(settings, parts.num_features, len(table.classes)),
+        phases=phases_of(
+            settings.schedule,
+            freeze=settings.freeze,
+            frozen_stages=parts.frozen_stages,
+            num_stages=parts.num_stages,
+            epochs=settings.epochs,
+        ),
+    )
+
+
+def cut_of(settings: Settings, backbone: Backbone, freeze: int | str) -> Cut:
+    """A run's backbone frozen and cut at a depth."""
+    return cut(backbone, freeze, pool=settings.head.pool, frozen_bn=settings.frozen_bn)
+
+
+def data_of(settings: Settings, table: SampleTable, backbone: Backbone) -> ImageDataModule:
+    """A run's batches of images."""
+    return ImageDataModule(
+        table,
+        split_of(table, settings.data, seed=settings.seed),
+        backbone.input,
+        augment=settings.augment.name,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+        workers=settings.trainer.workers,
+        memory_gib=settings.data.memory_gib,
+        sampling=settings.data.sampling,
+    )
+
+
+def head_of(settings: Settings, num_features: int, num_classes: int) -> nn.Sequential:
+    """A run's classifier as it is before training."""
+    mlp = settings.head if isinstance(settings.head, MlpHead) else None
+    return build_head(
+        num_features,
+        num_classes,
+        hidden=mlp.hidden if mlp else None,
+        dropout=settings.head.dropout,
+        batch_norm=mlp is not None and mlp.batch_norm,
+        seed=settings.seed,
+    )
+
+
+def loss_of(settings: Settings, data: ImageDataModule) -> Loss:
+    """What a run minimises, its classes weighted by how rare they are if that was asked for."""
+    return build_loss(settings.loss, class_weights_of(settings, data))
+
+
+def class_weights_of(settings: Settings, data: ImageDataModule) -> torch.Tensor | None:
+    """How much each class counts in a run's loss, (K,) float32; None if all count alike."""
+    if settings.loss.class_weights == 0:
+        return None
+    labels, n_classes = data.table.labels[data.splits.train], len(data.table.classes)
+    shares = class_weights(labels, n_classes, strength=settings.loss.class_weights)
+    return torch.from_numpy(shares).float()

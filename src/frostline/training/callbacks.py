@@ -1,0 +1,151 @@
+"""What watches over a training: seeds, frozen stages, the tracked metrics, progress."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import EarlyStopping
+
+from frostline.data.seeds import seed_epoch
+from frostline.errors import FrostlineError
+
+
+class FrozenMovedError(FrostlineError):
+    """Something that was declared frozen changed during training."""
+
+
+class EpochSeed(pl.Callback):
+    """Seeds each epoch by its number, so that a resumed run draws what it would have drawn."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Seed dropout and its like."""
+        seed_epoch(self._seed, trainer.current_epoch)
+
+
+class FrozenProof(pl.Callback):
+    """Compares a digest of the stages that a phase freezes before and after it.
+
+    Args:
+        digest: Gives a digest over all parameters and buffers that are frozen.
+        before: What it gave before anything was trained, or loaded from a checkpoint.
+    """
+
+    def __init__(self, digest: Callable[[], str], before: str) -> None:
+        self._digest = digest
+        self.before = before
+        self.after = ""
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Take the digest after, and fail the run on a difference.
+
+        Raises:
+            FrozenMovedError: If a frozen parameter or buffer is not bit-identical.
+        """
+        self.after = self._digest()
+        if self.before != self.after:
+            raise FrozenMovedError(
+                "a frozen stage changed during training: this run's `freeze` is not what it says",
+                todo="please report the backbone, the freeze value and the versions",
+            )
+
+
+class StopEarly(EarlyStopping):
+    """Early stopping that a resumed run remembers: a training that had stopped stays stopped.
+
+    Lightning forgets its wish to stop with the process, and would train one epoch more.
+
+    Args:
+        monitor: A validation metric.
+        mode: `max` or `min`.
+        patience: Epochs without a better value until the run stops.
+        first_epoch: Of the last phase. Before it nothing stops: a head that has learnt all it can
+            is why the stages under it thaw. The best value counts from the beginning.
+    """
+
+    def __init__(self, monitor: str, *, mode: str, patience: int, first_epoch: int) -> None:
+        super().__init__(monitor, mode=mode, patience=patience)
+        self._first_epoch = first_epoch
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Judge the epoch, and stop if it is time to."""
+        super().on_train_epoch_end(trainer, pl_module)
+        if trainer.current_epoch < self._first_epoch:
+            self.wait_count = self.stopped_epoch = 0
+            trainer.should_stop = False
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Stop at once if the checkpoint says so."""
+        if self.wait_count >= self.patience:
+            trainer.should_stop = True
+
+
+class EpochMetrics(pl.Callback):
+    """Hands the metrics of each epoch on, once, after its validation.
+
+    Args:
+        log: Receives the values and the epoch.
+        frozen_stages: Whole stages that are frozen in this phase.
+    """
+
+    def __init__(self, log: Callable[[dict[str, float], int], None], frozen_stages: int) -> None:
+        self._log = log
+        self._frozen_stages = frozen_stages
+        self._lr = 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Note the head's learning rate at the epoch's first step."""
+        self._lr = trainer.optimizers[0].param_groups[0]["lr"]
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Send `train/loss`, `val/...`, `lr` and the frozen stages with the epoch as step."""
+        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        values |= {"lr": self._lr, "schedule/frozen_stages": float(self._frozen_stages)}
+        self._log(values, trainer.current_epoch)
+
+
+class ProgressEvents(pl.Callback):
+    """Tells where the training is: at most a few times a second, so that no step waits.
+
+    Args:
+        on_progress: Receives keyword values: epoch, epochs, done (share of the training, 0 to 1), metrics.
+        epochs: Of the whole run; None where the trainer knows.
+        every_s: Least seconds between two messages within an epoch.
+    """
+
+    def __init__(
+        self, on_progress: Callable[..., None], epochs: int | None = None, every_s: float = 0.3
+    ) -> None:
+        self._on_progress = on_progress
+        self._epochs = epochs
+        self._every_s = every_s
+        self._last = 0.0
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        outputs: Any,  # noqa: ARG002
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,
+    ) -> None:
+        """Tell the share done within the epoch."""
+        now = time.monotonic()
+        if now - self._last >= self._every_s:
+            self._last = now
+            self._say(trainer, (batch_idx + 1) / max(1, int(trainer.num_training_batches)), {})
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Tell the epoch's figures."""
+        figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self._say(trainer, 1.0, figures)
+
+    def _say(self, trainer: pl.Trainer, share: float, figures: dict[str, float]) -> None:
+        epochs = self._epochs or trainer.max_epochs or 1
+        done = (trainer.current_epoch + share) / epochs
+        self._on_progress(
+            epoch=trainer.current_epoch + 1, epochs=epochs, done=done, metrics=figures
+        )

@@ -1,0 +1,121 @@
+"""Checkpoints that are whole or absent: written beside, synced, renamed, and checked on reading."""
+
+import hashlib
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import CheckpointIO
+
+from frostline.errors import FrostlineError
+
+
+class CheckpointError(FrostlineError):
+    """A checkpoint that is damaged, foreign, or not a local file."""
+
+
+def digest_path(path: Path) -> Path:
+    """Where the checksum of a checkpoint stands."""
+    return path.with_name(path.name + ".sha256")
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that its final name never holds half of it.
+
+    The temporary file lies in the same folder, because a rename across devices is a copy.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_checkpoint(content: dict[str, Any], path: Path) -> None:
+    """Save a checkpoint and its checksum."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    raw = buffer.getvalue()
+    digest = hashlib.sha256(raw).hexdigest()
+    # Two files cannot change at once: for a moment the checksums of the old and of the new
+    # checkpoint stand side by side, so that either is whole whenever we are interrupted.
+    before = _digests(path) if path.exists() else []
+    write_atomically(digest_path(path), "\n".join([*before, digest]).encode())
+    write_atomically(path, raw)
+    if before:
+        write_atomically(digest_path(path), digest.encode())
+
+
+def _digests(path: Path) -> list[str]:
+    """The checksums that the checkpoint at this path may have."""
+    file = digest_path(path)
+    return file.read_text().split() if file.is_file() else []
+
+
+def load_checkpoint(path: Path, *, check: bool = True) -> dict[str, Any]:
+    """Load a checkpoint of ours without executing anything that it holds.
+
+    Args:
+        path: A local file.
+        check: Whether the checksum beside it must match.
+
+    Raises:
+        CheckpointError: If it is an address, missing, damaged, or holds more than plain tensors.
+    """
+    if "://" in str(path) or str(path).startswith(("http:", "https:")):
+        raise CheckpointError(
+            f"{path}: checkpoints are not fetched from addresses",
+            "a local file",
+            "download it yourself, if you trust it, and give its path",
+        )
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such checkpoint")
+    raw = path.read_bytes()
+    if check and hashlib.sha256(raw).hexdigest() not in _digests(path):
+        raise CheckpointError(f"{path}: the checkpoint is damaged (its checksum is wrong)")
+    try:
+        content = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise CheckpointError(
+            f"{path}: not a checkpoint of plain tensors ({type(error).__name__})",
+            todo="use a checkpoint that Frostline wrote, or a .safetensors file as weights=PATH",
+        ) from None
+    if not isinstance(content, dict):
+        raise CheckpointError(
+            f"{path}: a checkpoint is a dictionary, not a {type(content).__name__}"
+        )
+    return content
+
+
+class AtomicCheckpointIO(CheckpointIO):
+    """Lightning's door to the two functions above."""
+
+    def save_checkpoint(
+        self,
+        checkpoint: dict[str, Any],
+        path: Any,
+        storage_options: Any | None = None,  # noqa: ARG002
+    ) -> None:
+        """Save whole or not at all."""
+        save_checkpoint(checkpoint, Path(path))
+
+    def load_checkpoint(
+        self,
+        path: Any,
+        map_location: Any | None = None,  # noqa: ARG002
+        weights_only: bool | None = None,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        """Load plain tensors, on the CPU."""
+        return load_checkpoint(Path(path))
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Remove a checkpoint and its checksum."""
+        Path(path).unlink(missing_ok=True)
+        digest_path(Path(path)).unlink(missing_ok=True)

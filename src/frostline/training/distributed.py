@@ -1,0 +1,31 @@
+"""What several processes of one run agree on, so that they give the figures of one process."""
+
+import torch
+from torch import Tensor
+
+from frostline.data.order import own_part
+
+
+def weighted(loss: Tensor, n: int) -> Tensor:
+    """A part's mean loss, scaled so that the mean of all processes is the mean of the batch.
+
+    The parts of a batch may differ by one image; gradients are averaged over processes, not images.
+
+    Args:
+        loss: () mean over this process's part.
+        n: Images in that part.
+    """
+    _, processes = own_part()
+    if processes == 1:
+        return loss
+    total = torch.tensor(float(n), device=loss.device)
+    torch.distributed.all_reduce(total)
+    return loss * (n * processes / total)
+
+
+def summed(values: Tensor) -> Tensor:
+    """The sum over all processes."""
+    _, processes = own_part()
+    if processes > 1:
+        torch.distributed.all_reduce(values)
+    return values

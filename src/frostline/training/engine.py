@@ -1,0 +1,138 @@
+"""Where a run computes and in which precision, and the Trainer made from it."""
+
+import logging
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytorch_lightning as pl
+import torch
+
+from frostline.config.execution import TrainerSettings
+from frostline.errors import ConfigError
+from frostline.training.allocator import keep_freed_memory
+from frostline.training.checkpoint import AtomicCheckpointIO
+from frostline.training.low_overhead import NoProfiler, hide_accelerators
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The chosen device and precision.
+
+    Attributes:
+        accelerator: `cpu`, `cuda` or `mps`.
+        precision: Lightning's word for it, or `fastest` until `settle_ways` has tried.
+        devices: How many.
+        strategy: `single`, or `ddp` for one run on several processes.
+    """
+
+    accelerator: str
+    precision: str
+    devices: int
+    strategy: str
+
+
+def choose_engine(spec: TrainerSettings) -> Engine:
+    """Pick CUDA, else MPS, else the CPU; bfloat16 where a CUDA card has it.
+
+    Raises:
+        ConfigError: If an accelerator was asked for by name that this machine lacks.
+    """
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": _has_mps()}
+    accelerator = spec.accelerator
+    if accelerator == "auto":
+        accelerator = "cuda" if present["cuda"] else "mps" if present["mps"] else "cpu"
+    if not present[accelerator]:
+        here = ", ".join(name for name, there in present.items() if there)
+        raise ConfigError(
+            f"trainer.accelerator={accelerator}: this machine has none", f"here: {here}, auto"
+        )
+    precision = spec.precision
+    if precision == "auto":
+        bf16 = accelerator == "cuda" and torch.cuda.is_bf16_supported()
+        precision = "bf16-mixed" if bf16 else "32-true"
+    return Engine(accelerator, precision, spec.devices, spec.strategy)
+
+
+def prepare_cpu(threads: int | None) -> None:
+    """Give a process its CPU threads, and let it keep the memory that it frees between two steps.
+
+    Args:
+        threads: How many; None leaves PyTorch's choice, one for each core.
+    """
+    keep_freed_memory()
+    if threads is not None:
+        torch.set_num_threads(threads)
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+
+
+def build_trainer(
+    engine: Engine, *, epochs: int, accumulate: int, callbacks: Sequence[pl.Callback], folder: str
+) -> pl.Trainer:
+    """A quiet Trainer: progress, metrics and checkpoints go through our own callbacks."""
+    quieten()
+    choose_kernels()
+    if engine.accelerator == "cpu":
+        hide_accelerators()
+    return pl.Trainer(
+        accelerator="gpu" if engine.accelerator == "cuda" else engine.accelerator,
+        devices=engine.devices,
+        strategy="ddp" if engine.strategy == "ddp" else "auto",
+        # Our samplers give each process its part of every batch.
+        use_distributed_sampler=False,
+        sync_batchnorm=engine.strategy == "ddp" and engine.accelerator == "cuda",
+        precision=engine.precision,  # type: ignore[arg-type]
+        max_epochs=epochs,
+        accumulate_grad_batches=accumulate,
+        callbacks=list(callbacks),
+        default_root_dir=folder,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        deterministic="warn",  # as in choose_kernels; it prepares cuBLAS as well
+        plugins=[AtomicCheckpointIO()],
+        profiler=NoProfiler(),
+    )
+
+
+def choose_kernels() -> None:
+    """Compute with kernels that give the same numbers each time, wherever there are such.
+
+    CUDA has none for some poolings, which is a warning, not an end:
+    https://github.com/pytorch/pytorch/issues/50198. With them PyTorch writes NaN over all memory
+    that it is about to fill, to show who reads it too early; in training on the CPU that costs as
+    much as some layers do, and no kernel of ours depends on it.
+
+    Source: torch.utils.deterministic.fill_uninitialized_memory.
+    """
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def quieten() -> None:
+    """Silence what Lightning says of things that we do on purpose."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    for message in (
+        # Frozen modules are in eval mode by design. https://github.com/Lightning-AI/pytorch-lightning/issues/21146
+        ".*module.* in eval mode.*",
+        # Images are decoded once and kept; worker processes would copy them for nothing.
+        ".*does not have many workers.*",
+        # Batches are read by our own sampler of index lists.
+        ".*Trying to infer the `batch_size`.*",
+        ".*Checkpoint directory .* exists and is not empty.*",
+        # It does on purpose: our batches hold four tensors, which are moved without a search.
+        ".*have overridden `transfer_batch_to_device`.*",
+        # Nothing is logged by the step.
+        ".*is smaller than the logging interval.*",
+        # Lightning 2.6 against torch 2.14; nothing that a user could change.
+        ".*treespec, LeafSpec.*",
+        # Every process evaluates the whole split, so there is nothing to average.
+        ".*sync_dist=True.*",
+    ):
+        warnings.filterwarnings("ignore", message=message)
+
+
+def _has_mps() -> bool:
+    return bool(torch.backends.mps.is_available())

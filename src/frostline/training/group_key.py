@@ -1,0 +1,59 @@
+"""Which jobs of a sweep may train their heads together; no library is needed to tell."""
+
+import json
+
+from frostline.config.recipe import MlpHead, PlateauLr, Sgd
+from frostline.config.schema import Settings
+from frostline.data.finite_views import FINITE_VIEWS
+
+SHARED = ("backbone", "weights", "freeze", "image_size", "frozen_bn", "data", "trainer")
+
+
+def follows_single_jobs(*, batch_norm: bool, adaptive: bool) -> bool:
+    """Whether heads train together as they would alone, within rounding.
+
+    A bias before BatchNorm has no effect, and a gradient of rounding errors alone; Adam blows those
+    up to full steps, so that not even the same job on two machines ends up in the same place.
+
+    Args:
+        batch_norm: Whether the heads have BatchNorm.
+        adaptive: Whether steps are divided by the gradients' size (Adam, AdamW).
+    """
+    return not (batch_norm and adaptive)
+
+
+def group_key(settings: Settings, *, frozen_stages: int, num_stages: int) -> str | None:
+    """What jobs must have in common to train as one group; None if a job must be run alone.
+
+    Args:
+        settings: The job.
+        frozen_stages: Depth that its `freeze` stands for.
+        num_stages: Stages of its backbone.
+    """
+    trainer = settings.trainer
+    alone = (
+        settings.reuse == "off"
+        or frozen_stages < num_stages
+        or settings.frozen_bn != "eval"
+        or settings.augment.name not in FINITE_VIEWS
+        or settings.mix.name != "none"
+        or settings.schedule.name != "constant"
+        or settings.callbacks.csv
+        or settings.callbacks.tensorboard
+        or isinstance(settings.lr_schedule, PlateauLr)
+        or settings.evidence.name == "full"
+        or trainer.precision not in {"auto", "32-true"}
+        or trainer.accelerator not in {"auto", "cpu"}
+        or trainer.strategy != "single"
+        or trainer.accumulate_grad_batches != 1
+        or not follows_single_jobs(
+            batch_norm=isinstance(settings.head, MlpHead) and settings.head.batch_norm,
+            adaptive=not isinstance(settings.optimizer, Sgd),
+        )
+    )
+    if alone:
+        return None
+    values = settings.model_dump(mode="json", include=set(SHARED))
+    # Random weights are drawn from the seed, so each seed has a backbone of its own.
+    seed = settings.seed if settings.weights == "random" else None
+    return json.dumps(values | {"pool": settings.head.pool, "seed": seed}, sort_keys=True)

@@ -1,0 +1,52 @@
+"""The new classifier on top of a backbone's features."""
+
+import torch
+from torch import Tensor, nn
+
+from frostline.data.seeds import derive_seed
+
+
+def build_head(
+    num_features: int,
+    num_classes: int,
+    *,
+    hidden: int | None,
+    dropout: float,
+    batch_norm: bool,
+    seed: int,
+) -> nn.Sequential:
+    """A linear classifier, or one with a hidden layer.
+
+    Args:
+        num_features: Width of the features (N, num_features).
+        num_classes: Width of the logits (N, num_classes).
+        hidden: Units of the hidden layer; None for a linear classifier.
+        dropout: Share of units dropped before the last layer, 0 to 1.
+        batch_norm: Whether the hidden layer is followed by BatchNorm.
+        seed: The run's seed: the head of one seed is the same whatever the backbone drew before.
+    """
+    layers: list[nn.Module] = []
+    width = num_features
+    if hidden is not None:
+        layers += [nn.Linear(num_features, hidden)]
+        layers += [nn.BatchNorm1d(hidden)] if batch_norm else []
+        layers += [nn.ReLU()]
+        width = hidden
+    if dropout > 0:
+        layers += [nn.Dropout(dropout)]
+    layers += [nn.Linear(width, num_classes)]
+    head = nn.Sequential(*layers)
+    generator = torch.Generator().manual_seed(derive_seed(seed, "head"))
+    for layer in head:
+        if isinstance(layer, nn.Linear):
+            _initialise(layer, generator)
+    return head
+
+
+def _initialise(layer: nn.Linear, generator: torch.Generator) -> None:
+    """PyTorch's own bounds for a linear layer, drawn from the given generator."""
+    bound = layer.in_features**-0.5
+    for parameter in (layer.weight, layer.bias):
+        drawn: Tensor = torch.rand(parameter.shape, generator=generator) * 2 * bound - bound
+        with torch.no_grad():
+            parameter.copy_(drawn)

@@ -1,0 +1,105 @@
+"""The begin of a phase: the backbone frozen to its depth, inputs that begin behind that depth."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from frostline.backbones.compute_mode import ComputeMode
+from frostline.backbones.freezing import hold_in_eval, is_held_in_eval
+from frostline.backbones.split.cut import Cut
+from frostline.features.reuse import Inputs, PrefixJob, open_inputs
+from frostline.training.assembly import Assembly
+from frostline.training.engine import Engine
+from frostline.training.precision_probe import choose_modes
+from frostline.training.schedule import Phase
+
+
+@dataclass(frozen=True)
+class OpenPhase:
+    """What a phase is trained with.
+
+    Attributes:
+        parts: The backbone cut at the phase's depth.
+        inputs: Images, or stored outputs of its frozen stages.
+        engine: Where it trains, and in which precision.
+        forward: How its frozen stages are computed.
+        training: How all else is.
+    """
+
+    parts: Cut
+    inputs: Inputs
+    engine: Engine
+    forward: ComputeMode
+    training: ComputeMode
+
+    @property
+    def told(self) -> str:
+        """Where and how it computes, in words that `frostline.inference.run_network` reads again."""
+        return f"{self.engine.accelerator} {self.training}, frozen stages {self.forward}"
+
+
+def open_phase(
+    made: Assembly, phase: Phase, engine: Engine, *, jobs: int, on_progress: Callable[..., None]
+) -> OpenPhase:
+    """Freeze a run's backbone as a phase wants it, and have the phase's inputs ready.
+
+    Args:
+        made: The run's parts.
+        phase: One of its phases.
+        engine: As chosen for the run.
+        jobs: Jobs of the sweep that share the frozen stages and the data, this one included.
+        on_progress: Receives `text=` while outputs are computed.
+    """
+    settings, backbone = made.settings, made.backbone
+    # Cutting proves the cut, which takes time; where depth never changes it is done already.
+    parts = made.parts if len(made.phases) == 1 else made.cut(phase.freeze)
+    engine, forward, training = choose_modes(
+        engine,
+        parts.prefix,
+        nn.Sequential(parts.suffix, made.head),
+        size_px=backbone.input.size_px,
+        batch=settings.batch_size,
+        about=f"{backbone.name} frozen to {parts.depth_label}",
+    )
+    inputs = open_inputs(
+        PrefixJob(
+            backbone,
+            parts,
+            made.data,
+            phase.freeze,
+            settings.head.pool,
+            engine.accelerator,
+            forward,
+            training,
+        ),
+        reuse=settings.reuse,
+        mix=settings.mix.name,
+        epochs=phase.epochs,
+        jobs=jobs,
+        on_progress=on_progress,
+        first_epoch=phase.first_epoch,
+        is_last=phase is made.phases[-1],
+    )
+    if phase.thawed_bn == "eval" and settings.frozen_bn == "eval":
+        hold_statistics(backbone.model)
+    return OpenPhase(parts, inputs, engine, forward, training)
+
+
+def hold_statistics(model: nn.Module) -> None:
+    """Keep every BatchNorm in eval mode, those that train as well, until the model is cut again.
+
+    A head that was trained on features normalised by the pretrained statistics would meet others
+    from one step to the next, those of a batch. Scale and shift train all the same.
+
+    Args:
+        model: Frozen to some depth, which stays as it is.
+
+    Source: F. Chollet, Transfer learning & fine-tuning, https://keras.io/guides/transfer_learning
+    """
+    held_in_eval = [
+        path
+        for path, module in model.named_modules()
+        if is_held_in_eval(module) or isinstance(module, nn.modules.batchnorm._BatchNorm)
+    ]
+    hold_in_eval(model, held_in_eval, "eval")

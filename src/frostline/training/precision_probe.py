@@ -1,0 +1,172 @@
+"""Which precision and memory layout is fastest here, for each direction: a short probe, kept.
+
+On CPUs bfloat16 wins forwards almost everywhere, and loses in training wherever convolutions are
+depthwise; channels last wins for most convolutional nets, and loses for some. No rule says which,
+so it is tried. Only `trainer.precision=fastest` asks for it: runs that are compared with each other
+are otherwise all computed in one way, float32 and channels last, which no clock decides.
+"""
+
+import contextlib
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from frostline.backbones.compute_mode import ComputeMode, in_layout, parse_compute_mode
+from frostline.training.engine import Engine
+
+FASTEST = "fastest"
+TRIED = tuple(
+    ComputeMode(precision, layout)
+    for precision in ("32-true", "bf16-mixed")
+    for layout in ("channels_last", "contiguous")
+)
+_REPEATS = 3
+
+
+@dataclass(frozen=True)
+class FastestModes:
+    """The fastest way of each direction.
+
+    Attributes:
+        forward: Of the frozen prefix, which only runs forwards.
+        training: Of everything that trains.
+        seconds: What was measured: "forward 32-true" and so on, seconds for one batch.
+    """
+
+    forward: ComputeMode
+    training: ComputeMode
+    seconds: dict[str, float]
+
+
+def choose_modes(
+    engine: Engine, prefix: nn.Module, trained: nn.Module, *, size_px: int, batch: int, about: str
+) -> tuple[Engine, ComputeMode, ComputeMode]:
+    """The engine of a run, and how its prefix and its training compute, once they are known.
+
+    Args:
+        engine: As chosen; only a precision of `fastest` is tried out here.
+        prefix: The frozen stages.
+        trained: Suffix and head.
+        size_px: Side of the images.
+        batch: Images in a batch.
+        about: Backbone and depth.
+    """
+    if engine.precision != FASTEST:
+        usual = ComputeMode(engine.precision)
+        return engine, usual, usual
+    from frostline.features.feature_store import store_folder
+
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(batch, 3, size_px, size_px, generator=generator)
+    found = fastest_modes(
+        prefix.to(engine.accelerator),
+        trained.to(engine.accelerator),
+        images.to(engine.accelerator),
+        accelerator=engine.accelerator,
+        about=f"{about}, {size_px} px, {batch} images",
+        folder=store_folder().parent / "probes",
+    )
+    return replace(engine, precision=found.training.precision), found.forward, found.training
+
+
+def fastest_modes(
+    prefix: nn.Module,
+    trained: nn.Module,
+    images: Tensor,
+    *,
+    accelerator: str,
+    about: str,
+    folder: Path,
+) -> FastestModes:
+    """Try each way on one batch, or remember what was found before.
+
+    Args:
+        prefix: The frozen stages.
+        trained: Suffix and head; their gradients and statistics are put back afterwards.
+        images: (B, 3, S, S) float32, a batch as in training.
+        accelerator: Where they are.
+        about: Backbone, size, depth and batch size: what else decides.
+        folder: Where findings are kept.
+    """
+    machine = f"{platform.processor() or platform.machine()} {torch.__version__}"
+    capability = torch.backends.cpu.get_cpu_capability()
+    text = f"{machine} {capability} {accelerator} {torch.get_num_threads()} threads | {about}"
+    name = hashlib.sha256(text.encode()).hexdigest()[:24]
+    kept = folder / f"{name}.json"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        content = json.loads(kept.read_text())
+        forward, training = (
+            parse_compute_mode(content[direction]) for direction in ("forward", "training")
+        )
+        if {forward, training} <= set(TRIED):
+            return FastestModes(forward, training, content["seconds"])
+    found = _measure(prefix, trained, images, accelerator)
+    content = {
+        "forward": str(found.forward),
+        "training": str(found.training),
+        "seconds": found.seconds,
+        "tried": [str(way) for way in TRIED],
+        "about": text,
+    }
+    with contextlib.suppress(OSError):  # what cannot be kept is measured again
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = kept.with_suffix(f".{time.monotonic_ns()}.tmp")
+        temporary.write_text(json.dumps(content, indent=1))
+        temporary.replace(kept)
+    return found
+
+
+def _measure(
+    prefix: nn.Module, trained: nn.Module, images: Tensor, accelerator: str
+) -> FastestModes:
+    state = {name: value.clone() for name, value in trained.state_dict().items()}
+    seconds: dict[str, float] = {}
+
+    @torch.no_grad()
+    def forward(inputs: Tensor) -> Tensor:
+        outputs: Tensor = prefix(inputs)
+        return outputs
+
+    def training(handed: Tensor) -> None:
+        torch.autograd.backward(trained(handed).float().square().mean())
+
+    try:
+        for way in TRIED:
+            with torch.autocast(
+                accelerator, dtype=torch.bfloat16, enabled=way.precision == "bf16-mixed"
+            ):
+                inputs = in_layout(images, way.layout)
+                handed = forward(inputs)
+                seconds[f"forward {way}"] = _best_s(partial(forward, inputs), accelerator)
+                seconds[f"training {way}"] = _best_s(partial(training, handed), accelerator)
+    finally:
+        trained.load_state_dict(state)
+        trained.zero_grad(set_to_none=True)
+    best = {
+        direction: min(TRIED, key=lambda way: seconds[f"{direction} {way}"])
+        for direction in ("forward", "training")
+    }
+    if next(prefix.parameters(), None) is None:
+        # Nothing is frozen: what trains gets its images as it wants them.
+        best["forward"] = best["training"]
+    return FastestModes(best["forward"], best["training"], seconds)
+
+
+def _best_s(work: Callable[[], object], accelerator: str) -> float:
+    """The shortest of a few times, after one to warm up."""
+    times = []
+    for _ in range(_REPEATS + 1):
+        begun = time.perf_counter()
+        work()
+        if accelerator == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - begun)
+    return min(times[1:])

@@ -1,1 +1,0 @@
-"""What to freeze on which data: measures of a data set, the strategies, who set which value."""

@@ -1,1 +1,0 @@
-"""Studies: from what they run and what was recorded to the table in their text."""

@@ -1,0 +1,129 @@
+"""Files, folders and patterns to rows of CSV, JSON and Parquet."""
+
+import csv
+import json
+import os
+import sys
+from io import FileIO, TextIOWrapper
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from frostline.commands import predict
+from frostline.errors import DataError
+from frostline.inference.image_files import find_images
+from tests.inference.tiny_run import draw_ramps, save_untrained
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("asked")
+    draw_ramps(folder / "photos", per_class=4)
+    (folder / "photos" / "empty.jpg").write_bytes(b"")
+    (folder / "photos" / "._00.png").write_bytes(b"left by a mac")
+    save_untrained(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def stand_there(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    torch.set_num_threads(1)
+
+
+def test_files_folders_and_patterns_each_image_once() -> None:
+    found = find_images(["photos/rising/01.png", "photos", "photos/*/0[01].png"])
+    assert len(found) == 13
+    assert found[0] == Path("photos/rising/01.png")
+    assert Path("photos/empty.jpg") in found
+    assert len(find_images(["photos/**/*.png"])) == 12
+
+
+@pytest.mark.parametrize("given", ["nowhere", "photos/*.tif"])
+def test_what_is_not_there_is_named(given: str) -> None:
+    with pytest.raises(DataError, match="there is no such file or folder"):
+        find_images([given])
+
+
+def test_three_formats_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["checkpoints/best.ckpt", "photos", "--top", "2", "--batch-size", "5"]
+    predict.main(call)
+    told = capsys.readouterr()
+    rows = list(csv.DictReader(told.out.splitlines()))
+    assert list(rows[0]) == ["file", "class", "probability", "class_2", "probability_2", "error"]
+    assert "13 images, 1 of them could not be read" in told.err
+    predict.main([*call, "--json"])
+    objects = json.loads(capsys.readouterr().out)
+    predict.main([*call, "--out", "said.parquet"])
+    table = pq.read_table("said.parquet").to_pylist()
+    assert len(rows) == len(objects) == len(table) == 13
+    for row, one, stored in zip(rows, objects, table, strict=True):
+        assert row["file"] == one["file"] == stored["file"]
+        if row["error"]:
+            assert one["error"] == stored["error"] == row["error"] == "the file is empty"
+            assert one["top"] == []
+            continue
+        assert one["top"][0]["class"] == row["class"] == stored["class"]
+        assert float(row["probability"]) == pytest.approx(one["top"][0]["probability"], abs=1e-6)
+        assert stored["probability_2"] == pytest.approx(one["top"][1]["probability"], abs=1e-6)
+        assert one["top"][0]["probability"] >= one["top"][1]["probability"]
+
+
+def test_answers_do_not_depend_on_the_batch(capsys: pytest.CaptureFixture[str]) -> None:
+    said = []
+    for size in ("1", "7"):
+        predict.main(["checkpoints/best.ckpt", "photos", "--batch-size", size, "--json"])
+        said.append(json.loads(capsys.readouterr().out))
+    for one, other in zip(*said, strict=True):
+        for a, b in zip(one["top"], other["top"], strict=True):
+            assert a["class"] == b["class"]
+            assert a["probability"] == pytest.approx(b["probability"], abs=1e-5)
+
+
+def test_no_readable_image_is_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        predict.main(["checkpoints/best.ckpt", "photos/empty.jpg"])
+    assert ended.value.code == 1
+    assert "the file is empty" in capsys.readouterr().out
+
+
+def test_mistakes_are_told_before_anything_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        predict.main(["checkpoints/best.ckpt", "photos", "--out", "said.xls"])
+    assert ended.value.code == 2
+    assert "unknown kind of file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["said.csv", "said.json", "said.jsonl", "said.parquet", None])
+def test_a_name_that_is_no_utf8_costs_no_answer(
+    out: str | None, tmp_path: Path, place: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    image = (place / "photos" / "rising" / "01.png").read_bytes()
+    (odd / "a.png").write_bytes(image)
+    Path(os.fsdecode(os.fsencode(odd) + b"/\xff.png")).write_bytes(image)
+    with pytest.MonkeyPatch.context() as patch:
+        # As where the locale is UTF-8: strict.
+        stream = TextIOWrapper(FileIO(1, "w", closefd=False), encoding="utf-8", errors="strict")
+        patch.setattr(sys, "stdout", stream)
+        words = ["checkpoints/best.ckpt", str(odd)]
+        predict.main([*words, "--out", str(tmp_path / out)] if out else words)
+        stream.flush()
+    if out is None:
+        assert b"odd/\xff.png," in capfdbinary.readouterr().out
+        return
+    written = tmp_path / out
+    if out.endswith(".csv"):
+        assert b"odd/\xff.png," in written.read_bytes()
+    elif out.endswith(".parquet"):
+        assert [name[-5:] for name in pq.read_table(written)["file"].to_pylist()] == [
+            "a.png"[-5:],
+            "f.png",
+        ]
+    else:
+        text = written.read_text(encoding="utf-8")
+        rows = json.loads(text) if out == "said.json" else list(map(json.loads, text.splitlines()))
+        assert [os.fsencode(row["file"])[-6:] for row in rows] == [b"/a.png", b"/\xff.png"]

@@ -1,0 +1,184 @@
+import csv
+import json
+import re
+
+from frostline.reporting.write_report import write_folder
+from frostline.stats.cells import select
+from frostline.stats.verdict import Rules, judge
+
+RULES = Rules("acc_micro", 0.95, 0.005, 40)
+METRIC = "val_best/acc_micro"
+PAIR = [
+    ({"backbone": "resnet50", "freeze": "2"}, 0.90, 30.0, 23_000_000),
+    ({"backbone": "resnet50", "freeze": "4"}, 0.90, 10.0, 9_000_000),
+]
+WITH_LOSER = [*PAIR, ({"backbone": "resnet50", "freeze": "all"}, 0.6, 2.0, 40_000)]
+
+
+def _judge(made, rules=RULES):
+    records, source = made
+    return judge(select(records, f"val_best/{rules.score}"), source, rules)
+
+
+def _write(made, out, rules=RULES):
+    return write_folder(*made, rules, out, title="Test")
+
+
+def test_the_cheapest_of_those_that_cannot_be_told_apart_is_recommended(sweeps):
+    verdict = _judge(sweeps.make(WITH_LOSER))
+    assert verdict.recommended.cell.name == "resnet50 freeze=4"
+    standing = {row.cell.name: row.standing for row in verdict.rows}
+    assert standing["resnet50 freeze=all"] == "worse"
+    assert sorted(row.cell.name for row in verdict.candidates) == [
+        "resnet50 freeze=2",
+        "resnet50 freeze=4",
+    ]
+    assert verdict.family_size == 3
+
+
+def test_a_clear_winner_is_recommended_although_it_costs_more(sweeps):
+    cells = [PAIR[0], ({"backbone": "resnet50", "freeze": "all"}, 0.6, 2.0, 40_000)]
+    assert _judge(sweeps.make(cells)).recommended.cell.name == "resnet50 freeze=2"
+
+
+def test_probably_worse_is_not_recommended_and_not_claimed(sweeps, tmp_path):
+    report = _write(sweeps.depth(), tmp_path, Rules("f1_macro", 0.95, 0.005, 40))
+    behind = [row for row in report.verdict.rows if row.standing == "behind"]
+    assert [row.cell.params["backbone"] for row in behind] == ["resnet50"] * len(behind) != []
+    assert all(row.comparison.interval[1] < 0 for row in behind)
+    assert all(row.comparison.p_holm >= 0.05 for row in behind)
+    assert report.verdict.recommended.cell.params["backbone"] == "tf_efficientnet_lite0"
+    why = dict(report.words.paragraphs)["Why"]
+    assert "Probably worse, though not proven after correction for all pairs: resnet50" in why
+
+
+def test_about_equal_times_do_not_decide(sweeps):
+    cells = [
+        ({"backbone": "resnet50", "freeze": "2"}, 0.90, 10.3, 1),
+        ({"backbone": "resnet50", "freeze": "4"}, 0.88, 10.0, 1),
+    ]
+    verdict = _judge(sweeps.make(cells))
+    assert verdict.recommended is verdict.top
+
+
+def test_test_figures_are_read_for_the_recommended_cell_only(sweeps, tmp_path):
+    records, source = sweeps.make(WITH_LOSER)
+    verdict = _write((records, source), tmp_path).verdict
+    asked = {run for run, split in source.asked if split == "test"}
+    assert asked == {run.run_id for run in verdict.recommended.cell.runs.values()}
+
+
+def test_the_words_name_the_tie_the_reason_and_the_evidence(sweeps, tmp_path):
+    words = _write(sweeps.make(WITH_LOSER), tmp_path).words
+    text = dict(words.paragraphs)
+    assert re.fullmatch(
+        r"resnet50 freeze=4 and resnet50 freeze=2 cannot be told apart on validation\. "
+        r"Take resnet50 freeze=4\. It .+\.",
+        words.headline,
+    )
+    assert "Worse: resnet50 freeze=all (−" in text["Why"]
+    assert "19 of 20 such sweeps make no wrong one" in text["How sure is this"]
+    assert "3 seeds for each configuration" in text["How sure is this"]
+    assert "The choice was made on validation" in text["On the test images"]
+    assert "These images are drawings" not in text
+
+
+def test_one_seed_says_what_it_cannot_say_and_how_many_would(sweeps, tmp_path):
+    text = dict(_write(sweeps.make(WITH_LOSER, seeds=1), tmp_path).words.paragraphs)
+    assert "not for other seeds" in text["How sure is this"]
+    assert re.search(r"about \d+ seeds each would tell", text["How sure is this"])
+
+
+def test_drawings_are_called_drawings(sweeps, tmp_path):
+    report = _write(sweeps.make(PAIR, data="leaves", n_leaves=20), tmp_path)
+    assert report.words.paragraphs[0][0] == "These images are drawings"
+    assert "These images are drawings" in report.page.read_text()
+
+
+def test_no_runs_are_a_page_that_says_so(sweeps, tmp_path):
+    report = _write(([], sweeps.source()), tmp_path)
+    assert report.words.headline == "There is no finished run to judge yet."
+    assert "No run was found." in report.page.read_text()
+
+
+def test_one_run_is_a_page_without_a_comparison(sweeps, tmp_path):
+    report = _write(sweeps.make(PAIR[:1], seeds=1, n_leaves=20), tmp_path)
+    assert report.words.headline.startswith("Only resnet50 freeze=2 has results")
+
+
+def test_missing_predictions_are_said_and_nothing_is_claimed(sweeps, tmp_path):
+    made = sweeps.make(WITH_LOSER, with_predictions=False)
+    report = _write(made, tmp_path)
+    assert {row.standing for row in report.verdict.rows[1:]} == {"not tested"}
+    assert report.verdict.recommended is report.verdict.top
+    assert "no predictions on validation" in dict(report.words.paragraphs)["Why"]
+    assert "has no predictions that can be read" in report.page.read_text()
+
+
+def test_failed_running_and_refused_runs_are_listed(sweeps, tmp_path):
+    records, source = sweeps.make(WITH_LOSER, n_leaves=30)
+    other, _ = sweeps.make(PAIR[:1], seeds=1, data="weeds", tag="w", n_leaves=30)
+    tags = dict(records[0].tags) | {"frostline.failure": "loss is <nan> & gone"}
+    records[0] = sweeps.replace(records[0], status="FAILED", tags=tags, metrics={})
+    records[1] = sweeps.replace(records[1], status="RUNNING")
+    report = _write(([*records, *other], source), tmp_path)
+    text = dict(report.words.paragraphs)["Not compared"]
+    assert "1 still running or waiting, 1 failed or stopped, 1 refused, trained on other" in text
+    html = report.page.read_text()
+    assert "loss is &lt;nan&gt; &amp; gone" in html
+    rows = list(csv.DictReader((tmp_path / "tables" / "left-out.csv").open()))
+    assert [row["what"] for row in rows] == ["failed", "other data", "running"]
+
+
+def test_a_hostile_name_stays_text(sweeps, tmp_path):
+    cells = [({"backbone": "</script><b>x", "freeze": "=1+1"}, 0.9, 1.0, 1), PAIR[0]]
+    html = _write(sweeps.make(cells, n_leaves=20), tmp_path).page.read_text()
+    assert "</script><b>" not in html
+    assert "<b>" not in html
+    with (tmp_path / "tables" / "depth.csv").open() as file:
+        assert "'=1+1" in {row["freeze"] for row in csv.DictReader(file)}
+
+
+def test_every_figure_is_a_png_and_every_table_a_csv(sweeps, tmp_path):
+    report = _write(sweeps.depth(n_leaves=40), tmp_path)
+    html = report.page.read_text()
+    figures = re.findall(r'class="plot" id="figure-([\w-]+)"', html)
+    assert figures == [
+        *("depth", "heat", "cost-train-time", "cost-parameters"),
+        *("effects", "curves", "losses", "classes"),
+    ]
+    assert sorted(p.stem for p in (tmp_path / "figures").glob("*.png")) == sorted(figures)
+    tables = set(re.findall(r'<table id="([\w-]+)"', html))
+    assert tables == {p.stem for p in (tmp_path / "tables").glob("*.csv")}
+    order = [
+        html.index(f'<section id="{name}"') for name in re.findall(r'href="#([\w-]+)"', html)[1:]
+    ]
+    assert order == sorted(order)
+    assert re.search(r'(src|href)="(?!#|data:)', html) is None
+
+
+def test_csv_holds_full_precision_and_json_the_recommendation(sweeps, tmp_path):
+    report = _write(sweeps.make(WITH_LOSER), tmp_path)
+    rows = list(csv.DictReader((tmp_path / "tables" / "leaderboard.csv").open()))
+    assert float(rows[0]["val accuracy %"]) == report.verdict.top.value
+    found = json.loads((tmp_path / "verdict.json").read_text())
+    assert found["recommended"]["name"] == "resnet50 freeze=4"
+    assert found["worse"] == ["resnet50 freeze=all"]
+
+
+def test_only_the_best_are_tested_one_by_one(sweeps):
+    records, source = sweeps.depth(n_leaves=20)
+    verdict = _judge((records, source), Rules("acc_micro", 0.95, 0.005, 5))
+    assert [row.standing == "not tested" for row in verdict.rows] == [False] * 5 + [True] * 7
+    assert verdict.rows[5].why == "only the first 5 are tested one by one"
+    assert verdict.family_size == 66
+    assert len({run for run, _ in source.asked}) == 15
+
+
+def test_plotly_accepts_the_figures(sweeps, tmp_path):
+    import plotly.graph_objects as go
+
+    html = _write(sweeps.depth(n_leaves=20), tmp_path).page.read_text()
+    text = re.search(r'id="figures">(.*?)</script>', html).group(1)
+    for name, drawn in json.loads(text).items():
+        assert len(go.Figure(drawn).data) == len(drawn["data"]) > 0, name
