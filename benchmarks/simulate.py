@@ -22,9 +22,9 @@ from frostline.stats.paired import (
     family_pairs,
     scored,
 )
+from frostline.stats.predictions import Predictions
 from frostline.stats.scores import SCORES
 from frostline.stats.variance import estimate, learn_prior
-from frostline.tracking.predictions import Predictions
 
 LEVEL = 0.95
 EQUIVALENCE = 0.005

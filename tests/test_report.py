@@ -7,7 +7,7 @@ import pytest
 
 from frostline.commands import report
 from frostline.errors import TrackingError
-from frostline.tracking.predictions import write_predictions
+from frostline.tracking.prediction_files import write_predictions
 from frostline.tracking.store import open_store
 
 

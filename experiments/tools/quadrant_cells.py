@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from frostline.config.schema import Settings
     from frostline.data.sample_table import SampleTable
     from frostline.stats.paired import Scored
-    from frostline.tracking.predictions import Predictions
+    from frostline.stats.predictions import Predictions
     from frostline.tracking.records import RunRecord
     from frostline.tracking.run_contents import StoreSource
 
@@ -177,7 +177,7 @@ def as_predictions(
     predicted: "np.ndarray[Any, np.dtype[np.int64]]",
 ) -> "Predictions":
     """A classifier's answers in the form of a run's, sorted by item."""
-    from frostline.tracking.predictions import Predictions
+    from frostline.stats.predictions import Predictions
 
     items = np.array([table.items[row] for row in rows.tolist()])
     order = np.argsort(items)

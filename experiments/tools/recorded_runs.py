@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import yaml
 
 from experiments.tools.compose import Study, StudyJob
+from frostline.config.identity import config_digest
 from frostline.config.migrate import recorded_settings
 from frostline.errors import ConfigError
-from frostline.sweep.plan import config_digest
-from frostline.tracking.predictions import Predictions
+from frostline.stats.predictions import Predictions
 from frostline.tracking.records import RunRecord
 from frostline.tracking.run_contents import Source
 

@@ -12,7 +12,7 @@ from experiments.tools import study_tables as tables
 from experiments.tools.recorded_runs import Recorded
 from experiments.tools.study_text import fill, markers
 from frostline.errors import ConfigError
-from frostline.tracking.predictions import Predictions
+from frostline.stats.predictions import Predictions
 from frostline.tracking.records import RunRecord
 
 N_LEAVES, PHOTOS = 150, 2

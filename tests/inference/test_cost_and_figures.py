@@ -13,7 +13,7 @@ from frostline.errors import ConfigError
 from frostline.inference.cost import cost_of
 from frostline.inference.other_data import data_of
 from frostline.inference.score_intervals import figures_of, intervals_of
-from frostline.tracking.predictions import Predictions
+from frostline.stats.predictions import Predictions
 from frostline.training.metrics import classification_metrics
 from tests.inference.tiny_run import save_untrained
 

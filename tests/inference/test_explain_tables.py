@@ -16,7 +16,7 @@ from frostline.inference.explain.confusion import (
     write_confusion,
 )
 from frostline.inference.explain.gallery import surest_right, worst_errors
-from frostline.tracking.predictions import Predictions
+from frostline.stats.predictions import Predictions
 
 
 def predictions(labels: np.ndarray, probs: np.ndarray) -> Predictions:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from frostline.tracking.predictions import read_predictions
+from frostline.tracking.prediction_files import read_predictions
 from frostline.tracking.records import RunRecord
 from frostline.tracking.store import Store, open_store
 from tests.integration.conftest import ROOT, TINY, start

@@ -15,7 +15,7 @@ from frostline.commands import evaluate, export, predict
 from frostline.data.decode import decode_file
 from frostline.data.geometry import square
 from frostline.inference.rebuild import Rebuilt, rebuild_run
-from frostline.tracking.predictions import read_predictions
+from frostline.tracking.prediction_files import read_predictions
 from frostline.tracking.store import Store, open_store
 from tests.inference.tiny_run import draw_ramps, train_tiny
 

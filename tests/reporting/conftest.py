@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
+from frostline.stats.predictions import Predictions
 from frostline.stats.scores import value_and_influence
-from frostline.tracking.predictions import Predictions
 from frostline.tracking.records import RunRecord
 
 CLASSES = ["maize_healthy", "maize_rust", "potato_blight", "potato_healthy", "tomato_mildew"]

@@ -3,8 +3,8 @@ import pytest
 
 from benchmarks.simulate import World, simulate
 from frostline.stats.paired import compare_with_top, family_pairs, scored
+from frostline.stats.predictions import Predictions
 from frostline.stats.variance import NO_PRIOR, estimate, learn_prior, spread_of
-from frostline.tracking.predictions import Predictions
 
 
 def _run(right, groups=None, split="s"):

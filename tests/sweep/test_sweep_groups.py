@@ -11,7 +11,6 @@ from mlflow import MlflowClient
 
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
-from frostline.training import head_group as heads
 from frostline.sweep import launcher, workers
 from frostline.sweep.grouped import run_group
 from frostline.sweep.job import run_job
@@ -19,13 +18,14 @@ from frostline.sweep.plan import JobFacts, PlannedJob
 from frostline.sweep.progress import SweepProgress
 from frostline.sweep.sharing import sharing_of
 from frostline.sweep.signals import StopSignalError
-from frostline.tracking.predictions import read_predictions
+from frostline.tracking.prediction_files import read_predictions
 from frostline.tracking.store import open_store
+from frostline.training import head_group as heads
 from tests.contracts.test_reuse_group import own_home, settings  # noqa: F401
 
 
 def planned(*overrides: str, digest: str, frozen: int = 5) -> PlannedJob:
-    facts = JobFacts("data", "splits", "", 72, frozen, 5, 64, 2**20)
+    facts = JobFacts("data", "splits", "", 72, frozen, 5, 64, 2**20, "cpu 32-true", "torch 2.14")
     return PlannedJob(0, overrides, settings(*overrides), digest, facts)
 
 

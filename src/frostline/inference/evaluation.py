@@ -18,7 +18,7 @@ from frostline.inference.other_data import data_of
 from frostline.inference.rebuild import Rebuilt
 from frostline.inference.run_network import Rows, engine_here, judge, own_data, own_splits
 from frostline.inference.score_intervals import intervals_of
-from frostline.tracking.predictions import read_predictions, write_predictions
+from frostline.tracking.prediction_files import read_predictions, write_predictions
 from frostline.tracking.reader import Reader
 from frostline.tracking.records import RunRecord
 from frostline.tracking.store import Store

@@ -20,7 +20,7 @@ from frostline.features.compute import precision_context
 from frostline.inference.class_map import ClassMap
 from frostline.inference.rebuild import Rebuilt
 from frostline.inference.score_intervals import figures_of
-from frostline.tracking.predictions import Predictions
+from frostline.stats.predictions import Predictions
 from frostline.training.assembly import cut_of
 from frostline.training.engine import Engine, choose_engine, choose_kernels
 from frostline.training.metrics import probabilities

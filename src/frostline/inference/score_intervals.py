@@ -6,8 +6,8 @@ from torch import Tensor
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
 
 from frostline.stats.intervals import Estimate, share_interval
+from frostline.stats.predictions import Predictions
 from frostline.stats.scores import SCORES, value_and_influence
-from frostline.tracking.predictions import Predictions
 from frostline.training.metrics import classification_metrics
 
 LEVEL = 0.95

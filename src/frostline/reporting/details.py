@@ -11,10 +11,10 @@ from frostline.reporting.tables import Column, Table, Value
 from frostline.stats.class_results import ClassResults, class_results
 from frostline.stats.intervals import share_interval, summarise_seeds
 from frostline.stats.paired import cell_spread, scored
+from frostline.stats.predictions import Predictions
 from frostline.stats.scores import SHORT_WORDS
 from frostline.stats.variance import NO_PRIOR, estimate
 from frostline.stats.verdict import Row, Rules, Verdict
-from frostline.tracking.predictions import Predictions
 from frostline.tracking.run_contents import Source
 
 _MOST_CLASSES = 20

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frostline.stats.intervals import Estimate, Relation, holm, mcnemar, relation
+from frostline.stats.predictions import Predictions
 from frostline.stats.scores import value_and_influence
 from frostline.stats.variance import Spread, estimate, learn_prior, spread_of
-from frostline.tracking.predictions import Predictions
 
 Floats = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.tracking.predictions import Predictions
+from frostline.stats.predictions import Predictions
 
 Score = Literal["f1_macro", "acc_macro", "acc_micro"]
 SCORES: tuple[str, ...] = get_args(Score)

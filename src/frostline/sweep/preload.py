@@ -8,6 +8,7 @@ import gc
 import signal
 
 import alembic.command  # noqa: F401
+import frostline.training.data_record
 import hydra  # noqa: F401
 import mlflow
 import mlflow.store.db.utils
@@ -40,12 +41,11 @@ import frostline.inference.explain.run_evidence
 import frostline.sweep.grouped
 import frostline.sweep.job
 import frostline.sweep.preflight
-import frostline.tracking.predictions
+import frostline.tracking.prediction_files
 import frostline.tracking.provenance
 import frostline.tracking.store
 import frostline.training.assembly
 import frostline.training.callbacks
-import frostline.training.data_record
 import frostline.training.engine
 import frostline.training.epoch_logs
 import frostline.training.head
@@ -58,12 +58,12 @@ import frostline.training.task  # noqa: F401
 from frostline.backbones.pooling import Finish
 from frostline.backbones.split.search import Recordings
 from frostline.backbones.stages import outline
-from frostline.sweep.plan import code_version
+from frostline.config.versions import installed_libraries
 from frostline.tracking.database_schema import newest_version
 
 WARMED_BY = "test_efficientnet"
 sqlalchemy.orm.configure_mappers()
-code_version()  # kept for all jobs: it reads every source file
+installed_libraries()  # stored for all jobs: it reads the packages' metadata
 newest_version()
 # The first model that a process looks at without numbers pays for what torch then sets up.
 model, spec, _, stages = outline(WARMED_BY, None)

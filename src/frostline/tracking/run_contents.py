@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from frostline.errors import DataError, TrackingError
-from frostline.tracking.predictions import Predictions, read_predictions
+from frostline.stats.predictions import Predictions
+from frostline.tracking.prediction_files import read_predictions
 
 if TYPE_CHECKING:
     from frostline.tracking.reader import Reader

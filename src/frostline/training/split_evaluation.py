@@ -1,4 +1,4 @@
-"""The figures of a trained task on a split, and what it said about each item."""
+"""Scores of a trained network on a split, and its predictions for each image."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from frostline.data.sample_table import SampleTable
+from frostline.tracking.prediction_files import write_predictions
 from frostline.training.metrics import classification_metrics, probabilities
 from frostline.training.task import ClassificationTask
 
@@ -22,7 +24,7 @@ def evaluate_split(
     """Run a task over one split, write its predictions, score them.
 
     Args:
-        task: Holds the weights to judge.
+        task: Holds the weights to evaluate.
         evaluate: `trainer.validate` or `trainer.test`.
         loader: The split's batches, in table order.
         table: Where the batches' rows lie.
@@ -31,10 +33,25 @@ def evaluate_split(
     Returns:
         `loss`, `acc_micro`, `acc_macro` and `f1_macro`.
     """
-    from frostline.tracking.predictions import write_predictions
-
     evaluate(task, loader, verbose=False)
-    logits, labels, items = task.collected()
+    return score_and_write(*task.collected(), table, predictions)
+
+
+def score_and_write(
+    logits: Tensor, labels: Tensor, items: Tensor, table: SampleTable, predictions: Path
+) -> dict[str, float]:
+    """Score one split and write its predictions.
+
+    Args:
+        logits: (N, K) float, in table order.
+        labels: (N,) int64.
+        items: (N,) int64 rows of the table.
+        table: All images.
+        predictions: The Parquet file to write.
+
+    Returns:
+        `loss`, `acc_micro`, `acc_macro` and `f1_macro`.
+    """
     rows: NDArray[np.int64] = items.numpy()
     write_predictions(
         predictions,

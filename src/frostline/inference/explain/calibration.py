@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from frostline.tracking.predictions import Predictions
+from frostline.stats.predictions import Predictions
 
 N_BINS = 15
 # No run is that much too sure or too unsure; beyond them nothing changes any more.

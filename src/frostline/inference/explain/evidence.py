@@ -21,7 +21,7 @@ from frostline.data.transforms import BatchTransform
 from frostline.inference.explain.calibration import calibrate, fit_temperature
 from frostline.inference.explain.confusion import count_confusions, write_confusion
 from frostline.inference.explain.gallery import draw_gallery
-from frostline.tracking.predictions import Predictions
+from frostline.stats.predictions import Predictions
 
 MAX_PAIRS = 50
 MAX_ERRORS = {"light": 12, "full": 24}

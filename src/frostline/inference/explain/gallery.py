@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from frostline.inference.explain.picture_sheet import Tile, draw_sheet
-from frostline.tracking.predictions import Predictions
+from frostline.stats.predictions import Predictions
 
 Rows = NDArray[np.int64]
 Square = Callable[[str], NDArray[np.uint8]]

@@ -15,7 +15,7 @@ from frostline.data.contact_sheet import contact_sheet
 from frostline.data.image_datamodule import ImageDataModule
 from frostline.inference.explain.evidence import Subject, write_evidence
 from frostline.inference.rebuild import Network
-from frostline.tracking.predictions import read_predictions
+from frostline.tracking.prediction_files import read_predictions
 from frostline.training.engine import Engine
 
 # Training images and epochs on the sheet of what a recipe does to them.

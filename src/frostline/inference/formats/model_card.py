@@ -7,7 +7,7 @@ from typing import Any
 from frostline.inference.explain.confusion import class_figures, confused_pairs, count_confusions
 from frostline.inference.rebuild import Rebuilt
 from frostline.inference.score_intervals import intervals_of
-from frostline.tracking.predictions import Predictions
+from frostline.stats.predictions import Predictions
 
 _FAILING, _PAIRS = 5, 5
 # Below this recall a class is called failing, whatever the others are.

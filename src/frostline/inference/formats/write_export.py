@@ -18,7 +18,7 @@ from frostline.inference.formats.model_card import Facts, write_card
 from frostline.inference.image_files import decode_batches, find_images
 from frostline.inference.rebuild import Rebuilt
 from frostline.inference.run_network import own_data
-from frostline.tracking.predictions import read_predictions
+from frostline.tracking.prediction_files import read_predictions
 from frostline.tracking.reader import Reader
 
 FORMATS = ("onnx", "torchscript", "timm", "mlflow")

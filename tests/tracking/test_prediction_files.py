@@ -3,7 +3,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from frostline.errors import DataError
-from frostline.tracking.predictions import read_predictions, write_predictions
+from frostline.tracking.prediction_files import read_predictions, write_predictions
 
 
 def _write(path, n_items=5, n_classes=3, **changes):
@@ -48,7 +48,7 @@ def test_rounding_to_16_bits_does_not_change_the_answer(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"items": ["a", "a", "b", "c", "d"]}, "stands twice"),
+        ({"items": ["a", "a", "b", "c", "d"]}, "occurs twice"),
         ({"labels": [0, 1, 2, 3, 0]}, "labels from 0 to 3 for 3 classes"),
         ({"labels": [0, 1]}, "different lengths"),
         ({"probs": np.full((5, 3), np.nan)}, "not a number from 0 to 1"),

@@ -1,7 +1,6 @@
-"""Per-item predictions as a compact Parquet file, so that runs can be compared without a model."""
+"""A run's predictions as a compact Parquet file, so that runs can be compared without a model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +10,9 @@ import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
 from frostline.errors import DataError
+from frostline.stats.predictions import Predictions
 
 COLUMNS = ("item", "group", "label", "prob")
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a run said about each item of one split, sorted by item.
-
-    Attributes:
-        items: Item names, `(N,)` str.
-        groups: What was kept on one side of the split (a leaf), `(N,)` str.
-        labels: True class, `(N,)` int64.
-        probs: Predicted probabilities, `(N, K)` float16 in [0, 1].
-    """
-
-    items: NDArray[np.str_]
-    groups: NDArray[np.str_]
-    labels: NDArray[np.int64]
-    probs: NDArray[np.float16]
-
-    @property
-    def predicted(self) -> NDArray[np.int64]:
-        """The most probable class, `(N,)`; the first of equals."""
-        return np.asarray(self.probs.argmax(axis=1), dtype=np.int64)
-
-    @property
-    def correct(self) -> NDArray[np.bool_]:
-        """Whether the most probable class is the true one, `(N,)`."""
-        return np.asarray(self.predicted == self.labels)
 
 
 def write_predictions(
@@ -59,7 +32,7 @@ def write_predictions(
         probs: Probabilities, `(N, K)`, in [0, 1].
 
     Raises:
-        DataError: If lengths differ, an item stands twice, a label is no class, or a probability
+        DataError: If lengths differ, an item occurs twice, a label is no class, or a probability
             is not a number in [0, 1].
     """
     label_array = np.asarray(labels)
@@ -138,7 +111,7 @@ def _check(
     if len(set(lengths.values())) > 1:
         raise DataError(f"predictions of different lengths: {lengths}", "one row an item in each")
     if len(set(items)) < len(items):
-        raise DataError("an item stands twice in the predictions", "each item once")
+        raise DataError("an item occurs twice in the predictions", "each item once")
     n_classes = probs.shape[1]
     if labels.size and (labels.min() < 0 or labels.max() >= n_classes):
         raise DataError(
@@ -146,7 +119,7 @@ def _check(
             f"0 to {n_classes - 1}",
         )
     if n_classes - 1 > np.iinfo(np.int16).max:
-        raise DataError(f"{n_classes} classes", "at most 32,768, as labels are kept in 16 bits")
+        raise DataError(f"{n_classes} classes", "at most 32,768, as labels are stored in 16 bits")
     if not np.all((probs >= 0) & (probs <= 1)):  # NaN fails here too
         raise DataError("a probability is not a number from 0 to 1", "the output of a softmax")
 
