@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.errors import MissingConfigException
 from omegaconf import OmegaConf
 from PIL import Image
 
+from frostline.config.migrate import group_defaults
 from frostline.config.read import read_settings
 from frostline.data.load import load_table
 
@@ -121,3 +123,20 @@ def test_cats_and_dogs_in_both_layouts(tmp_path):
 @pytest.mark.parametrize("file", sorted((CONF / "data").glob("*.yaml")), ids=lambda p: p.stem)
 def test_each_config_opens_with_the_command_that_uses_it(file):
     assert file.read_text().startswith(f"# data={file.stem}")
+
+
+def test_shared_keys_are_no_choice_of_the_group():
+    with (
+        initialize_config_dir(str(CONF), version_base=None),
+        pytest.raises(MissingConfigException) as caught,
+    ):
+        compose("train", ["data=foldr"])
+    assert "folder" in caught.value.options
+    assert not [option for option in caught.value.options if option.startswith("_")]
+
+
+@pytest.mark.parametrize("file", sorted((CONF / "data").glob("*.yaml")), ids=lambda p: p.stem)
+def test_defaults_of_a_choice_are_read_as_hydra_composes_them(file):
+    with initialize_config_dir(str(CONF), version_base=None):
+        composed = compose("train", [f"data={file.stem}"])
+    assert group_defaults("data", file.stem) == OmegaConf.to_container(composed.data)

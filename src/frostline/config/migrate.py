@@ -38,10 +38,22 @@ def group_defaults(group: str, choice: str) -> dict[str, Any]:
     file = CONF / group / f"{choice}.yaml"
     if not file.is_file():
         return {}
-    content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    content = _with_bases(file)
     if is_for_all_groups(file):
         content = content.get(group, {})
-    return {key: value for key, value in content.items() if key != "defaults"}
+    return content
+
+
+def _with_bases(file: Path) -> dict[str, Any]:
+    """A file's values over those of the files that its defaults list names."""
+    own: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    values: dict[str, Any] = {}
+    for entry in own.pop("defaults", []):
+        if isinstance(entry, str) and entry != "_self_":
+            name = entry.partition("@")[0]
+            folder = CONF if name.startswith("/") else file.parent
+            values |= _with_bases(folder / f"{name.lstrip('/')}.yaml")
+    return values | own
 
 
 def is_for_all_groups(file: Path) -> bool:
