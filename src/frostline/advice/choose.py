@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,8 +21,9 @@ from frostline.advice.quadrants import (
 )
 from frostline.advice.references import references_for
 from frostline.config.schema import Settings
-from frostline.data.cache import cache_folder, replacing
+from frostline.data.cache import cache_folder
 from frostline.errors import ConfigError
+from frostline.files import replacing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,6 +119,34 @@ def choose_strategy(settings: Settings, *, on_progress: Callable[..., None]) -> 
     for line in choice_lines(choice):
         on_progress(text=line)
     return choice
+
+
+def choose_strategies(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) -> list[str]:
+    """Choose a strategy for each job; equal data, backbone, weights and split are measured once.
+
+    Args:
+        jobs: Settings with `strategy=auto`.
+        on_progress: Receives `text=`.
+
+    Returns:
+        The name of a strategy for each job.
+
+    Raises:
+        FrostlineError: If the data or the backbone does not allow a choice.
+    """
+    chosen: dict[tuple[object, ...], str] = {}
+    names = []
+    for settings in jobs:
+        key = (
+            settings.data.model_dump_json(),
+            settings.backbone,
+            settings.weights,
+            settings.seed if settings.data.split_seed is None else settings.data.split_seed,
+        )
+        if key not in chosen:
+            chosen[key] = choose_strategy(settings, on_progress=on_progress).name
+        names.append(chosen[key])
+    return names
 
 
 def measured_choice(settings: Settings, *, on_progress: Callable[..., None]) -> Choice:

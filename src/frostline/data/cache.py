@@ -1,11 +1,8 @@
-"""The folder where what was read once is kept, and how files get into it whole."""
+"""The folder of the cache, and its limit."""
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from frostline.errors import DataError
 
@@ -40,23 +37,6 @@ def cache_folder(kind: str) -> Path:
             todo=f"give a folder that can be written to: export {CACHE_VARIABLE}=DIR",
         ) from None
     return folder
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` that takes its place when the block ends without an error.
-
-    Readers see the old file or the whole new one, never a part.
-    """
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as handle:
-        temporary = Path(handle.name)
-    try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def evict(folder: Path, *, room_bytes: int, limit_bytes: int = LIMIT_BYTES) -> None:

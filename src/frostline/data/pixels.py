@@ -19,10 +19,11 @@ import psutil
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from frostline.data.cache import cache_folder, evict, replacing
+from frostline.data.cache import cache_folder, evict
 from frostline.data.geometry import Geometry, square
 from frostline.data.progress_bar import counting
 from frostline.data.sample_table import SampleTable
+from frostline.files import replacing
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from frostline.data.cache import cache_folder, replacing
+from frostline.data.cache import cache_folder
 from frostline.data.decode import UnreadableImageError, open_checked, read_file
 from frostline.data.pixels import usable_cores
 from frostline.data.progress_bar import counting
 from frostline.data.sample_table import BadImage, ImageFacts
 from frostline.errors import DataError
+from frostline.files import replacing
 
 # Raised when the decoder learns to read or refuse other files.
 SCAN_VERSION = 1

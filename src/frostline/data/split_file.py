@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from frostline.data.cache import replacing
 from frostline.data.sample_table import SPLIT_NAMES, SampleTable, name_some
 from frostline.data.splits import Splits, check_splits
 from frostline.errors import DataError
+from frostline.files import replacing
 
 HEADER = ("item", "split", "class", "group")
 

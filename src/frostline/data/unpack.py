@@ -13,9 +13,10 @@ from typing import IO, cast
 
 from filelock import FileLock
 
-from frostline.data.cache import cache_folder, replacing
+from frostline.data.cache import cache_folder
 from frostline.data.progress_bar import counting
 from frostline.errors import DataError
+from frostline.files import replacing
 
 # Photos hardly shrink when packed: what grows a hundredfold is no set of photos.
 MOST_GROWTH = 100

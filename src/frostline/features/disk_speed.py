@@ -11,6 +11,7 @@ import numpy as np
 
 from frostline.features.cost_model import Speeds
 from frostline.features.stored_file import storing
+from frostline.files import replacing
 
 _TRIED_BYTES = 16 * 2**20
 _ROW_BYTES = 64 * 2**10
@@ -32,9 +33,8 @@ def disk_speeds(folder: Path) -> Speeds:
     with storing():
         folder.mkdir(parents=True, exist_ok=True)
         speeds = _measure(folder / f".speed.{os.getpid()}.tmp")
-        temporary = kept.with_name(f".{_FILE}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(asdict(speeds)))
-        temporary.replace(kept)
+        with replacing(kept) as temporary:
+            temporary.write_text(json.dumps(asdict(speeds)))
     return speeds
 
 

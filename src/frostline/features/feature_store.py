@@ -17,7 +17,6 @@ from pathlib import Path
 from frostline.features.entry_key import EntryKey
 from frostline.features.stored_file import (
     SUFFIX,
-    TEMPORARY,
     DamagedSegmentError,
     OutputForm,
     Pairs,
@@ -26,6 +25,7 @@ from frostline.features.stored_file import (
     open_segment,
     storing,
 )
+from frostline.files import TEMPORARY_SUFFIX, replacing
 from frostline.locks import Owner, OwnerLock, exclusive, is_free
 
 HOME_VARIABLE = "FROSTLINE_HOME"
@@ -111,7 +111,7 @@ class Entry:
             lock.acquire(wait_s=None, on_wait=on_wait)
         try:
             with storing():
-                for orphan in self.folder.glob(f"*{TEMPORARY}"):
+                for orphan in self.folder.glob(f"*{TEMPORARY_SUFFIX}"):
                     orphan.unlink(missing_ok=True)  # of a process that was killed
                 self._write_about()
             yield
@@ -122,9 +122,8 @@ class Entry:
         about = self.folder / _ABOUT
         if about.exists():
             return
-        temporary = about.with_suffix(TEMPORARY)
-        temporary.write_text(json.dumps(asdict(self.key) | self._notes, indent=1))
-        temporary.replace(about)
+        with replacing(about) as temporary:
+            temporary.write_text(json.dumps(asdict(self.key) | self._notes, indent=1))
 
     def writer(self, pairs: Pairs, form: OutputForm) -> SegmentWriter:
         """A writer for outputs that are missing; only while `owned`."""

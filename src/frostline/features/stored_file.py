@@ -19,10 +19,11 @@ import xxhash
 from numpy.typing import NDArray
 from torch import Tensor
 
+from frostline.files import TEMPORARY_SUFFIX
+
 MAGIC = b"frostline outputs 1\n"
 HEAD_BYTES = 4096
 SUFFIX = ".outputs"
-TEMPORARY = ".tmp"
 # numpy has no bfloat16; bytes are bytes, so the widths alone matter.
 _STORED_AS = {
     1: np.dtype(np.uint8),
@@ -130,7 +131,9 @@ class SegmentWriter:
 
     def __init__(self, folder: Path, pairs: Pairs, form: OutputForm) -> None:
         self.path = folder / f"{uuid.uuid4().hex}{SUFFIX}"
-        self._temporary = self.path.with_suffix(TEMPORARY)
+        # Not `replacing`: the writer lives over many calls, and asks for the file's room before the
+        # first of them.
+        self._temporary = self.path.with_suffix(TEMPORARY_SUFFIX)
         self._pairs = np.ascontiguousarray(pairs, dtype=np.int64)
         self._form = form
         self._blocks: list[tuple[int, int]] = []

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from frostline.errors import ConfigError
+from frostline.files import replacing
 from frostline.inference.predictor import Answer
 
 FORMATS = (".csv", ".json", ".jsonl", ".parquet")
@@ -29,8 +30,7 @@ def columns_of(top: int) -> list[str]:
 def write_answers(answers: Iterable[Answer], classes: Sequence[str], top: int, path: Path) -> None:
     """Write answers as the file's name says; the file appears when it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
+    with replacing(path) as temporary:
         match path.suffix.lower():
             case ".csv":
                 # A file's name of bytes that are no UTF-8 comes out as those bytes.
@@ -44,9 +44,6 @@ def write_answers(answers: Iterable[Answer], classes: Sequence[str], top: int, p
                 rows = (as_dict(answer, classes) for answer in answers)
                 with temporary.open("w", encoding="utf-8", errors="backslashreplace") as handle:
                     write_json(rows, handle, lines=suffix == ".jsonl")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_csv(answers: Iterable[Answer], classes: Sequence[str], top: int, handle: IO[str]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from frostline.errors import TrackingError
+from frostline.files import TEMPORARY_SUFFIX, replacing
 from frostline.tracking.address import Address
 from frostline.tracking.store_errors import explained, explained_errors, upgrade_advice
 
@@ -32,19 +33,19 @@ def check_sqlite(address: Address) -> None:
         )
     if not database.exists() or database.stat().st_size == 0:
         # Under a temporary name first: a killed or failed migration leaves nothing behind.
-        fresh = database.with_name(f"{database.name}.new")
-        fresh.unlink(missing_ok=True)
-        try:
-            with explained_errors(address):
-                store = SqlAlchemyStore(  # type: ignore[no-untyped-call]
-                    f"sqlite:///{fresh}", str(address.artifact_root)
-                )
-            store.engine.dispose()
-            engines().pop(f"sqlite:///{fresh}", None)
-            fresh.replace(database)
-        finally:
-            for left in (fresh, fresh.with_name(f"{fresh.name}-journal")):
-                left.unlink(missing_ok=True)
+        # Only one process at a time comes here, so what lies there is of one that was killed.
+        for left in database.parent.glob(f".{database.name}.*{TEMPORARY_SUFFIX}*"):
+            left.unlink(missing_ok=True)
+        with replacing(database) as fresh:
+            try:
+                with explained_errors(address):
+                    store = SqlAlchemyStore(  # type: ignore[no-untyped-call]
+                        f"sqlite:///{fresh}", str(address.artifact_root)
+                    )
+                store.engine.dispose()
+                engines().pop(f"sqlite:///{fresh}", None)
+            finally:
+                fresh.with_name(f"{fresh.name}-journal").unlink(missing_ok=True)
         return
     found = _sqlite_version(address, database)
     expected = newest_version()

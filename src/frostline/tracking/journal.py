@@ -4,6 +4,7 @@ Every entry carries its own time, so that sending it again writes the same row a
 keeps once. A line cut off by a crash or a full disk is dropped; what stands before it is kept.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -11,6 +12,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from frostline.files import replacing
 
 Entry = dict[str, Any]
 
@@ -68,16 +71,14 @@ class Journal:
             shutil.rmtree(self.files_dir, ignore_errors=True)
             self.unwritten = False
             return
-        fresh = self.path.with_suffix(".tmp")
-        try:
-            with fresh.open("w", encoding="utf-8") as file:
+        # An old journal that cannot be replaced stays as it is.
+        with contextlib.suppress(OSError):
+            with (
+                replacing(self.path) as temporary,
+                temporary.open("w", encoding="utf-8") as file,
+            ):
                 file.writelines(json.dumps(entry) + "\n" for entry in self.entries)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self.path)
             self.unwritten = False
-        except OSError:
-            fresh.unlink(missing_ok=True)
 
 
 def read_entries(path: Path) -> list[Entry]:

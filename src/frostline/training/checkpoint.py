@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from pytorch_lightning.plugins.io import CheckpointIO
 
 from frostline.errors import FrostlineError
+from frostline.files import replacing
 
 
 class CheckpointError(FrostlineError):
@@ -21,23 +21,6 @@ def digest_path(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that its final name never holds half of it.
-
-    The temporary file lies in the same folder, because a rename across devices is a copy.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def save_checkpoint(content: dict[str, Any], path: Path) -> None:
     """Save a checkpoint and its checksum."""
     buffer = io.BytesIO()
@@ -47,10 +30,14 @@ def save_checkpoint(content: dict[str, Any], path: Path) -> None:
     # Two files cannot change at once: for a moment the checksums of the old and of the new
     # checkpoint stand side by side, so that either is whole whenever we are interrupted.
     before = _digests(path) if path.exists() else []
-    write_atomically(digest_path(path), "\n".join([*before, digest]).encode())
-    write_atomically(path, raw)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(digest_path(path)) as temporary:
+        temporary.write_text("\n".join([*before, digest]))
+    with replacing(path) as temporary:
+        temporary.write_bytes(raw)
     if before:
-        write_atomically(digest_path(path), digest.encode())
+        with replacing(digest_path(path)) as temporary:
+            temporary.write_text(digest)
 
 
 def _digests(path: Path) -> list[str]:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from frostline.backbones.compute_mode import ComputeMode, in_layout, parse_compute_mode
+from frostline.files import replacing
 from frostline.training.engine import Engine
 
 FASTEST = "fastest"
@@ -118,9 +119,8 @@ def fastest_modes(
     }
     with contextlib.suppress(OSError):  # what cannot be kept is measured again
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = kept.with_suffix(f".{time.monotonic_ns()}.tmp")
-        temporary.write_text(json.dumps(content, indent=1))
-        temporary.replace(kept)
+        with replacing(kept) as temporary:
+            temporary.write_text(json.dumps(content, indent=1))
     return found
 
 

@@ -12,11 +12,12 @@ import os
 import pickle
 import shutil
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from pickle import PicklingError
 from typing import TypeVar
+
+from frostline.files import replacing
 
 T = TypeVar("T")
 _FOLDER = "FROSTLINE_NOTES"
@@ -60,7 +61,6 @@ def noted(question: str, answer: Callable[[], T]) -> T:
     # A model's code may hold what cannot be pickled; a note that cannot be kept is no loss.
     with contextlib.suppress(OSError, AttributeError, TypeError, RecursionError, PicklingError):
         content = pickle.dumps(value)
-        temporary = note.with_name(f"{note.name}.{uuid.uuid4().hex}")
-        temporary.write_bytes(content)
-        temporary.replace(note)
+        with replacing(note) as temporary:
+            temporary.write_bytes(content)
     return value

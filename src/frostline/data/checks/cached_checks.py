@@ -4,11 +4,12 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from frostline.data.cache import cache_folder, replacing
+from frostline.data.cache import cache_folder
 from frostline.data.checks.data_page import data_page
 from frostline.data.checks.findings import Finding, check_table
 from frostline.data.sample_table import SampleTable
 from frostline.data.splits import Splits, split_digest
+from frostline.files import replacing
 
 # Raised when the checks or their page change.
 CHECKS_VERSION = 1

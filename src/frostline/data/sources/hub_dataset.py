@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from frostline.data.cache import cache_folder, replacing
+from frostline.data.cache import cache_folder
 from frostline.data.class_names import spelling
 from frostline.data.decode import decode_bytes
 from frostline.data.groups import group_images
@@ -22,6 +22,7 @@ from frostline.data.sample_table import BadImage, SampleTable, fingerprint_of, n
 from frostline.data.scan import SCAN_VERSION, Seen, facts_of, look, refuse_bad
 from frostline.data.sources.labelled_files import sorted_classes
 from frostline.errors import DataError
+from frostline.files import replacing
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,38 @@
+"""Files that appear whole: written under a temporary name in the same folder, then renamed."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+TEMPORARY_SUFFIX = ".tmp"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary file that takes the place of `path` when the block ends without an error.
+
+    Readers see the old file or the whole new one, never a part. The temporary file lies in the same
+    folder, because a rename across file systems is a copy; its name is `.NAME.RANDOM.tmp`. After an
+    error it is removed; only a process that is killed leaves it behind.
+
+    Args:
+        path: The final name. Its folder must exist.
+
+    Yields:
+        An empty file to write to, by its path; whoever opens it also closes it within the block.
+
+    Raises:
+        OSError: If the file cannot be made, synced or renamed.
+    """
+    # Not from `tempfile`: its files can be read by their owner only, whatever the umask is.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}")
+    temporary.touch(exist_ok=False)
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
