@@ -61,9 +61,9 @@ def seconds_to_load(photos: Path) -> float:
     """Seconds until the table is there."""
     from hydra import compose, initialize_config_dir
 
+    from frostline.config.composed import settings_of
     from frostline.config.migrate import CONF
     from frostline.data.load import load_table
-    from frostline.sweep.sweeper import settings_of
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
         data = settings_of(compose("train", ["data=folder", f"data.path={photos}"])).data

@@ -11,14 +11,15 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from frostline.config.composed import settings_of
+from frostline.config.identity import config_digest
 from frostline.config.location import CONF
 from frostline.config.schema import Settings
 from frostline.config.study_scale import STUDIES, spell_out_scale
 from frostline.data.load import data_name
 from frostline.errors import ConfigError
-from frostline.sweep.plan import config_digest
 from frostline.sweep.study_cells import study_cells, words_of
-from frostline.sweep.sweeper import settings_of, split_sweep
+from frostline.sweep.sweeper import split_sweep
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
-from frostline.advice.resolve import launch_overrides, resolve_all
-from frostline.advice.value_sources import key_of, origins, origins_of, told
+from frostline.advice.auto_strategy import launch_overrides, resolve_all
+from frostline.config.composed import settings_of
 from frostline.config.migrate import recorded_settings
 from frostline.config.schema import Settings
+from frostline.config.value_origins import key_of, origins, origins_in_one_line, origins_of
 from frostline.errors import ConfigError
 from frostline.sweep.plan import JobFacts, planned
-from frostline.sweep.sweeper import settings_of
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 FOUR = ("large_similar", "large_different", "small_similar", "small_different")
@@ -83,8 +83,8 @@ def test_no_strategy_sets_nothing() -> None:
     assert set(by(settings()).values()) == {"default"}
 
 
-def test_told_in_one_line() -> None:
-    line = told(
+def test_origins_in_one_line() -> None:
+    line = origins_in_one_line(
         origins_of(settings("strategy=large_different", "augment=none", "head.dropout=0.1"))
     )
     assert line == (
@@ -120,7 +120,7 @@ def test_an_unknown_strategy_is_answered_with_those_there_are() -> None:
 
 
 def test_reasons_do_not_change_what_a_job_is_and_the_depth_is_the_number() -> None:
-    facts = JobFacts("data", "splits", "", 100, 4, 5, 224, 3 * 2**20)
+    facts = JobFacts("data", "splits", "", 100, 4, 5, 224, 3 * 2**20, "cpu 32-true", "torch 2.14")
     typed = settings("strategy=large_similar", "freeze=4")
     counted = settings("strategy=large_similar")
     one, other = planned(0, (), typed, facts), planned(1, (), counted, facts)
@@ -140,7 +140,7 @@ def test_what_a_launcher_composes_again_is_what_was_planned() -> None:
     )
     ((kept, made),) = chosen
     assert kept == overrides
-    facts = JobFacts("data", "splits", "", 100, 4, 5, 224, 1)
+    facts = JobFacts("data", "splits", "", 100, 4, 5, 224, 1, "cpu 32-true", "torch 2.14")
     job = planned(0, kept, made, facts)
     again = settings(*launch_overrides(job.overrides, job.settings))
     assert again == job.settings

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from frostline.backbones.freezing import named_state
 from frostline.commands.train import run
+from frostline.config.composed import settings_of
 from frostline.config.schema import Settings
-from frostline.sweep.sweeper import settings_of
 from frostline.training import callbacks
 from frostline.training.checkpoint import load_checkpoint
 from frostline.training.task import ClassificationTask

@@ -32,10 +32,10 @@ def draw_ramps(
 
 def train_tiny(folder: Path, *overrides: str) -> str:
     """Train one run with the store of the environment; return its id."""
+    from frostline.config.composed import settings_of
+    from frostline.config.identity import job_digest
     from frostline.sweep.job import run_job
-    from frostline.sweep.plan import job_digest
     from frostline.sweep.preflight import check_jobs
-    from frostline.sweep.sweeper import settings_of
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", [*BASE, *overrides], return_hydra_config=False)

@@ -12,8 +12,8 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from frostline.config.composed import settings_of
 from frostline.sweep.compose import Composer
-from frostline.sweep.sweeper import settings_of
 
 CONF = Path(__file__).parents[2] / "conf"
 Loaded = tuple[ConfigLoader, DictConfig]

@@ -8,25 +8,24 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 
+from frostline.config.composed import settings_of
+from frostline.config.identity import config_digest, job_digest
 from frostline.config.schema import Settings
+from frostline.config.versions import RESULTS_VERSION
 from frostline.sweep.changes import changes_since
 from frostline.sweep.estimate import WHILE_RUNNING, estimate
 from frostline.sweep.outcome import Ended, finished_runs, states_of
 from frostline.sweep.plan import (
     JobFacts,
     PlannedJob,
-    code_version,
-    config_digest,
-    job_digest,
     merge_duplicates,
     with_distinct_names,
 )
 from frostline.sweep.preview import job_lines, plan_lines
-from frostline.sweep.sweeper import settings_of
 from frostline.tracking.records import RunRecord
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
-FACTS = JobFacts("data", "splits", "", 100, 2, 5, 224, 3 * 2**20)
+FACTS = JobFacts("data", "splits", "", 100, 2, 5, 224, 3 * 2**20, "cpu 32-true", "torch 2.14")
 
 
 def settings(*overrides: str) -> Settings:
@@ -53,7 +52,9 @@ def run(job: PlannedJob, status: str = "FINISHED", **values: Any) -> RunRecord:
     tags = {
         "frostline.job_digest": job.digest,
         "frostline.config_digest": config_digest(s),
-        "frostline.code_version": code_version(),
+        "frostline.results_version": str(RESULTS_VERSION),
+        "frostline.libraries": job.facts.libraries,
+        "frostline.numerics": job.facts.numerics,
         "frostline.data_fingerprint": job.facts.data_fingerprint,
         "frostline.split_digest": job.facts.split_digest,
         "frostline.weights_digest": job.facts.weights_digest,
@@ -74,6 +75,8 @@ def run(job: PlannedJob, status: str = "FINISHED", **values: Any) -> RunRecord:
         "trainer.threads=1",
         "data.memory_gib=9",
         "sweep.id=other",
+        "trainer=cpu",
+        "trainer.precision=32-true",
     ],
 )
 def test_how_a_job_is_carried_out_does_not_change_what_it_is(override: str) -> None:
@@ -88,7 +91,9 @@ def test_what_determines_the_result_does(override: str) -> None:
     assert planned(override).digest != planned().digest
 
 
-@pytest.mark.parametrize("field", ["data_fingerprint", "split_digest", "weights_digest"])
+@pytest.mark.parametrize(
+    "field", ["data_fingerprint", "split_digest", "weights_digest", "numerics", "libraries"]
+)
 def test_content_counts_not_its_place(field: str) -> None:
     from dataclasses import replace
 
@@ -141,9 +146,37 @@ def test_what_has_changed_is_named() -> None:
         "the data has changed (data then, 01234567 now): the earlier results of 1 jobs are not "
         "reused"
     )
-    older = run(job, tags={"frostline.code_version": "older"})
-    (line,) = changes_since([job], [older])
-    assert line.startswith("the training code or a library under it has changed")
+
+
+@pytest.mark.parametrize(
+    ("tags", "change"),
+    [
+        (
+            {"frostline.results_version": "0"},
+            f"Frostline computes otherwise (results version 0 then, {RESULTS_VERSION} now)",
+        ),
+        ({"frostline.libraries": "torch 2.13"}, "torch was 2.13, is 2.14"),
+        (
+            {"frostline.numerics": "cuda bf16-mixed"},
+            "the earlier runs computed with cuda bf16-mixed, now it is cpu 32-true",
+        ),
+    ],
+)
+def test_what_else_keeps_a_result_from_being_reused_is_named(
+    tags: dict[str, str], change: str
+) -> None:
+    jobs = [planned("freeze=2"), planned("freeze=1"), planned("freeze=0")]
+    lines = changes_since(jobs, [run(job, tags=tags) for job in jobs])
+    assert lines == [f"{change}: the earlier results of 3 jobs are not reused"]
+
+
+def test_runs_from_before_there_were_versions_are_named_once() -> None:
+    job = planned("freeze=2")
+    old = run(job)
+    for tag in ("results_version", "libraries", "numerics"):
+        del old.tags[f"frostline.{tag}"]  # type: ignore[attr-defined]
+    (line,) = changes_since([job], [old])
+    assert line.startswith("the earlier runs were recorded before results had a version")
 
 
 def test_the_plan_in_words() -> None:

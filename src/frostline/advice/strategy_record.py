@@ -1,24 +1,24 @@
-"""What a run's record says of its strategy: who set each value, and what was measured."""
+"""Record who set each value of a run, and what its strategy was chosen by."""
 
 from typing import TYPE_CHECKING
 
-from frostline.advice.value_sources import origins_of, told
 from frostline.config.schema import Settings
+from frostline.config.value_origins import origins_in_one_line, origins_of
 
 if TYPE_CHECKING:
     from frostline.tracking.tracked_run import Run
 
 
 def record_strategy(tracked: "Run", settings: Settings) -> None:
-    """Write down who set what; for `strategy=auto` also the choice and its measurements.
+    """Log who set each value; for `strategy=auto` also the choice and its measurements.
 
     Args:
-        tracked: The run's record.
-        settings: The run, its strategy chosen.
+        tracked: The run in the tracking store.
+        settings: Of the run; its strategy has been chosen.
     """
-    found = origins_of(settings)
-    tracked.log_dict(found, "set_by.json")
-    tracked.set_tags({"frostline.set_by": told(found)})
+    entries = origins_of(settings)
+    tracked.log_dict(entries, "set_by.json")
+    tracked.set_tags({"frostline.set_by": origins_in_one_line(entries)})
     if settings.strategy.name != "none":
         tracked.set_tags({"frostline.strategy": settings.strategy.in_force})
     if settings.strategy.choice is not None:

@@ -25,7 +25,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from frostline.backbones.names import check_backbone_name
 from frostline.commands.arguments import BAD_INPUT_EXIT_CODE
+from frostline.config.composed import settings_of
 from frostline.config.location import CONF
 from frostline.config.schema import Settings
 from frostline.config.study_scale import spell_out_scale
@@ -34,7 +36,6 @@ from frostline.errors import ConfigError, FrostlineError
 from frostline.sweep.parent import command_again
 from frostline.sweep.session import SweepEndedError
 from frostline.sweep.signals import StopSignalError, raise_on_signals
-from frostline.sweep.sweeper import settings_of
 
 if TYPE_CHECKING:
     from frostline.tracking.tracked_run import Run
@@ -59,13 +60,13 @@ def run(
         The figures at the chosen epoch, `val_best/...`, `test/...` and `time/train_s`.
     """
     import pytorch_lightning as pl
+    from frostline.training.data_record import record_data
 
     from frostline.backbones.freezing import digest_of
     from frostline.inference.explain.run_evidence import write_run_evidence
     from frostline.training import callbacks, resume
     from frostline.training.assembly import assemble
     from frostline.training.checkpoint import digest_path, load_checkpoint
-    from frostline.training.data_record import record_data
     from frostline.training.engine import build_trainer, choose_engine, prepare_cpu
     from frostline.training.epoch_logs import epoch_logs
     from frostline.training.history import History
@@ -208,6 +209,7 @@ def job(config: DictConfig) -> float:
     from frostline.sweep.single import run_alone
 
     settings = settings_of(config)
+    check_backbone_name(settings.backbone)
     raise_on_signals()
     own = HydraConfig.get()
     folder = Path(own.runtime.output_dir)

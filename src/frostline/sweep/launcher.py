@@ -11,12 +11,12 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from frostline.config.composed import settings_of
 from frostline.config.schema import Settings
 from frostline.sweep import workers
 from frostline.sweep.grouped import run_group
 from frostline.sweep.job import run_job
 from frostline.sweep.progress import SweepProgress
-from frostline.sweep.sweeper import settings_of
 from frostline.sweep.worker_pool import Bench
 
 _NOT_YET = object()

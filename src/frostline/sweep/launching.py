@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
-from frostline.advice.resolve import launch_overrides
+from frostline.advice.auto_strategy import launch_overrides
 from frostline.config.execution import SweepSettings
 from frostline.sweep import workers
 from frostline.sweep.outcome import Ended

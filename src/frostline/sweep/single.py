@@ -5,11 +5,12 @@ from pathlib import Path
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 
-from frostline.advice.resolve import choose_here, with_choice
+from frostline.advice.auto_strategy import with_choice
+from frostline.config.identity import job_digest
 from frostline.config.schema import Settings
 from frostline.sweep import summary
 from frostline.sweep.job import experiment_of, run_job
-from frostline.sweep.plan import counted_from_start, job_digest
+from frostline.sweep.plan import counted_from_start
 from frostline.sweep.preflight import check_jobs
 from frostline.sweep.progress import SweepProgress
 
@@ -32,7 +33,9 @@ def run_alone(settings: Settings, folder: Path) -> float:
         progress.start(settings.run_name)
         _reach_server(settings)
         if settings.strategy.asks_for_choice:
-            (choice,) = choose_here([settings], on_progress=on_progress)
+            from frostline.advice.choose import choose_strategies
+
+            (choice,) = choose_strategies([settings], on_progress=on_progress)
             settings = with_choice(HydraConfig.get().overrides.task, settings, choice, _recomposed)
         (facts,) = check_jobs([settings], on_progress=on_progress)
         settings = counted_from_start(settings, facts)
@@ -65,7 +68,7 @@ def _reach_server(settings: Settings) -> None:
 
 def _recomposed(overrides: list[str]) -> Settings:
     """Settings from other overrides of this same command."""
-    from frostline.sweep.sweeper import settings_of
+    from frostline.config.composed import settings_of
 
     name = HydraConfig.get().job.config_name
     return settings_of(compose(name, overrides=overrides))

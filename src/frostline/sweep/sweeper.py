@@ -14,13 +14,13 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from frostline.advice.resolve import choose_elsewhere, resolve_all
-from frostline.advice.value_sources import typed_keys
+from frostline.advice.auto_strategy import resolve_all
 from frostline.backbones.names import check_backbone_name
 from frostline.backbones.split.cut_notes import shared_notes
-from frostline.config.read import read_settings
+from frostline.config.composed import settings_of
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError, FrostlineError
+from frostline.sweep import workers
 from frostline.sweep.compose import Composer
 from frostline.sweep.problems import raise_together
 from frostline.sweep.resources import own_cores, own_gpus, share_of
@@ -103,10 +103,7 @@ class PlannedSweeper(Sweeper):
         def recompose(overrides: list[str]) -> Settings:
             return settings_of(self.composer.composed(overrides))
 
-        def choose(asking: Sequence[Settings]) -> list[str]:
-            return choose_elsewhere(asking, on_progress=lambda text: print(text, file=sys.stderr))
-
-        return resolve_all(jobs, recompose, choose)
+        return resolve_all(jobs, recompose, _choose_in_worker)
 
     def _check_launcher(self) -> None:
         """See that the launcher is there and set well, before anything else takes its time.
@@ -147,7 +144,9 @@ class PlannedSweeper(Sweeper):
         for overrides in batch:
             composed = self.composer.composed(overrides)
             try:
-                jobs.append((tuple(overrides), settings_of(composed)))
+                settings = settings_of(composed)
+                check_backbone_name(settings.backbone)
+                jobs.append((tuple(overrides), settings))
             except FrostlineError as error:
                 problems.setdefault(str(error), error)
         raise_together(list(problems.values()))
@@ -172,25 +171,15 @@ def split_sweep(words: Sequence[str], parser: OverridesParser) -> list[list[str]
     return [list(job) for job in batch]
 
 
-def settings_of(config: DictConfig) -> Settings:
-    """The checked settings of a composed config, with or without its `hydra` node.
+def _choose_in_worker(jobs: Sequence[Settings]) -> list[str]:
+    """`choose_strategies` in a warm process, since it loads the heavy libraries."""
+    from frostline.advice.choose import choose_strategies
 
-    Raises:
-        ConfigError: As `read_settings`.
-        BackboneError: If there is no such backbone.
-    """
-    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    missing = sorted(OmegaConf.missing_keys(own))
-    if missing:
-        raise ConfigError(
-            "; ".join(f"{key}=???: a value is missing" for key in missing),
-            todo=" ".join(f"{key}=VALUE" for key in missing),
-        )
-    values = OmegaConf.to_container(own, resolve=True)
-    assert isinstance(values, dict)
-    strategy = values.get("strategy")
-    if "hydra" in config and isinstance(strategy, dict) and strategy.get("typed") is None:
-        strategy["typed"] = typed_keys(config)
-    settings = read_settings({str(key): value for key, value in values.items()})
-    check_backbone_name(settings.backbone)
-    return settings
+    names = workers.call(
+        choose_strategies,
+        list(jobs),
+        on_event=lambda message: print(message["text"], file=sys.stderr),
+    )
+    if isinstance(names, workers.Failure):
+        raise names.error or FrostlineError(names.reason, todo=names.trace)
+    return list(names)

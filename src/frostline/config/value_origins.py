@@ -1,4 +1,4 @@
-"""Who set each value of a run: the defaults, the strategy, or a person."""
+"""Who set each value of a run: a default, the strategy, or the user."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,19 +10,19 @@ from omegaconf import DictConfig
 from frostline.config.location import CONF
 from frostline.config.schema import Settings
 
-# What a sweep tells its jobs, and what says who set what.
-NOT_SETTINGS = ("sweep", "strategy.typed", "strategy.choice", "experiments", "hydra")
-NOT_TOLD = ("sweep", "strategy", "tracking")
+# Set by a sweep for its jobs, or a record of who set what: never typed by the user.
+_NOT_TYPED = ("sweep", "strategy.typed", "strategy.choice", "experiments", "hydra")
+_NOT_LISTED = ("sweep", "strategy", "tracking")
 
 
 def origins(
     values: Mapping[str, Any], *, typed: Iterable[str], by_strategy: Iterable[str]
 ) -> dict[str, str]:
-    """Say of each key who set it: `user` wins over `strategy`, that over `default`.
+    """Name who set each key: `user` wins over `strategy`, and that over `default`.
 
     Args:
-        values: Keys with dots, such as `head.dropout`, to values.
-        typed: Keys or groups that a person set: `lr`, `head` (all of it), `head.dropout`.
+        values: Dotted keys, such as `head.dropout`, to values.
+        typed: Keys or groups that the user set: `lr`, `head` (all of it), `head.dropout`.
         by_strategy: Keys or groups that the strategy sets.
 
     Returns:
@@ -30,22 +30,24 @@ def origins(
     """
     typed, by_strategy = tuple(typed), tuple(by_strategy)
 
-    def who(key: str) -> str:
+    def origin(key: str) -> str:
         if _covers(typed, key):
             return "user"
         return "strategy" if _covers(by_strategy, key) else "default"
 
-    return {key: who(key) for key in values}
+    return {key: origin(key) for key in values}
 
 
 def origins_of(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Each key of a run with its value and who set it.
+    """List each key of a run with its value and who set it.
 
     Returns:
         Key to `{"value": ..., "by": "user" | "strategy" | "default"}`.
     """
     plain = settings.model_dump(mode="json")
-    values = {key: value for key, value in flat(plain).items() if key.split(".")[0] not in NOT_TOLD}
+    values = {
+        key: value for key, value in flat(plain).items() if key.split(".")[0] not in _NOT_LISTED
+    }
     by = origins(
         values,
         typed=settings.strategy.typed or (),
@@ -54,68 +56,68 @@ def origins_of(settings: Settings) -> dict[str, dict[str, Any]]:
     return {key: {"value": value, "by": by[key]} for key, value in values.items()}
 
 
-def told(found: Mapping[str, Mapping[str, Any]]) -> str:
-    """Who set what in one line; whole groups where one hand set all of a group."""
-    lines = []
-    for who in ("user", "strategy"):
-        keys = [key for key, entry in found.items() if entry["by"] == who]
-        named = dict.fromkeys(_named(key, keys, found) for key in keys)
-        if named:
-            lines.append(f"{who}: {', '.join(named)}")
-    return "; ".join([*lines, "the rest: defaults"])
+def origins_in_one_line(entries: Mapping[str, Mapping[str, Any]]) -> str:
+    """Summarise `origins_of` in one line; a group whose keys have one origin is named once."""
+    parts = []
+    for origin in ("user", "strategy"):
+        keys = [key for key, entry in entries.items() if entry["by"] == origin]
+        names = dict.fromkeys(_group_or_key(key, keys, entries) for key in keys)
+        if names:
+            parts.append(f"{origin}: {', '.join(names)}")
+    return "; ".join([*parts, "the rest: defaults"])
 
 
-def _named(key: str, keys: Sequence[str], found: Mapping[str, Any]) -> str:
+def _group_or_key(key: str, keys: Sequence[str], entries: Mapping[str, Any]) -> str:
     group = key.split(".")[0]
-    whole = [other for other in found if other.split(".")[0] == group]
+    whole = [other for other in entries if other.split(".")[0] == group]
     return group if set(whole) <= set(keys) else key
 
 
 def typed_keys(config: DictConfig) -> list[str]:
-    """The keys and groups that a person set, on the command line or in a study.
+    """List the keys and groups that the user set, on the command line or in a study.
 
     Args:
         config: What Hydra composed, with its `hydra` node.
     """
-    keys = [key_of(text) for text in config.hydra.overrides.task]
+    keys = [key_of(override) for override in config.hydra.overrides.task]
     study = config.hydra.runtime.choices.get("experiments")
     if study:
         keys += keys_of_file(CONF / "experiments" / f"{study}.yaml")
-    return [key for key in dict.fromkeys(keys) if not _covers(NOT_SETTINGS, key)]
+    return [key for key in dict.fromkeys(keys) if not _covers(_NOT_TYPED, key)]
 
 
 def key_of(override: str) -> str:
-    """The key of an override such as `+freeze=2`, `~mix` or `augment@augment=none`."""
+    """Return the key of an override such as `+freeze=2`, `~mix` or `augment@augment=none`."""
     return override.lstrip("+~").split("=")[0].split("@")[0].strip("/ ")
 
 
 def keys_of_file(file: Path) -> list[str]:
-    """What a file for the whole config sets: keys, and groups that its defaults list chooses."""
+    """List what a global config file sets: its keys, and the groups in its defaults list."""
     if not file.is_file():
         return []
     text = file.read_text(encoding="utf-8")
     if not text.startswith("# @package _global_"):
         return []
     content = yaml.safe_load(text) or {}
-    chosen = [
+    groups = [
         key.removeprefix("override ").strip("/ ")
         for entry in content.pop("defaults", [])
         if isinstance(entry, dict)
         for key in entry
     ]
-    keys = [*chosen, *flat(content)]
+    keys = [*groups, *flat(content)]
     return [key for key in keys if not _covers(("hydra", "strategy"), key)]
 
 
-def flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Nested values under keys with dots."""
-    found: dict[str, Any] = {}
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten nested values to dotted keys."""
+    flattened: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
-            found |= flat(value, f"{before}{key}.")
+            flattened |= flat(value, f"{prefix}{key}.")
         else:
-            found[f"{before}{key}"] = value
-    return found
+            flattened[f"{prefix}{key}"] = value
+    return flattened
 
 
 def _covers(keys: Iterable[str], key: str) -> bool:

@@ -1,0 +1,82 @@
+"""Replace `strategy=auto` in a job's overrides by the strategy that was chosen for its data."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from frostline.config.schema import Settings
+from frostline.config.value_origins import key_of
+
+Recompose = Callable[[list[str]], Settings]
+Choose = Callable[[Sequence[Settings]], list[str]]
+Job = tuple[tuple[str, ...], Settings]
+
+
+def resolve_all(jobs: Sequence[Job], recompose: Recompose, choose: Choose) -> list[Job]:
+    """Give every job with `strategy=auto` its strategy; its overrides stay as the user wrote them.
+
+    Args:
+        jobs: Overrides and settings.
+        recompose: Overrides to settings.
+        choose: Settings of the jobs with `strategy=auto` to the names of their strategies.
+    """
+    asking = [settings for _, settings in jobs if settings.strategy.asks_for_choice]
+    if not asking:
+        return list(jobs)
+    choices = iter(choose(asking))
+    return [
+        (
+            overrides,
+            with_choice(overrides, settings, next(choices), recompose)
+            if settings.strategy.asks_for_choice
+            else settings,
+        )
+        for overrides, settings in jobs
+    ]
+
+
+def with_choice(
+    overrides: Sequence[str], settings: Settings, choice: str, recompose: Recompose
+) -> Settings:
+    """Compose a job again with the strategy that was chosen for its data.
+
+    Args:
+        overrides: What the job was composed from; they or its study contain `strategy=auto`.
+        settings: What they compose to.
+        choice: The name of a strategy.
+        recompose: Overrides to settings.
+    """
+    typed = settings.strategy.typed or []
+    return recompose([*without(overrides, ["strategy"]), *choice_overrides(choice, typed)])
+
+
+def choice_overrides(choice: str | None, typed: Iterable[str]) -> list[str]:
+    """Return overrides that pass on the chosen strategy and the keys that the user typed."""
+    typed_override = f"strategy.typed=[{','.join(typed)}]"
+    if choice is None:
+        return [typed_override]
+    return [
+        f"strategy={choice}",
+        "strategy.name=auto",
+        f"strategy.choice={choice}",
+        typed_override,
+    ]
+
+
+def launch_overrides(overrides: Sequence[str], settings: Settings) -> list[str]:
+    """Return overrides from which a launcher composes exactly these settings again.
+
+    Args:
+        overrides: What the user asked for.
+        settings: The resolved settings: strategy chosen, negative `freeze` replaced by its depth.
+    """
+    own = list(overrides)
+    if settings.strategy.choice is not None:
+        own = without(own, ["strategy"])
+    own += choice_overrides(settings.strategy.choice, settings.strategy.typed or [])
+    if isinstance(settings.freeze, int):
+        own = [*without(own, ["freeze"]), f"freeze={settings.freeze}"]
+    return own
+
+
+def without(overrides: Sequence[str], keys: Sequence[str]) -> list[str]:
+    """Return the overrides except those of some keys."""
+    return [override for override in overrides if key_of(override) not in keys]
