@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
+from frostline.config.identity import WITHOUT_EFFECT
 from frostline.stats.cells import configuration
-from frostline.sweep.plan import IRRELEVANT
 from frostline.tracking.records import RunRecord
 from frostline.tracking.run_contents import Source
 
@@ -77,7 +77,7 @@ def _trains(key: str) -> bool:
     first, _, inner = key.partition(".")
     if first in _NOT_TRAINING:
         return False
-    left_out: set[str] | None = IRRELEVANT.get(first, set())
+    left_out: set[str] | None = WITHOUT_EFFECT.get(first, set())
     return left_out is not None and inner.split(".")[0] not in left_out
 
 

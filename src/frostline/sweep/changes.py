@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from frostline.sweep.plan import PlannedJob, code_version, config_digest
+from frostline.config.identity import config_digest
+from frostline.config.versions import RESULTS_VERSION, library_changes
+from frostline.sweep.plan import PlannedJob
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
@@ -38,19 +40,30 @@ def changes_since(todo: Sequence[PlannedJob], finished: "Sequence[RunRecord]") -
 
 def _differences(job: PlannedJob, run: "RunRecord") -> list[str]:
     facts, tags = job.facts, run.tags
-    found = []
+    changes = []
     if facts.data_fingerprint != tags.get("frostline.data_fingerprint"):
-        found.append(
+        changes.append(
             f"the data has changed ({_short(tags.get('frostline.data_fingerprint'))} then, "
             f"{_short(facts.data_fingerprint)} now)"
         )
     elif facts.split_digest != tags.get("frostline.split_digest"):
-        found.append("the splits have changed")
+        changes.append("the splits have changed")
     if facts.weights_digest != tags.get("frostline.weights_digest", ""):
-        found.append(f"the weights of {job.settings.backbone} have changed")
-    if code_version() != tags.get("frostline.code_version"):
-        found.append("the training code or a library under it has changed")
-    return found
+        changes.append(f"the weights of {job.settings.backbone} have changed")
+    version = tags.get("frostline.results_version")
+    if version is None:
+        # Its libraries are not recorded in this form, either.
+        changes.append("the earlier runs were recorded before results had a version")
+        return changes
+    if version != str(RESULTS_VERSION):
+        changes.append(
+            f"Frostline computes otherwise (results version {version} then, {RESULTS_VERSION} now)"
+        )
+    changes += library_changes(tags.get("frostline.libraries", ""), facts.libraries)
+    numerics = tags.get("frostline.numerics", "unknown")
+    if facts.numerics != numerics:
+        changes.append(f"the earlier runs computed with {numerics}, now it is {facts.numerics}")
+    return changes
 
 
 def _short(digest: str | None) -> str:

@@ -1,36 +1,14 @@
 """The plan of a sweep: its jobs, each known by a digest of what determines its result."""
 
-import ast
-import hashlib
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.metadata import version
-from pathlib import Path
 
+from frostline.config.identity import job_digest
 from frostline.config.schema import Settings
 
 _IN_EVERY_NAME = ("backbone=", "freeze=", "seed=")
 _LABEL_CHARS = 150
-# What changes where or how a run is carried out, but not its figures.
-IRRELEVANT = {
-    "sweep": None,
-    "tracking": None,
-    "evidence": None,
-    "rerun": None,
-    "report": None,
-    "dry_run": None,
-    "fail_fast": None,
-    "on_oom": None,
-    "trainer": {"threads", "workers"},
-    "callbacks": {"csv", "tensorboard"},
-    "data": {"path", "memory_gib", "on_bad_image", "split_file"},
-    "strategy": {"reason", "source", "typed"},
-}
-TRAINING_PATH = ("data", "backbones", "features", "training", "train.py")
-LIBRARIES = ("torch", "torchvision", "timm", "pytorch-lightning")
 
 
 @dataclass(frozen=True)
@@ -46,6 +24,8 @@ class JobFacts:
         num_stages: Stages of the backbone.
         input_px: Side of its input.
         model_bytes: Its parameters and buffers, as a checkpoint holds them, without the head.
+        numerics: Device class, precision and kernels that `auto` comes to here.
+        libraries: Versions of the libraries that change numbers.
     """
 
     data_fingerprint: str
@@ -56,6 +36,8 @@ class JobFacts:
     num_stages: int
     input_px: int
     model_bytes: int
+    numerics: str
+    libraries: str
 
 
 @dataclass(frozen=True)
@@ -90,49 +72,6 @@ def counted_from_start(settings: Settings, facts: JobFacts) -> Settings:
     if isinstance(settings.freeze, int) and settings.freeze < 0:
         return settings.model_copy(update={"freeze": facts.frozen_stages})
     return settings
-
-
-def job_digest(settings: Settings, facts: JobFacts) -> str:
-    """The digest of all that determines a job's result, as 64 hex digits."""
-    content = {
-        "settings": config_digest(settings),
-        "data": facts.data_fingerprint,
-        "splits": facts.split_digest,
-        "weights": facts.weights_digest,
-        "code": code_version(),
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def config_digest(settings: Settings) -> str:
-    """The digest of what a person set, without the content of data, weights and code."""
-    values = settings.model_dump(mode="json")
-    for key, inner in IRRELEVANT.items():
-        if inner is None:
-            values.pop(key)
-        else:
-            values[key] = {k: v for k, v in values[key].items() if k not in inner}
-    if values["weights"] not in {"pretrained", "random"}:
-        values["weights"] = "file"
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
-
-
-@cache
-def code_version() -> str:
-    """A digest over the code that training runs through, and the libraries under it.
-
-    Comments and formatting do not count: the digest is over the syntax trees.
-    """
-    root = Path(__file__).resolve().parents[1]
-    digest = hashlib.sha256()
-    for part in TRAINING_PATH:
-        place = root / part
-        for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
-            digest.update(file.relative_to(root).as_posix().encode())
-            digest.update(ast.dump(ast.parse(file.read_text())).encode())
-    for library in LIBRARIES:
-        digest.update(f"{library}=={version(library)}".encode())
-    return digest.hexdigest()[:16]
 
 
 def common_overrides(jobs: Sequence[PlannedJob]) -> set[str]:

@@ -5,6 +5,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import pytorch_lightning as pl
 import torch
@@ -14,6 +15,8 @@ from frostline.errors import ConfigError
 from frostline.training.allocator import keep_freed_memory
 from frostline.training.checkpoint import AtomicCheckpointIO
 from frostline.training.low_overhead import NoProfiler, hide_accelerators
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,15 @@ class Engine:
     devices: int
     strategy: str
 
+    @property
+    def numerics(self) -> str:
+        """What decides how it rounds, as part of what a run is recognised by: `cpu 32-true`.
+
+        On CUDA with the kernels that `choose_kernels` sets.
+        """
+        kernels = ", TF32 off, deterministic where possible" if self.accelerator == "cuda" else ""
+        return f"{self.accelerator} {self.precision}{kernels}"
+
 
 def choose_engine(spec: TrainerSettings) -> Engine:
     """Pick CUDA, else MPS, else the CPU; bfloat16 where a CUDA card has it.
@@ -39,7 +51,7 @@ def choose_engine(spec: TrainerSettings) -> Engine:
     Raises:
         ConfigError: If an accelerator was asked for by name that this machine lacks.
     """
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": _has_mps()}
+    present = {"cpu": True, "cuda": cuda_works(), "mps": _has_mps()}
     accelerator = spec.accelerator
     if accelerator == "auto":
         accelerator = "cuda" if present["cuda"] else "mps" if present["mps"] else "cpu"
@@ -50,9 +62,39 @@ def choose_engine(spec: TrainerSettings) -> Engine:
         )
     precision = spec.precision
     if precision == "auto":
-        bf16 = accelerator == "cuda" and torch.cuda.is_bf16_supported()
+        # Older cards compute bfloat16 by emulation, slower than float32.
+        bf16 = accelerator == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         precision = "bf16-mixed" if bf16 else "32-true"
     return Engine(accelerator, precision, spec.devices, spec.strategy)
+
+
+def numerics_of(spec: TrainerSettings) -> str:
+    """What a trainer's `auto` comes to on this machine: see `Engine.numerics`.
+
+    An accelerator that was named, but that only the machine of the job has, stays as it was typed.
+    """
+    try:
+        return choose_engine(spec).numerics
+    except ConfigError:
+        return f"{spec.accelerator} {spec.precision}"
+
+
+@cache
+def cuda_works() -> bool:
+    """Whether there is a CUDA card that computes.
+
+    With Lightning, `torch.cuda.is_available` only says that a card exists. With a driver older than
+    PyTorch needs, or a card for which it has no kernels any more, the first kernel raises.
+    """
+    if not torch.cuda.is_available():
+        return False
+    try:
+        total = torch.ones(8, device="cuda").sum().item()
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[0]
+        _log.warning("there is a CUDA card that PyTorch cannot use, so the CPU is used: %s", reason)
+        return False
+    return bool(total == 8)
 
 
 def prepare_cpu(threads: int | None) -> None:

@@ -1,0 +1,101 @@
+"""What tells two jobs apart: digests of settings, content and everything else that changes results.
+
+Two jobs with one digest give the same result, so that the second is answered by the first.
+"""
+
+import hashlib
+import json
+from typing import Any, Protocol
+
+from frostline.config.schema import Settings
+from frostline.config.versions import RESULTS_VERSION
+
+# Settings that change only where or how a run is carried out, not its figures: a whole key (None)
+# or some of the keys below it.
+WITHOUT_EFFECT: dict[str, set[str] | None] = {
+    "sweep": None,
+    "tracking": None,
+    "evidence": None,
+    "rerun": None,
+    "report": None,
+    "dry_run": None,
+    "fail_fast": None,
+    "on_oom": None,
+    "trainer": {"threads", "workers"},
+    "callbacks": {"csv", "tensorboard"},
+    "data": {"path", "memory_gib", "on_bad_image", "split_file"},
+    "strategy": {"reason", "source", "typed"},
+}
+# Settings that `ResultFacts.numerics` replaces by what they come to on a machine.
+_RESOLVED = {"trainer": {"accelerator", "precision"}}
+
+
+class ResultFacts(Protocol):
+    """What determines a job's result besides its settings."""
+
+    @property
+    def data_fingerprint(self) -> str:
+        """Digest of the data set."""
+
+    @property
+    def split_digest(self) -> str:
+        """Digest of which image is in which split."""
+
+    @property
+    def weights_digest(self) -> str:
+        """Digest of the weights' file; empty for random ones."""
+
+    @property
+    def numerics(self) -> str:
+        """Device class, precision and kernels that `auto` comes to, such as `cpu 32-true`."""
+
+    @property
+    def libraries(self) -> str:
+        """Versions of the libraries that change numbers: see `installed_libraries`."""
+
+
+def config_digest(settings: Settings) -> str:
+    """The digest of what a person set, without the content of data and weights, as 32 hex digits.
+
+    It keeps `trainer.accelerator=auto` as it is: a run is found by it on whatever machine it ran.
+    """
+    return _digest(_values(settings))[:32]
+
+
+def job_digest(settings: Settings, facts: ResultFacts) -> str:
+    """The digest of everything that determines a job's result, as 64 hex digits.
+
+    The device and the precision enter as what `auto` comes to: a run on a CPU never answers a
+    command on a GPU, and `trainer=auto` on a machine without one equals `trainer=cpu`.
+    """
+    values = _values(settings)
+    for key, inner in _RESOLVED.items():
+        values[key] = {k: v for k, v in values[key].items() if k not in inner}
+    return _digest(
+        {
+            "settings": values,
+            "data": facts.data_fingerprint,
+            "splits": facts.split_digest,
+            "weights": facts.weights_digest,
+            "numerics": facts.numerics,
+            "libraries": facts.libraries,
+            "results_version": RESULTS_VERSION,
+        }
+    )
+
+
+def _values(settings: Settings) -> dict[str, Any]:
+    """The settings that change results, as plain values."""
+    values = settings.model_dump(mode="json")
+    for key, inner in WITHOUT_EFFECT.items():
+        if inner is None:
+            values.pop(key)
+        else:
+            values[key] = {k: v for k, v in values[key].items() if k not in inner}
+    if values["weights"] not in {"pretrained", "random"}:
+        values["weights"] = "file"
+    return values
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
