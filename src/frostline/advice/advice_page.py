@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from frostline.advice.advice import Advice
 from frostline.advice.advice_text import MEASURE_WORDS, reliability_words
-from frostline.advice.measure import StageScore
+from frostline.advice.measures.measurement import StageScore
 from frostline.advice.quadrants import BORDER, LARGE_IMAGES, LARGE_PER_CLASS
 from frostline.advice.ranking import PUBLISHED
 from frostline.advice.references import references_for
 from frostline.reporting.figure import MOST_SERIES, Figure, Series
-from frostline.reporting.report_page import Page, Section, render
-from frostline.reporting.sentences import Sentences
+from frostline.reporting.page import Conclusion, Page, Section
+from frostline.reporting.render import render_page
 from frostline.reporting.tables import Column, Table, Value
 
 ACCURACIES = (
@@ -48,10 +48,10 @@ def advice_page(advice: Advice) -> str:
         ]
     made = time.strftime("%d %B %Y, %H:%M") + ", by python -m src.advise"
     page = Page(f"Advice on {advice.data}", made, _words(advice), sections, advice.drawn)
-    return render(page)
+    return render_page(page)
 
 
-def _words(advice: Advice) -> Sentences:
+def _words(advice: Advice) -> Conclusion:
     paragraphs = []
     if advice.strategy is None:
         headline = "From these images it cannot be told which strategy fits"
@@ -70,7 +70,7 @@ def _words(advice: Advice) -> Sentences:
     if advice.drawn:
         paragraphs.append(("About the images", "They are drawings by Frostline itself."))
     paragraphs.append(("Run next", advice.command))
-    return Sentences(headline, paragraphs)
+    return Conclusion(headline, paragraphs)
 
 
 def _label(score: StageScore) -> str:

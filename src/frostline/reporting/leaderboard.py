@@ -63,7 +63,7 @@ def leaderboard(verdict: Verdict, look: HeldOutResult) -> Table:
     ]
     rows = [_leader(row, verdict, others, look) for row in verdict.rows]
     marked = frozenset(k for k, row in enumerate(verdict.rows) if row is verdict.recommended)
-    return without_empty(Table("leaderboard", "Leaderboard", columns, rows, marked))
+    return Table("leaderboard", "Leaderboard", columns, rows, marked).without_empty_columns()
 
 
 def comparisons(verdict: Verdict) -> Table | None:
@@ -128,7 +128,7 @@ def costs(verdict: Verdict) -> Table:
             ]
         )
     rows.append(["all", *_sums(rows)])
-    return without_empty(Table("costs", "What the sweep took", columns, rows))
+    return Table("costs", "What the sweep took", columns, rows).without_empty_columns()
 
 
 def failures(selection: Selection) -> Table:
@@ -169,23 +169,6 @@ def how(
         if known and not (words == "command" and parent is not None):
             rows.append([words, _listed(known)])
     return Table("how", "How it was done", [Column("what"), Column("value")], rows)
-
-
-def without_empty(table: Table) -> Table:
-    """Leave out columns in which nothing is known."""
-    kept = [
-        k
-        for k in range(len(table.columns))
-        if any(row[k] is not None and row[k] == row[k] for row in table.rows)
-    ]
-    return Table(
-        table.id,
-        table.title,
-        [table.columns[k] for k in kept],
-        [[row[k] for k in kept] for row in table.rows],
-        table.marked,
-        table.folded,
-    )
 
 
 def _leader(row: Row, verdict: Verdict, others: Sequence[str], look: HeldOutResult) -> list[Value]:

@@ -1,10 +1,10 @@
 """The verdict in plain words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from frostline.reporting.page import Conclusion
 from frostline.reporting.tables import seconds
 from frostline.stats.cells import Selection
 from frostline.stats.planning import need_of, seeds_for
@@ -15,20 +15,7 @@ _MOST_NAMED = 3
 _ASSUMED_SEED_SD = 0.01
 
 
-@dataclass(frozen=True)
-class Sentences:
-    """What the page opens with.
-
-    Attributes:
-        headline: One sentence.
-        paragraphs: Title and text, the reasons first, then the doubts.
-    """
-
-    headline: str
-    paragraphs: Sequence[tuple[str, str]]
-
-
-def say(verdict: Verdict | None, selection: Selection, test: str, *, drawn: bool) -> Sentences:
+def say(verdict: Verdict | None, selection: Selection, test: str, *, drawn: bool) -> Conclusion:
     """Put a verdict into words.
 
     Args:
@@ -50,7 +37,7 @@ def say(verdict: Verdict | None, selection: Selection, test: str, *, drawn: bool
         else []
     )
     if verdict is None:
-        return Sentences(
+        return Conclusion(
             "There is no finished run to judge yet.",
             [*drawings, ("What there is", doubts or "No run was found.")],
         )
@@ -60,7 +47,7 @@ def say(verdict: Verdict | None, selection: Selection, test: str, *, drawn: bool
     paragraphs += [("On the test images", test), ("How sure is this", _sure(verdict))]
     if doubts:
         paragraphs.append(("Not compared", doubts))
-    return Sentences(_headline(verdict), [(title, text) for title, text in paragraphs if text])
+    return Conclusion(_headline(verdict), [(title, text) for title, text in paragraphs if text])
 
 
 def percent(value: float) -> str:

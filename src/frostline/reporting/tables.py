@@ -1,12 +1,13 @@
-"""A table that is shown as HTML and kept as CSV."""
+"""A table that is shown on a page and written as CSV."""
 
-import csv
-import html
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
+import pandas as pd
 
 Value = str | float | int | None
 Kind = Literal["text", "percent", "points", "seconds", "count", "p", "number"]
@@ -14,7 +15,7 @@ Kind = Literal["text", "percent", "points", "seconds", "count", "p", "number"]
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its heading, and how its values read.
+    """A column: its heading, and how its values are shown.
 
     Attributes:
         name: Heading.
@@ -27,14 +28,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A named table; `None` and NaN are shown as a dash and kept as an empty field.
+    """A named table; `None` and NaN are shown as a dash and written as an empty field.
 
     Attributes:
         id: File name without `.csv`, and anchor on the page.
         title: Caption.
         columns: The columns.
         rows: Raw values.
-        marked: Rows to emphasise.
+        marked: Places of rows to emphasise.
         folded: Whether the page shows it only on demand.
     """
 
@@ -45,42 +46,26 @@ class Table:
     marked: frozenset[int] = frozenset()
     folded: bool = False
 
+    def frame(self) -> pd.DataFrame:
+        """The raw values; nothing is converted, so that whole numbers stay whole beside gaps."""
+        names = [column.name for column in self.columns]
+        return pd.DataFrame(list(self.rows), columns=names, dtype=object)
+
+    def without_empty_columns(self) -> "Table":
+        """The table without the columns in which every value is missing."""
+        places = np.flatnonzero(self.frame().notna().any())
+        return replace(
+            self,
+            columns=[self.columns[place] for place in places],
+            rows=[[row[place] for place in places] for row in self.rows],
+        )
+
 
 def write_csv(table: Table, folder: Path) -> Path:
     """Write raw values, shares as shares, in full precision."""
     path = folder / f"{table.id}.csv"
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([column.name for column in table.columns])
-        for row in table.rows:
-            writer.writerow(["" if is_missing(value) else _plain(value) for value in row])
+    table.frame().map(_as_field).to_csv(path, index=False, lineterminator="\r\n")
     return path
-
-
-def as_html(table: Table) -> str:
-    """The table as HTML; the first column is the row's header."""
-    head = "".join(
-        f'<th scope="col"{_css(column)}>{html.escape(column.name)}</th>' for column in table.columns
-    )
-    lines = []
-    for place, row in enumerate(table.rows):
-        cells = [
-            f'<th scope="row">{html.escape(shown(value, column.kind))}</th>'
-            if number == 0
-            else f"<td{_css(column)}>{html.escape(shown(value, column.kind))}</td>"
-            for number, (value, column) in enumerate(zip(row, table.columns, strict=True))
-        ]
-        mark = ' class="marked"' if place in table.marked else ""
-        lines.append(f"<tr{mark}>{''.join(cells)}</tr>")
-    title = html.escape(table.title)
-    body = (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{title}">'
-        f'<table id="{table.id}"><caption>{title}</caption><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(lines)}</tbody></table></div>"
-    )
-    if table.folded:
-        return f"<details><summary>{title}</summary>{body}</details>"
-    return body
 
 
 def shown(value: Value, kind: Kind) -> str:
@@ -121,12 +106,10 @@ def is_missing(value: Value) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def _plain(value: Value) -> str:
-    """Text that a spreadsheet does not run as a formula."""
+def _as_field(value: Value) -> str:
+    """A value in a CSV file; text that a spreadsheet would run as a formula gets an apostrophe."""
+    if is_missing(value):
+        return ""
     if isinstance(value, str):
         return f"'{value}" if value[:1] in "=+@" else value
     return repr(value) if isinstance(value, float) else str(value)
-
-
-def _css(column: Column) -> str:
-    return "" if column.kind == "text" else ' class="number"'

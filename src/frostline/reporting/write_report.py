@@ -11,8 +11,9 @@ import numpy as np
 
 from frostline.reporting import leaderboard
 from frostline.reporting.details import HeldOutResult, class_parts, curve_figures, held_out_result
-from frostline.reporting.report_page import Page, Section, render
-from frostline.reporting.sentences import Sentences, say, whole_percent
+from frostline.reporting.page import Conclusion, Page, Section
+from frostline.reporting.render import render_page
+from frostline.reporting.sentences import say, whole_percent
 from frostline.reporting.tables import Column, Table, Value, write_csv
 from frostline.reporting.unlogged_settings import with_hidden_settings
 from frostline.reporting.verdict_figures import (
@@ -44,7 +45,7 @@ class Report:
     """
 
     page: Path
-    words: Sentences
+    words: Conclusion
     verdict: Verdict | None
 
 
@@ -95,7 +96,7 @@ def _write(page: Page, out: Path) -> None:
         write_png(figure, out / "figures")
     for table in page.tables:
         write_csv(table, out / "tables")
-    (out / PAGE_NAME).write_text(render(page), encoding="utf-8")
+    (out / PAGE_NAME).write_text(render_page(page), encoding="utf-8")
 
 
 def _sections(
@@ -229,7 +230,7 @@ def _unknown_costs(figures: Sequence[Any]) -> str:
 
 
 def _summary(
-    verdict: Verdict | None, words: Sentences, look: HeldOutResult, selection: Selection
+    verdict: Verdict | None, words: Conclusion, look: HeldOutResult, selection: Selection
 ) -> dict[str, Any]:
     found: dict[str, Any] = {
         "headline": words.headline,
