@@ -26,7 +26,7 @@ from frostline.features.stored_outputs import StoredOutputs
 
 
 def key(name: str = "net") -> EntryKey:
-    return EntryKey("data", "geometry", name, "exit layer1", "weights", 64, "cpu", "code")
+    return EntryKey("data", "geometry", name, "exit layer1", "weights", 64, "cpu", "torch 2.14", 1)
 
 
 def pairs(n: int, view: int = 0) -> np.ndarray:

@@ -1,20 +1,79 @@
-"""How a process computes."""
+"""How a process computes: the device, the precision, the kernels.
 
+`FakeCard` stands in for a CUDA card: it replaces the functions of torch.cuda that the choice asks.
+"""
+
+import logging
+import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 
-from frostline.training.engine import choose_kernels
+from frostline.config.execution import TrainerSettings
+from frostline.errors import ConfigError
+from frostline.tracking.provenance import read_machine
+from frostline.training.engine import choose_engine, choose_kernels, cuda_works, numerics_of
 
 
 @pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     before = torch.are_deterministic_algorithms_enabled()
     fills = torch.utils.deterministic.fill_uninitialized_memory
+    tf32 = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    cuda_works.cache_clear()
     yield
+    cuda_works.cache_clear()
     torch.use_deterministic_algorithms(before)
     torch.utils.deterministic.fill_uninitialized_memory = fills
+    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = tf32
+
+
+class FakeCard:
+    """A CUDA card as torch.cuda describes it.
+
+    Args:
+        bf16: Whether it has bfloat16 in hardware, or only by emulation.
+        error: What its first kernel raises; None for a card that works.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, bf16: bool, error: str | None) -> None:
+        ones = torch.ones
+
+        def first_kernel(*size: int, device: str = "cpu", **other: Any) -> torch.Tensor:
+            if device == "cuda" and error is not None:
+                raise RuntimeError(error)
+            return ones(*size, **other)
+
+        def name(index: int = 0) -> str:
+            if error is not None:
+                raise RuntimeError(error)
+            return "Fake Card"
+
+        monkeypatch.setattr(torch, "ones", first_kernel)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+        monkeypatch.setattr(torch.cuda, "get_device_name", name)
+        monkeypatch.setattr(
+            torch.cuda,
+            "is_bf16_supported",
+            lambda including_emulation=True: bf16 or including_emulation,
+        )
+
+
+def spec(**values: Any) -> TrainerSettings:
+    usual: dict[str, Any] = {
+        "accelerator": "auto",
+        "precision": "auto",
+        "strategy": "single",
+        "devices": 1,
+        "threads": None,
+        "workers": 0,
+        "accumulate_grad_batches": 1,
+    }
+    return TrainerSettings(**usual | values)
 
 
 def test_kernels_repeat_their_numbers_and_no_memory_is_filled_beforehand() -> None:
@@ -25,3 +84,48 @@ def test_kernels_repeat_their_numbers_and_no_memory_is_filled_beforehand() -> No
     assert torch.are_deterministic_algorithms_enabled()
     assert torch.is_deterministic_algorithms_warn_only_enabled()
     assert torch.utils.deterministic.fill_uninitialized_memory is False
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+def test_float32_is_float32_in_convolutions_and_in_matrix_products() -> None:
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    choose_kernels()
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="auto is the CPU only without a card")
+def test_auto_without_a_card_is_the_cpu_in_float32() -> None:
+    assert numerics_of(spec()) == numerics_of(spec(accelerator="cpu", precision="32-true"))
+    assert numerics_of(spec()) == "cpu 32-true"
+    assert numerics_of(spec(precision="fastest")) == "cpu fastest"
+
+
+@pytest.mark.parametrize(("bf16", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_a_card_is_used_and_emulated_bfloat16_is_not(
+    monkeypatch: pytest.MonkeyPatch, bf16: bool, precision: str
+) -> None:
+    FakeCard(monkeypatch, bf16=bf16, error=None)
+    engine = choose_engine(spec())
+    assert (engine.accelerator, engine.precision) == ("cuda", precision)
+    assert numerics_of(spec()) == f"cuda {precision}, TF32 off, deterministic where possible"
+    assert numerics_of(spec()) != numerics_of(spec(accelerator="cpu"))
+
+
+def test_a_card_that_pytorch_cannot_use_is_named_and_the_cpu_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    FakeCard(monkeypatch, bf16=True, error="The NVIDIA driver on your system is too old\nmore")
+    with caplog.at_level(logging.WARNING):
+        engine = choose_engine(spec())
+    assert (engine.accelerator, engine.precision) == ("cpu", "32-true")
+    assert "the CPU is used: The NVIDIA driver on your system is too old" in caplog.text
+    assert read_machine()["gpus"] == ""
+    with pytest.raises(ConfigError, match="cuda: this machine has none that PyTorch can use"):
+        choose_engine(spec(accelerator="cuda"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a card")
+def test_a_named_device_that_only_the_machine_of_the_job_has_stays_as_typed() -> None:
+    there = "cuda bf16-mixed, TF32 off, deterministic where possible"
+    assert numerics_of(spec(accelerator="cuda", precision="bf16-mixed")) == there

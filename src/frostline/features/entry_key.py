@@ -1,16 +1,9 @@
-"""What determines a stored output: an entry of the store is known by a digest of all of it."""
+"""What determines stored features: an entry of the store is found by a digest of all of it."""
 
 import hashlib
 import json
 import platform
 from dataclasses import asdict, dataclass
-from functools import cache
-from importlib.metadata import version
-from pathlib import Path
-
-# The code that outputs come from: decoding, geometry, views, backbones, the computing itself.
-OUTPUT_PATH = ("data", "backbones", "features/compute.py", "features/segment.py")
-LIBRARIES = ("torch", "timm", "numpy", "pillow")
 
 
 @dataclass(frozen=True)
@@ -19,14 +12,15 @@ class EntryKey:
 
     Attributes:
         data: Fingerprint of the table, which covers every image's bytes.
-        geometry: How an image becomes a square, and how it is normalised. The recipe is no part of
-            it: view 0 is the same image in all, view 1 its mirror image.
+        geometry: How an image becomes a square, and how it is normalised. The augmentation is no
+            part of it: view 0 is the same image in all of them, view 1 its mirror image.
         backbone: Its name.
         boundary: Where the prefix ends; for a whole backbone with the pooling.
         frozen: Digest over the prefix's parameters and buffers.
         image_size_px: Side of the square.
-        engine: Device, instruction set, precision and library versions.
-        code: Digest over the code that outputs come from.
+        engine: Device, instruction set and precision: see `engine_name`.
+        libraries: Versions of the libraries that change numbers: see `installed_libraries`.
+        features_version: FEATURES_VERSION of the code that the outputs come from.
     """
 
     data: str
@@ -36,30 +30,14 @@ class EntryKey:
     frozen: str
     image_size_px: int
     engine: str
-    code: str
+    libraries: str
+    features_version: int
 
     @property
     def digest(self) -> str:
         """40 hex digits; equal for equal outputs only."""
         content = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:40]
-
-
-@cache
-def code_digest() -> str:
-    """A digest over the code and the libraries that outputs come from.
-
-    Over bytes rather than syntax: this runs in every job and costs a millisecond.
-    """
-    root = Path(__file__).resolve().parents[1]
-    digest = hashlib.sha256()
-    for part in OUTPUT_PATH:
-        place = root / part
-        for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
-            digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
-    for library in LIBRARIES:
-        digest.update(f"{library}=={version(library)}".encode())
-    return digest.hexdigest()[:16]
 
 
 def engine_name(accelerator: str, precision: str) -> str:
@@ -73,8 +51,17 @@ def engine_name(accelerator: str, precision: str) -> str:
 
     if accelerator == "cuda":
         device = torch.cuda.get_device_name()
-        details = f"cuda {torch.version.cuda} {torch.get_float32_matmul_precision()}"
+        mode = f"cuda {torch.version.cuda}, TF32 {_tf32_mode()}"
+        kernels = f"{mode}, deterministic {torch.are_deterministic_algorithms_enabled()}"
     else:
         device = platform.processor() or platform.machine()
-        details = torch.backends.cpu.get_cpu_capability()
-    return f"{accelerator} | {device} | {details} | torch {torch.__version__} | {precision}"
+        kernels = torch.backends.cpu.get_cpu_capability()
+    return f"{accelerator} | {device} | {kernels} | {precision}"
+
+
+def _tf32_mode() -> str:
+    """Whether float32 is rounded to TF32 on CUDA, in convolutions and in matrix products."""
+    import torch
+
+    convolutions, products = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    return f"{'on' if convolutions else 'off'}/{'on' if products else 'off'}"

@@ -14,13 +14,14 @@ from frostline.backbones.compute_mode import USUAL_LAYOUT, ComputeMode, InComput
 from frostline.backbones.freezing import digest_of
 from frostline.backbones.pooling import Pool
 from frostline.backbones.split.cut import Cut
+from frostline.config.versions import FEATURES_VERSION, installed_libraries
 from frostline.data.image_datamodule import ImageDataModule, RowImages
 from frostline.data.order import BatchRows
 from frostline.features.chain import Shallower, agrees, find_shallower, notes_of
 from frostline.features.compute import compute_outputs, precision_context, prefix_of_images
 from frostline.features.cost_model import Decision, decide_from_facts
 from frostline.features.disk_speed import disk_speeds
-from frostline.features.entry_key import EntryKey, code_digest, engine_name
+from frostline.features.entry_key import EntryKey, engine_name
 from frostline.features.feature_datamodule import FeatureDataModule, PassOutputs
 from frostline.features.feature_store import FeatureStore, size_limit_bytes, store_folder
 from frostline.features.fill import Compute, Demand, fill
@@ -87,7 +88,8 @@ class PrefixJob:
             frozen=digest_of(self.parts.frozen_modules),
             image_size_px=spec.size_px,
             engine=engine_name(self.accelerator, str(self.forward)),
-            code=code_digest(),
+            libraries=installed_libraries(),
+            features_version=FEATURES_VERSION,
         )
 
 

@@ -150,9 +150,17 @@ def _cpu_name() -> str:
 
 
 def _gpu_names() -> str:
-    """Names of the CUDA devices; torch is asked only where it is loaded, for its import is slow."""
+    """Names of the CUDA devices; torch is asked only where it is loaded, for its import is slow.
+
+    A card whose driver PyTorch cannot use raises here, and the run computes on the CPU.
+    """
     torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
+    if torch is None:
         return ""
-    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    try:
+        if not torch.cuda.is_available():
+            return ""
+        names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    except (RuntimeError, AssertionError):
+        return ""
     return ", ".join(names)

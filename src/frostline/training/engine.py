@@ -25,7 +25,7 @@ class Engine:
 
     Attributes:
         accelerator: `cpu`, `cuda` or `mps`.
-        precision: Lightning's word for it, or `fastest` until `settle_ways` has tried.
+        precision: Lightning's word for it, or `fastest` until the precision probe has measured.
         devices: How many.
         strategy: `single`, or `ddp` for one run on several processes.
     """
@@ -58,7 +58,8 @@ def choose_engine(spec: TrainerSettings) -> Engine:
     if not present[accelerator]:
         here = ", ".join(name for name, there in present.items() if there)
         raise ConfigError(
-            f"trainer.accelerator={accelerator}: this machine has none", f"here: {here}, auto"
+            f"trainer.accelerator={accelerator}: this machine has none that PyTorch can use",
+            f"here: {here}, auto",
         )
     precision = spec.precision
     if precision == "auto":
@@ -76,7 +77,7 @@ def numerics_of(spec: TrainerSettings) -> str:
     try:
         return choose_engine(spec).numerics
     except ConfigError:
-        return f"{spec.accelerator} {spec.precision}"
+        return Engine(spec.accelerator, spec.precision, spec.devices, spec.strategy).numerics
 
 
 @cache
@@ -97,13 +98,14 @@ def cuda_works() -> bool:
     return bool(total == 8)
 
 
-def prepare_cpu(threads: int | None) -> None:
-    """Give a process its CPU threads, and let it keep the memory that it frees between two steps.
+def prepare_process(threads: int | None) -> None:
+    """Set up a process before its first computation: kernels, CPU threads, memory between steps.
 
     Args:
         threads: How many; None leaves PyTorch's choice, one for each core.
     """
     keep_freed_memory()
+    choose_kernels()
     if threads is not None:
         torch.set_num_threads(threads)
         os.environ["OMP_NUM_THREADS"] = str(threads)
@@ -140,31 +142,39 @@ def build_trainer(
 
 
 def choose_kernels() -> None:
-    """Compute with kernels that give the same numbers each time, wherever there are such.
+    """Compute with kernels that give the same numbers each time, wherever there are any.
 
-    CUDA has none for some poolings, which is a warning, not an end:
-    https://github.com/pytorch/pytorch/issues/50198. With them PyTorch writes NaN over all memory
+    CUDA has none for some poolings, which is a warning and no error:
+    https://github.com/pytorch/pytorch/issues/50198. In this mode PyTorch writes NaN over all memory
     that it is about to fill, to show who reads it too early; in training on the CPU that costs as
     much as some layers do, and no kernel of ours depends on it.
 
-    Source: torch.utils.deterministic.fill_uninitialized_memory.
+    `32-true` means float32 on CUDA too: by default PyTorch rounds the inputs of convolutions to
+    TF32 (10 bits of mantissa), those of matrix products not. `Engine.numerics` names this choice.
+
+    Source: torch.utils.deterministic.fill_uninitialized_memory;
+    https://docs.pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices
     """
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    # cuBLAS reads it when it is loaded; other sizes of its workspace do not repeat their numbers.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def quieten() -> None:
-    """Silence what Lightning says of things that we do on purpose."""
+    """Silence Lightning's warnings about what we do on purpose."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     for message in (
         # Frozen modules are in eval mode by design. https://github.com/Lightning-AI/pytorch-lightning/issues/21146
         ".*module.* in eval mode.*",
-        # Images are decoded once and kept; worker processes would copy them for nothing.
+        # Images are decoded once and cached; worker processes would copy them for nothing.
         ".*does not have many workers.*",
         # Batches are read by our own sampler of index lists.
         ".*Trying to infer the `batch_size`.*",
         ".*Checkpoint directory .* exists and is not empty.*",
-        # It does on purpose: our batches hold four tensors, which are moved without a search.
+        # Our batches hold four tensors, which are moved without a search.
         ".*have overridden `transfer_batch_to_device`.*",
         # Nothing is logged by the step.
         ".*is smaller than the logging interval.*",
