@@ -12,7 +12,7 @@ from torch import nn
 
 from benchmarks.jobs import Place, Workload, open_table
 from benchmarks.plain import Givens, divided, key_of, load
-from frostline.training.engine import prepare_cpu
+from frostline.training.engine import prepare_process
 from frostline.training.head import build_head
 
 _REPEATS = 4
@@ -20,7 +20,7 @@ _REPEATS = 4
 
 def bound_s(work: Workload, place: Place, givens: Givens) -> float:
     """Seconds for the whole sweep, each part in the fastest layout and allowed precision."""
-    prepare_cpu(place.threads)
+    prepare_process(place.threads)
     table, splits = open_table(place)
     n_train, n_val, n_test = (len(rows) for rows in splits.named().values())
     forwards = work.epochs * (3 * n_train + n_val) + n_val + n_test

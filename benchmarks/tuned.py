@@ -24,7 +24,7 @@ from frostline.config.recipe import AdamW, CosineLr
 from frostline.data.geometry import Geometry, square
 from frostline.data.order import EpochSampler
 from frostline.data.seeds import seed_epoch
-from frostline.training.engine import prepare_cpu
+from frostline.training.engine import prepare_process
 from frostline.training.head import build_head
 from frostline.training.metrics import classification_metrics
 from frostline.training.optim import build_optimizer, lr_factor
@@ -64,7 +64,7 @@ class Tuned:
     def __init__(
         self, work: Workload, place: Place, givens: Givens, ways: FastestModes | None = None
     ) -> None:
-        prepare_cpu(place.threads)
+        prepare_process(place.threads)
         self.work, self.place, self.givens = work, place, givens
         self.table, self.splits = open_table(place)
         self.records = Records(place.store_uri)

@@ -56,9 +56,9 @@ def run_given(given: argparse.Namespace) -> "Rebuilt":
     """The network of RUN, on the threads and from the store that were asked for."""
     from frostline.inference.rebuild import rebuild_run
     from frostline.tracking.store import open_store
-    from frostline.training.engine import prepare_cpu
+    from frostline.training.engine import prepare_process
 
-    prepare_cpu(given.threads)
+    prepare_process(given.threads)
     return rebuild_run(lambda: open_store(given.uri, "Default"), given.run)
 
 
