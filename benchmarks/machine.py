@@ -11,7 +11,7 @@ def machine_name(device: str) -> str:
 
         text = torch.cuda.get_device_name()
     else:
-        from frostline.data.pixels import usable_cores
+        from frostline.cores import usable_cores
 
         text = f"{_processor()} {usable_cores()} cores"
     return "-".join("".join(c if c.isalnum() else " " for c in text).lower().split())

@@ -24,8 +24,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from frostline.backbones.build import Backbone, build_backbone
 from frostline.backbones.split.cut import cut
+from frostline.cores import usable_cores
 from frostline.data.geometry import evaluation_geometry
-from frostline.data.pixels import usable_cores
 from frostline.data.sources.leaves import load_leaves
 from frostline.data.transforms import BatchTransform
 from frostline.inference.predictor import Predictor

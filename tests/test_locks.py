@@ -37,7 +37,7 @@ def test_one_owner_and_who_it_is(tmp_path):
     holder.join()
 
 
-def test_sigkill_frees_the_lock_and_the_file_still_tells_who_died(tmp_path):
+def test_sigkill_frees_the_lock_and_the_file_still_names_the_dead_owner(tmp_path):
     path = tmp_path / "a.lock"
     holder = _start_holder(path)
     os.kill(holder.pid, signal.SIGKILL)

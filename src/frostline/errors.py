@@ -1,13 +1,13 @@
-"""Errors that a person can mend: what was given, what is allowed, what to do."""
+"""Errors the user can fix: what was given, what is allowed, what to do."""
 
 
 class FrostlineError(Exception):
-    """A mistake in the input, told without a traceback.
+    """An error the user can fix, shown without a traceback.
 
     Args:
         given: What was given and why it cannot be used, in one or more lines.
-        allowed: What would have been accepted; empty if that is plain from `given`.
-        todo: What to do next; empty if that is plain from `allowed`.
+        allowed: What would have been accepted; empty if `given` makes it clear.
+        todo: What to do next; empty if `allowed` makes it clear.
     """
 
     def __init__(self, given: str, allowed: str = "", todo: str = "") -> None:

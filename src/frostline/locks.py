@@ -1,7 +1,11 @@
-"""Ownership that dies with its owner: locks that the system holds, not the existence of a file.
+"""Locks that end with the process that holds them, and that say who that process is.
 
 A process killed with SIGKILL cannot clean up; the kernel releases its `flock` for it. So a lock
-file that can be locked belongs to nobody, and what is written in it tells who died.
+file that can be locked belongs to nobody, and its content says who held it last.
+
+Why not `filelock`: its public interface can neither write the owner into the locked file (some of
+its versions empty the file whenever somebody else tries the lock), nor ask whether a lock is free
+without taking it, nor remove the file while it is still locked.
 """
 
 import contextlib
@@ -16,14 +20,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-_POLL_S = 0.2
+_POLL_S = 0.1
+# `is_free` holds a shared lock for a moment; that is not ownership, so an attempt is repeated.
+_ATTEMPTS = 4
+_BETWEEN_ATTEMPTS_S = 0.005
 _held: "weakref.WeakSet[OwnerLock]" = weakref.WeakSet()
 _fork_hook: list[bool] = []
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Who holds, or last held, a lock.
+    """The process that holds a lock, or held it last.
 
     Attributes:
         pid: Process id on that host.
@@ -61,13 +68,19 @@ class OwnerLock:
     def try_acquire(self, run_id: str = "") -> bool:
         """Take the lock if it is free.
 
+        Args:
+            run_id: The MLflow run concerned, written into the file.
+
+        Returns:
+            Whether this object holds the lock now.
+
         Raises:
             OSError: If the lock file cannot be made.
         """
         if self.held:
             return True
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        glances = 3  # `is_free` holds a lock for a moment to look at it; that is not ownership
+        attempts_left = _ATTEMPTS
         while True:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             try:
@@ -76,12 +89,12 @@ class OwnerLock:
                 os.close(descriptor)
                 if not isinstance(error, BlockingIOError):
                     raise
-                if glances == 0:
+                attempts_left -= 1
+                if attempts_left == 0:
                     return False
-                glances -= 1
-                time.sleep(0.005)
+                time.sleep(_BETWEEN_ATTEMPTS_S)
                 continue
-            if _same_file(descriptor, self.path):
+            if _is_file_at(descriptor, self.path):
                 break
             os.close(descriptor)  # its last owner removed the file just before we locked it
         self._descriptor = descriptor
@@ -92,11 +105,17 @@ class OwnerLock:
     def acquire(
         self, *, wait_s: float | None, on_wait: Callable[[Owner | None], None] | None = None
     ) -> bool:
-        """Take the lock, waiting for its owner to finish or die.
+        """Take the lock, waiting until its owner releases it or dies.
 
         Args:
-            wait_s: How long to wait; None waits for ever.
+            wait_s: How long to wait; None waits without a limit.
             on_wait: Called once, with the owner, if there is something to wait for.
+
+        Returns:
+            Whether this object holds the lock now.
+
+        Raises:
+            OSError: If the lock file cannot be made.
         """
         end_s = None if wait_s is None else time.monotonic() + wait_s
         while not self.try_acquire():
@@ -109,28 +128,32 @@ class OwnerLock:
         return True
 
     def note(self, run_id: str = "") -> None:
-        """Write down who owns the lock, and for which run."""
+        """Write into the file who owns the lock, and for which run."""
         if self._descriptor is None:
             return
         owner = Owner(os.getpid(), socket.gethostname(), time.time(), run_id)
         text = json.dumps(asdict(owner)).encode()
-        # A full disk must not cost the ownership itself: the note is for people.
+        # On a full disk the lock is still held; only the text for people is missing.
         with contextlib.suppress(OSError):
             os.pwrite(self._descriptor, text, 0)
             os.ftruncate(self._descriptor, len(text))
 
     def release(self, *, remove: bool = True) -> None:
-        """Give the lock back; with `remove`, take its file away too."""
+        """Release the lock, if this object holds it.
+
+        Args:
+            remove: Also remove the file.
+        """
         if self._descriptor is None:
             return
         if remove:
-            # Unlinked while still locked, so nobody can hold a name that is about to vanish.
+            # Removed while still locked, so that nobody can lock a name that is about to vanish.
             self.path.unlink(missing_ok=True)
         os.close(self._descriptor)
         self._descriptor = None
 
-    def _forget(self) -> None:
-        """Close an inherited descriptor without removing what the parent still owns."""
+    def _close_inherited(self) -> None:
+        """Close the descriptor in a forked child; the parent's lock and file stay as they are."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -144,7 +167,14 @@ class OwnerLock:
 
 @contextlib.contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Do something that no other process does at the same time; waits as long as it takes."""
+    """Run a block that no other process runs at the same time, waiting as long as that takes.
+
+    Args:
+        path: The lock file, which stays.
+
+    Raises:
+        OSError: If the lock file cannot be made.
+    """
     lock = OwnerLock(path)
     lock.acquire(wait_s=None)
     try:
@@ -154,16 +184,16 @@ def exclusive(path: Path) -> Iterator[None]:
 
 
 def read_owner(path: Path) -> Owner | None:
-    """Say who wrote a lock file; None if there is none or it cannot be read."""
+    """Read who wrote a lock file; None if there is no such file or it cannot be read."""
     try:
-        said: dict[str, Any] = json.loads(path.read_text())
-        return Owner(int(said["pid"]), said["host"], float(said["since_s"]), said["run_id"])
+        values: dict[str, Any] = json.loads(path.read_text())
+        return Owner(int(values["pid"]), values["host"], float(values["since_s"]), values["run_id"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def is_free(path: Path) -> bool:
-    """Whether nobody holds a lock file now (there may be no such file)."""
+    """Whether nobody holds a lock file now (also if there is no such file)."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -177,23 +207,24 @@ def is_free(path: Path) -> bool:
     return True
 
 
-def _same_file(descriptor: int, path: Path) -> bool:
+def _is_file_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is the one that a path names now."""
     try:
         named = path.stat()
     except FileNotFoundError:
         return False
-    mine = os.fstat(descriptor)
-    return (mine.st_dev, mine.st_ino) == (named.st_dev, named.st_ino)
+    opened = os.fstat(descriptor)
+    return (opened.st_dev, opened.st_ino) == (named.st_dev, named.st_ino)
 
 
 def _close_in_children(lock: OwnerLock) -> None:
-    """Keep forked children (data workers) from holding a lock after their parent's death."""
+    """Close a lock in forked children: data workers would hold it beyond their parent's death."""
     _held.add(lock)
     if not _fork_hook:
         _fork_hook.append(True)
-        os.register_at_fork(after_in_child=_forget_all)
+        os.register_at_fork(after_in_child=_close_all_inherited)
 
 
-def _forget_all() -> None:
+def _close_all_inherited() -> None:
     for lock in list(_held):
-        lock._forget()
+        lock._close_inherited()

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
-from filelock import FileLock
 from numpy.typing import NDArray
 
+from frostline.cores import usable_cores
 from frostline.data.cache import cache_folder, evict
 from frostline.data.geometry import Geometry, square
 from frostline.data.progress_bar import counting
 from frostline.data.sample_table import SampleTable
 from frostline.files import replacing
+from frostline.locks import exclusive
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -97,7 +98,7 @@ def open_pixels(table: SampleTable, geometry: Geometry, *, memory_gib: float) ->
     n_bytes = int(np.prod(shape, dtype=np.int64))
     in_memory = n_bytes <= min(memory_gib * GIB, FREE_SHARE * psutil.virtual_memory().available)
     path = cache_folder("pixels") / f"{_key(table, geometry)}.npy"
-    with FileLock(f"{path}.lock"):
+    with exclusive(path.with_name(f"{path.name}.lock")):
         array = _load(path, shape, in_memory=in_memory)
         if array is None and n_bytes <= FREE_SHARE * shutil.disk_usage(path.parent).free:
             try:
@@ -186,9 +187,3 @@ def _decode_all(fly: FlyPixels, out: Images) -> None:
     ):
         for _ in pool.map(decode, range(len(out))):
             advance(1)
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else (os.cpu_count() or 1)

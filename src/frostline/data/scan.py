@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from frostline.cores import usable_cores
 from frostline.data.cache import cache_folder
 from frostline.data.decode import UnreadableImageError, open_checked, read_file
-from frostline.data.pixels import usable_cores
 from frostline.data.progress_bar import counting
 from frostline.data.sample_table import BadImage, ImageFacts
 from frostline.errors import DataError

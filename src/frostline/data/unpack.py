@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from filelock import FileLock
-
 from frostline.data.cache import cache_folder
 from frostline.data.progress_bar import counting
 from frostline.errors import DataError
 from frostline.files import replacing
+from frostline.locks import exclusive
 
 # Photos hardly shrink when packed: what grows a hundredfold is no set of photos.
 MOST_GROWTH = 100
@@ -49,7 +48,7 @@ def unpacked(archive: Path) -> Path:
     """
     folder = cache_folder("archives")
     target = folder / _digest(archive, folder)
-    with FileLock(f"{target}.lock"):
+    with exclusive(target.with_name(f"{target.name}.lock")):
         if target.is_dir():
             return target
         partial = target.with_name(f"{target.name}.partial")

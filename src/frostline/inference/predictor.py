@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from frostline.cores import usable_cores
 from frostline.data.geometry import Geometry
-from frostline.data.pixels import usable_cores
 from frostline.data.transforms import BatchTransform
 from frostline.features.compute import precision_context
 from frostline.inference.image_files import decode_batches

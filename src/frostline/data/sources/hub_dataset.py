@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from frostline.cores import usable_cores
 from frostline.data.cache import cache_folder
 from frostline.data.class_names import spelling
 from frostline.data.decode import decode_bytes
 from frostline.data.groups import group_images
 from frostline.data.layout import SPLIT_FOLDERS, Placed, check_class_names
-from frostline.data.pixels import usable_cores
 from frostline.data.progress_bar import counting
 from frostline.data.sample_table import BadImage, SampleTable, fingerprint_of, name_some
 from frostline.data.scan import SCAN_VERSION, Seen, facts_of, look, refuse_bad
+from frostline.data.source_kind import is_saved_dataset
 from frostline.data.sources.labelled_files import sorted_classes
 from frostline.errors import DataError
 from frostline.files import replacing
@@ -147,7 +148,7 @@ def _load(path: str, config: str | None, revision: str | None) -> dict[str, Any]
         ) from None
     local = Path(path).expanduser()
     try:
-        if (local / "state.json").exists() or (local / "dataset_dict.json").exists():
+        if is_saved_dataset(local):
             loaded = datasets.load_from_disk(str(local))
         else:
             where = str(local) if local.exists() else path
