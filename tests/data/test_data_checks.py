@@ -160,7 +160,7 @@ def test_command(photo_tree, capsys, monkeypatch, tmp_path):
 def test_command_on_nothing_and_on_a_leak(photo_tree, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["gone"]) == 1
-    assert "gone is nothing that can be read" in capsys.readouterr().err
+    assert "gone is not a data set that can be read" in capsys.readouterr().err
     root = photo_tree(
         {"train/a": 6, "train/b": 6, "test/a": 3, "test/b": 3, "val/a": 3, "val/b": 3}
     )

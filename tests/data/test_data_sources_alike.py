@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from frostline.data.geometry import Geometry, square
+from frostline.data.load import load_path
+from frostline.data.source_kind import source_kind
 from frostline.data.sources.archive import load_archive
 from frostline.data.sources.csv_table import load_csv
 from frostline.data.sources.folder import load_folder
 from frostline.data.sources.hub_dataset import load_hub
 from frostline.data.splits import split_table
-from tests.data.same_photos import as_csv, as_hub, as_tar, as_zip
+from tests.data.same_photos import as_csv, as_folder, as_hub, as_tar, as_zip
 
 GEOMETRY = Geometry(16, "bilinear", 1.0, "center", (0, 0, 0))
 
@@ -43,3 +45,21 @@ def test_sources_agree(root, laid_out, load, more):
     theirs = split_table(reference, val_frac=0.2, test_frac=0.2, seed=3)
     for name in ("train", "val", "test"):
         assert ours.named()[name].tolist() == theirs.named()[name].tolist()
+
+
+def test_the_source_follows_from_the_path(root, tmp_path):
+    assert source_kind(root) == "folder"
+    assert source_kind(as_csv(root)) == source_kind("nowhere/list.TSV") == "csv"
+    assert source_kind(as_zip(root)) == source_kind("nowhere/all.tar.xz") == "archive"
+    assert source_kind(as_hub(root)) == "hub"
+    (tmp_path / "notes.txt").touch()
+    assert source_kind(tmp_path / "notes.txt") is source_kind("nowhere") is None
+
+
+@pytest.mark.parametrize("laid_out", [as_folder, as_csv, as_zip, as_tar, as_hub])
+def test_any_path_is_loaded_with_the_defaults_of_its_source(root, laid_out):
+    path = laid_out(root)
+    if laid_out is as_csv:
+        path = path.rename(root / "list.csv")
+    table = load_path(str(path), on_bad_image="error", group_by=None)
+    assert table.counts() == {"cat": 9, "cow": 8, "dog": 7}

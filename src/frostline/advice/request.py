@@ -2,14 +2,13 @@
 
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from frostline.backbones.names import check_backbone_name
 from frostline.config.location import CONF
 from frostline.config.schema import Settings
+from frostline.data.source_kind import source_kind
 from frostline.errors import ConfigError
 
-ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 # The other keys configure training, which is what advice is about; they belong to src.train.
 ALLOWED = ("data", "backbone", "weights", "image_size", "seed")
 
@@ -65,13 +64,7 @@ def source_of(overrides: Sequence[str]) -> str:
     paths = [text.partition("=")[2] for text in overrides if text.startswith("data.path=")]
     if not paths:
         return "leaves"
-    path = Path(paths[-1].strip("'\"")).expanduser()
-    if path.suffix.lower() in {".csv", ".tsv"}:
-        return "csv"
-    if path.name.lower().endswith(ARCHIVES):
-        return "archive"
-    is_saved = any((path / name).exists() for name in ("state.json", "dataset_dict.json"))
-    return "hub" if is_saved else "folder"
+    return source_kind(paths[-1].strip("'\"")) or "folder"
 
 
 def next_command(overrides: Sequence[str], backbones: Sequence[str], strategies: str) -> str:

@@ -10,10 +10,9 @@ from frostline.config.data_settings import DataChoice
 from frostline.config.migrate import group_defaults
 from frostline.config.read import read_settings
 from frostline.config.schema import Settings
+from frostline.data.source_kind import source_kind
 from frostline.errors import ConfigError
 
-_ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
-_TABLES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 _ALLOWED = "DIR, FILE.csv, FILE.zip, and KEY=VALUE of its data group, such as on_bad_image=skip"
 
 
@@ -39,14 +38,10 @@ def data_of(words: Sequence[str], settings: Settings) -> DataChoice:
 
 
 def _from_path(path: Path) -> dict[str, Any]:
-    name = path.name.lower()
-    if path.expanduser().is_dir() or not path.expanduser().exists():
-        source = "folder"
-    elif name.endswith(_ARCHIVES):
-        source = "archive"
-    elif name.endswith(_TABLES):
-        source = "csv"
-    else:
+    source = source_kind(path)
+    if source is None and not path.expanduser().exists():
+        source = "folder"  # which reports that there is no such path
+    if source is None:
         raise ConfigError(f"--data {path}: no known kind of data set", _ALLOWED)
     return group_defaults("data", source) | {"path": str(path)}
 
