@@ -62,7 +62,7 @@ def seconds_to_load(photos: Path) -> float:
     from hydra import compose, initialize_config_dir
 
     from frostline.config.composed import settings_of
-    from frostline.config.migrate import CONF
+    from frostline.config.location import CONF
     from frostline.data.load import load_table
 
     with initialize_config_dir(str(CONF), version_base="1.3"):

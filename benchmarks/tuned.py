@@ -26,8 +26,9 @@ from frostline.data.order import EpochSampler
 from frostline.data.seeds import seed_epoch
 from frostline.training.engine import prepare_process
 from frostline.training.head import build_head
+from frostline.training.learning_rates import lr_factor
 from frostline.training.metrics import classification_metrics
-from frostline.training.optim import build_optimizer, lr_factor
+from frostline.training.optim import build_optimizer
 
 ADAMW = AdamW(name="adamw", weight_decay=0.01, layer_decay=1.0)
 COSINE = CosineLr(name="cosine", warmup_frac=0.1)

@@ -25,7 +25,7 @@ from benchmarks.records import EXPERIMENT
 from frostline.data.order import epoch_order
 from frostline.training.engine import quieten
 from frostline.training.head import build_head
-from frostline.training.optim import lr_factor
+from frostline.training.learning_rates import lr_factor
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 

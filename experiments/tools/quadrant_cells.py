@@ -12,7 +12,7 @@ from frostline.advice.ranking import BASELINE, MEASURES
 
 if TYPE_CHECKING:
     from frostline.advice.choose import Choice
-    from frostline.advice.stage_features import StageFeatures
+    from frostline.advice.measures.stage_features import StageFeatures
     from frostline.config.schema import Settings
     from frostline.data.sample_table import SampleTable
     from frostline.stats.paired import Scored
@@ -68,18 +68,21 @@ class DataAtHand:
     """A data set of the study: its features at the runs' size, where it stands on the axes."""
 
     def __init__(self, settings: "Settings") -> None:
-        from frostline.advice.choose import cached_measure, decide
-        from frostline.advice.stage_features import stage_features
+        from frostline.advice.choose import decide
+        from frostline.advice.measures.measurement_cache import cached_measure
+        from frostline.advice.measures.stage_features import stage_features
         from frostline.backbones.build import build_backbone
         from frostline.data.geometry import evaluation_geometry
         from frostline.data.load import load_table, split_of
-        from frostline.data.pixels import FlyPixels
+        from frostline.data.pixels import OnTheFlyPixels
 
         self.table: SampleTable = load_table(settings.data)
         model = build_backbone(
             settings.backbone, weights=settings.weights, image_size=settings.image_size, seed=0
         )
-        fly = FlyPixels(self.table.open_image, self.table.items, evaluation_geometry(model.input))
+        fly = OnTheFlyPixels(
+            self.table.open_image, self.table.items, evaluation_geometry(model.input)
+        )
         rows = np.arange(len(self.table))
         self.features: StageFeatures = stage_features(model, fly.take, rows)
         whole = settings.data.model_copy(update={"fraction": 1.0})
@@ -108,7 +111,7 @@ def gather(
     """Sort the runs into cells, and measure what the rankings need."""
     import yaml
 
-    from frostline.config.migrate import recorded_settings
+    from frostline.config.recorded_config import recorded_settings
     from frostline.stats.paired import scored
 
     cells: dict[str, Cell] = {}
@@ -140,8 +143,8 @@ def gather(
 
 def look_closer(cell: Cell, seed: str, settings: "Settings", data: DataAtHand) -> None:
     """Add the classifier on earlier activations, and how the scores ranked the depths."""
-    from frostline.advice.linear_probe import fit_predict
-    from frostline.advice.measure import score_stage
+    from frostline.advice.measures.measurement import score_stage
+    from frostline.advice.measures.simple_classifiers import fit_predict
     from frostline.data.load import split_of
     from frostline.stats.paired import scored
 

@@ -8,7 +8,7 @@ import yaml
 
 from experiments.tools.compose import Study, StudyJob
 from frostline.config.identity import config_digest
-from frostline.config.migrate import recorded_settings
+from frostline.config.recorded_config import recorded_settings
 from frostline.errors import ConfigError
 from frostline.stats.predictions import Predictions
 from frostline.tracking.records import RunRecord

@@ -8,11 +8,11 @@ from hydra.core.hydra_config import HydraConfig
 
 from frostline.advice.auto_strategy import launch_overrides, resolve_all
 from frostline.config.composed import settings_of
-from frostline.config.migrate import recorded_settings
+from frostline.config.recorded_config import recorded_settings
 from frostline.config.schema import Settings
 from frostline.config.value_origins import key_of, origins, origins_in_one_line, origins_of
 from frostline.errors import ConfigError
-from frostline.sweep.plan import JobFacts, planned
+from frostline.sweep.plan import JobFacts, plan_job
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 FOUR = ("large_similar", "large_different", "small_similar", "small_different")
@@ -112,18 +112,18 @@ def test_keys_of_overrides(text: str, key: str) -> None:
 
 
 def test_an_unknown_strategy_is_answered_with_those_there_are() -> None:
-    from frostline.config.messages import explain
+    from frostline.config.hydra_errors import explain_hydra_error
 
     with pytest.raises(Exception, match="small_simlar") as caught:
         settings("strategy=small_simlar")
-    assert "did you mean small_similar?" in str(explain(caught.value))
+    assert "did you mean small_similar?" in str(explain_hydra_error(caught.value))
 
 
 def test_reasons_do_not_change_what_a_job_is_and_the_depth_is_the_number() -> None:
     facts = JobFacts("data", "splits", "", 100, 4, 5, 224, 3 * 2**20, "cpu 32-true", "torch 2.14")
     typed = settings("strategy=large_similar", "freeze=4")
     counted = settings("strategy=large_similar")
-    one, other = planned(0, (), typed, facts), planned(1, (), counted, facts)
+    one, other = plan_job(0, (), typed, facts), plan_job(1, (), counted, facts)
     assert counted.freeze == -1
     assert other.settings.freeze == 4
     assert one.digest == other.digest
@@ -141,7 +141,7 @@ def test_what_a_launcher_composes_again_is_what_was_planned() -> None:
     ((kept, made),) = chosen
     assert kept == overrides
     facts = JobFacts("data", "splits", "", 100, 4, 5, 224, 1, "cpu 32-true", "torch 2.14")
-    job = planned(0, kept, made, facts)
+    job = plan_job(0, kept, made, facts)
     again = settings(*launch_overrides(job.overrides, job.settings))
     assert again == job.settings
     assert (again.strategy.name, again.strategy.choice) == ("auto", "small_different")

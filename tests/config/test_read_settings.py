@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
 from frostline.config.composed import settings_of
-from frostline.config.messages import explain, known_keys
+from frostline.config.hydra_errors import explain_hydra_error, known_keys
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
 
@@ -19,7 +19,7 @@ def settings(*overrides: str) -> Settings:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             return settings_of(compose("train", overrides=list(overrides)))
     except HydraException as error:
-        raise explain(error) from None
+        raise explain_hydra_error(error) from None
 
 
 def test_defaults_are_the_documented_ones() -> None:

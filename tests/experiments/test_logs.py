@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from experiments.tools.compose import compose_study
-from frostline.config.execution import CallbackSettings
 from frostline.config.read import read_settings
+from frostline.config.run_settings import CallbackSettings
 from frostline.errors import ConfigError
 from frostline.training.epoch_logs import epoch_logs
 from frostline.training.history import History

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from frostline.config.migrate import recorded_settings
+from frostline.config.recorded_config import recorded_settings
 from frostline.errors import ConfigError
 from frostline.inference.cost import cost_of
 from frostline.inference.other_data import data_of

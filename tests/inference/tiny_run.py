@@ -7,7 +7,7 @@ import numpy as np
 from hydra import compose, initialize_config_dir
 from PIL import Image
 
-from frostline.config.migrate import CONF
+from frostline.config.location import CONF
 
 BASE = (
     "data=folder", "backbone=test_resnet", "weights=random", "image_size=64", "epochs=3",
@@ -34,7 +34,7 @@ def train_tiny(folder: Path, *overrides: str) -> str:
     """Train one run with the store of the environment; return its id."""
     from frostline.config.composed import settings_of
     from frostline.config.identity import job_digest
-    from frostline.sweep.job import run_job
+    from frostline.sweep.execute import Job, execute
     from frostline.sweep.preflight import check_jobs
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -44,8 +44,8 @@ def train_tiny(folder: Path, *overrides: str) -> str:
     sweep = settings.sweep.model_copy(update={"job_digest": job_digest(settings, facts)})
     settings = settings.model_copy(update={"sweep": sweep})
     (folder / "out").mkdir(exist_ok=True)
-    result = run_job(settings, folder / "out", on_progress=lambda **_: None)
-    return str(result["run_id"])
+    outcome = execute(Job(settings, folder / "out", env={}), on_progress=lambda **_: None)
+    return outcome.run_id
 
 
 def save_untrained(folder: Path, *overrides: str, classes: Sequence[str] = CLASSES) -> Path:
@@ -56,8 +56,8 @@ def save_untrained(folder: Path, *overrides: str, classes: Sequence[str] = CLASS
 
     from frostline.backbones.build import build_backbone
     from frostline.backbones.split.cut import cut
-    from frostline.config.migrate import recorded_settings
     from frostline.config.recipe import MlpHead
+    from frostline.config.recorded_config import recorded_settings
     from frostline.training.checkpoint import save_checkpoint
     from frostline.training.head import build_head
 

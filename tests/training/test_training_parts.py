@@ -9,8 +9,9 @@ from torch import nn
 from frostline.config.recipe import Adam, AdamW, ConstantLr, CosineLr, Sgd, StepLr
 from frostline.data.seeds import derive_seed, seed_epoch
 from frostline.training.head import build_head
+from frostline.training.learning_rates import lr_factor
 from frostline.training.metrics import classification_metrics, probabilities
-from frostline.training.optim import build_optimizer, lr_factor
+from frostline.training.optim import build_optimizer
 
 
 def test_seeds_differ_by_purpose_and_are_the_same_everywhere() -> None:

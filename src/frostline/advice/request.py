@@ -28,7 +28,7 @@ def read_request(overrides: Sequence[str]) -> list[Settings]:
     from omegaconf.errors import OmegaConfBaseException
 
     from frostline.config.composed import settings_of
-    from frostline.config.messages import explain
+    from frostline.config.hydra_errors import explain_hydra_error
 
     backbones, others = [""], []
     for override in overrides:
@@ -53,7 +53,7 @@ def read_request(overrides: Sequence[str]) -> list[Settings]:
             try:
                 settings = settings_of(compose("train", overrides=[*others, *named]))
             except (HydraException, OmegaConfBaseException) as error:
-                raise explain(error) from None
+                raise explain_hydra_error(error) from None
             check_backbone_name(settings.backbone)
             jobs.append(settings)
     return jobs

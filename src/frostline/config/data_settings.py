@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from frostline.config.node import Count, Fraction, Group, PositiveFraction
+from frostline.config.strict_model import Count, Fraction, PositiveFraction, StrictModel
 
 
-class DataSettings(Group):
+class DataSettings(StrictModel):
     """What every data source has: how images are split, drawn and kept."""
 
     val_frac: Annotated[float, Field(gt=0.0, lt=1.0)]

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from frostline.config.node import Count, Fraction, Group, PositiveFraction
+from frostline.config.strict_model import Count, Fraction, PositiveFraction, StrictModel
 
 
-class Augment(Group):
+class Augment(StrictModel):
     """The named recipe for training images."""
 
     name: Literal[
@@ -15,14 +15,14 @@ class Augment(Group):
     ]
 
 
-class Mix(Group):
+class Mix(StrictModel):
     """Mixing of images and labels within a batch."""
 
     name: Literal["none", "mixup", "cutmix"]
     alpha: Annotated[float, Field(gt=0.0)]
 
 
-class CrossEntropy(Group):
+class CrossEntropy(StrictModel):
     """Cross-entropy, smoothed and weighted by class on request."""
 
     name: Literal["cross_entropy"]
@@ -30,7 +30,7 @@ class CrossEntropy(Group):
     class_weights: Fraction
 
 
-class FocalLoss(Group):
+class FocalLoss(StrictModel):
     """Cross-entropy that turns away from what is learnt already."""
 
     name: Literal["focal"]
@@ -39,7 +39,7 @@ class FocalLoss(Group):
     class_weights: Fraction
 
 
-class LinearHead(Group):
+class LinearHead(StrictModel):
     """Pooling and one linear layer."""
 
     name: Literal["linear"]
@@ -47,7 +47,7 @@ class LinearHead(Group):
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
-class MlpHead(Group):
+class MlpHead(StrictModel):
     """Pooling, one hidden layer, one linear layer."""
 
     name: Literal["mlp"]
@@ -57,13 +57,13 @@ class MlpHead(Group):
     batch_norm: bool
 
 
-class ConstantSchedule(Group):
+class ConstantSchedule(StrictModel):
     """The same depth in every epoch."""
 
     name: Literal["constant"]
 
 
-class HeadFirst(Group):
+class HeadFirst(StrictModel):
     """The head alone at first, then the chosen depth with a lower learning rate."""
 
     name: Literal["head_first"]
@@ -72,7 +72,7 @@ class HeadFirst(Group):
     thawed_bn: Literal["eval", "train"]
 
 
-class Gradual(Group):
+class Gradual(StrictModel):
     """The head alone at first, then one stage more every so many epochs, from the top."""
 
     name: Literal["gradual"]
@@ -84,7 +84,7 @@ class Gradual(Group):
 ScheduleChoice = ConstantSchedule | HeadFirst | Gradual
 
 
-class Strategy(Group):
+class Strategy(StrictModel):
     """The named strategy that set other keys; a file of conf/strategy, so people may add theirs."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_/-]+$")]
@@ -104,7 +104,7 @@ class Strategy(Group):
         return self.choice or self.name
 
 
-class AdamW(Group):
+class AdamW(StrictModel):
     """Adam with decoupled weight decay."""
 
     name: Literal["adamw"]
@@ -112,7 +112,7 @@ class AdamW(Group):
     layer_decay: PositiveFraction
 
 
-class Adam(Group):
+class Adam(StrictModel):
     """Adam."""
 
     name: Literal["adam"]
@@ -120,7 +120,7 @@ class Adam(Group):
     layer_decay: PositiveFraction
 
 
-class Sgd(Group):
+class Sgd(StrictModel):
     """Stochastic gradient descent with momentum."""
 
     name: Literal["sgd"]
@@ -132,7 +132,7 @@ class Sgd(Group):
 OptimizerChoice = AdamW | Adam | Sgd
 
 
-class WarmedUp(Group):
+class WarmedUp(StrictModel):
     """What every learning rate schedule has."""
 
     warmup_frac: Annotated[float, Field(ge=0.0, lt=1.0)]

@@ -10,14 +10,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from frostline.config.data_settings import DataChoice
-from frostline.config.execution import (
-    CallbackSettings,
-    Evidence,
-    SweepSettings,
-    TrackingSettings,
-    TrainerSettings,
-)
-from frostline.config.node import Count, Group
 from frostline.config.recipe import (
     Augment,
     CrossEntropy,
@@ -30,6 +22,14 @@ from frostline.config.recipe import (
     ScheduleChoice,
     Strategy,
 )
+from frostline.config.run_settings import (
+    CallbackSettings,
+    Evidence,
+    SweepSettings,
+    TrackingSettings,
+    TrainerSettings,
+)
+from frostline.config.strict_model import Count, StrictModel
 
 
 def _freeze(value: Any) -> Any:
@@ -43,7 +43,7 @@ def _freeze(value: Any) -> Any:
     return value
 
 
-class Settings(Group):
+class Settings(StrictModel):
     """One run, wholly determined."""
 
     backbone: Annotated[str, Field(min_length=1)]

@@ -17,7 +17,7 @@ from frostline.config.data_settings import (
     HubData,
     LeavesData,
 )
-from frostline.config.migrate import group_defaults
+from frostline.config.recorded_config import group_defaults
 from frostline.data.sample_table import SampleTable
 from frostline.data.source_kind import READABLE_PATHS, source_kind
 from frostline.data.splits import Splits, keep_fraction, split_table

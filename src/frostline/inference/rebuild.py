@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from frostline.backbones.build import Backbone, build_backbone
 from frostline.backbones.split.cut import cut
-from frostline.config.migrate import recorded_settings
+from frostline.config.recorded_config import recorded_settings
 from frostline.config.schema import Settings
 from frostline.data.geometry import Geometry, evaluation_geometry
 from frostline.data.transforms import BatchTransform

@@ -10,11 +10,11 @@ from functools import cache
 import pytorch_lightning as pl
 import torch
 
-from frostline.config.execution import TrainerSettings
+from frostline.config.run_settings import TrainerSettings
 from frostline.errors import ConfigError
 from frostline.training.allocator import keep_freed_memory
 from frostline.training.checkpoint import AtomicCheckpointIO
-from frostline.training.low_overhead import NoProfiler, hide_accelerators
+from frostline.training.step_overhead import NoProfiler, hide_accelerators
 
 _log = logging.getLogger(__name__)
 

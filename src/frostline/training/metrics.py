@@ -34,6 +34,42 @@ def classification_metrics(logits: Tensor, labels: Tensor) -> dict[str, float]:
     }
 
 
+def stacked_metrics(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """Loss and scores of J heads.
+
+    Args:
+        logits: (J, N, K) float.
+        labels: (N,) int64 in 0 .. K - 1, at least one.
+
+    Returns:
+        `loss`, `acc_micro`, `acc_macro`, `f1_macro`, each (J,) float32. Classes that stand neither
+        in the labels nor in the predictions do not count in the macro averages.
+
+    Source: the definitions of torchmetrics' multiclass_accuracy and multiclass_f1_score.
+    """
+    n_heads, n_items, n_classes = logits.shape
+    logits = logits.float()
+    repeated = labels.expand(n_heads, n_items).reshape(-1)
+    loss = F.cross_entropy(logits.reshape(-1, n_classes), repeated, reduction="none")
+    predicted = logits.argmax(dim=2)
+    head = torch.arange(n_heads).unsqueeze(1)
+    cells = (head * n_classes + labels) * n_classes + predicted
+    table = torch.bincount(cells.flatten(), minlength=n_heads * n_classes**2)
+    confusion = table.view(n_heads, n_classes, n_classes).float()
+    hits = confusion.diagonal(dim1=1, dim2=2)
+    actual, said = confusion.sum(dim=2), confusion.sum(dim=1)
+    counted = (actual + said > 0).float()
+    recall = hits / actual.clamp_min(1)
+    f1 = 2 * hits / (actual + said).clamp_min(1)
+    share = counted / counted.sum(dim=1, keepdim=True)
+    return {
+        "loss": loss.view(n_heads, n_items).mean(dim=1),
+        "acc_micro": hits.sum(dim=1) / n_items,
+        "acc_macro": (recall * share).sum(dim=1),
+        "f1_macro": (f1 * share).sum(dim=1),
+    }
+
+
 def probabilities(logits: Tensor) -> Tensor:
     """Softmax in float32: (N, K) to (N, K), rows sum to 1."""
     return torch.softmax(logits.float(), dim=1)

@@ -20,10 +20,10 @@ from frostline.training.learning_rates import (
     plateau_factor,
 )
 from frostline.training.loss import Loss
-from frostline.training.low_overhead import LowOverheadModule
 from frostline.training.metrics import classification_metrics
 from frostline.training.optim import optimizer_over
 from frostline.training.schedule import Phase
+from frostline.training.step_overhead import LowOverheadModule
 
 
 class TrainingDivergedError(FrostlineError):

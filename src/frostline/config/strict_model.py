@@ -9,7 +9,7 @@ PositiveFraction = Annotated[float, Field(gt=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Group(BaseModel):
+class StrictModel(BaseModel):
     """A node of the config: unknown keys, infinity and nan are refused, values stay as typed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -17,10 +17,10 @@ from frostline.config.recipe import CrossEntropy, FocalLoss, LrChoice, Optimizer
 from frostline.data.image_datamodule import Batch
 from frostline.data.order import BatchRows, EpochSampler
 from frostline.data.seeds import seed_epoch
+from frostline.training.learning_rates import lr_factor
 from frostline.training.loss import focal_factor
-from frostline.training.optim import lr_factor
+from frostline.training.metrics import stacked_metrics
 from frostline.training.stacked_heads import StackedHeads
-from frostline.training.stacked_metrics import stacked_metrics
 from frostline.training.stacked_optim import StackedOptimizer
 
 

@@ -12,7 +12,7 @@ from frostline.errors import ConfigError
 SEE_ALL = "see all keys and defaults with: python -m src.train --cfg job"
 
 
-def explain(error: Exception) -> ConfigError:
+def explain_hydra_error(error: Exception) -> ConfigError:
     """Turn an error of Hydra's composition into a message a person can act on.
 
     Args:

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from frostline.config.node import Count, Group
+from frostline.config.strict_model import Count, StrictModel
 
 
-class CallbackSettings(Group):
+class CallbackSettings(StrictModel):
     """Choice of the best epoch, and when to stop."""
 
     monitor: Literal["val/loss", "val/acc_micro", "val/acc_macro", "val/f1_macro"]
@@ -17,7 +17,7 @@ class CallbackSettings(Group):
     tensorboard: bool
 
 
-class TrainerSettings(Group):
+class TrainerSettings(StrictModel):
     """Where and how the arithmetic runs."""
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"]
@@ -35,13 +35,13 @@ class TrainerSettings(Group):
         return self
 
 
-class Evidence(Group):
+class Evidence(StrictModel):
     """What a run leaves besides its figures: see frostline.inference.explain.evidence."""
 
     name: Literal["full", "light", "off"]
 
 
-class TrackingSettings(Group):
+class TrackingSettings(StrictModel):
     """Where runs are recorded."""
 
     uri: str | None
@@ -49,7 +49,7 @@ class TrackingSettings(Group):
     offline: bool
 
 
-class SweepSettings(Group):
+class SweepSettings(StrictModel):
     """What a sweep tells its jobs."""
 
     id: str | None
