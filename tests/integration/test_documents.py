@@ -1,4 +1,4 @@
-"""What the documents show exists: commands, keys, flags, targets, links."""
+"""What the documents show exists: commands, keys, flags, targets, links, files."""
 
 import importlib.util
 import re
@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from frostline.config.migrate import CONF
+from frostline.config.location import CONF
 from frostline.config.schema import Settings
 from frostline.config.study_scale import spell_out_scale
 from tests.integration.documented import PAGES, ROOT, Command, documented
@@ -21,6 +21,10 @@ OTHERS = [c for c in CALLS if c.words[2] != "src.train"]
 # "+experiments=NAME" is a pattern, not a command.
 TRAINING = [c for c in CALLS if c not in OTHERS and not PLACEHOLDER.search(" ".join(c.words))]
 MAKING = [c for c in COMMANDS if c.words[0] == "make"]
+# Those that runs write, and those of the project.
+FILE_NAMES = {"config.yaml", "full.yaml"} | {
+    path.name for folder in ("src", "tests") for path in (ROOT / folder).rglob("*.py")
+}
 
 
 def test_the_pages_show_commands() -> None:
@@ -75,3 +79,12 @@ def test_each_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_each_file_that_is_named_exists(page: Path) -> None:
+    """Also the short names of the walk through the code: `sweep/execute.py`, `plan.py`."""
+    named = re.findall(r"`([\w./-]+\.(?:py|yaml|toml))`", page.read_text(encoding="utf-8"))
+    for name in (name for name in named if not PLACEHOLDER.search(name)):
+        places = (ROOT / name, ROOT / "src/frostline" / name)
+        assert any(place.exists() for place in places) or name in FILE_NAMES, name
