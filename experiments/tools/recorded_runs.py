@@ -76,8 +76,13 @@ def find_recorded(study: Study, store: "Reader", source: Source) -> Recorded:
 
 
 def versions_of(runs: Sequence[RunRecord]) -> list[str]:
-    """The versions of the code that runs were made with."""
-    return sorted({run.tags.get("frostline.code_version", "not recorded") for run in runs})
+    """The versions of the results that runs have, or what identified the code before there were."""
+    return sorted({_version_of(run.tags) for run in runs})
+
+
+def _version_of(tags: Mapping[str, str]) -> str:
+    earlier = tags.get("frostline.code_version", "not recorded")
+    return tags.get("frostline.results_version", earlier)
 
 
 def _keys(
