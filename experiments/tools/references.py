@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import ImageOps
 
-from frostline.advice.measure import measure
-from frostline.advice.references import FILE
+from frostline.advice.measures.measurement import measure
+from frostline.advice.similarity import REFERENCES_FILE
 from frostline.commands.arguments import command_parser, reported_errors
 from frostline.data.sample_table import SampleTable
 from frostline.data.sources.folder import load_folder
@@ -33,13 +33,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("symbols", help="folder made by experiments/symbols.py")
     parser.add_argument("backbones", nargs="*", default=BACKBONES, help="default: the packaged")
     given = parser.parse_args(arguments)
-    content = json.loads(FILE.read_text("utf-8")) if FILE.is_file() else {"backbones": {}}
+    content = (
+        json.loads(REFERENCES_FILE.read_text("utf-8"))
+        if REFERENCES_FILE.is_file()
+        else {"backbones": {}}
+    )
     content["made_by"] = "python -m experiments.tools.references PHOTOGRAPHS SYMBOLS"
     with reported_errors():
         for backbone in given.backbones:
             entry = measure_references(given.photographs, given.symbols, backbone)
             content["backbones"][backbone] = entry
-            FILE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            REFERENCES_FILE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def measure_references(photographs: str, symbols: str, backbone: str) -> dict[str, Any]:

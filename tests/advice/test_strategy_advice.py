@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from frostline.advice.measure import Familiarity, Measured, Size, StageScore, measured_from
-from frostline.advice.objections import OBJECTIONS, objections_to
+from frostline.advice.measures.familiarity import Familiarity
+from frostline.advice.measures.measurement import Measured, Size, StageScore, measured_from
 from frostline.advice.quadrants import STRATEGIES
 from frostline.advice.ranking import (
     BASELINE,
@@ -16,8 +16,9 @@ from frostline.advice.ranking import (
     rank_depths,
     reliabilities,
 )
-from frostline.advice.references import references_for
 from frostline.advice.request import next_command, read_request, source_of
+from frostline.advice.similarity import references_for, similarity_of
+from frostline.advice.strategies import OBJECTIONS, objections_to
 from frostline.backbones.packaged_weights import find_packaged
 from frostline.commands.advise import main
 from frostline.errors import BackboneError, ConfigError
@@ -97,9 +98,9 @@ def test_references_are_by_weights_and_another_extractor_is_told():
 
 
 def references_digest():
-    from frostline.advice.references import FILE
+    from frostline.advice.similarity import REFERENCES_FILE
 
-    return json.loads(FILE.read_text())["backbones"][LITE]["weights_digest"]
+    return json.loads(REFERENCES_FILE.read_text())["backbones"][LITE]["weights_digest"]
 
 
 @needs_lite
@@ -111,12 +112,10 @@ def test_the_references_belong_to_the_packaged_weights():
 
 
 def test_measured_photographs_and_drawings_fall_on_their_sides():
-    from frostline.advice.quadrants import similarity_of
-
     for name in ("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2"):
-        from frostline.advice.references import FILE
+        from frostline.advice.similarity import REFERENCES_FILE
 
-        digest = json.loads(FILE.read_text())["backbones"][name]["weights_digest"]
+        digest = json.loads(REFERENCES_FILE.read_text())["backbones"][name]["weights_digest"]
         references, _ = references_for(name, digest)
         for one in references:
             place = similarity_of(one.confidence, 0.0, one.agreement, 0.0, references).position
@@ -172,7 +171,7 @@ def test_the_next_command_can_be_pasted():
 def test_twelve_images_cannot_tell(tmp_path, capsys):
     main([f"data.path={photos(tmp_path / 'few', per_class=6)}"])
     text = capsys.readouterr().out
-    assert "CANNOT TELL: 12 images in all" in text
+    assert "NO STRATEGY CAN BE CHOSEN: 12 images in all" in text
     assert "python -m src.train -m" in text
 
 
@@ -194,10 +193,13 @@ def test_random_weights_have_no_similarity(tmp_path, capsys):
     out = tmp_path / "page.html"
     main([f"data.path={place}", "backbone=test_vit", "weights=random", "--out", str(out)])
     text = capsys.readouterr().out
-    assert "CANNOT TELL: similarity has no meaning here: random weights know no classes" in text
+    assert (
+        "NO STRATEGY CAN BE CHOSEN: similarity has no meaning here: random weights know no classes"
+        in text
+    )
     assert "behind       probe    kNN   LogME" in text
     page = out.read_text()
-    assert "From these images it cannot be told which strategy fits" in page
+    assert "No strategy can be chosen from these images" in page
     assert 'id="figure-accuracy"' in page
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 
-from frostline.advice.logme import logme
+from frostline.advice.measures.logme import logme
 
 
 def independent(features, labels):

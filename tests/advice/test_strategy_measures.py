@@ -5,11 +5,21 @@ import warnings
 import numpy as np
 import pytest
 
-from frostline.advice.entropy import normalised_entropy, probabilities, top_confidence
-from frostline.advice.held_out import folds_of, half_width, mean_of_classes, standardised
-from frostline.advice.knn import knn_predictions
-from frostline.advice.linear_probe import fit_predict, probe_predictions
-from frostline.advice.prototypes import prototype_agreement
+from frostline.advice.measures.familiarity import (
+    normalised_entropy,
+    probabilities,
+    prototype_agreement,
+    top_confidence,
+)
+from frostline.advice.measures.simple_classifiers import (
+    fit_predict,
+    group_folds,
+    half_width,
+    knn_predictions,
+    macro_accuracy,
+    probe_predictions,
+    standardised,
+)
 
 
 def own_groups(n):
@@ -44,9 +54,9 @@ def test_neighbours_of_the_same_group_do_not_vote():
     things = rng.normal(size=(40, 30))
     features = np.repeat(things, 2, axis=0)
     labels = np.repeat(np.arange(40) % 2, 2)
-    assert mean_of_classes(knn_predictions(features, labels, own_groups(80)), labels) > 0.7
+    assert macro_accuracy(knn_predictions(features, labels, own_groups(80)), labels) > 0.7
     grouped = np.repeat(own_groups(40), 2)
-    assert mean_of_classes(knn_predictions(features, labels, grouped), labels) < 0.7
+    assert macro_accuracy(knn_predictions(features, labels, grouped), labels) < 0.7
 
 
 def test_neighbours_find_clusters():
@@ -62,8 +72,8 @@ def test_a_probe_learns_what_is_linear_and_nothing_else():
     linear[:, 2] += 6 * labels
     noise = rng.normal(size=(120, 4))
     found, guessed = (probe_predictions(x, labels, own_groups(120)) for x in (linear, noise))
-    assert mean_of_classes(found, labels) > 0.95
-    assert mean_of_classes(guessed, labels) < 0.65
+    assert macro_accuracy(found, labels) > 0.95
+    assert macro_accuracy(guessed, labels) < 0.65
 
 
 def test_turning_wide_features_leaves_the_probe_as_it_is():
@@ -82,7 +92,7 @@ def test_folds_hold_every_image_out_once_and_keep_groups_whole():
     labels = np.repeat([0, 1, 2], 12)
     groups = np.repeat(own_groups(12), 3)
     seen = []
-    for learn, held in folds_of(labels, groups):
+    for learn, held in group_folds(labels, groups):
         assert not set(groups[learn]) & set(groups[held])
         assert set(labels[learn]) == {0, 1, 2}
         seen += held.tolist()
@@ -93,7 +103,7 @@ def test_a_class_of_one_group_is_held_out_once_and_nothing_complains():
     labels = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1, 2])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        folds = list(folds_of(labels, own_groups(10)))
+        folds = list(group_folds(labels, own_groups(10)))
     held = [part.tolist() for _, part in folds]
     assert sorted(position for part in held for position in part) == list(range(10))
     assert sorted(np.bincount(labels[part], minlength=3).tolist() for part in held) == [
@@ -104,12 +114,12 @@ def test_a_class_of_one_group_is_held_out_once_and_nothing_complains():
 
 def test_one_group_cannot_be_held_out():
     with pytest.raises(ValueError, match="one group"):
-        list(folds_of(np.array([0, 1]), np.array(["a", "a"])))
+        list(group_folds(np.array([0, 1]), np.array(["a", "a"])))
 
 
 def test_macro_accuracy_and_its_interval():
     labels = np.array([0, 0, 0, 0, 1, 1])
-    assert mean_of_classes(np.array([0, 0, 0, 1, 1, 0]), labels) == pytest.approx((0.75 + 0.5) / 2)
+    assert macro_accuracy(np.array([0, 0, 0, 1, 1, 0]), labels) == pytest.approx((0.75 + 0.5) / 2)
     # Wilson: half of the interval for 20 of 40 is 0.1480.
     assert half_width(0.5, 40) == pytest.approx(0.1480, abs=1e-4)
 

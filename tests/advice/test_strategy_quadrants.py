@@ -4,15 +4,8 @@ import math
 
 import pytest
 
-from frostline.advice.quadrants import (
-    Reference,
-    Similarity,
-    between,
-    log_odds,
-    place,
-    similarity_of,
-    too_few,
-)
+from frostline.advice.quadrants import place, too_few
+from frostline.advice.similarity import Reference, Similarity, between, log_odds, similarity_of
 
 LIKE = Reference("photos", "similar", 0.5, 0.3, 0.4, 100)
 UNLIKE = Reference("drawings", "different", 0.1, 0.1, 0.8, 100)

@@ -92,5 +92,5 @@ def test_auto_alone(place: Path) -> None:
 def test_auto_that_cannot_tell_is_refused_before_any_job(place: Path) -> None:
     ended = start(place, "-m", "strategy=auto", "data=folder", "data.path=photos", "image_size=32")
     assert ended.returncode == 2
-    assert "strategy=auto cannot tell" in ended.stderr
+    assert "strategy=auto cannot choose" in ended.stderr
     assert "12 training images" in ended.stderr

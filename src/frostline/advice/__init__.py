@@ -1,1 +1,1 @@
-"""From measurements of a data set to advice: objections, hints, text and page."""
+"""Measures of a data set, the strategy that they propose, and the advice built on them."""

@@ -1,12 +1,12 @@
-"""Advice: what the data is, its scores, its quadrant, the strategy, hints, the next command."""
+"""Advice on a data set: size, scores, quadrant, strategy, hints and the sweep to run next."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from frostline.advice.choose import Choice, cached_measure, decide
-from frostline.advice.measure import Measured, Size, size_of
-from frostline.advice.objections import objections_to
+from frostline.advice.choose import Choice, decide, split_seed_of
+from frostline.advice.measures.measurement import Measured, Size, size_of
+from frostline.advice.measures.measurement_cache import cached_measure
 from frostline.advice.quadrants import too_few
 from frostline.advice.ranking import (
     PUBLISHED,
@@ -16,73 +16,66 @@ from frostline.advice.ranking import (
     rank_depths,
     reliabilities,
 )
-from frostline.advice.references import references_for
 from frostline.advice.request import next_command
+from frostline.advice.similarity import references_for
+from frostline.advice.strategies import NEIGHBOURS, objections_to, reason_and_source
 from frostline.config.data_settings import LeavesData
-from frostline.config.location import CONF
 from frostline.config.schema import Settings
 from frostline.data.checks.findings import Finding
 
-NEIGHBOURS = {
-    "large_similar": ("large_different", "small_similar"),
-    "large_different": ("large_similar", "small_different"),
-    "small_similar": ("small_different", "large_similar"),
-    "small_different": ("small_similar", "large_different"),
-}
+WITHOUT_CHOICE = ("small_similar", "small_different", "head_then_all")
 
 
 @dataclass(frozen=True)
 class Advice:
-    """Everything that `src.advise` says.
+    """Everything that `src.advise` reports.
 
     Attributes:
         data: Name of the data set.
         drawn: Whether its images are the built-in drawings.
         classes: Class names with their numbers of images.
-        findings: What the checks of the data found.
-        size: Of the training split; of all images where nothing could be split.
-        choices: One for each backbone, the ruler of the quadrant first; empty if nothing was
+        size: Of the training split; of all images if there are too few to split.
+        command: The sweep to run next.
+        why_no_strategy: Why no strategy is proposed; empty if one is.
+        findings: What the data checks found.
+        choices: One for each backbone, the one that names the strategy first; empty if nothing was
             measured.
-        at_size: Scores by depth at the image size asked for, one for each backbone; the same as in
-            `choices` where none was asked for.
-        reason: Of the strategy, as its file has it.
-        source: Of the strategy, as its file has it.
-        objections: What speaks against it.
+        at_size: Scores by depth at the requested image size, one for each backbone; those of
+            `choices` if no size was requested.
+        reason: Of the strategy, from its config file.
+        source: Of the strategy, from its config file.
+        objections: Findings that contradict the strategy.
         backbones: A ranking.
         depths: Backbone to values of `freeze`, the most promising first.
-        depth_measure: What the depths are ranked by.
+        depth_measure: The score that ranks the depths.
         reliability: How well such rankings held in our study; empty before it was run.
-        command: The sweep to run next.
-        cannot_tell: Why there is no quadrant; empty if there is one.
     """
 
     data: str
     drawn: bool
     classes: dict[str, int]
-    findings: tuple[Finding, ...]
     size: Size
-    choices: tuple[Choice, ...]
-    at_size: tuple[Measured, ...]
-    reason: str
-    source: str
-    objections: tuple[str, ...]
-    backbones: tuple[RankedBackbone, ...]
-    depths: dict[str, list[str]]
-    depth_measure: str
-    reliability: tuple[Reliability, ...]
     command: str
-    cannot_tell: str
+    why_no_strategy: str = ""
+    findings: tuple[Finding, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    at_size: tuple[Measured, ...] = ()
+    reason: str = ""
+    source: str = ""
+    objections: tuple[str, ...] = ()
+    backbones: tuple[RankedBackbone, ...] = ()
+    depths: dict[str, list[str]] = field(default_factory=dict)
+    depth_measure: str = ""
+    reliability: tuple[Reliability, ...] = ()
 
     @property
     def strategy(self) -> str | None:
-        """The proposed strategy; None if that cannot be told."""
+        """The proposed strategy, if any."""
         quadrant = self.choices[0].quadrant if self.choices else None
         return None if quadrant is None else quadrant.name
 
     def plain(self) -> dict[str, Any]:
         """Everything as plain values, for JSON."""
-        from dataclasses import asdict
-
         return {
             "data": self.data,
             "drawn": self.drawn,
@@ -90,7 +83,7 @@ class Advice:
             "findings": [asdict(finding) for finding in self.findings],
             "size": asdict(self.size),
             "strategy": self.strategy,
-            "cannot_tell": self.cannot_tell,
+            "cannot_tell": self.why_no_strategy,
             "reason": self.reason,
             "source": self.source,
             "objections": list(self.objections),
@@ -110,15 +103,15 @@ class Advice:
 def advise(
     jobs: Sequence[Settings], overrides: Sequence[str], *, on_progress: Callable[[str], None]
 ) -> Advice:
-    """Look at a data set, measure its training split with each backbone, and say what to try.
+    """Measure the training split of a data set with each backbone, and propose a strategy.
 
     Args:
         jobs: The same data set with each backbone.
-        overrides: What the person gave, for the next command.
+        overrides: What the user gave, for the next command.
         on_progress: Receives lines of progress.
 
     Raises:
-        FrostlineError: If the data cannot be read or split, or a backbone cannot be had.
+        FrostlineError: If the data cannot be read or split, or a backbone cannot be built.
     """
     import numpy as np
 
@@ -128,100 +121,78 @@ def advise(
     first = jobs[0]
     on_progress("reading the images")
     table = load_table(first.data)
-    names = [job.backbone for job in jobs]
     drawn = isinstance(first.data, LeavesData)
     if why_not := too_few(len(table)):
-        size = size_of(table, np.arange(len(table)))
-        command = next_command(overrides, names, "small_similar,small_different,head_then_all")
+        names = [job.backbone for job in jobs]
         return Advice(
             data=table.name,
             drawn=drawn,
             classes=table.counts(),
-            findings=(),
-            size=size,
-            choices=(),
-            at_size=(),
-            reason="",
-            source="",
-            objections=(),
-            backbones=(),
-            depths={},
-            depth_measure="",
-            reliability=(),
-            command=command,
-            cannot_tell=why_not.replace("training images", "images in all"),
+            size=size_of(table, np.arange(len(table))),
+            command=next_command(overrides, names, ",".join(WITHOUT_CHOICE)),
+            why_no_strategy=why_not.replace("training images", "images in all"),
         )
     splits = split_of(table, first.data, seed=first.seed)
     on_progress("checking the data")
     findings = cached_checks(table, splits, probing=True).findings
-    seed = first.seed if first.data.split_seed is None else first.data.split_seed
     choices, at_size = [], []
     for job in jobs:
 
-        def kept(image_size: int | None, job: Settings = job) -> Measured:
+        def measure_at(image_size: int | None, job: Settings = job) -> Measured:
             return cached_measure(
                 table,
                 splits.train,
                 backbone=job.backbone,
                 weights=job.weights,
                 image_size=image_size,
-                seed=seed,
+                seed=split_seed_of(first),
                 on_progress=lambda text: on_progress(f"measuring with {text}"),
             )
 
-        own = kept(None)
-        choices.append(decide(own))
-        same = job.image_size in {None, own.image_size_px}
-        at_size.append(own if same else kept(job.image_size))
-    choices.sort(key=_standing)
+        at_own_size = measure_at(None)
+        choices.append(decide(at_own_size))
+        is_own_size = job.image_size in {None, at_own_size.image_size_px}
+        at_size.append(at_own_size if is_own_size else measure_at(job.image_size))
+    choices.sort(key=_preference)
     best = choices[0]
-    strategy = best.quadrant.name if best.quadrant is not None else None
-    about = _file_of(strategy) if strategy else {"reason": "", "source": ""}
+    strategy = None if best.quadrant is None else best.quadrant.name
+    reason, source = reason_and_source(strategy) if strategy else ("", "")
     ranked = rank_backbones(at_size)
-    found = reliabilities()
-    measure = found[0].measure if found else "knn"
+    reliability = reliabilities()
+    measure = reliability[0].measure if reliability else "knn"
     tied = [one.backbone for one in ranked if one.tied]
-    command = next_command(overrides, tied, ",".join(_to_try(best)))
     return Advice(
         data=table.name,
         drawn=drawn,
         classes=table.counts(),
-        findings=findings,
         size=best.measured.size,
+        command=next_command(overrides, tied, ",".join(_strategies_to_compare(best))),
+        why_no_strategy="" if strategy else best.why_not,
+        findings=findings,
         choices=tuple(choices),
         at_size=tuple(at_size),
-        reason=about["reason"],
-        source=about["source"],
+        reason=reason,
+        source=source,
         objections=objections_to(strategy) if strategy else (),
         backbones=tuple(ranked),
         depths={one.backbone: rank_depths(one.stages, measure) for one in at_size},
         depth_measure=measure,
-        reliability=tuple(found),
-        command=command,
-        cannot_tell="" if best.quadrant is not None else best.why_not,
+        reliability=tuple(reliability),
     )
 
 
-def _standing(choice: Choice) -> tuple[bool, bool, int]:
-    """A ruler with reference points of its own first, then any with a classifier."""
-    own = not references_for(choice.measured.backbone, choice.measured.weights_digest)[1]
-    return choice.quadrant is None, not own, 0
+def _preference(choice: Choice) -> tuple[bool, bool]:
+    """Sort choices with a quadrant first, and of these the ones with reference points of theirs."""
+    _, caveat = references_for(choice.measured.backbone, choice.measured.weights_digest)
+    return choice.quadrant is None, bool(caveat)
 
 
-def _to_try(choice: Choice) -> list[str]:
-    """The proposed strategy, the one across the nearest border, and the critics' variant."""
+def _strategies_to_compare(choice: Choice) -> tuple[str, ...]:
+    """The proposed strategy, the one across the nearest border, and head_then_all."""
     quadrant = choice.quadrant
     if quadrant is None:
-        return ["small_similar", "small_different", "head_then_all"]
+        return WITHOUT_CHOICE
     across_similarity, across_size = NEIGHBOURS[quadrant.name]
-    nearer = abs(quadrant.similarity_distance) <= abs(quadrant.size_distance)
-    return [quadrant.name, across_similarity if nearer else across_size, "head_then_all"]
-
-
-def _file_of(strategy: str) -> dict[str, str]:
-    """Reason and source of a strategy, as its file has them."""
-    import yaml
-
-    text = (CONF / "strategy" / f"{strategy}.yaml").read_text(encoding="utf-8")
-    content: dict[str, str] = yaml.safe_load(text)["strategy"]
-    return content
+    is_similarity_nearer = abs(quadrant.similarity_distance) <= abs(quadrant.size_distance)
+    nearest = across_similarity if is_similarity_nearer else across_size
+    return quadrant.name, nearest, "head_then_all"

@@ -6,9 +6,9 @@ from frostline.advice.advice import Advice
 from frostline.advice.choose import choice_lines
 from frostline.advice.ranking import BASELINE, PUBLISHED
 
-MOST_CLASSES = 8
-MOST_FINDINGS = 4
-MEASURE_WORDS = {
+MAX_CLASSES = 8
+MAX_FINDINGS = 4
+MEASURE_LABELS = {
     "probe": "a linear probe on the frozen features",
     "knn": "nearest neighbours on the frozen features",
     "logme": "LogME on the frozen features",
@@ -17,17 +17,17 @@ MEASURE_WORDS = {
 
 
 def advice_lines(advice: Advice) -> Iterator[str]:
-    """The advice, line by line."""
-    yield from _data(advice)
-    if advice.cannot_tell:
+    """Yield the advice line by line."""
+    yield from _data_lines(advice)
+    if advice.why_no_strategy:
         yield ""
-        yield f"CANNOT TELL: {advice.cannot_tell}"
+        yield f"NO STRATEGY CAN BE CHOSEN: {advice.why_no_strategy}"
     for choice in advice.choices:
         yield ""
         yield f"Measured with {choice.measured.backbone}, at {choice.measured.image_size_px} px"
         yield from choice_lines(choice)
     if advice.at_size:
-        yield from _scores(advice)
+        yield from _score_lines(advice)
     if advice.strategy:
         yield ""
         yield f"Try first: strategy={advice.strategy}"
@@ -36,32 +36,32 @@ def advice_lines(advice: Advice) -> Iterator[str]:
         for objection in advice.objections:
             yield f"  but:     {objection}"
     if advice.backbones:
-        yield from _hint(advice)
+        yield from _hint_lines(advice)
     yield ""
     yield "Then let a sweep decide:"
     yield f"  {advice.command}"
 
 
-def _data(advice: Advice) -> Iterator[str]:
+def _data_lines(advice: Advice) -> Iterator[str]:
     counts = sorted(advice.classes.items(), key=lambda pair: -pair[1])
-    shown = ", ".join(f"{name} {count}" for name, count in counts[:MOST_CLASSES])
-    more = f" and {len(counts) - MOST_CLASSES} more" if len(counts) > MOST_CLASSES else ""
+    shown = ", ".join(f"{name} {count}" for name, count in counts[:MAX_CLASSES])
+    more = f" and {len(counts) - MAX_CLASSES} more" if len(counts) > MAX_CLASSES else ""
     total = sum(advice.classes.values())
     yield f"{advice.data}: {total:,} images, {len(counts)} classes: {shown}{more}"
     if advice.drawn:
         yield "  These images are drawings by Frostline itself."
-    for finding in advice.findings[:MOST_FINDINGS]:
+    for finding in advice.findings[:MAX_FINDINGS]:
         yield f"  {finding.level}: {finding.title}: {finding.text}"
-    if len(advice.findings) > MOST_FINDINGS:
-        yield f"  and {len(advice.findings) - MOST_FINDINGS} more: python -m src.data PATH"
+    if len(advice.findings) > MAX_FINDINGS:
+        yield f"  and {len(advice.findings) - MAX_FINDINGS} more: python -m src.data PATH"
 
 
-def _scores(advice: Advice) -> Iterator[str]:
+def _score_lines(advice: Advice) -> Iterator[str]:
     for measured in advice.at_size:
         yield ""
         yield (
             f"Frozen features of {measured.backbone} by depth at {measured.image_size_px} px "
-            "(macro accuracy in %, on training images held out)"
+            "(macro accuracy in %, on held-out training images)"
         )
         yield "  behind       probe    kNN   LogME"
         for score in measured.stages:
@@ -74,28 +74,28 @@ def _scores(advice: Advice) -> Iterator[str]:
         yield f"  (+- {100 * last.half_width:.0f} points; by chance {chance:.0f})"
 
 
-def _hint(advice: Advice) -> Iterator[str]:
+def _hint_lines(advice: Advice) -> Iterator[str]:
     yield ""
     yield "Hints, not verdicts:"
-    for place, ranked in enumerate(advice.backbones, start=1):
-        tie = "  (a tie with the first)" if ranked.tied and place > 1 else ""
-        yield f"  {place}. {ranked.backbone}: kNN {100 * ranked.knn:.1f}{tie}"
+    for rank, ranked in enumerate(advice.backbones, start=1):
+        tie = "  (a tie with the first)" if ranked.tied and rank > 1 else ""
+        yield f"  {rank}. {ranked.backbone}: kNN {100 * ranked.knn:.1f}{tie}"
     for backbone, depths in advice.depths.items():
         yield f"  depths of {backbone}, best first: freeze={', '.join(depths)}"
-    yield f"  depths are ranked by {MEASURE_WORDS[advice.depth_measure]}"
-    yield f"  {reliability_words(advice)}"
+    yield f"  depths are ranked by {MEASURE_LABELS[advice.depth_measure]}"
+    yield f"  {reliability_sentence(advice)}"
     yield f"  {PUBLISHED}"
 
 
-def reliability_words(advice: Advice) -> str:
-    """How far rankings of depths held in our study, in one sentence."""
+def reliability_sentence(advice: Advice) -> str:
+    """Summarise how well rankings of depths held in our study, in one sentence."""
     if not advice.reliability:
-        return "how far such rankings of depths hold has not been measured yet"
+        return "how well such rankings of depths hold has not been measured yet"
     parts = [
         f"{one.measure.replace('_', ' ')} {one.tau:+.2f} ({one.low:+.2f} to {one.high:+.2f})"
         for one in advice.reliability
     ]
     return (
-        "rank correlation with what training gave, in experiments/quadrants.md "
+        "rank correlation with the accuracy after training, in experiments/quadrants.md "
         f"({advice.reliability[0].cells} rankings): {'; '.join(parts)}"
     )

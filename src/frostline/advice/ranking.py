@@ -1,4 +1,4 @@
-"""A ranking of backbones and depths from scores alone: a hint, with how far such hints hold."""
+"""Rank backbones and depths by scores alone: a hint, with how well such hints held in a study."""
 
 import json
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from frostline.advice.measure import Measured, StageScore
+from frostline.advice.measures.measurement import Measured, StageScore
 
 # Written by `python -m experiments.tools.quadrants`, from recorded runs.
 RELIABILITY = Path(__file__).with_name("reliability.json")
@@ -28,7 +28,7 @@ class Reliability:
         tau: Mean rank correlation (Kendall) with the accuracy on the test images.
         low: Lower end of its 95 % interval.
         high: Upper end.
-        cells: Rankings that it is a mean of.
+        cells: Number of rankings that it is the mean of.
     """
 
     measure: str
@@ -40,13 +40,13 @@ class Reliability:
 
 @dataclass(frozen=True)
 class RankedBackbone:
-    """A backbone with what its own features gave.
+    """A backbone with the score of its features.
 
     Attributes:
         backbone: Its name.
         knn: Macro accuracy of nearest neighbours on its last features.
         half_width: Half of a 95 % interval of it.
-        tied: Whether the interval reaches the first one's.
+        tied: Whether its interval overlaps with that of the first one.
     """
 
     backbone: str
@@ -56,9 +56,10 @@ class RankedBackbone:
 
 
 def rank_backbones(all_measured: Sequence[Measured]) -> list[RankedBackbone]:
-    """Backbones by nearest neighbours on their last features, the best first.
+    """Rank backbones by nearest neighbours on their last features, the best first.
 
-    Source: arXiv:2503.18528 for kNN as the score.
+    Source:
+        arXiv:2503.18528 for kNN as the score.
     """
     ordered = sorted(all_measured, key=lambda one: -one.stages[-1].knn)
     best = ordered[0].stages[-1]
@@ -74,17 +75,17 @@ def rank_backbones(all_measured: Sequence[Measured]) -> list[RankedBackbone]:
 
 
 def freeze_of(score: StageScore, num_stages: int) -> str:
-    """The value of `freeze` that keeps the features behind a stage as they are."""
+    """Return the value of `freeze` that freezes everything up to the scored stage."""
     return "all" if score.stage == num_stages else str(score.stage)
 
 
 def rank_depths(stages: Sequence[StageScore], measure: str) -> list[str]:
-    """Values of `freeze`, the most promising first.
+    """Rank the values of `freeze`, the most promising first.
 
     Args:
         stages: Scores of stage 0 (the image) to S.
         measure: One of `MEASURES`: the depth whose frozen features score best comes first; or
-            `most_trainable_first`: the less is frozen the better, whatever the scores say.
+            `most_trainable_first`: the less is frozen the better, without looking at scores.
     """
     last = stages[-1].stage
     if measure == BASELINE:
@@ -94,9 +95,9 @@ def rank_depths(stages: Sequence[StageScore], measure: str) -> list[str]:
 
 
 def reliabilities(file: Path = RELIABILITY) -> list[Reliability]:
-    """What the study found, the best ranking first; empty where it has not been run."""
+    """Read the results of the study, the best ranking first; empty if it has not been run."""
     if not file.is_file():
         return []
-    kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    found = [Reliability(**entry) for entry in kept["rankings"]]
-    return sorted(found, key=lambda one: -one.tau)
+    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    rankings = [Reliability(**entry) for entry in content["rankings"]]
+    return sorted(rankings, key=lambda one: -one.tau)

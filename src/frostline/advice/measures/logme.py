@@ -4,19 +4,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-MOST_ROUNDS = 10_000
-TOLERANCE = 1e-13  # of the evidence per sample, between two rounds
+MAX_ITERATIONS = 10_000
+TOLERANCE = 1e-13  # of the evidence per sample, between two iterations
 
 
 def logme(features: Floats, labels: NDArray[np.int64]) -> float:
-    """The largest log evidence per sample, mean over the classes' one-against-rest targets.
+    """Return the largest log evidence per sample, averaged over one-against-rest targets.
 
-    A linear model y = Fm + noise with prior m ~ N(0, 1/alpha) and noise N(0, 1/beta); alpha and
-    beta are those under which the labels are most probable.
+    The model is y = Fm + noise with prior m ~ N(0, 1/alpha) and noise N(0, 1/beta); alpha and beta
+    maximise the probability of the labels.
 
     Args:
         features: (N, D) float64, any scale.
-        labels: (N) int64; classes without a sample do not count.
+        labels: (N) int64; classes without a sample are ignored.
 
     Returns:
         The mean of L / N in nats; larger is better, and it may be of either sign.
@@ -24,8 +24,9 @@ def logme(features: Floats, labels: NDArray[np.int64]) -> float:
     Raises:
         ValueError: If there is one class only, or a feature is not finite.
 
-    Source: You et al. 2021, "LogME: Practical Assessment of Pre-trained Models for Transfer
-    Learning", ICML, equations 2 and 3 and algorithm 1.
+    Source:
+        You et al. 2021, "LogME: Practical Assessment of Pre-trained Models for Transfer Learning",
+        ICML, equations 2 and 3 and algorithm 1.
     """
     classes = np.unique(labels)
     if len(classes) < 2:
@@ -33,19 +34,19 @@ def logme(features: Floats, labels: NDArray[np.int64]) -> float:
     if not np.isfinite(features).all():
         raise ValueError("LogME needs finite features")
     left, singular, _ = np.linalg.svd(features.astype(np.float64), full_matrices=False)
-    known = singular > singular.max(initial=0.0) * max(features.shape) * np.finfo(np.float64).eps
-    spectrum = singular[known] ** 2
+    nonzero = singular > singular.max(initial=0.0) * max(features.shape) * np.finfo(np.float64).eps
+    spectrum = singular[nonzero] ** 2
     evidences = []
     for label in classes:
         target = (labels == label).astype(np.float64)
-        parts = (left[:, known].T @ target) ** 2
+        parts = (left[:, nonzero].T @ target) ** 2
         outside = max(float(target @ target - parts.sum()), 0.0)
         evidences.append(best_evidence(spectrum, parts, outside, *features.shape))
     return float(np.mean(evidences))
 
 
 def best_evidence(spectrum: Floats, parts: Floats, outside: float, n: int, width: int) -> float:
-    """The evidence of one target at the fixed point of alpha and beta, per sample.
+    """Return the evidence per sample of one target at the fixed point of alpha and beta.
 
     gamma = sum s / (s + alpha/beta), alpha = gamma / |m|^2, beta = (N - gamma) / |y - Fm|^2.
 
@@ -56,12 +57,13 @@ def best_evidence(spectrum: Floats, parts: Floats, outside: float, n: int, width
         n: N, number of samples.
         width: D, number of features.
 
-    Source: You et al. 2021, algorithm 1.
+    Source:
+        You et al. 2021, algorithm 1.
     """
     alpha = beta = 1.0
     last = -np.inf
     value = evidence(spectrum, parts, outside, n, width, alpha, beta)
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ITERATIONS):
         if abs(value - last) <= TOLERANCE:
             break
         ratio = alpha / beta
@@ -71,7 +73,7 @@ def best_evidence(spectrum: Floats, parts: Floats, outside: float, n: int, width
         tiny = np.finfo(np.float64).tiny
         alpha, beta = gamma / max(size, tiny), (n - gamma) / max(rest, tiny)
         if not 1e-12 < alpha / beta < 1e12 * float(spectrum.max(initial=1.0)):
-            # No signal at all, or no noise at all: the supremum lies at the end of the axis.
+            # No signal at all, or no noise at all: the supremum is at infinity.
             break
         last, value = value, evidence(spectrum, parts, outside, n, width, alpha, beta)
     return value
@@ -80,9 +82,10 @@ def best_evidence(spectrum: Floats, parts: Floats, outside: float, n: int, width
 def evidence(
     spectrum: Floats, parts: Floats, outside: float, n: int, width: int, alpha: float, beta: float
 ) -> float:
-    """Log evidence per sample at given alpha and beta.
+    """Return the log evidence per sample at given alpha and beta.
 
-    Source: You et al. 2021, equation 2, with F by its singular values.
+    Source:
+        You et al. 2021, equation 2, written with the singular values of F.
     """
     ratio = alpha / beta
     size = float((spectrum * parts / (spectrum + ratio) ** 2).sum())

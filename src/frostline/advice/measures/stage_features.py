@@ -1,4 +1,4 @@
-"""One pass of a pretrained backbone over images: pooled outputs of all its stages."""
+"""Pooled outputs of all stages of a backbone, from one pass over images."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,9 +28,9 @@ class StageFeatures:
     """Features of N images.
 
     Attributes:
-        pixels: (N, 192) the images shrunk to 8 x 8: what there is before the first stage.
-        stages: For each stage, 1 to S, its output pooled to (N, C); the last is what a classifier
-            would be given.
+        pixels: (N, 192) the images shrunk to 8 x 8, as the features before the first stage.
+        stages: For each stage, 1 to S, its output pooled to (N, C); the last is the input of a
+            classifier.
     """
 
     pixels: Floats
@@ -44,13 +44,13 @@ def stage_features(
     *,
     on_batch: Callable[[int], None] = lambda _: None,
 ) -> StageFeatures:
-    """Run a backbone once over images and keep the mean of every stage's output.
+    """Run a backbone once over images and collect the mean of every stage's output.
 
     Args:
-        backbone: In eval mode while it runs; nothing in it changes.
+        backbone: Put in eval mode while it runs; otherwise unchanged.
         images: Rows to (n, S, S, 3) uint8 at the backbone's own size.
         rows: (N) which images, in this order.
-        on_batch: Told after each batch how many images are done.
+        on_batch: Receives the number of images done after each batch.
     """
     keep_freed_memory()
     finish = set_pool(backbone, "avg")
@@ -61,20 +61,20 @@ def stage_features(
     pixels: list[Tensor] = []
     pooled: list[list[Tensor]] = [[] for _ in backbone.stages]
     ends = [stage.end for stage in backbone.stages]
-    kept: dict[int, Tensor] = {}
+    means: dict[int, Tensor] = {}
     model.eval()
     try:
-        with torch.inference_mode(), _kept_ends(backbone, ends, kept):
+        with torch.inference_mode(), _hooked_ends(backbone, ends, means):
             for start in range(0, len(rows), BATCH):
                 batch = torch.from_numpy(images(rows[start : start + BATCH])).permute(0, 3, 1, 2)
                 values = batch.float() / 255
                 pixels.append(nn.functional.adaptive_avg_pool2d(values, PIXELS_SIDE).flatten(1))
                 ready = ((values - mean) / std).contiguous(memory_format=torch.channels_last)
-                kept.clear()
+                means.clear()
                 output = finish.of(model, ready)
                 for number, stage in enumerate(backbone.stages):
-                    if stage.end is not None and number in kept:
-                        pooled[number].append(kept[number])
+                    if stage.end is not None and number in means:
+                        pooled[number].append(means[number])
                 pooled[-1].append(output.float())
                 on_batch(min(start + BATCH, len(rows)))
     finally:
@@ -83,30 +83,30 @@ def stage_features(
 
 
 @contextmanager
-def _kept_ends(
-    backbone: Backbone, ends: list[Boundary | None], kept: dict[int, Tensor]
+def _hooked_ends(
+    backbone: Backbone, ends: list[Boundary | None], means: dict[int, Tensor]
 ) -> Iterator[None]:
-    """Keep the mean of what passes the end of each stage while the block runs, by its place.
+    """Collect the mean of each stage's output in `means` by the stage's index, by forward hooks.
 
-    The mean is taken at once: later modules may write into the very tensor.
+    The mean is taken at once, since later modules may write into the same tensor in place.
     """
     handles = []
     for number, end in enumerate(ends):
         if end is None:
             continue
-        module = backbone.model.get_submodule(_called(backbone, end))
+        module = backbone.model.get_submodule(_hookable(backbone, end))
         if end.edge == "exit":
 
-            def keep_output(_: Any, __: Any, output: Any, number: int = number) -> None:
-                kept[number] = _pooled(_first(output), backbone)
+            def on_output(_: Any, __: Any, output: Any, number: int = number) -> None:
+                means[number] = _pooled(_first(output), backbone)
 
-            handles.append(module.register_forward_hook(keep_output))
+            handles.append(module.register_forward_hook(on_output))
         else:
 
-            def keep_input(_: Any, args: Any, number: int = number) -> None:
-                kept.setdefault(number, _pooled(_first(args), backbone))
+            def on_input(_: Any, args: Any, number: int = number) -> None:
+                means.setdefault(number, _pooled(_first(args), backbone))
 
-            handles.append(module.register_forward_pre_hook(keep_input))
+            handles.append(module.register_forward_pre_hook(on_input))
     try:
         yield
     finally:
@@ -114,8 +114,8 @@ def _kept_ends(
             handle.remove()
 
 
-def _called(backbone: Backbone, end: Boundary) -> str:
-    """The module at a boundary that is called itself: lists of modules are not."""
+def _hookable(backbone: Backbone, end: Boundary) -> str:
+    """Path of a module at the boundary whose forward is called; a ModuleList's is not."""
     times = backbone.timeline.enter if end.edge == "enter" else backbone.timeline.exit
     time = time_of(end, backbone.timeline)
     inner = [path for path in times if times[path] == time and path.startswith(f"{end.module}.")]
@@ -123,16 +123,16 @@ def _called(backbone: Backbone, end: Boundary) -> str:
 
 
 def _first(value: Any) -> Tensor:
-    """The first tensor in what a module takes or gives."""
+    """The first tensor in a module's input or output."""
     while not isinstance(value, Tensor):
         value = next(iter(value.values() if isinstance(value, dict) else value))
     return value
 
 
 def _pooled(output: Tensor, backbone: Backbone) -> Tensor:
-    """The mean over places of a map (N, C, H, W) or (N, H, W, C), or of tokens (N, T, C)."""
+    """The spatial mean of a map (N, C, H, W) or (N, H, W, C), or of tokens (N, T, C)."""
     if output.ndim == _MAP_NDIM:
-        # Channels stand last where the two other axes are equal and the first is one of them.
+        # Channels are last where the other two axes are equal and axis 1 is one of them.
         last = output.shape[1] == output.shape[2] != output.shape[3]
         return output.mean(dim=(1, 2) if last else (2, 3)).float()
     if output.ndim == _TOKENS_NDIM:

@@ -1,4 +1,4 @@
-"""The classifier that a backbone was pretrained with: left out of the model, read from its file."""
+"""Read the classifier that a backbone was pretrained with from the file of its weights."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class Classifier:
 
 
 def pretrained_classifier(backbone: Backbone, weights: str, n_features: int) -> Classifier | str:
-    """Read the classifier from the file that the backbone's weights came from.
+    """Read the classifier, which is no part of the built backbone.
 
     Args:
         backbone: The backbone.
@@ -32,7 +32,7 @@ def pretrained_classifier(backbone: Backbone, weights: str, n_features: int) -> 
         n_features: F, width of its features.
 
     Returns:
-        The classifier, or the reason in words why there is none.
+        The classifier, or a sentence why there is none.
     """
     from frostline.backbones.packaged_weights import rename_packaged
     from frostline.backbones.weights import preflight, read_tensors
@@ -46,17 +46,17 @@ def pretrained_classifier(backbone: Backbone, weights: str, n_features: int) -> 
         tensors = rename_packaged(backbone.name, tensors, backbone.model)
     else:
         tensors = timm_filter(backbone.name, backbone.model, tensors)
-    named = timm_settings(backbone.name).classifier
-    if not isinstance(named, str) or not named:
+    layer = timm_settings(backbone.name).classifier
+    if not isinstance(layer, str) or not layer:
         return f"{backbone.name} has no single linear classifier"
-    matrix, bias = tensors.get(f"{named}.weight"), tensors.get(f"{named}.bias")
+    matrix, bias = tensors.get(f"{layer}.weight"), tensors.get(f"{layer}.bias")
     if matrix is None:
         return f"the weights of {backbone.name} ({source.where}) come without a classifier"
     flat = matrix.flatten(1).double().numpy() if matrix.ndim > 1 else None
     if flat is None or flat.shape[1] != n_features or len(flat) < 2:
         return (
-            f"the classifier in the weights of {backbone.name} takes other features than those "
-            f"that the backbone gives ({tuple(matrix.shape)}, {n_features} features)"
+            f"the classifier in the weights of {backbone.name} takes other features than the "
+            f"backbone has ({tuple(matrix.shape)}, {n_features} features)"
         )
-    shift = np.zeros(len(flat)) if bias is None else bias.double().numpy()
-    return Classifier(np.asarray(flat), np.asarray(shift))
+    offsets = np.zeros(len(flat)) if bias is None else bias.double().numpy()
+    return Classifier(np.asarray(flat), np.asarray(offsets))

@@ -1,0 +1,56 @@
+"""Measurements kept on disk, so that equal data, split, backbone and seed are measured once."""
+
+import hashlib
+import json
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frostline.advice.measures.measurement import Measured, measure, measured_from
+from frostline.config.versions import MEASURES_VERSION
+from frostline.data.cache import cache_folder
+from frostline.data.sample_table import SampleTable
+from frostline.files import replacing
+
+
+def cached_measure(
+    table: SampleTable,
+    rows: NDArray[np.int64],
+    *,
+    backbone: str,
+    weights: str,
+    image_size: int | None,
+    seed: int,
+    on_progress: Callable[[str], None],
+) -> Measured:
+    """Return the result of `measure`, from the cache if it is there."""
+    from frostline.backbones.weights import preflight
+
+    source = preflight([backbone], weights)[backbone]
+    items = hashlib.sha256("\0".join(table.items[row] for row in rows.tolist()).encode())
+    parts = (
+        table.fingerprint,
+        items.hexdigest(),
+        backbone,
+        source.digest or source.where,
+        str(image_size),
+        str(seed),
+        f"measures {MEASURES_VERSION}",
+    )
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    file = cache_folder("strategies") / f"{key}.json"
+    if file.is_file():
+        return measured_from(json.loads(file.read_text(encoding="utf-8")))
+    measured = measure(
+        table,
+        rows,
+        backbone=backbone,
+        weights=weights,
+        image_size=image_size,
+        seed=seed,
+        on_progress=on_progress,
+    )
+    with replacing(file) as temporary:
+        temporary.write_text(json.dumps(measured.plain()), encoding="utf-8")
+    return measured
