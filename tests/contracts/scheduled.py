@@ -1,6 +1,7 @@
 """The pipeline run on tiny nets and looked at in every epoch, with a record kept in memory."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ from hydra import compose, initialize_config_dir
 from torch import Tensor
 
 from frostline.backbones.freezing import named_state
-from frostline.commands.train import run
 from frostline.config.composed import settings_of
 from frostline.config.schema import Settings
 from frostline.training import callbacks
 from frostline.training.checkpoint import load_checkpoint
+from frostline.training.recorder import RunRecorder
+from frostline.training.run import train_run
 from frostline.training.task import ClassificationTask
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -48,6 +50,9 @@ class Record:
 
     def log_metrics(self, values: dict[str, float], step: int) -> None:
         self.metrics |= {(name, step): value for name, value in values.items()}
+
+    def batched(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *_, **__: None
@@ -137,7 +142,10 @@ def ran(
         patched.setattr(callbacks.EpochMetrics, "on_train_epoch_end", at_end)
         tracked: Any = seen.record
         try:
-            seen.figures = run(given, folder, seen.work, tracked, lambda **_: None)
+            recorder = RunRecorder(tracked, folder)
+            trained = train_run(given, folder, seen.work, recorder, lambda **_: None)
+            recorder.record_result(trained)
+            seen.figures = dict(trained.metrics)
         except InterruptedHereError:
             assert stop_at is not None
     return seen

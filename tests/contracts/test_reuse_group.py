@@ -1,6 +1,7 @@
 """A group of jobs trained in one process reports what each job reports when it is run by itself."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -8,9 +9,11 @@ from hydra import compose, initialize_config_dir
 
 from frostline.config.read import read_settings
 from frostline.config.schema import Settings
-from frostline.sweep.job import run_job
+from frostline.sweep.execute import Job, execute
 from frostline.training.group_key import group_key
-from frostline.training.head_group import run_head_group
+from frostline.training.head_group import train_head_group
+from frostline.training.recorder import RunRecorder
+from tests.contracts.scheduled import Record
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
@@ -70,24 +73,27 @@ def test_a_group_reports_what_single_jobs_report(tmp_path: Path, fresh_store_uri
         ["lr=0.03", "batch_size=24"],
     ]  # fmt: skip
     chosen = [settings(*overrides) for overrides in variants]
-    together = run_head_group(chosen, on_progress=lambda **_: None)
-    for place, (one, grouped) in enumerate(zip(chosen, together.jobs, strict=True)):
+    group = train_head_group(chosen, on_progress=lambda **_: None)
+    for place, one in enumerate(chosen):
+        record: Any = Record()
+        grouped = group.finish(place, tmp_path / f"group{place}", RunRecorder(record, tmp_path))
         tracking = one.tracking.model_copy(update={"uri": fresh_store_uri})
         sweep = one.sweep.model_copy(update={"job_digest": f"{place:064x}"})
         alone = one.model_copy(update={"tracking": tracking, "sweep": sweep})
         folder = tmp_path / str(place)
         folder.mkdir()
-        result = run_job(alone, folder, on_progress=lambda **_: None)
-        wanted = {name: result["metrics"][name] for name in grouped.figures}
-        assert len(grouped.figures) == 8
-        assert grouped.figures == pytest.approx(wanted, rel=1e-4, abs=1e-6)
-        last = grouped.history[-1]
-        assert last == pytest.approx({n: result["metrics"][n] for n in last}, rel=1e-4, abs=1e-6)
-        checkpoint = torch.load(
-            next((tmp_path).rglob(f"*{result['run_id']}*/artifacts/checkpoints/best.ckpt")),
+        outcome = execute(Job(alone, folder, env={}), on_progress=lambda **_: None)
+        metrics = {n: v for n, v in grouped.metrics.items() if n != "time/train_s"}
+        assert len(metrics) == 8
+        wanted = {name: outcome.metrics[name] for name in metrics}
+        assert metrics == pytest.approx(wanted, rel=1e-4, abs=1e-6)
+        last = {name: record.curve(name)[-1] for name in ("train/loss", "val/loss", "lr")}
+        assert last == pytest.approx({n: outcome.metrics[n] for n in last}, rel=1e-4, abs=1e-6)
+        theirs = torch.load(
+            next(tmp_path.rglob(f"*{outcome.run_id}*/artifacts/checkpoints/best.ckpt")),
             weights_only=True,
         )
-        state = together.task_state(place)
-        assert state.keys() == checkpoint["state_dict"].keys()
-        for name, value in checkpoint["state_dict"].items():
-            assert torch.allclose(state[name], value, rtol=1e-3, atol=1e-4), name
+        ours = torch.load(grouped.checkpoint, weights_only=True)
+        assert ours["state_dict"].keys() == theirs["state_dict"].keys()
+        for name, value in theirs["state_dict"].items():
+            assert torch.allclose(ours["state_dict"][name], value, rtol=1e-3, atol=1e-4), name

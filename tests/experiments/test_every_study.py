@@ -12,7 +12,7 @@ from frostline.config.data_settings import LeavesData
 from frostline.config.recipe import HeadFirst
 from frostline.config.schema import Settings
 from frostline.config.study_scale import STUDIES, scales_of
-from frostline.sweep.job import run_job
+from frostline.sweep.execute import Job, execute
 
 NAMES = sorted(file.stem for file in STUDIES.glob("*.yaml") if scales_of(file.stem))
 # What says how a run goes, whatever its sizes and its network.
@@ -128,9 +128,11 @@ def tiny(settings: Settings, folder: Path, uri: str) -> Settings:
 
 def train_cell(name: str, label: str, folder: Path, uri: str) -> dict[str, float]:
     job = next(job for job in composed(name, "small").jobs if job.label == label)
-    result = run_job(tiny(job.settings, folder, uri), folder, on_progress=lambda **_: None)
-    assert result["state"] == "done"
-    return dict(result["metrics"])
+    outcome = execute(
+        Job(tiny(job.settings, folder, uri), folder, env={}), on_progress=lambda **_: None
+    )
+    assert outcome.state == "done"
+    return dict(outcome.metrics)
 
 
 FAST = [

@@ -1,5 +1,6 @@
 """Jobs that train together: each has its run, and what one does or suffers stays its own."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,11 +13,10 @@ from mlflow import MlflowClient
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
 from frostline.sweep import launcher, workers
-from frostline.sweep.grouped import run_group
-from frostline.sweep.job import run_job
-from frostline.sweep.plan import JobFacts, PlannedJob
+from frostline.sweep.execute import Job, execute, execute_group
+from frostline.sweep.outcome import Outcome
+from frostline.sweep.plan import JobFacts, PlannedJob, sharing_of
 from frostline.sweep.progress import SweepProgress
-from frostline.sweep.sharing import sharing_of
 from frostline.sweep.signals import StopSignalError
 from frostline.tracking.prediction_files import read_predictions
 from frostline.tracking.store import open_store
@@ -35,6 +35,10 @@ def of_sweep(one: Settings, place: int, uri: str, kind: str = "a") -> Settings:
     return one.model_copy(
         update={"tracking": tracking, "sweep": one.sweep.model_copy(update=sweep)}
     )
+
+
+def jobs_in(jobs: Iterable[Settings], folders: Iterable[Path]) -> list[Job]:
+    return [Job(one, folder, {}) for one, folder in zip(jobs, folders, strict=True)]
 
 
 def quiet(**_: object) -> None:
@@ -57,23 +61,24 @@ def test_six_heads_together_leave_what_each_leaves_alone(
     jobs = [settings(*overrides) for overrides in SIX]
     together = [of_sweep(one, place, fresh_store_uri) for place, one in enumerate(jobs)]
     folders = [tmp_path / f"group{place}" for place in range(6)]
-    answers: list[Any] = run_group(together, folders, on_progress=quiet)
+    answers: list[Any] = execute_group(jobs_in(together, folders), on_progress=quiet)
     store = open_store(fresh_store_uri, "a", offline=False)
     client = MlflowClient(tracking_uri=fresh_store_uri)
     for place, (one, answer) in enumerate(zip(jobs, answers, strict=True)):
-        assert answer["state"] == "done"
+        assert answer.state == "done"
         folder = tmp_path / f"alone{place}"
         folder.mkdir()
-        alone = run_job(of_sweep(one, place, fresh_store_uri, "b"), folder, on_progress=quiet)
-        assert answer["params"] == alone["params"]
-        assert answer["metrics"].keys() == alone["metrics"].keys()
+        job = Job(of_sweep(one, place, fresh_store_uri, "b"), folder, {})
+        alone = execute(job, on_progress=quiet)
+        assert answer.params == alone.params
+        assert answer.metrics.keys() == alone.metrics.keys()
         history = [client.get_metric_history(run, "train/loss") for run in ids(answer, alone)]
         assert [point.step for point in history[0]] == [0, 1, 2]
         assert history[0][0].value == pytest.approx(history[1][0].value, rel=1e-5)
-        for name in set(alone["metrics"]) - {"time/train_s"}:
-            assert answer["metrics"][name] == pytest.approx(
-                alone["metrics"][name], rel=1e-3, abs=1e-4
-            ), name
+        for name in set(alone.metrics) - {"time/train_s"}:
+            assert answer.metrics[name] == pytest.approx(alone.metrics[name], rel=1e-3, abs=1e-4), (
+                name
+            )
         left, right = (artifacts(tmp_path, run) for run in ids(answer, alone))
         names = [
             sorted(str(p.relative_to(side)) for p in side.rglob("*")) for side in (left, right)
@@ -99,19 +104,21 @@ def test_six_heads_together_leave_what_each_leaves_alone(
 
 
 def ids(*answers: Any) -> list[str]:
-    return [str(answer["run_id"]) for answer in answers]
+    return [answer.run_id for answer in answers]
 
 
 def test_a_member_that_diverges_touches_no_other(tmp_path: Path, fresh_store_uri: str) -> None:
     calm = [of_sweep(settings("lr=0.01"), 0, fresh_store_uri, "c")]
     wild = [["lr=0.01"], ["lr=1e38"], ["lr=0.003"]]
     three = [of_sweep(settings(*o), place, fresh_store_uri) for place, o in enumerate(wild)]
-    alone: Any = run_group(calm, [tmp_path / "calm"], on_progress=quiet)[0]
-    answers: list[Any] = run_group(three, [tmp_path / str(n) for n in range(3)], on_progress=quiet)
-    assert [isinstance(answer, workers.Failure) for answer in answers] == [False, True, False]
+    alone: Any = execute_group(jobs_in(calm, [tmp_path / "calm"]), on_progress=quiet)[0]
+    answers: list[Any] = execute_group(
+        jobs_in(three, [tmp_path / str(n) for n in range(3)]), on_progress=quiet
+    )
+    assert [answer.state for answer in answers] == ["done", "failed", "done"]
     assert "not finite" in answers[1].reason
-    for name in set(alone["metrics"]) - {"time/train_s"}:
-        assert answers[0]["metrics"][name] == pytest.approx(alone["metrics"][name], rel=1e-5), name
+    for name in set(alone.metrics) - {"time/train_s"}:
+        assert answers[0].metrics[name] == pytest.approx(alone.metrics[name], rel=1e-5), name
     store = open_store(fresh_store_uri, "a", offline=False)
     states = {run.tags["frostline.job_digest"]: run for run in store.find_runs({})}
     failed = states[str(three[1].sweep.job_digest)]
@@ -119,9 +126,10 @@ def test_a_member_that_diverges_touches_no_other(tmp_path: Path, fresh_store_uri
     assert failed.tags["frostline.diverged"] == "true"
     assert {run.status for run in states.values() if run is not failed} == {"FINISHED"}
     # Once more: what is finished is taken, what failed is tried again in a run of its own.
-    again: list[Any] = run_group(three, [tmp_path / f"n{n}" for n in range(3)], on_progress=quiet)
-    assert [getattr(a, "reason", None) or a["state"] for a in again][::2] == ["reused", "reused"]
-    assert isinstance(again[1], workers.Failure)
+    again: list[Any] = execute_group(
+        jobs_in(three, [tmp_path / f"n{n}" for n in range(3)]), on_progress=quiet
+    )
+    assert [answer.state for answer in again] == ["reused", "failed", "reused"]
     assert len(store.find_runs({})) == 4
 
 
@@ -133,18 +141,17 @@ def test_a_group_that_is_refused_is_handed_back(
 
     jobs = [of_sweep(settings(f"lr={lr}"), n, fresh_store_uri) for n, lr in enumerate((0.1, 0.2))]
     with monkeypatch.context() as patch:
-        patch.setattr(heads, "run_head_group", refuse)
+        patch.setattr(heads, "train_head_group", refuse)
         folders = [tmp_path / "x", tmp_path / "y"]
-        assert run_group(jobs, folders, on_progress=quiet) == [None, None]
+        assert execute_group(jobs_in(jobs, folders), on_progress=quiet) == [None, None]
     folders[0].mkdir(exist_ok=True)
     store = open_store(fresh_store_uri, "a", offline=False)
     before = {run.run_id for run in store.find_runs({})}
-    assert run_job(jobs[0], folders[0], on_progress=quiet)["run_id"] in before, (
-        "the same run goes on"
-    )
+    again = execute(Job(jobs[0], folders[0], {}), on_progress=quiet)
+    assert again.run_id in before, "the same run is resumed"
 
 
-def test_a_group_that_is_stopped_can_be_gone_on_with(
+def test_a_group_that_is_stopped_can_be_resumed(
     tmp_path: Path, fresh_store_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(*_: object, **__: object) -> None:
@@ -153,13 +160,13 @@ def test_a_group_that_is_stopped_can_be_gone_on_with(
     jobs = [of_sweep(settings(f"lr={lr}"), n, fresh_store_uri) for n, lr in enumerate((0.1, 0.2))]
     folders = [tmp_path / "x", tmp_path / "y"]
     with monkeypatch.context() as patch:
-        patch.setattr(heads, "run_head_group", stop)
+        patch.setattr(heads, "train_head_group", stop)
         with pytest.raises(StopSignalError):
-            run_group(jobs, folders, on_progress=quiet)
+            execute_group(jobs_in(jobs, folders), on_progress=quiet)
     store = open_store(fresh_store_uri, "a", offline=False)
     assert [run.status for run in store.find_runs({})] == ["KILLED", "KILLED"]
-    answers: list[Any] = run_group(jobs, folders, on_progress=quiet)
-    assert {a["run_id"] for a in answers} == {run.run_id for run in store.find_runs({})}
+    answers: list[Any] = execute_group(jobs_in(jobs, folders), on_progress=quiet)
+    assert {a.run_id for a in answers} == {run.run_id for run in store.find_runs({})}
     assert {run.status for run in store.find_runs({})} == {"FINISHED"}
 
 
@@ -188,30 +195,28 @@ def test_the_launcher_runs_a_group_once_and_the_rest_alone(
     calls: list[tuple[str, int]] = []
 
     def call(function: Any, jobs: Any, *_: Any, **__: Any) -> Any:
-        if function is run_group:
+        if function is execute_group:
             calls.append(("group", len(jobs)))
-            return [{"n": 0}, None, workers.Failure("diverged", "", None)]
-        calls.append(("alone", jobs.seed))
-        return {"n": jobs.seed}
+            return [Outcome("", "0", "done"), None, workers.Failure("diverged", "", None)]
+        calls.append(("alone", jobs.settings.seed))
+        return Outcome("", str(jobs.settings.seed), "done")
 
     monkeypatch.setattr(workers, "call", call)
     worker = SimpleNamespace(call=call)
-    monkeypatch.setattr("frostline.sweep.worker_pool.Bench.worker_for", lambda *_: worker)
+    monkeypatch.setattr("frostline.sweep.worker_pool.WorkerPool.worker_for", lambda *_: worker)
     jobs = []
     for seed, group in enumerate(("g", None, "g", "g")):
         one = settings(f"seed={seed}")
-        sweep = one.sweep.model_copy(update={"group": group})
-        made = one.model_copy(update={"sweep": sweep})
-        jobs.append(launcher.PreparedJob((), made, tmp_path, {}))
+        sweep = one.sweep.model_copy(update={"group": group, "job_digest": str(seed)})
+        jobs.append(Job(one.model_copy(update={"sweep": sweep}), tmp_path, {}))
     with SweepProgress(total=4) as progress:
-        launcher.run_all(jobs, progress)
+        outcomes = launcher.run_all(jobs, progress)
     assert calls == [("group", 3), ("alone", 1), ("alone", 2)]
-    answers = [job.answer for job in jobs]
-    assert answers[:3] == [{"n": 0}, {"n": 1}, {"n": 2}]
-    assert answers[3].reason == "diverged"
+    assert [outcome.name for outcome in outcomes[:3]] == ["0", "1", "2"]
+    assert (outcomes[3].state, outcomes[3].reason) == ("failed", "diverged")
 
 
-def test_a_group_whose_process_is_killed_leaves_all_to_be_gone_on_with(
+def test_a_group_whose_process_is_killed_leaves_all_to_be_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     killed = workers.Failure("the process was killed by SIGKILL", "", None, -9)
@@ -219,9 +224,8 @@ def test_a_group_whose_process_is_killed_leaves_all_to_be_gone_on_with(
     jobs = []
     for seed in range(3):
         one = settings(f"seed={seed}", "fail_fast=null")
-        sweep = one.sweep.model_copy(update={"group": "g"})
-        job = one.model_copy(update={"sweep": sweep})
-        jobs.append(launcher.PreparedJob((), job, tmp_path, {}))
+        sweep = one.sweep.model_copy(update={"group": "g", "job_digest": str(seed)})
+        jobs.append(Job(one.model_copy(update={"sweep": sweep}), tmp_path, {}))
     with SweepProgress(total=3) as progress:
-        launcher.run_all(jobs, progress)
-    assert [job.answer.was_killed for job in jobs] == [True, True, True]
+        outcomes = launcher.run_all(jobs, progress)
+    assert [outcome.was_killed for outcome in outcomes] == [True, True, True]

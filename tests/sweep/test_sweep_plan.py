@@ -14,14 +14,14 @@ from frostline.config.schema import Settings
 from frostline.config.versions import RESULTS_VERSION
 from frostline.sweep.changes import changes_since
 from frostline.sweep.estimate import WHILE_RUNNING, estimate
-from frostline.sweep.outcome import Ended, finished_runs, states_of
+from frostline.sweep.outcome import find_finished_runs, states_of
 from frostline.sweep.plan import (
     JobFacts,
     PlannedJob,
     merge_duplicates,
     with_distinct_names,
 )
-from frostline.sweep.preview import job_lines, plan_lines
+from frostline.sweep.plan_text import job_lines, plan_lines
 from frostline.tracking.records import RunRecord
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -116,7 +116,7 @@ def test_states_by_the_newest_run_but_finished_ones_win() -> None:
         run(jobs[1], "KILLED"),
         run(jobs[2], "FAILED"),
     ]
-    assert set(finished_runs(jobs, runs)) == {jobs[0].digest}
+    assert set(find_finished_runs(jobs, runs)) == {jobs[0].digest}
     assert list(states_of(jobs, runs).values()) == ["finished", "half done", "to run", "to run"]
 
 
@@ -228,7 +228,3 @@ def test_a_label_changes_no_digest() -> None:
     jobs = [planned("lr=0.1"), planned("lr=0.2")]
     for job, told in zip(jobs, with_distinct_names(jobs), strict=True):
         assert config_digest(told.settings) == config_digest(job.settings)
-
-
-def test_nothing_ended_yet() -> None:
-    assert (Ended().failures, Ended().killed, Ended().results) == ({}, set(), {})

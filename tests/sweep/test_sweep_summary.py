@@ -5,8 +5,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from frostline.sweep.outcome import Ended, outcomes_of
-from frostline.sweep.summary import Outcome, rows, show
+from frostline.sweep.outcome import Outcome, collect_outcomes
+from frostline.sweep.summary import rows, show
 from tests.sweep.test_sweep_plan import planned
 
 PARAMS = {
@@ -26,7 +26,7 @@ METRICS = {
 
 
 def outcome(name: str, swept: dict[str, str], **params: str) -> Outcome:
-    return Outcome(name, name, "done", "", name, PARAMS | params, METRICS, swept)
+    return Outcome(name, name, "done", name, PARAMS | params, METRICS, swept=swept)
 
 
 def printed(outcomes: list[Outcome], width: int, *, terminal: bool) -> str:
@@ -43,11 +43,8 @@ def test_a_swept_setting_that_is_no_parameter_has_a_column() -> None:
         (*common, "freeze=2", "head.pool=flatten", "+seed=1"),
     ]
     jobs = [planned("data.n_images=60", *(word.lstrip("+") for word in own)) for own in words]
-    results = {
-        job.digest: {"state": "done", "run_id": "r", "params": PARAMS, "metrics": METRICS}
-        for job in jobs
-    }
-    header, cells = rows(outcomes_of(None, jobs, {}, Ended(results=results)))  # type: ignore[arg-type]
+    launched = [Outcome(job.digest, "", "done", "r", PARAMS, METRICS) for job in jobs]
+    header, cells = rows(collect_outcomes(None, jobs, {}, launched))  # type: ignore[arg-type]
     assert header[:4] == ["backbone", "freeze", "head.pool", "seed"]
     assert [row[2:4] for row in cells] == [["max", "0"], ["flatten", "1"]]
 
@@ -78,3 +75,12 @@ def test_no_cell_is_cut_short(width: int, terminal: bool) -> None:
         assert lines[-1].startswith("left out, the window being narrow: trainable, test acc")
     if not terminal or width == 200:
         assert "4,012,345" in text and "left out" not in text
+
+
+def test_the_image_size_has_a_column_only_where_it_does_not_follow_from_the_backbone() -> None:
+    sizes = [
+        outcome("a", {}, backbone="a", image_size="224"),
+        outcome("b", {}, backbone="b", image_size="96"),
+    ]
+    assert "image_size" not in rows(sizes)[0]
+    assert "image_size" in rows([*sizes, outcome("c", {}, backbone="b", image_size="64")])[0]

@@ -11,8 +11,7 @@ import pytest
 from frostline.errors import ConfigError
 from frostline.locks import OwnerLock
 from frostline.sweep import workers
-from frostline.sweep.failure_hints import hint_for, is_out_of_memory
-from frostline.sweep.memory import shrunk, within_memory
+from frostline.sweep.failures import hint_for, is_out_of_memory, shrunk, within_memory
 from frostline.sweep.resources import Share, own_gpus, share_of, slot
 from frostline.sweep.signals import StopSignalError, raise_on_signals
 from tests.sweep.test_sweep_plan import settings

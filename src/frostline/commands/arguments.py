@@ -1,19 +1,16 @@
 """What the commands share: the words that several of them take, and how a mistake ends them."""
 
 import argparse
-import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from frostline.commands.error_output import BAD_INPUT_EXIT_CODE, leave_closed_pipe
 from frostline.errors import FrostlineError
 
 if TYPE_CHECKING:
     from frostline.inference.rebuild import Rebuilt
-
-BAD_INPUT_EXIT_CODE = 2
 
 
 def command_parser(module: str, page: str | None) -> argparse.ArgumentParser:
@@ -74,9 +71,7 @@ def reported_errors() -> Iterator[None]:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT_EXIT_CODE)
     except BrokenPipeError:
-        # `| head`: nothing is left to say, and nobody to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + signal.SIGPIPE)
+        sys.exit(leave_closed_pipe())
     except OSError as error:
         if error.filename is None:
             raise

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,43 +13,18 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from frostline.config.composed import settings_of
 from frostline.config.schema import Settings
 from frostline.sweep import workers
-from frostline.sweep.grouped import run_group
-from frostline.sweep.job import run_job
+from frostline.sweep.execute import Job, execute, execute_group
+from frostline.sweep.outcome import Outcome
 from frostline.sweep.progress import SweepProgress
-from frostline.sweep.worker_pool import Bench
+from frostline.sweep.worker_pool import WorkerPool
 
-_NOT_YET = object()
 _NUMBERED = "${hydra.job.num}"
 
 
-@dataclass
-class PreparedJob:
-    """One job and what came of it.
-
-    Attributes:
-        overrides: What Hydra composed it from.
-        settings: All that determines it.
-        folder: Its output folder.
-        env: Environment variables for its process.
-        answer: What `run_job` returned, or a failure.
-    """
-
-    overrides: Sequence[str]
-    settings: Settings
-    folder: Path
-    env: dict[str, str]
-    answer: Any = _NOT_YET
-
-    @property
-    def group(self) -> str | None:
-        """The group that it may be trained with."""
-        return self.settings.sweep.group
-
-
 class IsolatedLauncher(Launcher):
-    """Runs jobs in turn, in processes that end with a job that fails: see frostline.sweep.worker_pool.
+    """Runs jobs in turn, in processes that end with a job that fails: see sweep.worker_pool.
 
-    Jobs that only train heads on the same frozen backbone train together: see frostline.sweep.grouped.
+    Jobs that only train heads on the same frozen backbone train together: see sweep.execute.
 
     Args:
         jobs_per_process: How many jobs that are alike a process carries out; None for any number.
@@ -66,7 +40,7 @@ class IsolatedLauncher(Launcher):
         task_function: TaskFunction,  # noqa: ARG002
         config: DictConfig,
     ) -> None:
-        """Keep what Hydra gives; the jobs' function is ours, since it runs without Hydra."""
+        """Keep what Hydra gives; jobs are executed by our own function, without Hydra."""
         self.context = hydra_context
         self.master = config
         # What the sweep has composed already, in the order of the jobs: composing takes longer
@@ -76,16 +50,19 @@ class IsolatedLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Run the jobs; a failed one is returned with its failure and does not stop the others."""
+        """Run the jobs; a failed one does not stop the others. Each value is an `Outcome`."""
         jobs = [
-            self._prepared(index, overrides)
+            self._prepare(index, overrides)
             for index, overrides in enumerate(job_overrides, start=initial_job_idx)
         ]
         with SweepProgress(total=len(jobs)) as progress:
-            run_all(jobs, progress, jobs_per_process=self._jobs_per_process)
-        return [_job_return(job) for job in jobs]
+            outcomes = run_all(jobs, progress, jobs_per_process=self._jobs_per_process)
+        return [
+            _job_return(list(overrides), job, outcome)
+            for overrides, job, outcome in zip(job_overrides, jobs, outcomes, strict=True)
+        ]
 
-    def _prepared(self, index: int, overrides: Sequence[str]) -> PreparedJob:
+    def _prepare(self, index: int, overrides: Sequence[str]) -> Job:
         sweep = OmegaConf.to_container(self.master.hydra.sweep, resolve=False)
         assert isinstance(sweep, dict)
         if self.planned is not None and sweep["subdir"] == _NUMBERED:
@@ -93,14 +70,14 @@ class IsolatedLauncher(Launcher):
             folder = Path(self.master.hydra.sweep.dir) / str(index)
             values = OmegaConf.create(settings.model_dump(mode="json"))
             _save_config(values, OmegaConf.create(list(overrides)), folder)
-            return PreparedJob(overrides, settings, folder, environment_of(self.master.hydra))
-        config = self._composed(index, overrides)
+            return Job(settings, folder, environment_of(self.master.hydra))
+        config = self._compose(index, overrides)
         folder = Path(config.hydra.sweep.dir) / str(config.hydra.sweep.subdir)
         own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         _save_config(own, config.hydra.overrides.task, folder)
-        return PreparedJob(overrides, settings_of(config), folder, environment_of(config.hydra))
+        return Job(settings_of(config), folder, environment_of(config.hydra))
 
-    def _composed(self, index: int, overrides: Sequence[str]) -> DictConfig:
+    def _compose(self, index: int, overrides: Sequence[str]) -> DictConfig:
         config = self.context.config_loader.load_sweep_config(self.master, list(overrides))
         with open_dict(config):
             config.hydra.job.id = str(index)
@@ -109,7 +86,7 @@ class IsolatedLauncher(Launcher):
 
 
 def environment_of(hydra: Any) -> dict[str, str]:
-    """What the person set as hydra.job.env_set, and how the job was started."""
+    """The environment variables that the user set for jobs as hydra.job.env_set."""
     return {str(key): str(value) for key, value in (hydra.job.env_set or {}).items()}
 
 
@@ -122,61 +99,81 @@ def _save_config(own: Any, overrides: Any, folder: Path) -> None:
 
 
 def run_all(
-    jobs: Sequence[PreparedJob], progress: SweepProgress, *, jobs_per_process: int | None = None
-) -> None:
-    """Run jobs in turn, a group when the first of it comes; stop early where that was asked for."""
-    groups: dict[str, list[PreparedJob]] = {}
-    for job in jobs:
-        if job.group is not None:
-            groups.setdefault(job.group, []).append(job)
-    with Bench(jobs_per_process) as bench:
-        for job in jobs:
-            if job.group in groups:
-                bench.end()  # it keeps its memory, which the group may need
-                _run_together(groups.pop(job.group), progress)
-            if job.answer is _NOT_YET:
-                _run_alone(job, bench.worker_for(job.settings, job.env), progress)
-            failed = sum(isinstance(each.answer, workers.Failure) for each in jobs)
+    jobs: Sequence[Job], progress: SweepProgress, *, jobs_per_process: int | None = None
+) -> list[Outcome]:
+    """Run jobs in turn, a group when its first job comes; stop early where `fail_fast` says so.
+
+    Args:
+        jobs: The jobs, their settings with the group that each may be trained with.
+        progress: Shows how they go.
+        jobs_per_process: How many a process carries out at most; None for any number.
+
+    Returns:
+        The outcome of each job, in their order.
+    """
+    groups: dict[str, list[int]] = {}
+    for place, job in enumerate(jobs):
+        if job.settings.sweep.group is not None:
+            groups.setdefault(job.settings.sweep.group, []).append(place)
+    outcomes: dict[int, Outcome] = {}
+    with WorkerPool(jobs_per_process) as pool:
+        for place, job in enumerate(jobs):
+            group = groups.pop(job.settings.sweep.group or "", None)
+            if group is not None:
+                pool.end()  # its process keeps its memory, which the group may need
+                together = _run_group([jobs[each] for each in group], progress)
+                outcomes |= {
+                    each: outcome
+                    for each, outcome in zip(group, together, strict=True)
+                    if outcome is not None
+                }
+            if place not in outcomes:
+                outcomes[place] = _run_one(job, pool, progress)
+            failed = sum(outcome.state == "failed" for outcome in outcomes.values())
             if job.settings.fail_fast is not None and failed >= job.settings.fail_fast:
                 break
+    return [
+        outcomes[place] if place in outcomes else _not_run(job) for place, job in enumerate(jobs)
+    ]
 
 
-def _run_alone(job: PreparedJob, worker: workers.Worker, progress: SweepProgress) -> None:
+def _not_run(job: Job) -> Outcome:
+    return Outcome.not_run(job.digest, job.settings.run_name, "the sweep ended before it")
+
+
+def _run_one(job: Job, pool: WorkerPool, progress: SweepProgress) -> Outcome:
     progress.start(job.settings.run_name)
-    job.answer = worker.call(run_job, job.settings, job.folder, on_event=progress.event)
-    failed = isinstance(job.answer, workers.Failure)
-    progress.done(job.answer.reason if failed else None)
+    worker = pool.worker_for(job.settings, job.env)
+    outcome = _as_outcome(job, worker.call(execute, job, on_event=progress.event))
+    progress.done(outcome.reason or None)
+    return outcome
 
 
-def _run_together(jobs: Sequence[PreparedJob], progress: SweepProgress) -> None:
-    """Run a group; what has to run by itself has no answer afterwards."""
+def _run_group(jobs: Sequence[Job], progress: SweepProgress) -> list[Outcome | None]:
+    """Run a group; None for each job that has to run by itself."""
     progress.start(f"{jobs[0].settings.run_name} and others, heads together", count=len(jobs))
-    answers = workers.call(
-        run_group,
-        [job.settings for job in jobs],
-        [job.folder for job in jobs],
-        on_event=progress.event,
-        env=jobs[0].env,
-    )
-    if isinstance(answers, workers.Failure):  # killed: all of them go on with the next call
-        answers = [answers] * len(jobs)
-    for job, answer in zip(jobs, answers, strict=True):
-        if answer is not None:
-            job.answer = answer
-    failures = [job.answer for job in jobs if isinstance(job.answer, workers.Failure)]
-    left = sum(job.answer is _NOT_YET for job in jobs)
-    said = f"{len(failures)} of {len(jobs)} heads: {failures[0].reason}" if failures else None
-    progress.done(said, left=left)
+    result = workers.call(execute_group, list(jobs), on_event=progress.event, env=dict(jobs[0].env))
+    if isinstance(result, workers.Failure):  # killed: the next call resumes all of them
+        result = [result] * len(jobs)
+    outcomes = [
+        None if each is None else _as_outcome(job, each)
+        for job, each in zip(jobs, result, strict=True)
+    ]
+    reasons = [each.reason for each in outcomes if each is not None and each.state == "failed"]
+    failure = f"{len(reasons)} of {len(jobs)} heads: {reasons[0]}" if reasons else None
+    progress.done(failure, left=outcomes.count(None))
+    return outcomes
 
 
-def _job_return(job: PreparedJob) -> JobReturn:
-    result = JobReturn(overrides=list(job.overrides), working_dir=os.fspath(job.folder))
-    if job.answer is _NOT_YET:
-        result.status = JobStatus.UNKNOWN
-    elif isinstance(job.answer, workers.Failure):
-        result.status = JobStatus.FAILED
-        result.return_value = workers.JobFailedError(job.answer)
-    else:
-        result.status = JobStatus.COMPLETED
-        result.return_value = job.answer
+def _as_outcome(job: Job, result: Outcome | workers.Failure) -> Outcome:
+    if isinstance(result, workers.Failure):
+        return Outcome.of_failure(job.digest, job.settings.run_name, result)
+    return result
+
+
+def _job_return(overrides: list[str], job: Job, outcome: Outcome) -> JobReturn:
+    states = {"failed": JobStatus.FAILED, "not run": JobStatus.UNKNOWN}
+    result = JobReturn(overrides=overrides, working_dir=os.fspath(job.folder))
+    result.status = states.get(outcome.state, JobStatus.COMPLETED)
+    result.return_value = outcome
     return result

@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self
 
 from frostline.errors import TrackingError
 from frostline.sweep.plan import PlannedJob, common_overrides
-from frostline.sweep.summary import Outcome
+from frostline.sweep.workers import Failure
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
@@ -17,22 +17,50 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-@dataclass
-class Ended:
-    """What came back from the launcher.
+@dataclass(frozen=True)
+class Outcome:
+    """How one job ended.
 
     Attributes:
-        failures: Digest to reason.
-        killed: Digests of failed jobs whose process was killed: they can be gone on with.
-        results: Digest to what `run_job` returned, where the launcher hands it on.
+        digest: The job's digest; empty for a single run.
+        name: The run's name.
+        state: `done`, `reused` (an identical finished run answered), `failed` or `not run`.
+        run_id: The run that has the result; empty if there is none.
+        params: The run's parameters, as MLflow holds them.
+        metrics: The run's last metrics.
+        reason: Why it failed, in one line; empty otherwise.
+        was_killed: Whether a signal ended its process, so that the next call can resume it.
+        swept: Settings that differ in the sweep and are no parameters in MLflow, such as
+            `head.pool`: key to value as typed.
     """
 
-    failures: dict[str, str] = field(default_factory=dict)
-    killed: set[str] = field(default_factory=set)
-    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    digest: str
+    name: str
+    state: str
+    run_id: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+    was_killed: bool = False
+    swept: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run has figures."""
+        return self.state in {"done", "reused"}
+
+    @classmethod
+    def of_failure(cls, digest: str, name: str, failure: Failure) -> Self:
+        """The outcome of a job that failed, as far as its process could say why."""
+        return cls(digest, name, "failed", reason=failure.reason, was_killed=failure.was_killed)
+
+    @classmethod
+    def not_run(cls, digest: str, name: str, reason: str) -> Self:
+        """The outcome of a job that was never begun."""
+        return cls(digest, name, "not run", reason=reason)
 
 
-def finished_runs(
+def find_finished_runs(
     jobs: Sequence[PlannedJob], runs: "Sequence[RunRecord]"
 ) -> "dict[str, RunRecord]":
     """The newest finished run of each job that has one, by digest.
@@ -42,12 +70,12 @@ def finished_runs(
         runs: Runs of the experiment, the newest first.
     """
     wanted = {job.digest for job in jobs}
-    found: dict[str, RunRecord] = {}
+    finished: dict[str, RunRecord] = {}
     for run in runs:
         digest = run.tags.get("frostline.job_digest", "")
         if run.status == "FINISHED" and digest in wanted:
-            found.setdefault(digest, run)
-    return found
+            finished.setdefault(digest, run)
+    return finished
 
 
 def states_of(jobs: Sequence[PlannedJob], runs: "Sequence[RunRecord]") -> dict[str, str]:
@@ -57,10 +85,8 @@ def states_of(jobs: Sequence[PlannedJob], runs: "Sequence[RunRecord]") -> dict[s
         jobs: The jobs.
         runs: Runs of the experiment, the newest first.
     """
-    newest: dict[str, RunRecord] = {}
-    for run in runs:
-        newest.setdefault(run.tags.get("frostline.job_digest", ""), run)
-    finished = finished_runs(jobs, runs)
+    newest = _newest_by_digest(runs)
+    finished = find_finished_runs(jobs, runs)
     states = {}
     for job in jobs:
         last = newest.get(job.digest)
@@ -71,90 +97,96 @@ def states_of(jobs: Sequence[PlannedJob], runs: "Sequence[RunRecord]") -> dict[s
     return states
 
 
-def settle_failures(
-    store: "Store", todo: Sequence[PlannedJob], sweep_id: str, parent_run_id: str, ended: Ended
+def end_failed_runs(
+    store: "Store",
+    jobs: Sequence[PlannedJob],
+    sweep_id: str,
+    parent_run_id: str,
+    outcomes: Sequence[Outcome],
 ) -> None:
     """Give an end state to the run of each failed job whose process could not do so itself.
 
-    KILLED if the process was killed, so that the next call goes on with the run; else FAILED.
+    KILLED if the process was killed, so that the next call resumes the run; else FAILED.
+
+    Args:
+        store: Where the runs are.
+        jobs: The jobs that were launched.
+        sweep_id: Their sweep.
+        parent_run_id: The sweep's run.
+        outcomes: What came back from the launcher.
     """
-    if not ended.failures:
+    failed = {outcome.digest: outcome for outcome in outcomes if outcome.state == "failed"}
+    if not failed:
         return
     try:
         runs = store.find_runs({"frostline.kind": "job", "frostline.sweep_id": sweep_id})
     except TrackingError as error:
         _log.warning("the runs of failed jobs cannot be looked up: %s", error.given)
         return
-    newest: dict[str, RunRecord] = {}
-    for run in runs:
-        newest.setdefault(run.tags.get("frostline.job_digest", ""), run)
-    for job in todo:
-        reason = ended.failures.get(job.digest)
-        found = newest.get(job.digest)
-        if reason is None or (found is not None and found.status != "RUNNING"):
+    newest = _newest_by_digest(runs)
+    for job in jobs:
+        outcome, run = failed.get(job.digest), newest.get(job.digest)
+        if outcome is None or (run is not None and run.status != "RUNNING"):
             continue
         with suppress(TrackingError):  # another sweep has taken the run over
-            if found is not None:
-                was_killed = job.digest in ended.killed
-                store.resume_run(found.run_id).finish("KILLED" if was_killed else "FAILED", reason)
+            if run is not None:
+                resumed = store.resume_run(run.run_id)
+                resumed.finish("KILLED" if outcome.was_killed else "FAILED", outcome.reason)
                 continue
             tags = {
                 "frostline.kind": "job",
                 "frostline.sweep_id": sweep_id,
                 "frostline.job_digest": job.digest,
             }
-            store.start_run(job.settings.run_name, tags, parent_run_id).finish("FAILED", reason)
+            new = store.start_run(job.settings.run_name, tags, parent_run_id)
+            new.finish("FAILED", outcome.reason)
 
 
-def outcomes_of(
+def collect_outcomes(
     store: "Store",
     jobs: Sequence[PlannedJob],
     answered: "Mapping[str, RunRecord]",
-    ended: Ended,
+    launched: Sequence[Outcome],
 ) -> list[Outcome]:
-    """How each job ended.
+    """How each job of the sweep ended, in the order of the jobs.
 
     Args:
         store: Where the runs are.
         jobs: All jobs of the sweep.
         answered: Runs that had answered a job before the sweep began, by digest.
-        ended: What came back from the launcher.
+        launched: What came back from the launcher; a launcher may lose some.
     """
+    by_digest = {outcome.digest: outcome for outcome in launched}
     finished: dict[str, RunRecord] = dict(answered)
-    told = {*answered, *ended.failures, *ended.results}
-    if any(job.digest not in told for job in jobs):
+    if any(job.digest not in {*answered, *by_digest} for job in jobs):
         with suppress(TrackingError):
-            finished = finished_runs(jobs, store.find_runs({"frostline.kind": "job"}))
+            finished = find_finished_runs(jobs, store.find_runs({"frostline.kind": "job"}))
     common = common_overrides(jobs)
-    return [_outcome(job, common, answered, finished, ended) for job in jobs]
+    outcomes = []
+    for job in jobs:
+        outcome = by_digest.get(job.digest)
+        if outcome is None:
+            outcome = _from_run(job, finished.get(job.digest), job.digest in answered)
+        outcomes.append(replace(outcome, swept=_swept(job, common)))
+    return outcomes
 
 
-def _outcome(
-    job: PlannedJob,
-    common: set[str],
-    answered: "Mapping[str, RunRecord]",
-    finished: "Mapping[str, RunRecord]",
-    ended: Ended,
-) -> Outcome:
-    digest, name = job.digest, job.settings.run_name
-    own = (word.lstrip("+~").partition("=") for word in job.overrides if word not in common)
-    swept = {key: value for key, _, value in own}
-    if digest in ended.failures:
-        return Outcome(digest, name, "failed", ended.failures[digest], "", {}, {})
-    if digest in ended.results:
-        result = ended.results[digest]
-        return Outcome(
-            digest,
-            name,
-            result["state"],
-            "",
-            result["run_id"],
-            result["params"],
-            result["metrics"],
-            swept,
-        )
-    run = finished.get(digest)
+def _from_run(job: PlannedJob, run: "RunRecord | None", is_reused: bool) -> Outcome:
+    name = job.settings.run_name
     if run is None:
-        return Outcome(digest, name, "not run", "the sweep ended before it", "", {}, {})
-    state = "reused" if digest in answered else "done"
-    return Outcome(digest, name, state, "", run.run_id, dict(run.params), dict(run.metrics), swept)
+        return Outcome.not_run(job.digest, name, "the sweep ended before it")
+    state = "reused" if is_reused else "done"
+    return Outcome(job.digest, name, state, run.run_id, dict(run.params), dict(run.metrics))
+
+
+def _swept(job: PlannedJob, common: set[str]) -> dict[str, str]:
+    """What a job's own overrides set, key to value as typed."""
+    own = (word.lstrip("+~").partition("=") for word in job.overrides if word not in common)
+    return {key: value for key, _, value in own}
+
+
+def _newest_by_digest(runs: "Sequence[RunRecord]") -> "dict[str, RunRecord]":
+    newest: dict[str, RunRecord] = {}
+    for run in runs:
+        newest.setdefault(run.tags.get("frostline.job_digest", ""), run)
+    return newest

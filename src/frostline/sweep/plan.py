@@ -1,11 +1,16 @@
 """The plan of a sweep: its jobs, each known by a digest of what determines its result."""
 
+import hashlib
+import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from frostline.config.identity import job_digest
 from frostline.config.schema import Settings
+from frostline.data.finite_views import FINITE_VIEWS
+from frostline.training.group_key import group_key
 
 _IN_EVERY_NAME = ("backbone=", "freeze=", "seed=")
 _LABEL_CHARS = 150
@@ -59,10 +64,10 @@ class PlannedJob:
     facts: JobFacts
 
 
-def planned(
+def plan_job(
     index: int, overrides: tuple[str, ...], settings: Settings, facts: JobFacts
 ) -> PlannedJob:
-    """A job of the plan, its depth counted from the start, with the digest of that."""
+    """A job of the plan, its depth counted from the start, with the digest of the result."""
     settings = counted_from_start(settings, facts)
     return PlannedJob(index, overrides, settings, job_digest(settings, facts), facts)
 
@@ -75,22 +80,22 @@ def counted_from_start(settings: Settings, facts: JobFacts) -> Settings:
 
 
 def common_overrides(jobs: Sequence[PlannedJob]) -> set[str]:
-    """Overrides that all jobs have, which therefore tell none of them apart."""
+    """Overrides that all jobs have, which therefore do not distinguish them."""
     return set.intersection(*(set(job.overrides) for job in jobs))
 
 
 def with_distinct_names(jobs: Sequence[PlannedJob]) -> list[PlannedJob]:
     """The jobs, their names with whatever else differs within the sweep, such as `-lr=0.01`."""
     common = common_overrides(jobs)
-    told = []
+    named = []
     for job in jobs:
         own = [each for each in job.overrides if each not in common]
         words = [each.lstrip("+") for each in own if not each.startswith(_IN_EVERY_NAME)]
         label = re.sub(r"[^\w.=,+-]+", "_", "-".join(words))[:_LABEL_CHARS] or None
         sweep = job.settings.sweep.model_copy(update={"label": label})
         settings = job.settings.model_copy(update={"sweep": sweep})
-        told.append(replace(job, settings=settings))
-    return told
+        named.append(replace(job, settings=settings))
+    return named
 
 
 def merge_duplicates(
@@ -108,3 +113,76 @@ def merge_duplicates(
         if kept is not job:
             duplicates.append((job, kept))
     return list(first.values()), duplicates
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """What a job has in common with others of its sweep.
+
+    Attributes:
+        jobs: How many jobs, this one included, need the same outputs of the same frozen stages.
+        group: Name of the group whose heads train together; None for a job that runs alone.
+    """
+
+    jobs: int
+    group: str | None
+
+
+def sharing_of(jobs: Sequence[PlannedJob]) -> list[Sharing]:
+    """What each of the jobs that will run shares with the others, in their order.
+
+    Args:
+        jobs: The jobs that will run now; finished ones share nothing any more.
+    """
+    prefixes = [_prefix_of(job) for job in jobs]
+    groups = [_group_of(job) for job in jobs]
+    shared, together = Counter(prefixes), Counter(groups)
+    return [
+        Sharing(
+            1 if prefix is None else shared[prefix],
+            group if group is not None and together[group] > 1 else None,
+        )
+        for prefix, group in zip(prefixes, groups, strict=True)
+    ]
+
+
+def _prefix_of(job: PlannedJob) -> str | None:
+    """What determines the outputs that a job reads; None if it reads none.
+
+    Two depths of one backbone differ: the deeper continues the shallower's outputs, but each is
+    computed and kept for itself.
+    """
+    s, facts = job.settings, job.facts
+    alone = (
+        s.reuse == "off"
+        or facts.frozen_stages == 0
+        or s.frozen_bn != "eval"
+        or s.mix.name != "none"
+        or s.augment.name not in FINITE_VIEWS
+    )
+    if alone:
+        return None
+    return json.dumps(
+        [
+            s.backbone,
+            # Random weights are drawn from the seed, so each seed has stages of its own.
+            f"random {s.seed}" if s.weights == "random" else facts.weights_digest,
+            str(s.freeze),
+            facts.data_fingerprint,
+            facts.split_digest,
+            facts.input_px,
+            s.augment.name,
+            s.head.pool if facts.frozen_stages == facts.num_stages else "",
+            s.trainer.accelerator,
+            s.trainer.precision,
+        ]
+    )
+
+
+def _group_of(job: PlannedJob) -> str | None:
+    key = group_key(
+        job.settings,
+        frozen_stages=job.facts.frozen_stages,
+        num_stages=job.facts.num_stages,
+    )
+    return None if key is None else hashlib.sha256(key.encode()).hexdigest()[:12]

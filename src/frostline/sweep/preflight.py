@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from frostline.config.schema import Settings
+from frostline.config.versions import installed_libraries
 from frostline.errors import FrostlineError
+from frostline.sweep.failures import raise_together
 from frostline.sweep.plan import JobFacts
-from frostline.sweep.problems import raise_together
 
 
 def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) -> list[JobFacts]:
@@ -23,6 +24,7 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
         FrostlineError: One error that names all problems of all jobs.
     """
     from frostline.backbones.weights import preflight
+    from frostline.training.engine import numerics_of
 
     problems: list[FrostlineError] = []
     attempt = _Collector(problems)
@@ -42,15 +44,29 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
     raise_together(problems)
 
     fingerprints = {}
-    told: set[str] = set()
+    reported: set[str] = set()
     for s in _distinct(jobs, _data_key):
-        fingerprints[_data_key(s)] = attempt(_check_data, s, on_progress, told)
+        fingerprints[_data_key(s)] = attempt(_check_data, s, on_progress, reported)
     raise_together(problems)
     facts = []
     for s in jobs:
         fingerprint, split, n_train = fingerprints[_data_key(s)]
         weights = digests[(s.backbone, s.weights)]
-        facts.append(JobFacts(fingerprint, split, weights, n_train, *depths[_depth_key(s)]))
+        frozen, stages, input_px, model_bytes = depths[_depth_key(s)]
+        facts.append(
+            JobFacts(
+                fingerprint,
+                split,
+                weights,
+                n_train,
+                frozen,
+                stages,
+                input_px,
+                model_bytes,
+                numerics_of(s.trainer),
+                installed_libraries(),
+            )
+        )
     return facts
 
 
@@ -58,7 +74,7 @@ FAILED = object()
 
 
 class _Collector:
-    """Calls functions and keeps the errors a person can mend, each once."""
+    """Calls functions and collects the errors that the user can fix, each once."""
 
     def __init__(self, problems: list[FrostlineError]) -> None:
         self._problems = problems
@@ -113,11 +129,11 @@ def _depth_key(settings: Settings) -> tuple[str, int | str, int | None]:
 
 
 def _check_data(
-    settings: Settings, on_progress: Callable[..., None], told: set[str]
+    settings: Settings, on_progress: Callable[..., None], reported: set[str]
 ) -> tuple[str, str, int]:
     """The digests of a data set and of its splits, and how many images there are to train on.
 
-    What the checks find is told once, however many seeds split the same data.
+    Each finding is reported once, however many seeds split the same data.
     """
     from frostline.data.checks.cached_checks import cached_checks
     from frostline.data.load import load_table, split_of
@@ -125,15 +141,15 @@ def _check_data(
 
     table = load_table(settings.data)
     splits = split_of(table, settings.data, seed=settings.seed)
-    is_new = table.fingerprint not in told
-    told.add(table.fingerprint)
+    is_new = table.fingerprint not in reported
+    reported.add(table.fingerprint)
     sizes = ", ".join(f"{len(rows):,} {name}" for name, rows in splits.named().items())
     if is_new:
         on_progress(text=f"data {table.name}: {len(table.classes)} classes, images: {sizes}")
     for finding in cached_checks(table, splits, probing=is_new).findings:
         line = f"{finding.level.upper()}: {finding.title}: {finding.text}"
-        if line not in told:
-            told.add(line)
+        if line not in reported:
+            reported.add(line)
             on_progress(text=line)
     return table.fingerprint, split_digest(table, splits), len(splits.train)
 

@@ -8,7 +8,6 @@ import gc
 import signal
 
 import alembic.command  # noqa: F401
-import frostline.training.data_record
 import hydra  # noqa: F401
 import mlflow
 import mlflow.store.db.utils
@@ -38,23 +37,13 @@ import frostline.data.sources.leaves
 import frostline.data.split_file
 import frostline.features.reuse
 import frostline.inference.explain.run_evidence
-import frostline.sweep.grouped
-import frostline.sweep.job
+import frostline.sweep.execute
 import frostline.sweep.preflight
 import frostline.tracking.prediction_files
 import frostline.tracking.provenance
 import frostline.tracking.store
-import frostline.training.assembly
-import frostline.training.callbacks
-import frostline.training.engine
-import frostline.training.epoch_logs
-import frostline.training.head
-import frostline.training.history
-import frostline.training.loss
-import frostline.training.phase
-import frostline.training.resume
-import frostline.training.split_evaluation
-import frostline.training.task  # noqa: F401
+import frostline.training.head_group
+import frostline.training.run  # noqa: F401
 from frostline.backbones.pooling import Finish
 from frostline.backbones.split.search import Recordings
 from frostline.backbones.stages import outline

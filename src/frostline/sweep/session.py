@@ -1,11 +1,11 @@
-"""One sweep from its composed jobs to its ending: plan, parent run, launch, table, report."""
+"""One sweep from its composed jobs to its end: plan, the sweep's run, launch, table, report."""
 
 import hashlib
 import os
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,16 +14,21 @@ from rich.console import Console
 
 from frostline.config.schema import Settings
 from frostline.errors import FrostlineError, TrackingError
-from frostline.sweep import parent as parents
-from frostline.sweep import summary, workers
+from frostline.sweep import summary, sweep_run, workers
 from frostline.sweep.changes import changes_since
 from frostline.sweep.estimate import estimate
-from frostline.sweep.job import experiment_of
-from frostline.sweep.launching import MakeLauncher, launch
-from frostline.sweep.outcome import Ended, finished_runs, outcomes_of, settle_failures, states_of
-from frostline.sweep.plan import PlannedJob, merge_duplicates, planned, with_distinct_names
+from frostline.sweep.job_record import experiment_of
+from frostline.sweep.launch import MakeLauncher, launch
+from frostline.sweep.outcome import (
+    Outcome,
+    collect_outcomes,
+    end_failed_runs,
+    find_finished_runs,
+    states_of,
+)
+from frostline.sweep.plan import PlannedJob, merge_duplicates, plan_job, with_distinct_names
+from frostline.sweep.plan_text import job_lines, plan_lines
 from frostline.sweep.preflight import check_jobs
-from frostline.sweep.preview import job_lines, plan_lines
 from frostline.sweep.progress import clock
 from frostline.sweep.resources import Share
 from frostline.sweep.signals import StopSignalError
@@ -37,7 +42,7 @@ Composed = Sequence[tuple[tuple[str, ...], Settings]]
 
 
 class SweepEndedError(Exception):
-    """A sweep that has already told the person how it ended, with the exit code to leave with."""
+    """A sweep that has already printed how it ended, with the exit code to leave with."""
 
     def __init__(self, exit_code: int) -> None:
         super().__init__(exit_code)
@@ -46,7 +51,7 @@ class SweepEndedError(Exception):
 
 def run_sweep(
     composed: Composed, *, folder: Path, make_launcher: MakeLauncher, share: Share
-) -> list[summary.Outcome]:
+) -> list[Outcome]:
     """Run a sweep whose jobs are composed and valid by themselves.
 
     Args:
@@ -63,16 +68,16 @@ def run_sweep(
         SweepEndedError: If jobs failed. The table has been printed.
         StopSignalError: If the sweep was stopped; what is finished stays finished.
     """
-    begun = time.monotonic()
+    begun_s = time.monotonic()
     console = Console(file=sys.stderr, soft_wrap=True, highlight=False)
     first = composed[0][1]
-    store = _open(first) if _is_elsewhere(first) else None
+    store = _open(first) if _is_remote(first) else None
     _import_store()
     jobs, duplicates = merge_duplicates(check_all(composed, console))
     store = store or _open(first)
     runs = [] if store is None else store.find_runs({"frostline.kind": "job"})
-    known = [] if first.rerun else runs
-    answered, states = finished_runs(jobs, known), states_of(jobs, known)
+    usable = [] if first.rerun else runs
+    answered, states = find_finished_runs(jobs, usable), states_of(jobs, usable)
     todo = [job for job in jobs if job.digest not in answered]
     finished = [run for run in runs if run.status == "FINISHED"]
     changes = [] if first.rerun else changes_since(todo, finished)
@@ -83,29 +88,29 @@ def run_sweep(
     if first.dry_run:
         return []
     assert store is not None
-    with ExitStack() as stack:
-        sweep_id = _claimed_id(store, jobs, stack, always_new=first.rerun)
-        plan = {"sweep_id": sweep_id, **parents.planned(jobs, answered, states)}
-        outcomes = _Session(store, jobs, answered, plan).run(todo, make_launcher, share)
+    with ExitStack() as owned:
+        sweep_id = _claim_id(store, jobs, owned, always_new=first.rerun)
+        plan = sweep_run.plan_values(sweep_id, jobs, answered, states)
+        outcomes = _run_jobs(store, jobs, answered, plan, make_launcher, share)
     if not store.offline:
         store.deliver_pending()
     output = summary.output_console()
-    title = f"{len(jobs)} runs in {clock(time.monotonic() - begun)}"
+    title = f"{len(jobs)} runs in {clock(time.monotonic() - begun_s)}"
     summary.show(outcomes, output, title=title)
     output.print(f"compare the runs in MLflow:  {store.ui_command()}", markup=False)
     (folder / "outcome.md").write_text(summary.markdown(outcomes))
-    wanted = first.report and bool(todo) and not store.offline
-    reported = not wanted or _report(first, str(plan["sweep_id"]), folder / "report", output)
+    wants_report = first.report and bool(todo) and not store.offline
+    reported = not wants_report or _report(first, sweep_id, folder / "report", output)
     if any(not outcome.succeeded for outcome in outcomes):
-        output.print(f"run what is missing with:  {parents.command_again()}", markup=False)
+        output.print(f"run what is missing with:  {sweep_run.command_again()}", markup=False)
         raise SweepEndedError(FAILED_JOBS_EXIT_CODE)
     if not reported:
         raise SweepEndedError(FAILED_JOBS_EXIT_CODE)
     return outcomes
 
 
-def _is_elsewhere(settings: Settings) -> bool:
-    """Whether the store is a server, which may be away: that is told before anything else."""
+def _is_remote(settings: Settings) -> bool:
+    """Whether the store is a server, which may be unavailable: that is reported first."""
     from frostline.tracking.address import resolve_address
 
     return resolve_address(settings.tracking.uri, Path.cwd()).database is None
@@ -119,7 +124,7 @@ def _import_store() -> None:
 
 
 def _open(settings: Settings) -> "Store | None":
-    """The store; None where a dry run would have to make it."""
+    """The store; None where a dry run would have to create it."""
     from frostline.tracking.address import resolve_address
     from frostline.tracking.store import open_store
 
@@ -130,8 +135,8 @@ def _open(settings: Settings) -> "Store | None":
     return open_store(tracking.uri, experiment_of(settings), offline=tracking.offline)
 
 
-def _claimed_id(
-    store: "Store", jobs: Sequence[PlannedJob], stack: ExitStack, *, always_new: bool
+def _claim_id(
+    store: "Store", jobs: Sequence[PlannedJob], owned: ExitStack, *, always_new: bool
 ) -> str:
     """The id of this sweep: the same jobs have the same id, unless they run elsewhere just now."""
     digests = "".join(sorted(job.digest for job in jobs))
@@ -139,7 +144,7 @@ def _claimed_id(
     owner = None if always_new else store.claim(f"sweep-{sweep_id}", wait_s=0)
     if owner is None:
         return f"{sweep_id}-{uuid.uuid4().hex[:6]}"
-    stack.enter_context(owner)
+    owned.enter_context(owner)
     return sweep_id
 
 
@@ -159,14 +164,51 @@ def check_all(composed: Composed, console: Console) -> list[PlannedJob]:
         raise facts.error or FrostlineError(facts.reason, todo=facts.trace)
     return with_distinct_names(
         [
-            planned(index, overrides, settings, fact)
+            plan_job(index, overrides, settings, fact)
             for index, ((overrides, settings), fact) in enumerate(zip(composed, facts, strict=True))
         ]
     )
 
 
+def _run_jobs(
+    store: "Store",
+    jobs: Sequence[PlannedJob],
+    answered: "Mapping[str, RunRecord]",
+    plan: dict[str, Any],
+    make_launcher: MakeLauncher,
+    share: Share,
+) -> list[Outcome]:
+    """Launch under the sweep's own run, which gets an end state however the block ends."""
+    sweep_id = str(plan["sweep_id"])
+    todo = [job for job in jobs if job.digest not in answered]
+    key = {"frostline.kind": "sweep", "frostline.sweep_id": sweep_id}
+    if not todo and any(run.status == "FINISHED" for run in store.find_runs(key)):
+        return collect_outcomes(store, jobs, answered, [])
+    begun_s = time.monotonic()
+    run = sweep_run.open_sweep_run(store, sweep_id)
+    try:
+        run.log_dict(plan, sweep_run.PLAN)
+        launched = launch(todo, sweep_id, run.run_id, make_launcher, share) if todo else []
+        end_failed_runs(store, todo, sweep_id, run.run_id, launched)
+        outcomes = collect_outcomes(store, jobs, answered, launched)
+        sweep_run.record_outcomes(run, plan, outcomes, time.monotonic() - begun_s)
+    except StopSignalError as stop:
+        workers.end_descendants()
+        with suppress(TrackingError):
+            store.end_abandoned({"frostline.kind": "job", "frostline.sweep_id": sweep_id})
+        run.finish("KILLED", f"stopped by signal {stop.signum}")
+        raise
+    except BaseException as error:
+        run.finish("FAILED", f"{type(error).__name__}: {error}")
+        raise
+    n_bad = sum(not outcome.succeeded for outcome in outcomes)
+    reason = f"{n_bad} of {len(outcomes)} jobs have no result" if n_bad else ""
+    run.finish("FAILED" if n_bad else "FINISHED", reason)
+    return outcomes
+
+
 def _report(settings: Settings, sweep_id: str, folder: Path, output: Console) -> bool:
-    """Write the report in a warm process of its own, and say where it is or why there is none.
+    """Write the report in a warm process of its own, and print where it is or why there is none.
 
     Returns:
         Whether it was written; the runs keep their states either way.
@@ -192,58 +234,3 @@ def report_of(settings: Settings, sweep_id: str, folder: Path) -> str:
 
     store = open_store(settings.tracking.uri, experiment_of(settings))
     return str(write_report(store, sweep_id, folder))
-
-
-class _Session:
-    """The part of a sweep that has a run of its own in MLflow.
-
-    Args:
-        store: The store.
-        jobs: All jobs.
-        answered: Runs that answer a job already, by digest.
-        plan: The plan as plain values.
-    """
-
-    def __init__(
-        self,
-        store: "Store",
-        jobs: Sequence[PlannedJob],
-        answered: "dict[str, RunRecord]",
-        plan: dict[str, Any],
-    ) -> None:
-        self._store = store
-        self._jobs = jobs
-        self._answered = answered
-        self._plan = plan
-
-    def run(
-        self, todo: Sequence[PlannedJob], make_launcher: MakeLauncher, share: Share
-    ) -> list[summary.Outcome]:
-        """Launch under a parent run, which gets an end state whatever happens."""
-        sweep_id = str(self._plan["sweep_id"])
-        key = {"frostline.kind": "sweep", "frostline.sweep_id": sweep_id}
-        if not todo and any(run.status == "FINISHED" for run in self._store.find_runs(key)):
-            return outcomes_of(self._store, self._jobs, self._answered, Ended())
-        begun = time.monotonic()
-        parent = parents.open_parent(self._store, sweep_id)
-        ended = Ended()
-        try:
-            parent.log_dict(self._plan, parents.PLAN)
-            if todo:
-                ended = launch(todo, sweep_id, parent.run_id, make_launcher, share)
-                settle_failures(self._store, todo, sweep_id, parent.run_id, ended)
-            outcomes = outcomes_of(self._store, self._jobs, self._answered, ended)
-            parents.record_outcome(parent, self._plan, outcomes, time.monotonic() - begun)
-        except StopSignalError as stop:
-            workers.end_descendants()
-            with suppress(TrackingError):
-                self._store.reap({"frostline.kind": "job", "frostline.sweep_id": sweep_id})
-            parent.finish("KILLED", f"stopped by signal {stop.signum}")
-            raise
-        except BaseException as error:
-            parent.finish("FAILED", f"{type(error).__name__}: {error}")
-            raise
-        bad = sum(not outcome.succeeded for outcome in outcomes)
-        reason = f"{bad} of {len(outcomes)} jobs have no result" if bad else ""
-        parent.finish("FAILED" if bad else "FINISHED", reason)
-        return outcomes

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Any
 
-STOP_WAIT_S = 60  # how long a job may take to write down that it was stopped
+MAX_STOP_S = 60  # how long a job may take to record that it was stopped
 
 
 class StopSignalError(BaseException):
@@ -18,18 +18,23 @@ class StopSignalError(BaseException):
         self.signum = signum
 
     @property
+    def name(self) -> str:
+        """The signal's name, such as `SIGTERM`."""
+        return signal.Signals(self.signum).name
+
+    @property
     def exit_code(self) -> int:
         """The exit code that a shell gives for this signal."""
         return 128 + self.signum
 
 
 def exit_with_parent(*, at_once: bool = True) -> None:
-    """End when whoever started this process has died, by SIGKILL for instance.
+    """End this process when its parent has died, by SIGKILL for instance.
 
-    An orphan would go on training for a sweep that nobody waits for.
+    An orphan would continue training for a sweep that nobody waits for.
 
     Args:
-        at_once: Do not ask this process to write down first that it was stopped.
+        at_once: Do not give this process time to record first that it was stopped.
     """
 
     def follow() -> None:
@@ -39,7 +44,7 @@ def exit_with_parent(*, at_once: bool = True) -> None:
         parent.join()
         if not at_once:
             os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(STOP_WAIT_S)
+            time.sleep(MAX_STOP_S)
         os._exit(128 + signal.SIGTERM)
 
     threading.Thread(target=follow, daemon=True).start()
@@ -48,14 +53,14 @@ def exit_with_parent(*, at_once: bool = True) -> None:
 def raise_on_signals() -> None:
     """Turn the first SIGINT or SIGTERM into an exception, so that run states are honoured.
 
-    Later ones are ignored in a job, whose ending they would cut short; whoever started it kills it
-    if it takes too long.
+    Later signals are ignored, since they would interrupt the job's ending; the parent process kills
+    a job that takes too long.
     """
     seen: list[int] = []
 
     def stop(signum: int, _frame: Any) -> None:
-        # Told by a flag, not by taking the handler away: Lightning puts back, in the middle of the
-        # ending, whatever handlers it found when training began.
+        # A flag, rather than removing the handler: Lightning restores, in the middle of the ending,
+        # the handlers that it found when training began.
         if not seen:
             seen.append(signum)
             raise StopSignalError(signum)

@@ -1,6 +1,6 @@
-"""The ending of a sweep that a person reads: the runs, best first, and what failed."""
+"""How a sweep ended, as a table in the terminal: the runs, best first, and what failed."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -8,6 +8,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from frostline.sweep.outcome import Outcome
 
 RANKED_BY = "val_best/f1_macro"
 PLAIN_WIDTH = 140
@@ -18,49 +20,18 @@ FIGURES = {
     "test F1": "test/f1_macro",
     "test acc": "test/acc_micro",
 }
-# What goes first where a terminal is too narrow for all.
+# What is left out first where a terminal is too narrow for all.
 SPARE = ("trainable", "test acc", "val acc", "frozen", "s", "")
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How one job ended.
-
-    Attributes:
-        digest: The job's digest; empty for a single run.
-        name: The run's name.
-        state: `done`, `reused` (an identical finished run answered), `failed` or `not run`.
-        reason: Why it failed, in one line; empty otherwise.
-        run_id: The run that has the result; empty if there is none.
-        params: The run's parameters, as MLflow holds them.
-        metrics: The run's last metrics.
-        swept: What else was asked for and differs in the sweep, key to value as typed: settings
-            that are no parameters in MLflow, such as `head.pool`.
-    """
-
-    digest: str
-    name: str
-    state: str
-    reason: str
-    run_id: str
-    params: dict[str, str]
-    metrics: dict[str, float]
-    swept: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether the run has figures."""
-        return self.state in {"done", "reused"}
-
-
-def best_first(outcomes: list[Outcome]) -> list[Outcome]:
+def best_first(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Finished runs by macro F1 on validation, then the others in their order."""
     finished = [o for o in outcomes if o.succeeded]
     others = [o for o in outcomes if not o.succeeded]
     return sorted(finished, key=lambda o: -o.metrics.get(RANKED_BY, float("-inf"))) + others
 
 
-def rows(outcomes: list[Outcome]) -> tuple[list[str], list[list[str]]]:
+def rows(outcomes: Sequence[Outcome]) -> tuple[list[str], list[list[str]]]:
     """Header and cells of the table, with a column for every swept value."""
     finished = [o for o in outcomes if o.succeeded]
     swept = _swept_params([o.params for o in finished])
@@ -82,7 +53,7 @@ def rows(outcomes: list[Outcome]) -> tuple[list[str], list[list[str]]]:
     return header, cells
 
 
-def markdown(outcomes: list[Outcome]) -> str:
+def markdown(outcomes: Sequence[Outcome]) -> str:
     """The table as Markdown."""
     header, cells = rows(outcomes)
     lines = [header, ["---"] * len(header), *cells]
@@ -90,7 +61,7 @@ def markdown(outcomes: list[Outcome]) -> str:
 
 
 def output_console() -> Console:
-    """Where the ending goes: as wide as the terminal, or as wide as needed in a file."""
+    """Where the table goes: as wide as the terminal, or as wide as needed in a file."""
     # Soft: a command to copy stays in one line, which the terminal breaks where it must.
     console = Console(highlight=False, soft_wrap=True)
     if console.is_terminal:
@@ -98,7 +69,7 @@ def output_console() -> Console:
     return Console(highlight=False, soft_wrap=True, width=PLAIN_WIDTH)
 
 
-def show(outcomes: list[Outcome], console: Console, *, title: str) -> None:
+def show(outcomes: Sequence[Outcome], console: Console, *, title: str) -> None:
     """Print the table, then every failed job with its reason."""
     header, cells = rows(outcomes)
     if cells:
@@ -145,17 +116,19 @@ def _without(values: list[str], at: int) -> list[str]:
     return values[:at] + values[at + 1 :]
 
 
-def _swept_params(params: list[dict[str, str]]) -> list[str]:
+def _swept_params(params: Sequence[Mapping[str, str]]) -> list[str]:
     """Further parameters that differ between the runs, in the order in which runs log them."""
     own = {"backbone", "freeze"}
     derived = {"frozen_stages", "frozen_params_frac", "frozen_flops_frac", "trainable_params"}
     keys = [key for key in (params[0] if params else {}) if key not in own | derived]
-    if len({p.get("image_size_px") for p in params}) <= 1:
-        keys = [key for key in keys if key != "image_size_px"]
+    # An image size that follows from the backbone says nothing new.
+    sizes = {(p.get("backbone"), p.get("image_size")) for p in params}
+    if len(sizes) == len({p.get("backbone") for p in params}):
+        keys = [key for key in keys if key != "image_size"]
     return [key for key in keys if len({p.get(key) for p in params}) > 1]
 
 
-def _swept_further(finished: list[Outcome]) -> list[str]:
+def _swept_further(finished: Sequence[Outcome]) -> list[str]:
     """Swept keys that are no parameters and differ between the runs, in the order typed."""
     logged = {key for o in finished for key in o.params}
     keys = [

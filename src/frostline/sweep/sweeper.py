@@ -1,4 +1,4 @@
-"""The sweep as Hydra starts it: compose all, check all, run what is needed, say how it ended."""
+"""The sweep as Hydra starts it: compose all, check all, run what is needed, report the end."""
 
 import sys
 import uuid
@@ -22,7 +22,7 @@ from frostline.config.schema import Settings
 from frostline.errors import ConfigError, FrostlineError
 from frostline.sweep import workers
 from frostline.sweep.compose import Composer
-from frostline.sweep.problems import raise_together
+from frostline.sweep.failures import raise_together
 from frostline.sweep.resources import own_cores, own_gpus, share_of
 from frostline.sweep.signals import raise_on_signals
 from frostline.sweep.study_cells import study_cells, words_of
@@ -71,13 +71,15 @@ class PlannedSweeper(Sweeper):
         raise_on_signals()
         self._check_launcher()
         batch = self._expand(arguments)
-        self._compose(batch[:1])  # most mistakes stand in every job, and are told before any import
+        self._compose(
+            batch[:1]
+        )  # most mistakes are in every job; they are reported before any import
         with shared_notes():
             warm_up()
             try:
-                return self._run(self._resolved(self._compose(batch)))
+                return self._run(self._resolve_strategies(self._compose(batch)))
             finally:
-                # Whoever reads what this command prints waits for all that could print.
+                # A reader of our output waits until every process that could print has ended.
                 cool_down()
 
     def _run(self, jobs: Sequence[tuple[tuple[str, ...], Settings]]) -> Any:
@@ -87,7 +89,7 @@ class PlannedSweeper(Sweeper):
         folder = Path(f"{self.master.hydra.sweep.dir}-{uuid.uuid4().hex[:6]}").absolute()
         self.master.hydra.sweep.dir = str(folder)
         if not jobs[0][1].dry_run:
-            _make(folder)
+            _make_folder(folder)
             OmegaConf.save(self.master, folder / "multirun.yaml")
         launcher = OmegaConf.to_container(self.master.hydra.launcher, resolve=False)
         assert isinstance(launcher, dict)
@@ -95,7 +97,7 @@ class PlannedSweeper(Sweeper):
         share = share_of(own, jobs=len(jobs), cores=own_cores(), gpus=len(own_gpus()))
         return run_sweep(jobs, folder=folder, make_launcher=self._launcher, share=share)
 
-    def _resolved(
+    def _resolve_strategies(
         self, jobs: list[tuple[tuple[str, ...], Settings]]
     ) -> list[tuple[tuple[str, ...], Settings]]:
         """The jobs with a strategy in the place of `strategy=auto`, measured once a data set."""
@@ -106,10 +108,10 @@ class PlannedSweeper(Sweeper):
         return resolve_all(jobs, recompose, _choose_in_worker)
 
     def _check_launcher(self) -> None:
-        """See that the launcher is there and set well, before anything else takes its time.
+        """Check that the launcher is installed and set correctly, before anything that takes time.
 
         Raises:
-            ConfigError: If it is not installed, or not set well.
+            ConfigError: If it is not installed, or not set correctly.
         """
         target = str(self.master.hydra.launcher._target_)
         if target not in Plugins.instance().class_name_to_class:
@@ -153,7 +155,7 @@ class PlannedSweeper(Sweeper):
         return jobs
 
 
-def _make(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Which process carries out a job: jobs that are alike share one until a job fails.
+"""Which process carries out a job: similar jobs share one until a job fails.
 
 A fresh process asks the system for all of its memory anew, which for a small job takes as long as
 its training, and opens the tracking store, the images and the model's code again. Jobs of the same
@@ -15,10 +15,10 @@ from frostline.sweep.workers import Worker
 
 
 def check_limit(jobs_per_process: object) -> None:
-    """See that a limit is one.
+    """Check the limit of jobs per process.
 
     Raises:
-        ConfigError: If it is not.
+        ConfigError: If it is not a whole number of at least 1.
     """
     match jobs_per_process:
         case None:
@@ -29,12 +29,12 @@ def check_limit(jobs_per_process: object) -> None:
             return
     raise ConfigError(
         f"hydra.launcher.jobs_per_process={jobs_per_process}: not a number of jobs",
-        "null (one process for all jobs that are alike), 1 (one for each job), or more",
+        "null (one process for all similar jobs), 1 (one for each job), or more",
     )
 
 
-class Bench:
-    """One process at a time, and the jobs that it takes; use it as a context.
+class WorkerPool:
+    """A pool of one process, replaced when the next job needs another; use it as a context.
 
     Args:
         jobs_per_process: How many jobs a process carries out at most; None for any number.
@@ -44,10 +44,10 @@ class Bench:
         self._limit = jobs_per_process
         self._worker: Worker | None = None
         self._shape: object = None
-        self._taken = 0
+        self._jobs = 0
 
     def worker_for(self, settings: Settings, env: Mapping[str, str]) -> Worker:
-        """The process of the jobs before, if it lives and this job is like them; else a new one.
+        """The process of the jobs before, if it is alive and this job is similar; else a new one.
 
         Args:
             settings: The job's.
@@ -60,17 +60,17 @@ class Bench:
             settings.trainer,
             dict(env),
         )
-        full = self._limit is not None and self._taken >= self._limit
+        full = self._limit is not None and self._jobs >= self._limit
         # A run on several processes joins a group with them, which is for a process's whole life.
         full = full or settings.trainer.strategy == "ddp"
         if self._worker is None or not self._worker.is_alive or full or shape != self._shape:
             self.end()
-            self._worker, self._shape, self._taken = Worker(dict(env)), shape, 0
-        self._taken += 1
+            self._worker, self._shape, self._jobs = Worker(dict(env)), shape, 0
+        self._jobs += 1
         return self._worker
 
     def end(self) -> None:
-        """End the present process, which has nothing to do."""
+        """End the present process, which is idle."""
         if self._worker is not None:
             self._worker.end()
             self._worker = None

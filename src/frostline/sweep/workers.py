@@ -19,8 +19,8 @@ from typing import Any, Self
 
 from frostline.cores import share_cores
 from frostline.errors import FrostlineError
-from frostline.sweep.memory import free_memory
-from frostline.sweep.signals import STOP_WAIT_S, StopSignalError, exit_with_parent, raise_on_signals
+from frostline.sweep.failures import free_memory
+from frostline.sweep.signals import MAX_STOP_S, StopSignalError, exit_with_parent, raise_on_signals
 
 PRELOADED = "frostline.sweep.preload"
 OWN = "FROSTLINE_"  # what our environment variables begin with
@@ -153,7 +153,7 @@ class Worker:
     def end(self) -> None:
         """End the process, which has nothing to do."""
         self._ours.close()
-        self._process.join(timeout=STOP_WAIT_S)
+        self._process.join(timeout=MAX_STOP_S)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
@@ -171,7 +171,7 @@ def _end(process: Any) -> None:
     A terminal's Ctrl-C reached it already, a kill did not. It is asked more than once, since it
     may be so young that it does not listen yet; a second signal does an older one no harm.
     """
-    latest_s = time.monotonic() + STOP_WAIT_S
+    latest_s = time.monotonic() + MAX_STOP_S
     while process.is_alive() and time.monotonic() < latest_s:
         process.terminate()
         process.join(timeout=ASK_AGAIN_S)
@@ -188,7 +188,7 @@ def end_descendants() -> None:
     for process in others:
         with contextlib.suppress(psutil.Error):
             process.terminate()
-    _, alive = psutil.wait_procs(others, timeout=STOP_WAIT_S)
+    _, alive = psutil.wait_procs(others, timeout=MAX_STOP_S)
     for process in alive:
         with contextlib.suppress(psutil.Error):
             process.kill()

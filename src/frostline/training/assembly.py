@@ -33,7 +33,7 @@ class Assembly:
         table: All images with their labels.
         data: Their batches, by split.
         backbone: Frozen to the depth of the last phase.
-        parts: Its cut there.
+        cut: Its cut there.
         head: The new classifier.
         phases: Which depth is frozen when.
     """
@@ -42,17 +42,17 @@ class Assembly:
     table: SampleTable
     data: ImageDataModule
     backbone: Backbone
-    parts: Cut
+    cut: Cut
     head: nn.Sequential
     phases: tuple[Phase, ...]
 
-    def cut(self, freeze: int | str) -> Cut:
+    def cut_at(self, freeze: int | str) -> Cut:
         """The backbone frozen and cut at another depth, or at the same again."""
         return cut_of(self.settings, self.backbone, freeze)
 
     def task(self) -> ClassificationTask:
         """The task over these parts; call it while the backbone is frozen as in the last phase."""
-        settings, data, parts = self.settings, self.data, self.parts
+        settings, data, parts = self.settings, self.data, self.cut
         return ClassificationTask(
             backbone=self.backbone,
             prefix=parts.prefix,
@@ -109,7 +109,7 @@ def assemble(settings: Settings, on_progress: Callable[..., None]) -> Assembly:
         table=table,
         data=data_of(settings, table, backbone),
         backbone=backbone,
-        parts=parts,
+        cut=parts,
         head=head_of(settings, parts.num_features, len(table.classes)),
         phases=phases_of(
             settings.schedule,

@@ -1,110 +1,144 @@
-"""Jobs of a sweep that train heads on the same frozen backbone: one process, one pass, one product.
+"""Jobs that train only a head on the same frozen backbone: one pass, one matrix product for all.
 
-The seam for the sweep: `group_key` says which planned jobs may go together, `run_head_group` gives
-for each of them what a job of its own would have reported.
+`frostline.training.group_key` says which planned jobs may go together. Each job of the group leaves
+what it would have left had it been trained by itself.
 """
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
+import torch
+from torch import Tensor, nn
+
+from frostline.backbones.compute_mode import ComputeMode
+from frostline.backbones.freezing import digest_of
 from frostline.config.schema import Settings
+from frostline.data.image_datamodule import ImageDataModule
+from frostline.errors import ConfigError
+from frostline.features.cost_model import Decision
+from frostline.features.feature_datamodule import RowOutputs
+from frostline.features.fill import Demand
+from frostline.features.reuse import PrefixJob, stored_outputs
+from frostline.features.stored_file import StoreFailedError
+from frostline.features.stored_outputs import StoredOutputs
+from frostline.features.view_pairs import needed_batches
+from frostline.training.assembly import Assembly, assemble, class_weights_of, data_of, head_of
+from frostline.training.callbacks import FrozenMovedError
+from frostline.training.checkpoint import save_checkpoint
+from frostline.training.engine import Engine, choose_engine, prepare_process
+from frostline.training.head_training import Choice, HeadJob, HeadResult, train_heads
+from frostline.training.learning_rates import lr_factor
+from frostline.training.phase import engine_text
+from frostline.training.recorder import RunRecorder, TrainedRun
+from frostline.training.schedule import Phase, phases_of
+from frostline.training.split_evaluation import score_and_write
+from frostline.training.task import TrainingDivergedError
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from frostline.backbones.build import Backbone
-    from frostline.backbones.split.cut import Cut
-    from frostline.data.image_datamodule import ImageDataModule
-    from frostline.data.sample_table import SampleTable
-    from frostline.features.cost_model import Decision
-    from frostline.features.feature_datamodule import RowOutputs
-    from frostline.training.batched_heads import HeadResult
-
-TOGETHER = ("seed", "epochs", "batch_size", "augment", "loss", "head", "callbacks")
-
-
-@dataclass(frozen=True)
-class SplitLogits:
-    """What a head says of one split, in table order.
-
-    Attributes:
-        logits: (N, K) float32.
-        labels: (N,) int64.
-        items: (N,) int64 rows of the table.
-    """
-
-    logits: "Tensor"
-    labels: "Tensor"
-    items: "Tensor"
+# Heads that differ in none of these see the same batches.
+SAME_BATCHES = ("seed", "epochs", "batch_size", "augment", "loss", "head", "callbacks")
 
 
 @dataclass(frozen=True)
-class GroupedJob:
-    """What one job of a group came to.
+class GroupMember:
+    """One job of a group.
 
     Attributes:
-        history: Metrics of each epoch, by their fixed names; the step is the place in the list.
-        best_epoch: 0-based; -1 if the loss diverged in the first epoch.
-        diverged: Whether the loss became NaN or infinite; the job then counts as failed.
-        head_state: The head's state dict at the best epoch.
-        val: Predictions of the chosen head.
-        test: The same.
-        figures: `val_best/...` and `test/...`.
+        settings: All that determines it.
+        data: Its images by split.
+        head: Trained, with the weights of its best epoch.
+        result: What became of it.
     """
 
-    history: list[dict[str, float]]
-    best_epoch: int
-    diverged: bool
-    head_state: "dict[str, Tensor]"
-    val: SplitLogits | None
-    test: SplitLogits | None
-    figures: dict[str, float]
+    settings: Settings
+    data: ImageDataModule
+    head: nn.Sequential
+    result: HeadResult
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches of the training split."""
+        return len(self.data.sampler("train", training=True))
 
 
 @dataclass(frozen=True)
-class GroupOutcome:
-    """What a group came to, with what its jobs have in common, for their records.
+class HeadGroup:
+    """Trained heads with what they share.
 
     Attributes:
-        jobs: One for each of the settings, in their order.
-        table: The images.
-        backbone: The frozen backbone.
-        parts: Its cut.
-        data: For each job its data module, which holds its splits.
-        decision: Why features were stored.
-        heads: The trained heads, with the chosen weights.
-        frozen_before: Digest of the backbone before the features were computed.
+        parts: Table, backbone and cut, built from the first job.
+        engine: Where they were trained.
+        decision: Why their features were stored.
+        features: Rows and views to stored features.
+        frozen_before: Digest of the frozen stages before the features were computed.
+        members: One for each of the settings, in their order.
+        seconds: How long the group took.
     """
 
-    jobs: list[GroupedJob]
-    table: "SampleTable"
-    backbone: "Backbone"
-    parts: "Cut"
-    data: "list[ImageDataModule]"
-    decision: "Decision"
-    heads: "list[nn.Sequential]"
+    parts: Assembly
+    engine: Engine
+    decision: Decision
+    features: RowOutputs
     frozen_before: str
+    members: Sequence[GroupMember]
+    seconds: float
 
-    def trainable_params(self, job: int) -> int:
-        """How many parameters of one job trained."""
-        return sum(parameter.numel() for parameter in self.heads[job].parameters())
+    def finish(self, number: int, folder: Path, recorder: RunRecorder) -> TrainedRun:
+        """Record one job's training and evaluate its chosen head.
 
-    def steps_per_epoch(self, job: int) -> int:
-        """Batches of one job's training split."""
-        return len(self.data[job].sampler("train", training=True))
-
-    def frozen_digest(self) -> str:
-        """The digest of the frozen stages now.
+        Args:
+            number: The job's place in the group.
+            folder: Its output folder.
+            recorder: Writes its record.
 
         Raises:
-            FrozenMovedError: If it is not what it was before.
+            TrainingDivergedError: If its loss became NaN or infinite.
+            FrozenMovedError: If a frozen stage changed.
         """
-        from frostline.backbones.freezing import digest_of
-        from frostline.training.callbacks import FrozenMovedError
+        member = self.members[number]
+        folder.mkdir(parents=True, exist_ok=True)
+        with recorder.batched():
+            self._record_training(member, recorder)
+        if member.result.diverged:
+            raise TrainingDivergedError(
+                f"the training loss was not finite any more in epoch {len(member.result.history)}",
+                todo="lower lr, or use trainer.precision=32-true",
+            )
+        recorder.record_frozen(self._frozen_digest)
+        return self._evaluate(member, folder)
 
-        digest = digest_of(self.parts.frozen_modules)
+    def _record_training(self, member: GroupMember, recorder: RunRecorder) -> None:
+        settings, parts = member.settings, self.parts
+        recorder.record_parts(
+            backbone=parts.backbone,
+            cut=parts.cut,
+            phases=_phases(settings, parts),
+            table=parts.table,
+            splits=member.data.splits,
+            trainable_params=sum(parameter.numel() for parameter in member.head.parameters()),
+        )
+        mode = ComputeMode(self.engine.precision)
+        recorder.record_phase(
+            engine=engine_text(self.engine, forward=mode, training=mode),
+            reuse=f"{self.decision}; {len(self.members)} heads trained together",
+        )
+        steps = member.steps_per_epoch
+        factor = lr_factor(
+            settings.lr_schedule, total_steps=steps * settings.epochs, steps_per_epoch=steps
+        )
+        frozen = {"schedule/frozen_stages": float(parts.cut.frozen_stages)}
+        for epoch, metrics in enumerate(member.result.history):
+            rate = {"lr": settings.lr * factor(epoch * steps)}
+            recorder.record_epoch(metrics | rate | frozen, epoch)
+
+    @cached_property
+    def _frozen_digest(self) -> str:
+        digest = digest_of(self.parts.cut.frozen_modules)
         if digest != self.frozen_before:
             raise FrozenMovedError(
                 "a frozen stage changed while heads were trained on its outputs",
@@ -112,13 +146,54 @@ class GroupOutcome:
             )
         return digest
 
-    def task_state(self, job: int) -> "dict[str, Tensor]":
-        """What a checkpoint of one job holds: the state dict of its `ClassificationTask`."""
-        state = {f"backbone.{name}": value for name, value in self.backbone.state_dict().items()}
-        return state | {f"head.{name}": value for name, value in self.jobs[job].head_state.items()}
+    def _evaluate(self, member: GroupMember, folder: Path) -> TrainedRun:
+        begun_s = time.monotonic()
+        checkpoint = folder / "best.ckpt"
+        save_checkpoint(self._checkpoint(member), checkpoint)
+        metrics: dict[str, float] = {}
+        for split, prefix in (("val", "val_best"), ("test", "test")):
+            batches = [self.features[rows] for rows in member.data.sampler(split, training=False)]
+            with torch.inference_mode():
+                logits = torch.cat([member.head(batch.inputs) for batch in batches])
+            scores = score_and_write(
+                logits,
+                torch.cat([batch.labels for batch in batches]),
+                torch.cat([batch.items for batch in batches]),
+                self.parts.table,
+                folder / "predictions" / f"{split}.parquet",
+            )
+            metrics |= {f"{prefix}/{name}": value for name, value in scores.items()}
+        own_s = time.monotonic() - begun_s
+        return TrainedRun(
+            metrics=metrics | {"time/train_s": self.seconds / len(self.members) + own_s},
+            step=len(member.result.history),
+            table=self.parts.table,
+            data=member.data,
+            backbone=self.parts.backbone,
+            head=member.head,
+            engine=self.engine,
+            history=_by_metric(member.result.history),
+            predictions=folder / "predictions",
+            checkpoint=checkpoint,
+            logs=folder / "logs",
+        )
+
+    def _checkpoint(self, member: GroupMember) -> dict[str, Any]:
+        """The chosen weights as Lightning's `save_weights_only` writes them."""
+        backbone, result = self.parts.backbone, member.result
+        state: dict[str, Tensor] = {
+            **{f"backbone.{name}": value for name, value in backbone.state_dict().items()},
+            **{f"head.{name}": value for name, value in result.best_state.items()},
+        }
+        return {
+            "epoch": result.best_epoch,
+            "global_step": (result.best_epoch + 1) * member.steps_per_epoch,
+            "pytorch-lightning_version": version("pytorch-lightning"),
+            "state_dict": state,
+        }
 
 
-def run_head_group(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) -> GroupOutcome:
+def train_head_group(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) -> HeadGroup:
     """Train the heads of jobs that have one `group_key`.
 
     Args:
@@ -126,40 +201,72 @@ def run_head_group(jobs: Sequence[Settings], *, on_progress: Callable[..., None]
         on_progress: Receives `text=` and `done=` (0 to 1, over the whole group).
 
     Raises:
-        ConfigError: If the store of features cannot be used here; the jobs can be run alone.
+        ConfigError: If stored features cannot be used here; the jobs can be run one by one.
     """
-    from frostline.backbones.compute_mode import ComputeMode
-    from frostline.backbones.freezing import digest_of
-    from frostline.errors import ConfigError
-    from frostline.features.feature_datamodule import RowOutputs
-    from frostline.features.fill import Demand
-    from frostline.features.reuse import PrefixJob, stored_outputs
-    from frostline.features.stored_file import StoreFailedError
-    from frostline.features.view_pairs import needed_batches
-    from frostline.training.assembly import assemble, data_of, head_of
-    from frostline.training.engine import choose_engine, prepare_cpu
-
+    begun_s = time.monotonic()
     first = jobs[0]
-    prepare_cpu(first.trainer.threads)
+    prepare_process(first.trainer.threads)
     engine = choose_engine(first.trainer)
     if (engine.accelerator, engine.precision) != ("cpu", "32-true"):
         raise ConfigError("heads train together on the CPU in float32 alone")
-    made = assemble(first, on_progress)
-    table, backbone, parts = made.table, made.backbone, made.parts
-    frozen_before = digest_of(parts.frozen_modules)
-    data = [made.data, *(data_of(settings, table, backbone) for settings in jobs[1:])]
+    parts = assemble(first, on_progress)
+    frozen_before = digest_of(parts.cut.frozen_modules)
+    data = [parts.data, *(data_of(job, parts.table, parts.backbone) for job in jobs[1:])]
+    outputs, decision = _stored_features(jobs, parts, data, engine, on_progress)
+    features = RowOutputs(outputs, parts.table.labels)
+    widths = parts.cut.num_features, len(parts.table.classes)
+    heads = [parts.head, *(head_of(job, *widths) for job in jobs[1:])]
+    results: dict[int, HeadResult] = {}
+    sets = _with_same_batches(jobs)
+    for number, places in enumerate(sets):
+        trained = _train(
+            [jobs[place] for place in places],
+            [heads[place] for place in places],
+            data[places[0]],
+            features,
+        )
+        results |= dict(zip(places, trained, strict=True))
+        on_progress(done=(number + 1) / len(sets))
+    for place, head in enumerate(heads):
+        if results[place].best_epoch >= 0:
+            head.load_state_dict(results[place].best_state)
+            head.eval()
+    members = [
+        GroupMember(job, data[place], heads[place], results[place])
+        for place, job in enumerate(jobs)
+    ]
+    seconds = time.monotonic() - begun_s
+    return HeadGroup(parts, engine, decision, features, frozen_before, members, seconds)
+
+
+def _stored_features(
+    jobs: Sequence[Settings],
+    parts: Assembly,
+    data: Sequence[ImageDataModule],
+    engine: Engine,
+    on_progress: Callable[..., None],
+) -> tuple[StoredOutputs, Decision]:
+    """The features that all jobs will read, computed now where they are not stored."""
+    first = jobs[0]
     needed = [
         batch
-        for settings, module in zip(jobs, data, strict=True)
+        for job, module in zip(jobs, data, strict=True)
         for batch in needed_batches(
             module.sampler("train", training=True),
-            settings.epochs,
+            job.epochs,
             [module.sampler(split, training=False) for split in ("val", "test")],
         )
     ]
-    way = ComputeMode(engine.precision)
+    mode = ComputeMode(engine.precision)
     prefix = PrefixJob(
-        backbone, parts, data[0], first.freeze, first.head.pool, engine.accelerator, way, way
+        parts.backbone,
+        parts.cut,
+        data[0],
+        first.freeze,
+        first.head.pool,
+        engine.accelerator,
+        mode,
+        mode,
     )
     sizes = {split: len(rows) for split, rows in data[0].splits.named().items()}
     passes = first.epochs * (sizes["train"] + sizes["val"]) + sizes["val"] + sizes["test"]
@@ -169,89 +276,59 @@ def run_head_group(jobs: Sequence[Settings], *, on_progress: Callable[..., None]
     except StoreFailedError as failure:
         raise ConfigError(f"the store of prefix outputs cannot be written: {failure}") from None
     if outputs is None:
-        raise ConfigError(f"features are not kept: {decision.reason}")
-    read = RowOutputs(outputs, table.labels)
-    results: dict[int, GroupedJob] = {}
-    widths = parts.num_features, len(table.classes)
-    all_heads = [made.head, *(head_of(settings, *widths) for settings in jobs[1:])]
-    together = _together(jobs)
-    for number, members in enumerate(together):
-        heads = [all_heads[member] for member in members]
-        trained = _train([jobs[member] for member in members], heads, data[members[0]], read)
-        for member, head, result in zip(members, heads, trained, strict=True):
-            results[member] = _finished(head, result, data[member], read)
-        on_progress(done=(number + 1) / len(together))
-    ordered = [results[place] for place in range(len(jobs))]
-    return GroupOutcome(ordered, table, backbone, parts, data, decision, all_heads, frozen_before)
+        raise ConfigError(f"features are not stored: {decision.reason}")
+    return outputs, decision
 
 
-def _together(jobs: Sequence[Settings]) -> list[list[int]]:
+def _with_same_batches(jobs: Sequence[Settings]) -> list[list[int]]:
     """The jobs that see the same batches and have heads of one structure, by place."""
     sets: dict[str, list[int]] = {}
-    for place, settings in enumerate(jobs):
-        values = settings.model_dump(mode="json", include=set(TOGETHER))
-        kind = json.dumps(values | {"optimizer": settings.optimizer.name}, sort_keys=True)
+    for place, job in enumerate(jobs):
+        values = job.model_dump(mode="json", include=set(SAME_BATCHES))
+        kind = json.dumps(values | {"optimizer": job.optimizer.name}, sort_keys=True)
         sets.setdefault(kind, []).append(place)
     return list(sets.values())
 
 
 def _train(
     jobs: Sequence[Settings],
-    heads: "Sequence[nn.Sequential]",
-    data: "ImageDataModule",
-    read: "RowOutputs",
-) -> "list[HeadResult]":
-    from frostline.training.assembly import class_weights_of
-    from frostline.training.batched_heads import Choice, HeadJob, train_heads
-
+    heads: Sequence[nn.Sequential],
+    data: ImageDataModule,
+    features: RowOutputs,
+) -> list[HeadResult]:
     first = jobs[0]
+    choice = first.callbacks
     return train_heads(
         [
-            HeadJob(head, settings.lr, settings.optimizer, settings.lr_schedule)
-            for head, settings in zip(heads, jobs, strict=True)
+            HeadJob(head, job.lr, job.optimizer, job.lr_schedule)
+            for head, job in zip(heads, jobs, strict=True)
         ],
-        read.__getitem__,
+        features.__getitem__,
         data.sampler("train", training=True),
         data.sampler("val", training=False),
         seed=first.seed,
         epochs=first.epochs,
         loss=first.loss,
         class_weights=class_weights_of(first, data),
-        choice=Choice(
-            first.callbacks.monitor, first.callbacks.mode, first.callbacks.patience_epochs
-        ),
+        choice=Choice(choice.monitor, choice.mode, choice.patience_epochs),
         on_progress=lambda **_: None,
     )
 
 
-def _finished(
-    head: "nn.Sequential", result: "HeadResult", data: "ImageDataModule", read: "RowOutputs"
-) -> GroupedJob:
-    """The chosen head judged on validation and test."""
-    import torch
-
-    from frostline.training.metrics import classification_metrics
-
-    splits: dict[str, SplitLogits] = {}
-    figures: dict[str, float] = {}
-    if result.best_epoch >= 0 and not result.diverged:
-        head.load_state_dict(result.best_state)
-        head.eval()
-        for split, prefix in (("val", "val_best"), ("test", "test")):
-            batches = [read[rows] for rows in data.sampler(split, training=False)]
-            with torch.inference_mode():
-                logits = torch.cat([head(batch.inputs) for batch in batches])
-            labels = torch.cat([batch.labels for batch in batches])
-            items = torch.cat([batch.items for batch in batches])
-            splits[split] = SplitLogits(logits, labels, items)
-            scores = classification_metrics(logits, labels)
-            figures |= {f"{prefix}/{name}": value for name, value in scores.items()}
-    return GroupedJob(
-        result.history,
-        result.best_epoch,
-        result.diverged,
-        result.best_state,
-        splits.get("val"),
-        splits.get("test"),
-        figures,
+def _phases(settings: Settings, parts: Assembly) -> tuple[Phase, ...]:
+    return phases_of(
+        settings.schedule,
+        freeze=settings.freeze,
+        frozen_stages=parts.cut.frozen_stages,
+        num_stages=parts.cut.num_stages,
+        epochs=settings.epochs,
     )
+
+
+def _by_metric(history: Sequence[dict[str, float]]) -> dict[str, dict[int, float]]:
+    """Metrics of each epoch, turned round: metric to its value at each epoch."""
+    by_metric: dict[str, dict[int, float]] = {}
+    for epoch, metrics in enumerate(history):
+        for name, value in metrics.items():
+            by_metric.setdefault(name, {})[epoch] = value
+    return by_metric

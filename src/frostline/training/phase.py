@@ -1,4 +1,4 @@
-"""The begin of a phase: the backbone frozen to its depth, inputs that begin behind that depth."""
+"""The beginning of a phase: the backbone frozen to its depth, inputs behind that depth."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,44 +20,55 @@ class OpenPhase:
     """What a phase is trained with.
 
     Attributes:
-        parts: The backbone cut at the phase's depth.
+        cut: The backbone cut at the phase's depth.
         inputs: Images, or stored outputs of its frozen stages.
         engine: Where it trains, and in which precision.
         forward: How its frozen stages are computed.
         training: How all else is.
     """
 
-    parts: Cut
+    cut: Cut
     inputs: Inputs
     engine: Engine
     forward: ComputeMode
     training: ComputeMode
 
     @property
-    def told(self) -> str:
-        """Where and how it computes, in words that `frostline.inference.run_network` reads again."""
-        return f"{self.engine.accelerator} {self.training}, frozen stages {self.forward}"
+    def engine_text(self) -> str:
+        """Where and how it computes; `frostline.inference.run_network` reads it from the run."""
+        return engine_text(self.engine, forward=self.forward, training=self.training)
+
+
+def engine_text(engine: Engine, *, forward: ComputeMode, training: ComputeMode) -> str:
+    """A run's device and modes as its tag `frostline.engine` has them.
+
+    Args:
+        engine: Where it computes.
+        forward: How its frozen stages are computed.
+        training: How everything else is.
+    """
+    return f"{engine.accelerator} {training}, frozen stages {forward}"
 
 
 def open_phase(
-    made: Assembly, phase: Phase, engine: Engine, *, jobs: int, on_progress: Callable[..., None]
+    run: Assembly, phase: Phase, engine: Engine, *, jobs: int, on_progress: Callable[..., None]
 ) -> OpenPhase:
     """Freeze a run's backbone as a phase wants it, and have the phase's inputs ready.
 
     Args:
-        made: The run's parts.
+        run: The run's parts.
         phase: One of its phases.
         engine: As chosen for the run.
         jobs: Jobs of the sweep that share the frozen stages and the data, this one included.
         on_progress: Receives `text=` while outputs are computed.
     """
-    settings, backbone = made.settings, made.backbone
-    # Cutting proves the cut, which takes time; where depth never changes it is done already.
-    parts = made.parts if len(made.phases) == 1 else made.cut(phase.freeze)
+    settings, backbone = run.settings, run.backbone
+    # Cutting verifies the cut, which takes time; where the depth never changes it is done already.
+    parts = run.cut if len(run.phases) == 1 else run.cut_at(phase.freeze)
     engine, forward, training = choose_modes(
         engine,
         parts.prefix,
-        nn.Sequential(parts.suffix, made.head),
+        nn.Sequential(parts.suffix, run.head),
         size_px=backbone.input.size_px,
         batch=settings.batch_size,
         about=f"{backbone.name} frozen to {parts.depth_label}",
@@ -66,7 +77,7 @@ def open_phase(
         PrefixJob(
             backbone,
             parts,
-            made.data,
+            run.data,
             phase.freeze,
             settings.head.pool,
             engine.accelerator,
@@ -79,7 +90,7 @@ def open_phase(
         jobs=jobs,
         on_progress=on_progress,
         first_epoch=phase.first_epoch,
-        is_last=phase is made.phases[-1],
+        is_last=phase is run.phases[-1],
     )
     if phase.thawed_bn == "eval" and settings.frozen_bn == "eval":
         hold_statistics(backbone.model)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from frostline.sweep import summary
+from frostline.sweep.outcome import Outcome
 from frostline.sweep.plan import PlannedJob
 from frostline.tracking.restore import RUNS
 
@@ -20,11 +21,11 @@ PLAN = "plan.json"
 
 
 def command_again() -> str:
-    """The line that goes on with this sweep."""
+    """The line that resumes this sweep."""
     return f"python -m src.train {shlex.join(sys.argv[1:])}"
 
 
-def open_parent(store: "Store", sweep_id: str) -> "Run":
+def open_sweep_run(store: "Store", sweep_id: str) -> "Run":
     """The sweep's run: the one that was begun before, or a new one."""
     from frostline.tracking.provenance import provenance_tags, read_provenance
 
@@ -37,11 +38,22 @@ def open_parent(store: "Store", sweep_id: str) -> "Run":
     return store.start_run(f"sweep-{sweep_id}", key | note | provenance_tags(origin))
 
 
-def planned(
-    jobs: Sequence[PlannedJob], answered: "Mapping[str, RunRecord]", states: Mapping[str, str]
+def plan_values(
+    sweep_id: str,
+    jobs: Sequence[PlannedJob],
+    answered: "Mapping[str, RunRecord]",
+    states: Mapping[str, str],
 ) -> dict[str, Any]:
-    """The plan as plain values: every job, those included that earlier runs answer."""
+    """The plan as plain values: every job, those included that earlier runs answer.
+
+    Args:
+        sweep_id: The sweep.
+        jobs: All its jobs.
+        answered: Runs that answer a job already, by digest.
+        states: Digest to the state of a job that none answers.
+    """
     return {
+        "sweep_id": sweep_id,
         "command": command_again(),
         "jobs": [
             {
@@ -56,22 +68,19 @@ def planned(
     }
 
 
-def record_outcome(
-    parent: "Run",
-    plan: Mapping[str, Any],
-    outcomes: Sequence[summary.Outcome],
-    seconds: float,
+def record_outcomes(
+    run: "Run", plan: Mapping[str, Any], outcomes: Sequence[Outcome], seconds: float
 ) -> None:
-    """Leave on the sweep's run how it ended: the plan with run ids, the table, the totals."""
+    """Record on the sweep's run how it ended: the plan with run ids, the table, the totals."""
     by_digest = {outcome.digest: outcome for outcome in outcomes}
     jobs = []
     for job in plan["jobs"]:
         outcome = by_digest[job["digest"]]
-        ended = {"state": outcome.state, "run_id": outcome.run_id, "reason": outcome.reason}
-        jobs.append({**job, **ended})
-    parent.log_dict({**plan, "jobs": jobs}, PLAN)
-    parent.log_text(json.dumps([outcome.run_id for outcome in outcomes if outcome.run_id]), RUNS)
-    parent.log_text(summary.markdown(list(outcomes)), "outcome.md")
+        end = {"state": outcome.state, "run_id": outcome.run_id, "reason": outcome.reason}
+        jobs.append({**job, **end})
+    run.log_dict({**plan, "jobs": jobs}, PLAN)
+    run.log_text(json.dumps([outcome.run_id for outcome in outcomes if outcome.run_id]), RUNS)
+    run.log_text(summary.markdown(outcomes), "outcome.md")
     states = [outcome.state for outcome in outcomes]
     totals: dict[str, Any] = {
         "jobs": len(states),
@@ -81,5 +90,5 @@ def record_outcome(
         "jobs_not_run": states.count("not run"),
         "seconds": round(seconds, 1),
     }
-    # Tags, since they may be set again each time the sweep is gone on with.
-    parent.set_tags({f"frostline.total.{key}": value for key, value in totals.items()})
+    # Tags, since they may be set again each time the sweep is resumed.
+    run.set_tags({f"frostline.total.{key}": value for key, value in totals.items()})

@@ -1,4 +1,4 @@
-"""The plan as a person reads it before the work: jobs, duplicates, what is done, time and disk."""
+"""The plan as text before the work: jobs, duplicates, what is done, time and disk."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ from frostline.sweep.plan import PlannedJob, common_overrides
 from frostline.sweep.progress import clock
 
 MIB = 2**20
-SHOWN = 8
+MAX_DUPLICATES = 8
 
 
 def plan_lines(
@@ -34,10 +34,10 @@ def plan_lines(
     lines += [
         f"  asked for twice, run once: {_label(job, common)}"
         + ("" if job.overrides == kept.overrides else f"  =  {_label(kept, common)}")
-        for job, kept in duplicates[:SHOWN]
+        for job, kept in duplicates[:MAX_DUPLICATES]
     ]
-    if len(duplicates) > SHOWN:
-        lines.append(f"  and {len(duplicates) - SHOWN} more that are the same as others")
+    if len(duplicates) > MAX_DUPLICATES:
+        lines.append(f"  and {len(duplicates) - MAX_DUPLICATES} more that are the same as others")
     lines += [f"  {change}" for change in changes]
     todo = len(jobs) - counts["finished"]
     if todo:
@@ -57,7 +57,7 @@ def job_lines(jobs: Sequence[PlannedJob], states: Mapping[str, str]) -> list[str
 
 
 def _label(job: PlannedJob, common: set[str]) -> str:
-    """A job as the person wrote it, without what all have."""
+    """A job as the user wrote it, without what all jobs have."""
     own = [override for override in job.overrides if override not in common]
     return " ".join(own) or job.settings.run_name
 

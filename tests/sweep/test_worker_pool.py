@@ -4,15 +4,17 @@ import os
 import signal
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from frostline.config.schema import Settings
 from frostline.errors import ConfigError
 from frostline.sweep import launcher, workers
+from frostline.sweep.execute import Job
+from frostline.sweep.outcome import Outcome
 from frostline.sweep.progress import SweepProgress
-from frostline.sweep.worker_pool import Bench, check_limit
+from frostline.sweep.worker_pool import WorkerPool, check_limit
 from tests.sweep.test_sweep_plan import settings
 
 ONE = settings("seed=0")
@@ -38,16 +40,16 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[workers.Worker]:
     return noted
 
 
-def number(job: Any, *_: Any, **__: Any) -> int:
-    """Stands in for a job: tells the process that it ran in, or fails as its seed says."""
-    match job.seed:
+def number(job: Any, **_: Any) -> Outcome:
+    """Stands in for a job: returns the process that it ran in, or fails as its seed says."""
+    match job.settings.seed:
         case 7:
             raise ConfigError("seed=7 fails")
         case 8:
             os.kill(os.getpid(), signal.SIGKILL)
         case 9:
             sys.exit(3)
-    return os.getpid()
+    return Outcome("", str(os.getpid()), "done")
 
 
 def colour() -> str | None:
@@ -58,15 +60,20 @@ def processes(
     monkeypatch: pytest.MonkeyPatch, *jobs: Any, jobs_per_process: int | None = None
 ) -> list[Any]:
     """The process of each job, 0 for the first, 1 for the next one; None for a job that failed."""
-    monkeypatch.setattr(launcher, "run_job", number)
-    prepared = [launcher.PreparedJob((), job, Path(), {}) for job in jobs]
+    monkeypatch.setattr(launcher, "execute", number)
+    prepared = [as_job(one) for one in jobs]
     with SweepProgress(total=len(jobs)) as progress:
-        launcher.run_all(prepared, progress, jobs_per_process=jobs_per_process)
-    seen: dict[int, int] = {}
+        outcomes = launcher.run_all(prepared, progress, jobs_per_process=jobs_per_process)
+    seen: dict[str, int] = {}
     return [
-        None if isinstance(job.answer, workers.Failure) else seen.setdefault(job.answer, len(seen))
-        for job in prepared
+        None if outcome.state == "failed" else seen.setdefault(outcome.name, len(seen))
+        for outcome in outcomes
     ]
+
+
+def as_job(one: Settings, group: str | None = None) -> Job:
+    sweep = one.sweep.model_copy(update={"job_digest": "digest", "group": group})
+    return Job(one.model_copy(update={"sweep": sweep}), Path(), {})
 
 
 def seeds(*values: int, **other: Any) -> list[Any]:
@@ -118,11 +125,11 @@ def test_what_is_no_limit_is_refused(value: object) -> None:
 
 
 def test_the_environment_of_a_job_is_not_that_of_the_next() -> None:
-    with Bench() as bench:
-        blue = bench.worker_for(ONE, {"COLOUR": "blue"})
+    with WorkerPool() as pool:
+        blue = pool.worker_for(ONE, {"COLOUR": "blue"})
         assert blue.call(colour) == "blue"
-        assert bench.worker_for(ONE, {"COLOUR": "blue"}) is blue
-        assert bench.worker_for(ONE, {}).call(colour) is None
+        assert pool.worker_for(ONE, {"COLOUR": "blue"}) is blue
+        assert pool.worker_for(ONE, {}).call(colour) is None
         assert not blue.is_alive
 
 
@@ -144,15 +151,14 @@ def test_a_group_finds_no_idle_process(
     made: list[workers.Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alive: list[bool] = []
-    monkeypatch.setattr(launcher, "run_job", number)
+    monkeypatch.setattr(launcher, "execute", number)
 
-    def together(jobs: Any, _: Any) -> None:
+    def together(jobs: Any, _: Any) -> list[Outcome]:
         alive.extend(worker.is_alive for worker in made)
-        jobs[0].answer = {}
+        return [Outcome("", "", "done")]
 
-    monkeypatch.setattr(launcher, "_run_together", together)
-    grouped = ONE.model_copy(update={"sweep": ONE.sweep.model_copy(update={"group": "g"})})
-    jobs = [launcher.PreparedJob((), job, Path(), {}) for job in (ONE, grouped)]
+    monkeypatch.setattr(launcher, "_run_group", together)
+    jobs = [as_job(ONE), as_job(ONE, group="g")]
     with SweepProgress(total=2) as progress:
         launcher.run_all(jobs, progress)
     assert len(made) == 1
@@ -160,9 +166,9 @@ def test_a_group_finds_no_idle_process(
 
 
 def test_a_process_that_died_between_two_jobs_is_replaced() -> None:
-    with Bench() as bench:
-        first = bench.worker_for(ONE, {})
-        killed = first.call(number, SimpleNamespace(seed=0))
+    with WorkerPool() as pool:
+        first = pool.worker_for(ONE, {})
+        killed = first.call(os.getpid)
         os.kill(killed, signal.SIGKILL)
         first._process.join()
-        assert bench.worker_for(ONE, {}).call(number, SimpleNamespace(seed=0)) != killed
+        assert pool.worker_for(ONE, {}).call(os.getpid) != killed

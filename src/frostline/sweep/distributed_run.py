@@ -24,9 +24,10 @@ from frostline.sweep.workers import Failure, warm_context
 
 if TYPE_CHECKING:
     from frostline.tracking.tracked_run import Run
+    from frostline.training.recorder import RunRecorder, TrainedRun
 
-END_WAIT_S = 60
-HANG_S = 20  # how long this process may take to notice by itself that another has died
+MAX_END_WAIT_S = 60
+MAX_HANG_S = 20  # how long this process may take to notice by itself that another has died
 
 
 class RankFailedError(FrostlineError):
@@ -34,54 +35,67 @@ class RankFailedError(FrostlineError):
 
 
 class SilentRun:
-    """Stands in for the record in MLflow, which the first process alone writes."""
+    """Takes the place of the run in MLflow, which the first process alone writes."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         if name.startswith(("log_", "set_")):
-            return _nothing
+            return _log_nothing
         raise AttributeError(name)
 
 
-def _nothing(*_: Any, **__: Any) -> None:
-    """Log nothing."""
+def _log_nothing(*_: Any, **__: Any) -> None:
+    """Do nothing."""
 
 
-def run_distributed(
-    settings: Settings, folder: Path, work: Path, tracked: "Run", on_progress: Callable[..., None]
-) -> dict[str, float]:
-    """Carry out the pipeline, on as many processes as `trainer=ddp` asks for.
+def train_on_all_ranks(
+    settings: Settings,
+    folder: Path,
+    work: Path,
+    run: "Run",
+    recorder: "RunRecorder",
+    on_progress: Callable[..., None],
+) -> "TrainedRun":
+    """Train a run, on as many processes as `trainer=ddp` asks for.
+
+    Args:
+        settings: All that determines the run.
+        folder: Where the job's results are left.
+        work: Where its checkpoints lie.
+        run: The run in MLflow.
+        recorder: Writes it.
+        on_progress: Receives progress.
 
     Returns:
-        What `src.train.run` returns, of the first process.
+        What `train_run` returns in the first process.
 
     Raises:
-        PeerFailedError: If another process failed; its error is told.
+        RankFailedError: If another process failed, with its reason.
     """
-    from frostline.commands.train import run
+    from frostline.training.run import train_run
 
     if settings.trainer.strategy != "ddp" or settings.trainer.devices == 1:
-        return run(settings, folder, work, tracked, on_progress)
+        return train_run(settings, folder, work, recorder, on_progress)
     settings = _with_threads(settings)
-    with _ranks(settings, work) as others, _environment(_rank(0, settings, others.port)):
-        others.watch(lambda said: _give_up(tracked, said))
+    with _start_ranks(settings, work) as others, _environment(_rank(0, settings, others.port)):
+        others.watch(lambda failure: _give_up(run, failure))
         try:
-            figures = run(settings, folder, work, tracked, on_progress)
+            trained = train_run(settings, folder, work, recorder, on_progress)
         except Exception as error:
-            said = others.failure(wait_s=5)
-            if said is None:
+            failure = others.failure(wait_s=5)
+            if failure is None:
                 raise
-            raise RankFailedError(f"another process of the run failed: {said.reason}") from error
+            raise RankFailedError(f"another process of the run failed: {failure.reason}") from error
         finally:
             others.done.set()
             _leave_group()
         others.wait()
-    return figures
+    return trained
 
 
-def _give_up(tracked: "Run", said: Failure) -> None:
-    """End this process, which waits for one that is dead, in code that no exception reaches."""
-    tracked.log_text(said.trace, "traceback.txt")
-    tracked.finish("FAILED", f"another process of the run failed: {said.reason}")
+def _give_up(run: "Run", failure: Failure) -> None:
+    """End this process, which waits for a dead one in code that no exception reaches."""
+    run.log_text(failure.trace, "traceback.txt")
+    run.finish("FAILED", f"another process of the run failed: {failure.reason}")
     os._exit(1)
 
 
@@ -95,7 +109,7 @@ def _with_threads(settings: Settings) -> Settings:
 
 
 class _Ranks:
-    """The other processes, and what they said.
+    """The other processes, and the first failure among them.
 
     Args:
         port: Where the first process waits for the others.
@@ -106,35 +120,35 @@ class _Ranks:
         self.processes: list[tuple[Any, Connection]] = []
         self.done = threading.Event()
         self._failed = threading.Event()
-        self._said: Failure | None = None
+        self._failure: Failure | None = None
 
     def watch(self, give_up: Callable[[Failure], None]) -> None:
-        """Look after the processes in a thread; `give_up` is called if one fails and we hang."""
+        """Observe the processes from a thread; `give_up` is called if one fails and we hang."""
 
-        def look() -> None:
+        def observe() -> None:
             open_ends = [ours for _, ours in self.processes]
             while open_ends and not self.done.is_set():
                 for ours in wait(open_ends, timeout=1):
                     assert isinstance(ours, Connection)
                     open_ends.remove(ours)
-                    said = _received(ours)
-                    if said is not None and not self._failed.is_set():
-                        self._said = said
+                    failure = _receive(ours)
+                    if failure is not None and not self._failed.is_set():
+                        self._failure = failure
                         self._failed.set()
-                        if not self.done.wait(HANG_S):
-                            give_up(said)
+                        if not self.done.wait(MAX_HANG_S):
+                            give_up(failure)
 
-        threading.Thread(target=look, daemon=True).start()
+        threading.Thread(target=observe, daemon=True).start()
 
     def failure(self, wait_s: float) -> Failure | None:
         """The first failure that is known."""
         self._failed.wait(wait_s)
-        return self._said
+        return self._failure
 
     def wait(self) -> None:
         """Wait until all have ended: they read checkpoints that are removed afterwards."""
         for process, _ in self.processes:
-            process.join(END_WAIT_S)
+            process.join(MAX_END_WAIT_S)
 
     def kill(self) -> None:
         """End those that still run."""
@@ -145,36 +159,36 @@ class _Ranks:
             ours.close()
 
 
-def _received(ours: Connection) -> Failure | None:
-    """What a process said before it ended; None if all went well."""
+def _receive(ours: Connection) -> Failure | None:
+    """The failure of a process that has ended; None if all went well."""
     try:
-        said: Failure | None = ours.recv()
+        failure: Failure | None = ours.recv()
     except (EOFError, OSError):
         return Failure("it was killed", "", None)
-    return said
+    return failure
 
 
 @contextmanager
-def _ranks(settings: Settings, work: Path) -> Iterator[_Ranks]:
+def _start_ranks(settings: Settings, work: Path) -> Iterator[_Ranks]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        peers = _Ranks(probe.getsockname()[1])
+        ranks = _Ranks(probe.getsockname()[1])
     context = warm_context()
     try:
         for number in range(1, settings.trainer.devices):
             ours, theirs = context.Pipe(duplex=False)
-            env = _rank(number, settings, peers.port)
+            env = _rank(number, settings, ranks.port)
             process = context.Process(target=_follow, args=(theirs, settings, work, env))
             process.start()
             theirs.close()
-            peers.processes.append((process, ours))
-        yield peers
+            ranks.processes.append((process, ours))
+        yield ranks
     finally:
-        peers.kill()
+        ranks.kill()
 
 
 def _rank(number: int, settings: Settings, port: int) -> dict[str, str]:
-    """What tells Lightning that its processes are there already, and which of them this is."""
+    """Environment by which Lightning knows that its processes exist, and which of them this is."""
     return {
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
@@ -207,23 +221,23 @@ def _leave_group() -> None:
 
 def _follow(theirs: Connection, settings: Settings, work: Path, env: Mapping[str, str]) -> None:
     """One of the other processes; the first one decides when to stop."""
-    from frostline.commands.train import run
+    from frostline.training.recorder import RunRecorder
+    from frostline.training.run import train_run
 
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     exit_with_parent()
     os.environ.update(env)
     silent: Any = SilentRun()
-    said: Failure | None = None
+    failure: Failure | None = None
     try:
-        with TemporaryDirectory(prefix="frostline-rank-") as folder:
-            # The evidence is drawn once, by the first process.
-            plain = settings.evidence.model_copy(update={"name": "off"})
-            quiet = settings.model_copy(update={"evidence": plain})
-            run(quiet, Path(folder), work, silent, on_progress=lambda **_: None)
+        with TemporaryDirectory(prefix="frostline-rank-") as name:
+            folder = Path(name)
+            recorder = RunRecorder(silent, folder)
+            train_run(settings, folder, work, recorder, on_progress=lambda **_: None)
     except BaseException as error:
-        said = Failure(f"{type(error).__name__}: {error}", traceback.format_exc(), None)
+        failure = Failure(f"{type(error).__name__}: {error}", traceback.format_exc(), None)
     with suppress(OSError):
-        theirs.send(said)
+        theirs.send(failure)
     theirs.close()
     _leave_group()

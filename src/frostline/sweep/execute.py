@@ -1,0 +1,256 @@
+"""The executor: a job becomes its outcome, in this process, under its own run in MLflow.
+
+Every launcher ends here; they differ in who calls it and where. Checkpoints of a job lie in a
+folder named by its digest until it is finished, so that whoever asks for the same job next resumes
+it in the same run.
+"""
+
+import shutil
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from frostline.config.schema import Settings
+from frostline.errors import FrostlineError
+from frostline.sweep.distributed_run import train_on_all_ranks
+from frostline.sweep.failures import within_memory
+from frostline.sweep.job_record import (
+    describe,
+    ending,
+    find_finished,
+    find_runs,
+    open_job_store,
+    open_run,
+    outcome_of,
+    read_outcome,
+    reason_of,
+)
+from frostline.sweep.outcome import Outcome
+from frostline.sweep.signals import StopSignalError
+from frostline.sweep.workers import Failure
+
+if TYPE_CHECKING:
+    from frostline.tracking.records import RunRecord
+    from frostline.tracking.store import Store
+    from frostline.tracking.tracked_run import Run
+    from frostline.training.recorder import RunRecorder, TrainedRun
+
+OnProgress = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training that a command asks for.
+
+    Attributes:
+        settings: All that determines it; `sweep.job_digest` is set.
+        folder: Its own output folder.
+        env: Environment variables for its process.
+    """
+
+    settings: Settings
+    folder: Path
+    env: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """What it is known by."""
+        digest = self.settings.sweep.job_digest
+        assert digest is not None
+        return digest
+
+    @property
+    def lock_key(self) -> str:
+        """The name under which one process at a time carries it out."""
+        return self.digest[:32]
+
+
+def execute(job: Job, *, on_progress: OnProgress) -> Outcome:
+    """Carry out one job, resume it, or take the result of an identical finished run.
+
+    Args:
+        job: The job.
+        on_progress: Receives progress (see frostline.sweep.progress).
+
+    Returns:
+        Its outcome, `done` or `reused`.
+
+    Raises:
+        Exception: Whatever ended the job, after its run was marked FAILED.
+        StopSignalError: If the process was asked to stop, after the run was marked KILLED.
+    """
+    settings = job.settings
+    store = open_job_store(settings)
+    owner = store.claim(
+        job.lock_key, on_wait=lambda who: on_progress(text=f"waiting for {who}, same job")
+    )
+    assert owner is not None
+    with owner:
+        runs = [] if settings.rerun else find_runs(store, job.digest)
+        finished = find_finished(runs)
+        if finished is not None:
+            return outcome_of(finished, settings, "reused")
+        work = _work_folder(store, job)
+        run, resumed = open_run(store, settings, runs)
+        if resumed:
+            on_progress(text="goes on where it was interrupted")
+        else:
+            shutil.rmtree(work, ignore_errors=True)
+        with ending(run):
+            describe(run, settings, is_new=not resumed)
+            metrics = _train(job, work, run, on_progress)
+        shutil.rmtree(work, ignore_errors=True)
+        return read_outcome(store, run, settings, metrics)
+
+
+def _work_folder(store: "Store", job: Job) -> Path:
+    return store.address.state_dir / "jobs" / job.lock_key
+
+
+def _train(job: Job, work: Path, run: "Run", on_progress: OnProgress) -> Mapping[str, float]:
+    """Train under a run that is open, with half the batch if memory ran out and that was asked."""
+    from frostline.training.recorder import RunRecorder
+
+    def note_out_of_memory(text: str) -> None:
+        run.set_tags({"frostline.on_oom": text})
+        on_progress(text=text)
+
+    def attempt(settings: Settings) -> Mapping[str, float]:
+        recorder = RunRecorder(run, job.folder)
+        trained = train_on_all_ranks(settings, job.folder, work, run, recorder, on_progress)
+        _record(trained, settings, job.folder, recorder, on_progress)
+        return trained.metrics
+
+    return within_memory(job.settings, attempt, note=note_out_of_memory)
+
+
+def _record(
+    trained: "TrainedRun",
+    settings: Settings,
+    folder: Path,
+    recorder: "RunRecorder",
+    on_progress: OnProgress,
+) -> None:
+    """Record what a training came to, and the evidence of it."""
+    from frostline.inference.explain.run_evidence import write_run_evidence
+
+    recorder.record_result(trained)
+    evidence = folder / "evidence"
+    metrics = write_run_evidence(
+        settings.evidence.name, evidence, trained, pool=settings.head.pool, on_progress=on_progress
+    )
+    recorder.record_evidence(metrics, evidence, trained)
+
+
+def execute_group(jobs: Sequence[Job], *, on_progress: OnProgress) -> list[Outcome | None]:
+    """Carry out jobs of one `group_key` together; each keeps its own run, record and end.
+
+    Args:
+        jobs: The jobs.
+        on_progress: Receives progress (see frostline.sweep.progress).
+
+    Returns:
+        For each job its outcome, `failed` among them, or None where it has to be executed by
+        itself: another process works on it, it has a checkpoint to resume from, or the group as a
+        whole was refused.
+
+    Raises:
+        StopSignalError: If the process was asked to stop, after open runs were marked KILLED.
+    """
+    store = open_job_store(jobs[0].settings)
+    outcomes: list[Outcome | None] = [None] * len(jobs)
+    with ExitStack() as owned:
+        free = [place for place, job in enumerate(jobs) if _claim(store, job, owned)]
+        known = _known_runs(store, jobs)
+        members: list[tuple[int, Run]] = []
+        for place in free:
+            settings = jobs[place].settings
+            runs = known.get(jobs[place].digest, [])
+            finished = find_finished(runs)
+            if finished is not None:
+                outcomes[place] = outcome_of(finished, settings, "reused")
+                continue
+            run, resumed = open_run(store, settings, runs)
+            describe(run, settings, is_new=not resumed)
+            members.append((place, run))
+        if members:
+            trained = _train_group(store, jobs, members, on_progress)
+            outcomes = [trained.get(place, outcome) for place, outcome in enumerate(outcomes)]
+    return outcomes
+
+
+def _claim(store: "Store", job: Job, owned: ExitStack) -> bool:
+    """Own a job until the stack is closed, unless it has a checkpoint or another owner."""
+    if any(_work_folder(store, job).glob("last-*.ckpt")):
+        return False
+    owner = store.claim(job.lock_key, wait_s=0)
+    if owner is None:
+        return False
+    owned.enter_context(owner)
+    return True
+
+
+def _known_runs(store: "Store", jobs: Sequence[Job]) -> "dict[str, list[RunRecord]]":
+    """Job digest to the runs so far; one query, since MLflow takes as long for one job's runs."""
+    known: dict[str, list[RunRecord]] = {}
+    if not jobs[0].settings.rerun:
+        for run in find_runs(store, None):
+            known.setdefault(run.tags.get("frostline.job_digest", ""), []).append(run)
+    return known
+
+
+def _train_group(
+    store: "Store",
+    jobs: Sequence[Job],
+    members: "Sequence[tuple[int, Run]]",
+    on_progress: OnProgress,
+) -> dict[int, Outcome]:
+    """Train, record, and give every run an end state; place to outcome."""
+    from frostline.training.head_group import train_head_group
+    from frostline.training.recorder import RunRecorder
+
+    open_runs = dict(members)
+    outcomes: dict[int, Outcome] = {}
+    try:
+        try:
+            group = train_head_group(
+                [jobs[place].settings for place in open_runs], on_progress=on_progress
+            )
+        except Exception as error:
+            # By itself each job either works or fails with a reason of its own.
+            reason = reason_of(error)
+            for run in open_runs.values():
+                run.finish("KILLED", f"not trained with others: {reason}")
+            on_progress(text=f"these jobs run one by one: {reason}")
+            return {}
+        for number, (place, run) in enumerate(members):
+            job = jobs[place]
+            del open_runs[place]
+            try:
+                with ending(run):
+                    recorder = RunRecorder(run, job.folder)
+                    trained = group.finish(number, job.folder, recorder)
+                    _record(trained, job.settings, job.folder, recorder, on_progress)
+                    _remove_checkpoint(trained)
+            except Exception as error:
+                known = error if isinstance(error, FrostlineError) else None
+                failure = Failure(reason_of(error), traceback.format_exc(), known)
+                outcomes[place] = Outcome.of_failure(job.digest, job.settings.run_name, failure)
+            else:
+                outcomes[place] = read_outcome(store, run, job.settings, trained.metrics)
+    except StopSignalError as stop:
+        for run in open_runs.values():
+            run.finish("KILLED", f"stopped by {stop.name}")
+        raise
+    return outcomes
+
+
+def _remove_checkpoint(trained: "TrainedRun") -> None:
+    """It lies with the run now, as that of a job by itself does."""
+    from frostline.training.checkpoint import digest_path
+
+    for file in (trained.checkpoint, digest_path(trained.checkpoint)):
+        file.unlink()

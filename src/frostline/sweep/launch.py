@@ -1,0 +1,164 @@
+"""The jobs of a plan handed to the configured launcher, and what each launcher's workers do.
+
+Our own launcher gets the checked settings as they are. Launchers of Hydra compose a job again where
+they have brought it to; the same settings are then spelled out as overrides.
+"""
+
+import multiprocessing
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from rich.console import Console
+
+from frostline.advice.auto_strategy import launch_overrides
+from frostline.config.run_settings import SweepSettings
+from frostline.config.schema import Settings
+from frostline.sweep import workers
+from frostline.sweep.execute import Job, execute
+from frostline.sweep.launcher import IsolatedLauncher
+from frostline.sweep.outcome import Outcome
+from frostline.sweep.plan import PlannedJob, sharing_of
+from frostline.sweep.progress import SweepProgress
+from frostline.sweep.resources import Share, slot
+
+MakeLauncher = Callable[[], Launcher]
+# In the sweep's folder: a file for each job that failed, which is all that jobs know of each other.
+FAILED = ".failed"
+
+
+def launch(
+    todo: Sequence[PlannedJob],
+    sweep_id: str,
+    parent_run_id: str,
+    make_launcher: MakeLauncher,
+    share: Share,
+) -> list[Outcome]:
+    """Run jobs with the configured launcher.
+
+    Args:
+        todo: The jobs that no finished run answers.
+        sweep_id: Their sweep.
+        parent_run_id: The sweep's run.
+        make_launcher: Makes the configured launcher.
+        share: What each job may take of its machine.
+
+    Returns:
+        Their outcomes; a launcher may lose some.
+    """
+    jobs = [
+        job.settings.model_copy(
+            update={
+                "sweep": SweepSettings(
+                    id=sweep_id,
+                    parent_run_id=parent_run_id,
+                    job_digest=job.digest,
+                    label=job.settings.sweep.label,
+                    slots=share.slots,
+                    group=shared.group,
+                    sharing=shared.jobs,
+                )
+            }
+        )
+        for job, shared in zip(todo, sharing_of(todo), strict=True)
+    ]
+    launcher = make_launcher()
+    if isinstance(launcher, IsolatedLauncher):
+        launcher.planned = jobs
+    batch = [
+        [
+            *launch_overrides(job.overrides, job.settings),
+            *_sweep_overrides(settings.sweep),
+            *_thread_overrides(settings, share),
+        ]
+        for job, settings in zip(todo, jobs, strict=True)
+    ]
+    returns = launcher.launch(batch, initial_job_idx=0)
+    return [
+        outcome
+        for job, result in zip(todo, returns, strict=False)
+        if (outcome := _outcome_of(job, result)) is not None
+    ]
+
+
+def _sweep_overrides(sweep: SweepSettings) -> list[str]:
+    """The overrides that compose to what a sweep hands to a job."""
+    return [f"sweep.{key}={_quoted(value)}" for key, value in sweep.model_dump().items()]
+
+
+def _quoted(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case str():
+            return f"'{value}'"
+    return str(value)
+
+
+def _thread_overrides(settings: Settings, share: Share) -> list[str]:
+    if share.threads is None or settings.trainer.threads is not None:
+        return []
+    return [f"trainer.threads={share.threads}"]
+
+
+def _outcome_of(job: PlannedJob, result: JobReturn) -> Outcome | None:
+    # Not the public property: it prints the overrides of each failed job, before our own table.
+    value = result._return_value
+    name = job.settings.run_name
+    match value:
+        case Outcome():
+            return value
+        case workers.JobFailedError():
+            return Outcome.of_failure(job.digest, name, value.failure)
+        case BaseException():
+            reason = str(value).strip() or type(value).__name__
+            return Outcome(job.digest, name, "failed", reason=reason)
+    return None
+
+
+def run_launched(settings: Settings, folder: Path, number: int, env: Mapping[str, str]) -> Outcome:
+    """Run a job in a process of its own, in whatever process a launcher of Hydra calls it.
+
+    joblib's and Ray's workers serve many jobs; what one leaves behind, or its death, would reach
+    the next.
+
+    Args:
+        settings: The job, planned by a sweep.
+        folder: The job's own output folder, in the sweep's.
+        number: The job's place in the sweep, from 0.
+        env: Environment variables that the user set for jobs.
+
+    Returns:
+        Its outcome; `not run` if `fail_fast` others have failed.
+
+    Raises:
+        JobFailedError: If the job failed, with the reason.
+        StopSignalError: If the launcher's process was asked to stop.
+    """
+    # joblib's workers call themselves started by `loky`, which our processes do not know.
+    multiprocessing.set_start_method("forkserver", force=True)
+    failed = folder.parent / FAILED
+    if settings.fail_fast is not None and _count(failed) >= settings.fail_fast:
+        digest = settings.sweep.job_digest or ""
+        return Outcome.not_run(digest, settings.run_name, "the sweep ended before it")
+    # Several jobs write to one terminal: lines only.
+    console = Console(file=sys.stderr, force_terminal=False, soft_wrap=True, highlight=False)
+    progress = SweepProgress(total=None, console=console, first=number + 1)
+    with slot(folder.parent, settings.sweep.slots) as gpu, progress:
+        progress.start(settings.run_name)
+        job = Job(settings, folder, {**env, **gpu})
+        outcome = workers.call(execute, job, on_event=progress.event, env=dict(job.env))
+        failure = outcome if isinstance(outcome, workers.Failure) else None
+        progress.done(failure.reason if failure else None)
+    if isinstance(outcome, workers.Failure):
+        failed.mkdir(exist_ok=True)
+        (failed / str(number)).touch()
+        raise workers.JobFailedError(outcome)
+    assert isinstance(outcome, Outcome)
+    return outcome
+
+
+def _count(folder: Path) -> int:
+    return len(list(folder.iterdir())) if folder.is_dir() else 0

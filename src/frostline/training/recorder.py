@@ -1,0 +1,183 @@
+"""One recorder for all runs: what a training leaves in MLflow, however it was carried out.
+
+A run by itself and a head that trained in a group hand over the same things in the same order, so
+that their records hold the same parameters, metrics, tags and files.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import nn
+
+from frostline.backbones.build import Backbone
+from frostline.backbones.split.cut import Cut
+from frostline.data.checks.cached_checks import cached_page
+from frostline.data.image_datamodule import ImageDataModule
+from frostline.data.sample_table import SampleTable
+from frostline.data.split_file import save_splits
+from frostline.data.splits import Splits, split_digest
+from frostline.training.checkpoint import digest_path
+from frostline.training.engine import Engine
+from frostline.training.schedule import Phase
+
+
+class RunLog(Protocol):
+    """What the recorder needs of a run in MLflow: frostline.tracking.tracked_run.Run has it."""
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None: ...  # noqa: D102
+    def log_params(self, params: Mapping[str, Any]) -> None: ...  # noqa: D102
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None: ...  # noqa: D102
+    def log_dict(self, values: Mapping[str, Any], path: str) -> None: ...  # noqa: D102
+    def log_artifact(self, path: Path, folder: str = "") -> None: ...  # noqa: D102
+    def log_dataset(  # noqa: D102
+        self, name: str, *, digest: str, source: str, profile: Mapping[str, Any]
+    ) -> None: ...
+    def batched(self) -> AbstractContextManager[None]: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run that has been trained, chosen on validation and tested once.
+
+    Attributes:
+        metrics: At the chosen epoch: `val_best/...`, `test/...` and `time/train_s`.
+        step: The step of these metrics in MLflow: epochs that were trained.
+        table: All images.
+        data: The run's images by split.
+        backbone: With the chosen weights.
+        head: With the chosen weights.
+        engine: Where the run computed.
+        history: Metric to its value at each epoch.
+        predictions: Folder with val.parquet and test.parquet.
+        checkpoint: File of the chosen weights.
+        logs: Folder of logs for other tools; it may be missing.
+    """
+
+    metrics: Mapping[str, float]
+    step: int
+    table: SampleTable
+    data: ImageDataModule
+    backbone: Backbone
+    head: nn.Sequential
+    engine: Engine
+    history: Mapping[str, Mapping[int, float]]
+    predictions: Path
+    checkpoint: Path
+    logs: Path
+
+
+class RunRecorder:
+    """Writes one run into MLflow.
+
+    Args:
+        run: The run's record, already open.
+        folder: The job's output folder, where files are made before they are logged.
+    """
+
+    def __init__(self, run: RunLog, folder: Path) -> None:
+        self._run = run
+        self._folder = folder
+
+    def batched(self) -> AbstractContextManager[None]:
+        """A block whose entries are sent together at its end."""
+        return self._run.batched()
+
+    def record_parts(
+        self,
+        *,
+        backbone: Backbone,
+        cut: Cut,
+        phases: tuple[Phase, ...],
+        table: SampleTable,
+        splits: Splits,
+        trainable_params: int,
+    ) -> None:
+        """Record what the run is made of, before it trains.
+
+        Args:
+            backbone: With its weights as loaded.
+            cut: Frozen to the depth of the last phase.
+            phases: Which depth is frozen when.
+            table: All images.
+            splits: The run's splits.
+            trainable_params: Values in all parameters that train in any phase.
+        """
+        self._run.set_tags(
+            {
+                "frostline.weights_source": backbone.weights.source,
+                "frostline.weights_digest": backbone.weights.digest,
+                "frostline.phases": "; ".join(map(str, phases)),
+            }
+        )
+        self._record_data(table, splits)
+        self._run.log_params(
+            {
+                "image_size": backbone.input.size_px,
+                "frozen_stages": cut.frozen_stages,
+                "frozen_params_frac": round(cut.frozen_params_frac, 6),
+                "frozen_flops_frac": round(cut.frozen_flops_frac, 6),
+                "trainable_params": trainable_params,
+            }
+        )
+
+    def _record_data(self, table: SampleTable, splits: Splits) -> None:
+        """Record the data set, which image stands in which split, and what the checks found."""
+        run = self._run
+        run.set_tags(
+            {
+                "frostline.data_fingerprint": table.fingerprint,
+                "frostline.split_digest": split_digest(table, splits),
+            }
+        )
+        profile = table.profile() | {
+            "splits": {name: len(rows) for name, rows in splits.named().items()},
+            "split_file": "splits.csv",
+        }
+        run.log_dict(profile, "data.json")
+        run.log_dataset(table.name, digest=table.fingerprint, source=table.source, profile=profile)
+        save_splits(self._folder / "splits.csv", table, splits)
+        run.log_artifact(self._folder / "splits.csv")
+        page = cached_page(table, splits)
+        if page is not None:
+            run.log_artifact(page)
+
+    def record_phase(self, *, engine: str, reuse: str, number: int | None = None) -> None:
+        """Record how a phase computes.
+
+        Args:
+            engine: Device and precision, as `OpenPhase.engine_text` gives them.
+            reuse: Whether stored features are used, and why.
+            number: Of the phase, from 1; None for the last or only one.
+        """
+        suffix = "" if number is None else f"_phase{number}"
+        self._run.set_tags({"frostline.engine": engine, f"frostline.reuse{suffix}": reuse})
+
+    def record_epoch(self, metrics: Mapping[str, float], epoch: int) -> None:
+        """Record an epoch's `train/loss`, `val/...`, `lr` and frozen stages."""
+        self._run.log_metrics(metrics, epoch)
+
+    def record_frozen(self, digest: str) -> None:
+        """Record the digest of all that stayed frozen from the first epoch to the last."""
+        self._run.set_tags({"frostline.frozen_digest": digest})
+
+    def record_result(self, trained: TrainedRun) -> None:
+        """Record figures, predictions, the chosen weights and logs."""
+        run = self._run
+        run.log_metrics(trained.metrics, trained.step)
+        run.log_dict({"classes": list(trained.table.classes)}, "predictions/classes.json")
+        run.log_artifact(trained.predictions)
+        for file in (trained.checkpoint, digest_path(trained.checkpoint)):
+            run.log_artifact(file, "checkpoints")
+        if trained.logs.is_dir():
+            run.log_artifact(trained.logs)
+
+    def record_evidence(
+        self, metrics: Mapping[str, float], evidence: Path, trained: TrainedRun
+    ) -> None:
+        """Record figures and files of the evidence; there may be none."""
+        self._run.log_metrics(metrics, trained.step)
+        if evidence.is_dir():
+            self._run.log_artifact(evidence)

@@ -1,0 +1,160 @@
+"""One run, top to bottom: data, backbone, cut, head, training, choice on validation, one test."""
+
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytorch_lightning as pl
+
+from frostline.backbones.freezing import digest_of
+from frostline.config.schema import Settings
+from frostline.training import callbacks, resume
+from frostline.training.assembly import Assembly, assemble
+from frostline.training.checkpoint import load_checkpoint
+from frostline.training.engine import build_trainer, choose_engine, prepare_process
+from frostline.training.epoch_logs import epoch_logs
+from frostline.training.history import History
+from frostline.training.phase import OpenPhase, open_phase
+from frostline.training.recorder import RunRecorder, TrainedRun
+from frostline.training.schedule import Phase, remaining
+from frostline.training.split_evaluation import evaluate_split
+from frostline.training.task import ClassificationTask
+
+OnProgress = Callable[..., None]
+
+
+def train_run(
+    settings: Settings, folder: Path, work: Path, recorder: RunRecorder, on_progress: OnProgress
+) -> TrainedRun:
+    """Carry out one run, or resume it from its last checkpoint.
+
+    Args:
+        settings: All that determines the run.
+        folder: Where the job's results are left.
+        work: Where its checkpoints lie until it is finished, and where a resumed run finds them.
+        recorder: Writes the run's record.
+        on_progress: Receives progress (see frostline.sweep.progress).
+
+    Raises:
+        FrostlineError: If the settings do not fit the data or the backbone, the loss diverges, or a
+            frozen stage changed.
+    """
+    begun_s = time.monotonic()
+    prepare_process(settings.trainer.threads)
+    engine = choose_engine(settings.trainer)
+    pl.seed_everything(settings.seed, verbose=False)
+
+    run = assemble(settings, on_progress)
+    task = run.task()
+    recorder.record_parts(
+        backbone=run.backbone,
+        cut=run.cut,
+        phases=run.phases,
+        table=run.table,
+        splits=run.data.splits,
+        trainable_params=task.trainable_params,
+    )
+    untouched = digest_of(run.cut.frozen_modules)
+    last = resume.last_intact(work, on_progress)
+    # One fit for each phase, from the last checkpoint: beginning the next phase and resuming after
+    # an interruption are the same thing.
+    for phase in remaining(run.phases, resume.epochs_done(last)):
+        opened = open_phase(
+            run, phase, engine, jobs=settings.sweep.sharing, on_progress=on_progress
+        )
+        inputs = opened.inputs
+        task.enter(prefix=inputs.prefix, suffix=opened.cut.suffix, preprocess=inputs.preprocess)
+        is_last = phase is run.phases[-1]
+        recorder.record_phase(
+            engine=opened.engine_text,
+            reuse=str(inputs.decision),
+            number=None if is_last else run.phases.index(phase) + 1,
+        )
+        # What the last phase freezes is frozen in all phases, so its proof covers the whole run.
+        frozen = partial(digest_of, opened.cut.frozen_modules)
+        proof = callbacks.FrozenProof(frozen, before=untouched if is_last else frozen())
+        best = resume.keep_best(
+            work, monitor=settings.callbacks.monitor, mode=settings.callbacks.mode
+        )
+        newest = resume.keep_last(work)
+        history = History()
+        observers = [
+            callbacks.EpochSeed(settings.seed),
+            proof,
+            callbacks.EpochMetrics(recorder.record_epoch, opened.cut.frozen_stages),
+            callbacks.ProgressEvents(on_progress, settings.epochs),
+            history,
+            *epoch_logs(settings.callbacks, folder / "logs", history),
+            *_early_stopping(settings, run.phases[-1]),
+            # Checkpoints come last, so that they hold the state of all others at the epoch's end.
+            best,
+            newest,
+        ]
+        trainer = build_trainer(
+            opened.engine,
+            epochs=phase.end,
+            accumulate=settings.trainer.accumulate_grad_batches,
+            callbacks=observers,
+            folder=os.fspath(folder),
+        )
+        trainer.fit(task, datamodule=inputs.data, ckpt_path=last)
+        last = Path(newest.best_model_path)
+    recorder.record_frozen(proof.after)
+
+    # From here on the chosen weights; the test set is looked at once.
+    task.load_state_dict(load_checkpoint(Path(best.best_model_path))["state_dict"])
+    metrics = _evaluate(task, trainer, opened, run, folder / "predictions")
+    metrics["time/train_s"] = time.monotonic() - begun_s
+    return TrainedRun(
+        metrics=metrics,
+        step=trainer.current_epoch,
+        table=run.table,
+        data=run.data,
+        backbone=run.backbone,
+        head=run.head,
+        engine=opened.engine,
+        history=history.values,
+        predictions=folder / "predictions",
+        checkpoint=Path(best.best_model_path),
+        logs=folder / "logs",
+    )
+
+
+def _early_stopping(settings: Settings, last_phase: Phase) -> list[pl.Callback]:
+    choice = settings.callbacks
+    if choice.patience_epochs is None:
+        return []
+    return [
+        callbacks.StopEarly(
+            choice.monitor,
+            mode=choice.mode,
+            patience=choice.patience_epochs,
+            first_epoch=last_phase.first_epoch,
+        )
+    ]
+
+
+def _evaluate(
+    task: ClassificationTask,
+    trainer: pl.Trainer,
+    opened: OpenPhase,
+    run: Assembly,
+    predictions: Path,
+) -> dict[str, float]:
+    """Score the chosen weights on validation and test, and write the predictions of both."""
+    metrics: dict[str, float] = {}
+    for split, prefix, evaluate in (
+        ("val", "val_best", trainer.validate),
+        ("test", "test", trainer.test),
+    ):
+        scores = evaluate_split(
+            task,
+            evaluate,
+            opened.inputs.data.evaluation_dataloader(split),
+            run.table,
+            predictions / f"{split}.parquet",
+        )
+        metrics |= {f"{prefix}/{name}": value for name, value in scores.items()}
+    return metrics
