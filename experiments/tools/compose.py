@@ -18,7 +18,7 @@ from frostline.config.schema import Settings
 from frostline.config.study_scale import STUDIES, spell_out_scale
 from frostline.data.load import data_name
 from frostline.errors import ConfigError
-from frostline.sweep.study_cells import study_cells, words_of
+from frostline.sweep.compose import study_cells, words_of
 from frostline.sweep.sweeper import split_sweep
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from frostline.backbones.spec import InputSpec
 from frostline.data.sample_table import SampleTable
-from frostline.data.sources.leaves import is_further, leaf_of, load_leaves
+from frostline.data.sources.leaves import is_test_leaf, leaf_of, load_leaves
 from frostline.data.splits import split_table
 from frostline.data.transforms import BatchTransform
 from frostline.errors import DataError
@@ -24,8 +24,8 @@ def test_further_leaves_are_the_test_whatever_the_seed() -> None:
     splits = [split_table(table, val_frac=0.2, test_frac=0.2, seed=seed) for seed in (0, 1)]
     first, second = ({table.items[row] for row in s.test.tolist()} for s in splits)
     assert first == second and len(first) == 60
-    assert all(is_further(leaf_of(item)) for item in first)
-    assert not any(is_further(leaf_of(item)) for item in np.array(table.items)[splits[0].train])
+    assert all(is_test_leaf(leaf_of(item)) for item in first)
+    assert not any(is_test_leaf(leaf_of(item)) for item in np.array(table.items)[splits[0].train])
     assert not np.array_equal(splits[0].val, splits[1].val)
     # What is trained on is what is drawn without them.
     assert table.items[:120] == leaves().items

@@ -12,7 +12,6 @@ from frostline.config.composed import settings_of
 from frostline.config.identity import config_digest, job_digest
 from frostline.config.schema import Settings
 from frostline.config.versions import RESULTS_VERSION
-from frostline.sweep.changes import changes_since
 from frostline.sweep.estimate import WHILE_RUNNING, estimate
 from frostline.sweep.outcome import find_finished_runs, states_of
 from frostline.sweep.plan import (
@@ -21,7 +20,7 @@ from frostline.sweep.plan import (
     merge_duplicates,
     with_distinct_names,
 )
-from frostline.sweep.plan_text import job_lines, plan_lines
+from frostline.sweep.plan_text import changes_since, job_lines, plan_lines
 from frostline.tracking.records import RunRecord
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -143,7 +142,7 @@ def test_what_has_changed_is_named() -> None:
     assert changes_since([planned("freeze=1")], [run(job)]) == []
     (line,) = changes_since([planned("freeze=2", facts=data)], [run(job)])
     assert line == (
-        "the data has changed (data then, 01234567 now): the earlier results of 1 jobs are not "
+        "the data has changed (data then, 01234567 now): the earlier results of 1 job are not "
         "reused"
     )
 

@@ -56,7 +56,7 @@ def within_memory(
     """Run a job, and once more with half the batch if memory ran out and that was asked for.
 
     The second try takes as many images for one step of the optimiser as the first, in two
-    batches whose gradients are added up; it goes on from the last whole epoch of the first.
+    batches whose gradients are added up, and resumes from the last whole epoch of the first.
 
     Args:
         settings: The job; `on_oom` decides.

@@ -80,6 +80,7 @@ def open_run(store: "Store", settings: Settings, runs: "list[RunRecord]") -> "tu
     Returns:
         The run, and whether it is resumed.
     """
+    from frostline.tracking.abandoned import end_abandoned_runs
     from frostline.training.engine import numerics_of
 
     key = {"frostline.job_digest": settings.sweep.job_digest or ""}
@@ -100,15 +101,17 @@ def open_run(store: "Store", settings: Settings, runs: "list[RunRecord]") -> "tu
         run.set_tags(tags)
     else:
         if settings.rerun and not store.offline:
-            store.end_abandoned(key)
+            end_abandoned_runs(store, key)
         run = store.start_run(settings.run_name, tags, settings.sweep.parent_run_id)
     return run, resumed
 
 
 def _is_interrupted(store: "Store", newest: "RunRecord", key: dict[str, str]) -> bool:
     """Whether a run was killed, or its process died."""
+    from frostline.tracking.abandoned import abandoned_runs
+
     if newest.status == "RUNNING":
-        return newest.run_id in {run.run_id for run in store.abandoned_runs(key)}
+        return newest.run_id in {run.run_id for run in abandoned_runs(store, key)}
     return newest.status == "KILLED"
 
 

@@ -1,4 +1,4 @@
-"""What a person sees while jobs run: which job, which epoch, how it goes, how long it takes yet."""
+"""Progress of running jobs: which job, which epoch, its figures, the time left."""
 
 import sys
 import time
@@ -65,7 +65,7 @@ class SweepProgress:
             self.console.print(f"{self._label()}  starts", markup=False)
 
     def event(self, message: dict[str, Any]) -> None:
-        """A job tells where it is: keys epoch, epochs, done, metrics; a group done; or text."""
+        """A job reports progress: keys epoch, epochs, done, metrics; a group: done; or text."""
         if "text" in message:
             self.console.print(f"{self._label()}  {message['text']}", markup=False)
             return
@@ -79,14 +79,14 @@ class SweepProgress:
             self.console.print(f"{self._label()}  {status}", markup=False)
 
     def done(self, failure: str | None, *, left: int = 0) -> None:
-        """A job has ended, with a reason if it failed; of a group, some may be left to run."""
+        """A job has ended, with a reason if it failed; `left` of a group are still to run."""
         seconds = time.monotonic() - self._job_begun
         if self._live is not None and self._task is not None:
             self._live.remove_task(self._task)
-        ended = f"failed: {failure}" if failure else f"done in {clock(seconds)}"
+        end = f"failed: {failure}" if failure else f"done in {clock(seconds)}"
         if left:
-            ended = f"{left} of {self._count} run by themselves"
-        self.console.print(f"{self._label()}  {ended}", markup=False)
+            end = f"{left} of {self._count} run by themselves"
+        self.console.print(f"{self._label()}  {end}", markup=False)
         self._count -= left
 
     def _label(self) -> str:
@@ -95,7 +95,7 @@ class SweepProgress:
         return f"[{self._index}{last}{of}] {self._name}"
 
     def _left(self, done: float) -> str:
-        """Time left for all jobs, if those to come take as long as those so far."""
+        """Time left for all jobs, if the remaining ones take as long as those so far."""
         share = done if self.total is None else (self._index - 1 + done * self._count) / self.total
         passed = time.monotonic() - self._begun
         return clock(passed / share - passed) if share > 0 else "?"

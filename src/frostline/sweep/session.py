@@ -15,7 +15,6 @@ from rich.console import Console
 from frostline.config.schema import Settings
 from frostline.errors import FrostlineError, TrackingError
 from frostline.sweep import summary, sweep_run, workers
-from frostline.sweep.changes import changes_since
 from frostline.sweep.estimate import estimate
 from frostline.sweep.job_record import experiment_of
 from frostline.sweep.launch import MakeLauncher, launch
@@ -27,7 +26,7 @@ from frostline.sweep.outcome import (
     states_of,
 )
 from frostline.sweep.plan import PlannedJob, merge_duplicates, plan_job, with_distinct_names
-from frostline.sweep.plan_text import job_lines, plan_lines
+from frostline.sweep.plan_text import changes_since, job_lines, plan_lines
 from frostline.sweep.preflight import check_jobs
 from frostline.sweep.progress import clock
 from frostline.sweep.resources import Share
@@ -97,7 +96,7 @@ def run_sweep(
     output = summary.output_console()
     title = f"{len(jobs)} runs in {clock(time.monotonic() - begun_s)}"
     summary.show(outcomes, output, title=title)
-    output.print(f"compare the runs in MLflow:  {store.ui_command()}", markup=False)
+    output.print(f"compare the runs in MLflow:  {store.address.ui_command}", markup=False)
     (folder / "outcome.md").write_text(summary.markdown(outcomes))
     wants_report = first.report and bool(todo) and not store.offline
     reported = not wants_report or _report(first, sweep_id, folder / "report", output)
@@ -179,6 +178,8 @@ def _run_jobs(
     share: Share,
 ) -> list[Outcome]:
     """Launch under the sweep's own run, which gets an end state however the block ends."""
+    from frostline.tracking.abandoned import end_abandoned_runs
+
     sweep_id = str(plan["sweep_id"])
     todo = [job for job in jobs if job.digest not in answered]
     key = {"frostline.kind": "sweep", "frostline.sweep_id": sweep_id}
@@ -195,7 +196,7 @@ def _run_jobs(
     except StopSignalError as stop:
         workers.end_descendants()
         with suppress(TrackingError):
-            store.end_abandoned({"frostline.kind": "job", "frostline.sweep_id": sweep_id})
+            end_abandoned_runs(store, {"frostline.kind": "job", "frostline.sweep_id": sweep_id})
         run.finish("KILLED", f"stopped by signal {stop.signum}")
         raise
     except BaseException as error:

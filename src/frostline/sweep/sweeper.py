@@ -21,11 +21,10 @@ from frostline.config.composed import settings_of
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError, FrostlineError
 from frostline.sweep import workers
-from frostline.sweep.compose import Composer
+from frostline.sweep.compose import Composer, study_cells, words_of
 from frostline.sweep.failures import raise_together
 from frostline.sweep.resources import own_cores, own_gpus, share_of
 from frostline.sweep.signals import raise_on_signals
-from frostline.sweep.study_cells import study_cells, words_of
 from frostline.sweep.worker_pool import check_limit
 from frostline.sweep.workers import cool_down, warm_up
 
@@ -36,7 +35,7 @@ class PlannedSweeper(Sweeper):
     Args:
         max_batch_size: Jobs handed to the launcher at once; None for all.
         params: The grid of a study: key to sweep values; the command line wins over it.
-        cells: Configurations of a study that do not cross: see frostline.sweep.study_cells.
+        cells: Configurations of a study that do not cross: see frostline.sweep.compose.
         axes: Named choices of a study that do.
         table: For src.study alone.
     """

@@ -23,12 +23,12 @@ from frostline.sweep.failures import free_memory
 from frostline.sweep.signals import MAX_STOP_S, StopSignalError, exit_with_parent, raise_on_signals
 
 PRELOADED = "frostline.sweep.preload"
-OWN = "FROSTLINE_"  # what our environment variables begin with
-ASK_AGAIN_S = 2
+OWN_PREFIX = "FROSTLINE_"  # of our environment variables
+_TERMINATE_EVERY_S = 2
 
 
 class WorkerDiedError(FrostlineError):
-    """A process ended without an answer: killed, out of memory, or gone by sys.exit."""
+    """A process ended without a result: killed, out of memory, or left by sys.exit."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Failure:
 
     @property
     def was_killed(self) -> bool:
-        """Whether a signal ended the process, which therefore could write nothing down."""
+        """Whether a signal ended the process, which therefore could record nothing."""
         return self.exit_code is not None and self.exit_code < 0
 
 
 class JobFailedError(Exception):
-    """Stands in for what a job raised in its own process; other processes may hand it on."""
+    """Takes the place of what a job raised in its own process; it can be pickled."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure)
@@ -58,7 +58,7 @@ class JobFailedError(Exception):
 
 
 def warm_context() -> ForkServerContext:
-    """The context whose processes start warm; the first one pays the imports."""
+    """The context whose processes start with the libraries loaded; the first one imports them."""
     share_cores()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([PRELOADED])
@@ -72,7 +72,7 @@ def warm_up() -> None:
 
 
 def cool_down() -> None:
-    """End the fork server at once, in the middle of its imports if need be."""
+    """End the fork server at once, even in the middle of its imports."""
     server: Any = forkserver._forkserver
     if server._forkserver_pid is not None:
         with contextlib.suppress(ProcessLookupError):
@@ -92,13 +92,13 @@ def call(
 
 
 class Worker:
-    """A warm process that carries out one call after the other.
+    """A process with the libraries loaded that carries out one call after another.
 
     Use it as a context: the process ends with the block.
 
     Args:
-        env: Environment variables set in the process, beside our own, which are as they are here
-            at each call: the fork server may have been started when they were others.
+        env: Environment variables for the process. Our own variables are copied from here at each
+            call as well: the fork server may have been started with other values.
     """
 
     def __init__(self, env: dict[str, str] | None = None) -> None:
@@ -130,28 +130,30 @@ class Worker:
 
         Returns:
             The function's value, or a `Failure`, after which the process has ended: whatever the
-            function left behind meets no other call.
+            function left behind cannot affect another call.
 
         Raises:
             StopSignalError: On Ctrl-C or SIGTERM, after the process has ended too.
         """
-        env = {key: value for key, value in os.environ.items() if key.startswith(OWN)} | self._env
+        env = {
+            key: value for key, value in os.environ.items() if key.startswith(OWN_PREFIX)
+        } | self._env
         try:
-            with contextlib.suppress(BrokenPipeError):  # it has died; its end tells how
+            with contextlib.suppress(BrokenPipeError):  # it has died; its exit code says how
                 self._ours.send((function, args, on_event is not None, env))
-            answer = _answer(self._process, self._ours, on_event)
+            result = _receive(self._process, self._ours, on_event)
         except StopSignalError:
             _end(self._process)
             raise
         except BaseException:
             self._process.kill()
             raise
-        if isinstance(answer, Failure):
+        if isinstance(result, Failure):
             self.end()
-        return answer
+        return result
 
     def end(self) -> None:
-        """End the process, which has nothing to do."""
+        """End the process, which is idle."""
         self._ours.close()
         self._process.join(timeout=MAX_STOP_S)
         if self._process.is_alive():
@@ -166,24 +168,24 @@ class Worker:
 
 
 def _end(process: Any) -> None:
-    """Let a job mark its run and go.
+    """Let a job mark its run and end.
 
-    A terminal's Ctrl-C reached it already, a kill did not. It is asked more than once, since it
-    may be so young that it does not listen yet; a second signal does an older one no harm.
+    A terminal's Ctrl-C has reached it already, a kill has not. The signal is sent more than once,
+    since a new process may not handle it yet; a later signal does no harm to one that does.
     """
     latest_s = time.monotonic() + MAX_STOP_S
     while process.is_alive() and time.monotonic() < latest_s:
         process.terminate()
-        process.join(timeout=ASK_AGAIN_S)
+        process.join(timeout=_TERMINATE_EVERY_S)
 
 
 def end_descendants() -> None:
-    """Ask whatever another launcher has started from this process to stop, and wait for it."""
+    """Stop all processes that another launcher has started from this one, and wait for them."""
     import psutil
 
     server: Any = forkserver._forkserver
     tracker: Any = resource_tracker._resource_tracker
-    own = {server._forkserver_pid, tracker._pid}  # these end with this process
+    own = {server._forkserver_pid, tracker._pid}  # they end with this process
     others = [p for p in psutil.Process().children(recursive=True) if p.pid not in own]
     for process in others:
         with contextlib.suppress(psutil.Error):
@@ -194,7 +196,7 @@ def end_descendants() -> None:
             process.kill()
 
 
-def _answer(
+def _receive(
     process: Any, ours: Connection, on_event: Callable[[dict[str, Any]], None] | None
 ) -> Any | Failure:
     while True:
@@ -225,6 +227,7 @@ def _death(exit_code: int | None) -> Failure:
 
 
 def _serve(theirs: Connection) -> None:
+    """What the process runs: one call after another, until the pipe is closed."""
     raise_on_signals()
     exit_with_parent(at_once=False)
 
