@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from frostline.reporting.verdict_figures import pareto
-from frostline.stats.cells import is_drawn, natural, select
+from frostline.reporting.cost_figures import pareto
+from frostline.reporting.select import are_drawings, select
+from frostline.stats.cell import value_order
 from frostline.stats.effects import interactions, main_effects
 
 METRIC = "val_best/f1_macro"
@@ -16,9 +17,9 @@ def test_runs_that_differ_in_their_seed_only_are_one_cell(sweeps):
     records, _ = sweeps.make(CELLS, n_leaves=10)
     got = select(reversed(records), METRIC)
     assert [cell.name for cell in got.cells] == ["resnet50 freeze=4", "resnet50 freeze=2"]
-    assert [list(cell.runs) for cell in got.cells] == [["0", "1", "2"]] * 2
+    assert [list(cell.run_ids) for cell in got.cells] == [["0", "1", "2"]] * 2
     assert got.swept == ("freeze",)
-    assert got.left == ()
+    assert got.left_out == ()
     expected = np.mean([r.metrics[METRIC] for r in records[:3]])
     assert got.cells[1].mean(METRIC) == pytest.approx(expected)
 
@@ -33,10 +34,10 @@ def test_other_data_and_other_splits_are_refused_with_the_reason(sweeps):
         )
     )
     got = select([*records, *other], METRIC)
-    (data,) = got.left_by("other data")
+    (data,) = got.left_out_as("other data")
     assert data.run is other[0]
     assert "other data (weeds, fingerprint weeds-bfinge) than the 7 runs" in data.reason
-    (split,) = got.left_by("other split")
+    (split,) = got.left_out_as("other split")
     assert split.run.run_id == "c"
     assert "split another, while most runs of seed 0 have split-0" in split.reason
     assert len(got.cells) == 2
@@ -56,10 +57,10 @@ def test_runs_without_a_result_are_named_and_never_zero(sweeps, changes, kind, s
     records, _ = sweeps.make(CELLS, n_leaves=10)
     records[0] = sweeps.replace(records[0], **changes)
     got = select(records, METRIC)
-    (left,) = got.left
+    (left,) = got.left_out
     assert (left.kind, left.run) == (kind, records[0])
     assert said in left.reason
-    assert list(got.cells[0].runs) == ["1", "2"]
+    assert list(got.cells[0].run_ids) == ["1", "2"]
     assert got.cells[0].mean(METRIC) > 0.5
 
 
@@ -67,16 +68,16 @@ def test_of_duplicates_the_newest_is_used(sweeps):
     records, _ = sweeps.make(CELLS, n_leaves=10)
     again = sweeps.replace(records[0], run_id="again", start_ms=records[-1].start_ms + 1)
     got = select([*records, again], METRIC)
-    (left,) = got.left_by("duplicate")
+    (left,) = got.left_out_as("duplicate")
     assert left.run is records[0]
     assert "seed as resnet50-freeze2-seed0 (again), which is newer" in left.reason
     cell = next(cell for cell in got.cells if cell.params["freeze"] == "2")
-    assert cell.runs["0"] is again
+    assert cell.run_ids["0"] == "again"
 
 
 def test_no_runs_are_no_cells():
     got = select([], METRIC)
-    assert (got.cells, got.left) == ((), ())
+    assert (got.cells, got.left_out) == ((), ())
 
 
 def test_an_image_size_that_follows_from_the_backbone_is_no_swept_parameter(sweeps):
@@ -92,7 +93,7 @@ def test_an_image_size_that_follows_from_the_backbone_is_no_swept_parameter(swee
 
 
 def test_depths_sort_as_numbers_then_paths_then_all():
-    assert sorted(["all", "10", "layer3.2", "2", "0"], key=natural) == [
+    assert sorted(["all", "10", "layer3.2", "2", "0"], key=value_order) == [
         "0",
         "2",
         "10",
@@ -102,9 +103,9 @@ def test_depths_sort_as_numbers_then_paths_then_all():
 
 
 def test_drawings_are_known_by_their_data(sweeps):
-    assert is_drawn(sweeps.make(CELLS, n_leaves=10, data="leaves")[0])
-    assert is_drawn(sweeps.make(CELLS, n_leaves=10, data="leaves-field")[0])
-    assert not is_drawn(sweeps.make(CELLS, n_leaves=10, data="plants")[0])
+    assert are_drawings(sweeps.make(CELLS, n_leaves=10, data="leaves")[0])
+    assert are_drawings(sweeps.make(CELLS, n_leaves=10, data="leaves-field")[0])
+    assert not are_drawings(sweeps.make(CELLS, n_leaves=10, data="plants")[0])
 
 
 def test_main_effects_are_not_credited_to_each_other_in_an_unbalanced_sweep():

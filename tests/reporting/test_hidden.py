@@ -1,5 +1,5 @@
-from frostline.reporting.unlogged_settings import with_hidden_settings
-from frostline.stats.cells import select
+from frostline.reporting.select import select
+from frostline.reporting.unlogged_settings import with_unlogged_settings
 
 METRIC = "val_best/f1_macro"
 CELL = [({"backbone": "net", "freeze": "2"}, 0.9, 1.0, 1)]
@@ -22,42 +22,42 @@ def test_a_swept_setting_that_is_no_parameter_makes_cells(sweeps):
             "b": "seed: 1\noptimizer:\n  weight_decay: 0.1\nsweep:\n  id: y\n",
         },
     )
-    got = select(with_hidden_settings(records, source), METRIC)
+    got = select(with_unlogged_settings(records, source), METRIC)
     assert got.swept == ("optimizer.weight_decay",)
     assert sorted(cell.name for cell in got.cells) == [
         "net freeze=2 optimizer.weight_decay=0.0",
         "net freeze=2 optimizer.weight_decay=0.1",
     ]
-    assert got.left == ()
+    assert got.left_out == ()
 
 
 def test_equal_configs_of_another_code_version_stay_duplicates(sweeps):
     records, source = _two_decays(sweeps, {"a": "epochs: 3\n", "b": "epochs: 3\nseed: 7\n"})
-    got = select(with_hidden_settings(records, source), METRIC)
+    got = select(with_unlogged_settings(records, source), METRIC)
     assert len(got.cells) == 1
-    assert len(got.left_by("duplicate")) == 2
-    assert "their job digests differ" in got.left[0].reason
+    assert len(got.left_out_as("duplicate")) == 2
+    assert "their job digests differ" in got.left_out[0].reason
 
 
 def test_configs_are_read_only_where_they_are_needed(sweeps):
     records, source = sweeps.make(CELL, n_leaves=10)
     source.text = lambda run_id, path: 1 / 0
-    assert with_hidden_settings(records, source) == records
+    assert with_unlogged_settings(records, source) == records
 
 
 def test_an_unreadable_config_changes_nothing(sweeps):
     records, source = _two_decays(sweeps, {"a": "a: [", "b": None})
-    assert with_hidden_settings(records, source) == records
+    assert with_unlogged_settings(records, source) == records
 
 
 def test_what_changes_no_figure_makes_no_cells(sweeps):
     a = "report: true\nlr: 1\ntrainer:\n  threads: 1\ndata:\n  path: x\nstrategy:\n  typed: [lr]\n"
     b = "report: false\nlr: 1\ntrainer:\n  threads: 2\ndata:\n  path: y\nstrategy:\n  typed: []\n"
     records, source = _two_decays(sweeps, {"a": a, "b": b})
-    assert with_hidden_settings(records, source) == records
+    assert with_unlogged_settings(records, source) == records
     inner = b.replace("threads: 2", "precision: 16")
     records, source = _two_decays(sweeps, {"a": a, "b": inner})
-    got = select(with_hidden_settings(records, source), METRIC)
+    got = select(with_unlogged_settings(records, source), METRIC)
     assert got.swept == ("trainer.precision",)
 
 
@@ -69,7 +69,7 @@ def test_a_configuration_is_not_named_by_what_is_not_known_of_it(sweeps):
     )
     tags = {"frostline.data_fingerprint": "same"}
     records += [sweeps.replace(run, tags={**run.tags, **tags}) for run in other]
-    got = select(with_hidden_settings(records, source), METRIC)
+    got = select(with_unlogged_settings(records, source), METRIC)
     assert sorted(cell.name for cell in got.cells) == [
         "net freeze=2 head.pool=avg",
         "net freeze=2 head.pool=max",

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from frostline.reporting.write_report import write_folder
-from frostline.stats.verdict import Rules
+from frostline.reporting.report_folder import write_folder
+from frostline.stats.rules import Rules
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = (

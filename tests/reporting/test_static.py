@@ -14,7 +14,7 @@ LONG = "strategy.typed=['backbone', 'data', 'data.path', 'epochs', 'freeze', 'im
 
 
 def figure(**changes: object) -> Figure:
-    values = {"id": "f", "title": "t", "says": "s", "x_label": "x", "y_label": "y"}
+    values = {"id": "f", "title": "t", "caption": "s", "x_label": "x", "y_label": "y"}
     return Figure(**(values | {"table": Table("f", "t", [], [])} | changes))  # type: ignore[arg-type]
 
 

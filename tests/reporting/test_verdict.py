@@ -2,9 +2,10 @@ import csv
 import json
 import re
 
-from frostline.reporting.write_report import write_folder
-from frostline.stats.cells import select
-from frostline.stats.verdict import Rules, judge
+from frostline.reporting.cell_predictions import verdict_on
+from frostline.reporting.report_folder import write_folder
+from frostline.reporting.select import select
+from frostline.stats.rules import Rules
 
 RULES = Rules("acc_micro", 0.95, 0.005, 40)
 METRIC = "val_best/acc_micro"
@@ -17,7 +18,7 @@ WITH_LOSER = [*PAIR, ({"backbone": "resnet50", "freeze": "all"}, 0.6, 2.0, 40_00
 
 def _judge(made, rules=RULES):
     records, source = made
-    return judge(select(records, f"val_best/{rules.score}"), source, rules)
+    return verdict_on(select(records, rules.metric), source, rules)
 
 
 def _write(made, out, rules=RULES):
@@ -48,7 +49,7 @@ def test_probably_worse_is_not_recommended_and_not_claimed(sweeps, tmp_path):
     assert all(row.comparison.interval[1] < 0 for row in behind)
     assert all(row.comparison.p_holm >= 0.05 for row in behind)
     assert report.verdict.recommended.cell.params["backbone"] == "tf_efficientnet_lite0"
-    why = dict(report.words.paragraphs)["Why"]
+    why = dict(report.conclusion.paragraphs)["Why"]
     assert "Probably worse, though not proven after correction for all pairs: resnet50" in why
 
 
@@ -65,11 +66,11 @@ def test_test_figures_are_read_for_the_recommended_cell_only(sweeps, tmp_path):
     records, source = sweeps.make(WITH_LOSER)
     verdict = _write((records, source), tmp_path).verdict
     asked = {run for run, split in source.asked if split == "test"}
-    assert asked == {run.run_id for run in verdict.recommended.cell.runs.values()}
+    assert asked == set(verdict.recommended.cell.run_ids.values())
 
 
 def test_the_words_name_the_tie_the_reason_and_the_evidence(sweeps, tmp_path):
-    words = _write(sweeps.make(WITH_LOSER), tmp_path).words
+    words = _write(sweeps.make(WITH_LOSER), tmp_path).conclusion
     text = dict(words.paragraphs)
     assert re.fullmatch(
         r"resnet50 freeze=4 and resnet50 freeze=2 cannot be told apart on validation\. "
@@ -84,26 +85,26 @@ def test_the_words_name_the_tie_the_reason_and_the_evidence(sweeps, tmp_path):
 
 
 def test_one_seed_says_what_it_cannot_say_and_how_many_would(sweeps, tmp_path):
-    text = dict(_write(sweeps.make(WITH_LOSER, seeds=1), tmp_path).words.paragraphs)
+    text = dict(_write(sweeps.make(WITH_LOSER, seeds=1), tmp_path).conclusion.paragraphs)
     assert "not for other seeds" in text["How sure is this"]
     assert re.search(r"about \d+ seeds each would tell", text["How sure is this"])
 
 
 def test_drawings_are_called_drawings(sweeps, tmp_path):
     report = _write(sweeps.make(PAIR, data="leaves", n_leaves=20), tmp_path)
-    assert report.words.paragraphs[0][0] == "These images are drawings"
+    assert report.conclusion.paragraphs[0][0] == "These images are drawings"
     assert "These images are drawings" in report.page.read_text()
 
 
 def test_no_runs_are_a_page_that_says_so(sweeps, tmp_path):
     report = _write(([], sweeps.source()), tmp_path)
-    assert report.words.headline == "There is no finished run to judge yet."
+    assert report.conclusion.headline == "There is no finished run to judge yet."
     assert "No run was found." in report.page.read_text()
 
 
 def test_one_run_is_a_page_without_a_comparison(sweeps, tmp_path):
     report = _write(sweeps.make(PAIR[:1], seeds=1, n_leaves=20), tmp_path)
-    assert report.words.headline.startswith("Only resnet50 freeze=2 has results")
+    assert report.conclusion.headline.startswith("Only resnet50 freeze=2 has results")
 
 
 def test_missing_predictions_are_said_and_nothing_is_claimed(sweeps, tmp_path):
@@ -111,7 +112,7 @@ def test_missing_predictions_are_said_and_nothing_is_claimed(sweeps, tmp_path):
     report = _write(made, tmp_path)
     assert {row.standing for row in report.verdict.rows[1:]} == {"not tested"}
     assert report.verdict.recommended is report.verdict.top
-    assert "no predictions on validation" in dict(report.words.paragraphs)["Why"]
+    assert "no predictions on validation" in dict(report.conclusion.paragraphs)["Why"]
     assert "has no predictions that can be read" in report.page.read_text()
 
 
@@ -122,7 +123,7 @@ def test_failed_running_and_refused_runs_are_listed(sweeps, tmp_path):
     records[0] = sweeps.replace(records[0], status="FAILED", tags=tags, metrics={})
     records[1] = sweeps.replace(records[1], status="RUNNING")
     report = _write(([*records, *other], source), tmp_path)
-    text = dict(report.words.paragraphs)["Not compared"]
+    text = dict(report.conclusion.paragraphs)["Not compared"]
     assert "1 still running or waiting, 1 failed or stopped, 1 refused, trained on other" in text
     html = report.page.read_text()
     assert "loss is &lt;nan&gt; &amp; gone" in html

@@ -7,10 +7,10 @@ from typing import Literal
 from frostline.reporting.tables import Table
 
 Style = Literal["line", "points", "both"]
-# Told apart by most colour-blind people, and readable on white and on near-black.
+# Distinct for most colour-blind people, and readable on white and on near-black.
 COLOURS = ("#0b7fc4", "#dd6b10", "#0f9d74", "#c95f9e", "#b98a00", "#6f6ee8", "#a0522d", "#808080")
 # Source of the first five hues: Okabe and Ito, "Color Universal Design", 2008.
-MOST_SERIES = len(COLOURS)
+MAX_SERIES = len(COLOURS)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Heat:
-    """A matrix: `values[row][column]`, NaN where nothing is known."""
+    """A matrix: `values[row][column]`, NaN where there is no value."""
 
     rows: Sequence[str]
     columns: Sequence[str]
@@ -60,7 +60,7 @@ class Figure:
     Attributes:
         id: File name without `.png`, and anchor on the page.
         title: Heading.
-        says: What it shows, for those who do not see it, and as its caption.
+        caption: What it shows, for those who do not see it too.
         x_label: With unit.
         y_label: With unit.
         series: What is drawn.
@@ -73,7 +73,7 @@ class Figure:
 
     id: str
     title: str
-    says: str
+    caption: str
     x_label: str
     y_label: str
     table: Table

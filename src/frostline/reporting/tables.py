@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from frostline.reporting.number_text import seconds
+
 Value = str | float | int | None
 Kind = Literal["text", "percent", "points", "seconds", "count", "p", "number"]
 
@@ -88,17 +90,6 @@ def shown(value: Value, kind: Kind) -> str:
             return "< 0.001" if number < 0.001 else f"{number:.3f}"
         case _:
             return f"{number:.4g}"
-
-
-def seconds(value: float) -> str:
-    """A duration: `0.42 s`, `37 s`, `12 min`, `3.4 h`."""
-    if value < 10:
-        return f"{value:.2g} s"
-    if value < 120:
-        return f"{value:.0f} s"
-    if value < 600:
-        return f"{value / 60:.1f} min"
-    return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"
 
 
 def is_missing(value: Value) -> bool:

@@ -1,4 +1,4 @@
-"""Settings that are no MLflow parameter but tell runs apart, taken from the runs' own configs."""
+"""Settings in which runs differ but that are no MLflow parameter, read from the runs' configs."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from frostline.config.identity import WITHOUT_EFFECT
-from frostline.stats.cells import configuration
+from frostline.reporting.cell_names import configuration
 from frostline.tracking.records import RunRecord
 from frostline.tracking.run_contents import Source
 
@@ -17,10 +17,10 @@ CONFIG = "config.yaml"
 _NOT_TRAINING = ("seed", "reuse", "hydra")
 
 
-def with_hidden_settings(records: Sequence[RunRecord], source: Source) -> list[RunRecord]:
+def with_unlogged_settings(records: Sequence[RunRecord], source: Source) -> list[RunRecord]:
     """Give runs the settings in which they differ although their parameters are the same.
 
-    Only runs are looked at whose parameters and seed stand twice under different job digests: a
+    Only runs whose parameters and seed occur twice with different job digests are looked at: a
     sweep over a key that is no parameter, such as `optimizer.weight_decay`. Where their configs
     agree too (another code version), nothing changes: they are duplicates.
 
@@ -29,31 +29,31 @@ def with_hidden_settings(records: Sequence[RunRecord], source: Source) -> list[R
         source: Where their `config.yaml` comes from.
 
     Returns:
-        The runs in the same order, those concerned with further parameters.
+        The runs in the same order; those that differ have additional parameters.
     """
     alike: dict[tuple[tuple[str, str], ...], list[RunRecord]] = defaultdict(list)
     for run in records:
         if run.status == "FINISHED":
             alike[tuple(sorted(configuration(run.params).items()))].append(run)
-    further: dict[str, dict[str, str]] = {}
+    added: dict[str, dict[str, str]] = {}
     for runs in alike.values():
         if _conflict(runs):
             configs = {run.run_id: _settings(source.text(run.run_id, CONFIG)) for run in runs}
             for key in _differing(list(configs.values())):
                 for run_id, config in configs.items():
-                    further.setdefault(run_id, {})[key] = config.get(key, "-")
+                    added.setdefault(run_id, {})[key] = config.get(key, "-")
     return [
-        replace(run, params={**run.params, **further[run.run_id]}) if run.run_id in further else run
+        replace(run, params={**run.params, **added[run.run_id]}) if run.run_id in added else run
         for run in records
     ]
 
 
 def _conflict(runs: Sequence[RunRecord]) -> bool:
-    """Whether a seed stands twice with different digests."""
+    """Whether a seed occurs twice with different digests."""
     digests: dict[str, set[str]] = defaultdict(set)
     for run in runs:
         digests[run.params.get("seed", "")].add(run.tags.get("frostline.job_digest", ""))
-    return any(len(found) > 1 for found in digests.values())
+    return any(len(of_seed) > 1 for of_seed in digests.values())
 
 
 def _differing(configs: Sequence[Mapping[str, str]]) -> list[str]:
@@ -69,16 +69,16 @@ def _settings(text: str | None) -> dict[str, str]:
         return {}
     if not isinstance(loaded, dict):
         return {}
-    return {key: value for key, value in _leaves(loaded, "") if _trains(key)}
+    return {key: value for key, value in _leaves(loaded, "") if _affects_training(key)}
 
 
-def _trains(key: str) -> bool:
+def _affects_training(key: str) -> bool:
     """Whether a setting may change what is trained."""
     first, _, inner = key.partition(".")
     if first in _NOT_TRAINING:
         return False
-    left_out: set[str] | None = WITHOUT_EFFECT.get(first, set())
-    return left_out is not None and inner.split(".")[0] not in left_out
+    ignored: set[str] | None = WITHOUT_EFFECT.get(first, set())
+    return ignored is not None and inner.split(".")[0] not in ignored
 
 
 def _leaves(value: Any, key: str) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from frostline.stats.cells import natural
+from frostline.stats.cell import value_order
 
 Floats = NDArray[np.float64]
 
@@ -123,7 +123,7 @@ def interactions(
 
 
 def _levels(params: Sequence[Mapping[str, str]], factor: str) -> list[str]:
-    return sorted({p.get(factor, "-") for p in params}, key=natural)
+    return sorted({p.get(factor, "-") for p in params}, key=value_order)
 
 
 def _additive(params: Sequence[Mapping[str, str]], levels: Mapping[str, list[str]]) -> Floats:

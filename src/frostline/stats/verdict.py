@@ -1,23 +1,22 @@
-"""Who is best, who cannot be told apart from it, and which of these to take."""
+"""Which cell is best, which are not distinguishable from it, and which of these to take."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from frostline.stats.cells import Cell, Selection
+from frostline.stats.cell import Cell
 from frostline.stats.intervals import SeedSummary, share_interval, summarise_seeds
 from frostline.stats.paired import (
     Comparison,
-    Scored,
+    Seeds,
     cell_spread,
     compare_with_top,
     family_pairs,
-    scored,
 )
+from frostline.stats.rules import Rules
 from frostline.stats.variance import Spread, estimate, learn_prior
-from frostline.tracking.run_contents import Source
 
 Standing = Literal["top", "alike", "open", "behind", "worse", "not tested"]
 MAY_BE_BEST = ("top", "alike", "open")
@@ -26,25 +25,8 @@ _SAME_COST = 1.1  # times vary by a tenth from run to run
 
 
 @dataclass(frozen=True)
-class Rules:
-    """How to judge; the defaults stand in the command line of src.report.
-
-    Attributes:
-        score: One of `SCORES`.
-        level: Confidence, such as 0.95.
-        equivalence: Differences up to this do not matter, as a share of 1.
-        max_tested: At most this many cells, best first, have their predictions read.
-    """
-
-    score: str
-    level: float
-    equivalence: float
-    max_tested: int
-
-
-@dataclass(frozen=True)
 class Row:
-    """One cell with all that is said about it.
+    """One cell with all that is concluded about it.
 
     Attributes:
         cell: The cell.
@@ -53,7 +35,7 @@ class Row:
         spread: Variance parts of the validation score; None without predictions.
         standing: Relation to the top: `worse` is a claim that holds after correction for all pairs;
             `behind` would be one for a lone pair, which is no proof in a large sweep but enough not
-            to recommend it; `open` cannot be told apart; `alike` is too close to matter.
+            to recommend it; `open` is not distinguishable; `alike` is too close to matter.
         comparison: With the top; None for the top itself and for cells not tested.
         why: Why it was not tested.
     """
@@ -77,7 +59,7 @@ class Verdict:
     """The leaderboard, the set of the best, and the recommendation.
 
     Attributes:
-        rules: How it was judged.
+        rules: How cells were compared.
         rows: All cells, best on validation first.
         recommended: The cheapest of the candidates.
         family_size: Number of pairs that claims are corrected for.
@@ -95,55 +77,68 @@ class Verdict:
 
     @property
     def candidates(self) -> list[Row]:
-        """The top and all that cannot be told apart from it, or differ too little to matter."""
+        """The top and all that are not distinguishable from it or differ too little to matter."""
         return [row for row in self.rows if row.standing in MAY_BE_BEST]
 
     @property
     def chosen(self) -> list[Row]:
-        """The recommended cell, the top and the next candidates: those looked at closely."""
+        """The recommended cell, the top and the next candidates: those shown in detail."""
         first = [self.recommended] + ([self.top] if self.recommended is not self.top else [])
         rest = [row for row in self.rows if row not in first and row.interval is not None]
         return (first + rest)[:4]
 
 
-def judge(selection: Selection, source: Source, rules: Rules) -> Verdict | None:
-    """Judge the cells of a selection.
+def rank(cells: Sequence[Cell], rules: Rules) -> list[Cell]:
+    """Cells by mean validation score, best first; equal ones by name."""
+    return sorted(cells, key=lambda cell: (-cell.mean(rules.metric), cell.name))
+
+
+def reach_verdict(
+    cells: Sequence[Cell], by_cell: Mapping[str, Seeds], rules: Rules
+) -> Verdict | None:
+    """Compare cells with the best of them.
+
+    Args:
+        cells: All cells, in any order; each has a score.
+        by_cell: Name of a cell to its scored runs on validation, by seed; cells that are missing
+            here are not tested.
+        rules: How to compare.
 
     Returns:
         None if there is no cell.
     """
-    metric = f"val_best/{rules.score}"
-    cells = sorted(selection.cells, key=lambda cell: (-cell.mean(metric), cell.name))
     if not cells:
         return None
-    runs = [_read(cell, source, rules.score) for cell in cells[: rules.max_tested]]
-    tested = {cell.name: seeds for cell, seeds in zip(cells, runs, strict=False) if seeds}
-    spreads = {name: cell_spread(seeds) for name, seeds in tested.items()}
-    prior = learn_prior(list(spreads.values()))
+    cells = rank(cells, rules)
     top = cells[0]
+    spreads = {name: cell_spread(seeds) for name, seeds in by_cell.items()}
+    prior = learn_prior(list(spreads.values()))
     comparisons: dict[str, Comparison] = {}
     family_size = family_pairs(len(cells))
-    if top.name in tested:
-        others = {name: seeds for name, seeds in tested.items() if name != top.name}
-        found = compare_with_top(
-            tested[top.name],
-            others,
+    if top.name in by_cell:
+        compared = compare_with_top(
+            by_cell[top.name],
+            {name: seeds for name, seeds in by_cell.items() if name != top.name},
             family_size=family_size,
             level=rules.level,
             equivalence=rules.equivalence,
             is_accuracy=rules.score == "acc_micro",
         )
-        comparisons = {comparison.name: comparison for comparison in found}
+        comparisons = {comparison.name: comparison for comparison in compared}
     rows = []
     for place, cell in enumerate(cells):
         spread = spreads.get(cell.name)
         interval = None
         if spread is not None:
-            told = estimate(spread, prior)
-            interval = share_interval(told, rules.level, spread.n_groups)
+            interval = share_interval(estimate(spread, prior), rules.level, spread.n_groups)
         comparison = comparisons.get(cell.name)
-        standing, why = _standing(cell, place, comparison, tested, rules, top)
-        seeds = summarise_seeds(cell.values(metric), rules.level)
+        standing: Standing = "top"
+        why = ""
+        if comparison is not None:
+            standing = _standing(comparison)
+        elif cell is not top:
+            standing, why = "not tested", _why_not_tested(cell, place, by_cell, rules, top)
+        seeds = summarise_seeds(cell.values(rules.metric), rules.level)
         rows.append(Row(cell, seeds, interval, spread, standing, comparison, why))
     candidates = [row for row in rows if row.standing in MAY_BE_BEST]
     return Verdict(rules, tuple(rows), cheapest(candidates), family_size)
@@ -165,36 +160,20 @@ def cheapest(rows: Sequence[Row]) -> Row:
     return max(affordable, key=lambda row: row.value)
 
 
-def _read(cell: Cell, source: Source, score: str) -> dict[str, Scored]:
-    """The runs of a cell that have predictions on validation."""
-    found = {seed: source.predictions(run.run_id, "val") for seed, run in cell.runs.items()}
-    return {
-        seed: scored(predictions, score)
-        for seed, predictions in found.items()
-        if predictions is not None and len(predictions.items)
-    }
+def _standing(comparison: Comparison) -> Standing:
+    if comparison.relation == "open" and comparison.interval[1] < 0:
+        return "behind"
+    # Better than the top on the seeds that both have: then which of them is the top is open.
+    return "open" if comparison.relation == "better" else comparison.relation
 
 
-def _standing(
-    cell: Cell,
-    place: int,
-    comparison: Comparison | None,
-    tested: dict[str, dict[str, Scored]],
-    rules: Rules,
-    top: Cell,
-) -> tuple[Standing, str]:
-    if place == 0:
-        return "top", ""
-    if comparison is not None:
-        told = comparison.relation
-        if told == "open" and comparison.interval[1] < 0:
-            return "behind", ""
-        # Ahead of the top on the seeds that they share: then who is on top is open.
-        return ("open" if told == "better" else told), ""
+def _why_not_tested(
+    cell: Cell, place: int, by_cell: Mapping[str, Seeds], rules: Rules, top: Cell
+) -> str:
     if place >= rules.max_tested:
-        return "not tested", f"only the first {rules.max_tested} are tested one by one"
-    if cell.name not in tested:
-        return "not tested", "no predictions on validation"
-    if top.name not in tested:
-        return "not tested", "the top has no predictions on validation"
-    return "not tested", "no seed with the same validation images as the top"
+        return f"only the first {rules.max_tested} are tested one by one"
+    if cell.name not in by_cell:
+        return "no predictions on validation"
+    if top.name not in by_cell:
+        return "the top has no predictions on validation"
+    return "no seed with the same validation images as the top"

@@ -1,30 +1,38 @@
-"""The verdict in plain words."""
+"""The verdict in plain sentences."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from frostline.reporting.certainty import certainty
+from frostline.reporting.number_text import (
+    amount,
+    percent,
+    points,
+    seconds,
+    signed,
+    whole_percent,
+)
 from frostline.reporting.page import Conclusion
-from frostline.reporting.tables import seconds
-from frostline.stats.cells import Selection
-from frostline.stats.planning import need_of, seeds_for
+from frostline.reporting.select import Selection
 from frostline.stats.scores import SHORT_WORDS
 from frostline.stats.verdict import TRAIN_S, Row, Verdict
 
-_MOST_NAMED = 3
-_ASSUMED_SEED_SD = 0.01
+_MAX_NAMED = 3
 
 
-def say(verdict: Verdict | None, selection: Selection, test: str, *, drawn: bool) -> Conclusion:
-    """Put a verdict into words.
+def conclude(
+    verdict: Verdict | None, selection: Selection, test: str, *, drawn: bool
+) -> Conclusion:
+    """Put a verdict into sentences.
 
     Args:
         verdict: None if there is nothing to compare.
         selection: What was compared and what was left out.
-        test: The sentence on the recommended cell's test figures.
+        test: The sentence on the test figures of the recommended cell.
         drawn: Whether the images are the built-in drawings.
     """
-    doubts = _left_out(selection)
+    left_out = _left_out(selection)
     drawings = (
         [
             (
@@ -39,36 +47,15 @@ def say(verdict: Verdict | None, selection: Selection, test: str, *, drawn: bool
     if verdict is None:
         return Conclusion(
             "There is no finished run to judge yet.",
-            [*drawings, ("What there is", doubts or "No run was found.")],
+            [*drawings, ("What there is", left_out or "No run was found.")],
         )
     paragraphs = [*drawings, ("Why", _why(verdict))]
     if len(verdict.rows) > 1:
         paragraphs.append(("What it may cost", _may_cost(verdict)))
-    paragraphs += [("On the test images", test), ("How sure is this", _sure(verdict))]
-    if doubts:
-        paragraphs.append(("Not compared", doubts))
+    paragraphs += [("On the test images", test), ("How sure is this", certainty(verdict))]
+    if left_out:
+        paragraphs.append(("Not compared", left_out))
     return Conclusion(_headline(verdict), [(title, text) for title, text in paragraphs if text])
-
-
-def percent(value: float) -> str:
-    """A share in percent, one decimal: `91.2 %`."""
-    return f"{100 * value:.1f} %"
-
-
-def whole_percent(value: float) -> str:
-    """A level: `95 %`."""
-    return f"{100 * value:g} %"
-
-
-def points(value: float) -> str:
-    """A difference without its sign: `0.5 points`."""
-    text = f"{100 * abs(value):.1f}"
-    return f"{text} point" if text == "1.0" else f"{text} points"
-
-
-def signed(value: float) -> str:
-    """A difference in points with its sign: `−1.2`."""
-    return f"{100 * value:+.1f}".replace("-", "−")
 
 
 def _headline(verdict: Verdict) -> str:
@@ -110,7 +97,7 @@ def _why(verdict: Verdict) -> str:
     ):
         rows = [row for row in verdict.rows if row.standing == standing]
         if rows:
-            most = 1 if standing in {"behind", "worse"} else _MOST_NAMED
+            most = 1 if standing in {"behind", "worse"} else _MAX_NAMED
             lines.append(f"{opening}: {_named(rows, most)}.")
     untested = [row for row in verdict.rows if row.standing == "not tested"]
     if untested:
@@ -134,7 +121,7 @@ def _cheaper(take: Row, top: Row) -> str:
         )
     own, other = take.cell.number("trainable_params"), top.cell.number("trainable_params")
     if np.isfinite(own) and np.isfinite(other) and own < other:
-        parts.append(f"{_amount(own)} of its parameters are trained, instead of {_amount(other)}")
+        parts.append(f"{amount(own)} of its parameters are trained, instead of {amount(other)}")
     return " and ".join(parts) or "no costs are recorded for both"
 
 
@@ -156,64 +143,6 @@ def _may_cost(verdict: Verdict) -> str:
     return text
 
 
-def _sure(verdict: Verdict) -> str:
-    seeds = [len(row.cell.runs) for row in verdict.rows]
-    text = _evidence(verdict, seeds)
-    rivals = [row for row in verdict.rows if row.standing == "open" and row.comparison is not None]
-    if not rivals:
-        return text
-    gap = max(abs(rivals[0].value - verdict.top.value), verdict.rules.equivalence)
-    if max(seeds) == 1:
-        needed = seeds_for(gap, _ASSUMED_SEED_SD, level=verdict.rules.level)
-        return (
-            f"{text} If seeds differ by one point (standard deviation), which is common, about "
-            f"{needed} seeds each would tell {points(gap)} apart; 3 to 5 show how much they "
-            "differ here. Run the same command with more values of seed."
-        )
-    rival = rivals[0]
-    assert rival.comparison is not None
-    if rival.comparison.spread.n_seeds < 2:
-        return f"{text} The first two share one seed only: give both the same seeds."
-    need = need_of(
-        rival.comparison.spread,
-        equivalence=verdict.rules.equivalence,
-        level=verdict.rules.level,
-    )
-    text += f"\nTo tell {verdict.top.cell.name} from {rival.cell.name} ({points(need.gap)} apart) "
-    if need.seeds is not None and need.seeds > rival.comparison.spread.n_seeds:
-        return text + f"about {need.seeds} seeds each would be needed."
-    if need.seeds is not None:
-        return (
-            text + "the seeds are about enough; the correction for all pairs asks for a few more."
-        )
-    return text + (
-        "more seeds alone will not do: about "
-        f"{_times(need.images_factor)} times as many validation images would."
-    )
-
-
-def _evidence(verdict: Verdict, seeds: Sequence[int]) -> str:
-    spread = verdict.top.spread
-    images = f" on images of {spread.n_groups:,} groups" if spread is not None else ""
-    if max(seeds) == 1:
-        return (
-            f"Every configuration was run with one seed{images}. The intervals hold for other "
-            "images, not for other seeds: nothing here tells how much the order would change if "
-            "the same were run again."
-        )
-    many = f"{min(seeds)} to {max(seeds)}" if min(seeds) < max(seeds) else str(max(seeds))
-    text = f"{many} seeds for each configuration{images}."
-    if min(seeds) == 1:
-        text += " Those with one seed are judged by images alone."
-    pairs = verdict.family_size
-    if pairs > 1:
-        text += (
-            f" Claims are corrected for all {pairs:,} pairs of configurations: 19 of 20 such "
-            "sweeps make no wrong one."
-        )
-    return text
-
-
 def _left_out(selection: Selection) -> str:
     kinds = {
         "running": "still running or waiting",
@@ -224,9 +153,9 @@ def _left_out(selection: Selection) -> str:
         "duplicate": "duplicate",
     }
     parts = [
-        f"{len(selection.left_by(kind))} {words}"
+        f"{len(selection.left_out_as(kind))} {words}"
         for kind, words in kinds.items()
-        if selection.left_by(kind)
+        if selection.left_out_as(kind)
     ]
     return (
         f"Runs left out: {', '.join(parts)}; each is listed below with its reason." if parts else ""
@@ -254,11 +183,3 @@ def _named(rows: Sequence[Row], most: int) -> str:
         names.append(name)
     more = len(rows) - len(names)
     return ", ".join(names) + (f", and {more} more" if more else "")
-
-
-def _times(value: float) -> str:
-    return f"{value:.0f}" if value >= 10 else f"{max(value, 1.1):.1f}"
-
-
-def _amount(value: float) -> str:
-    return f"{value / 1e6:.1f} million" if value >= 1e6 else f"{value:,.0f}"

@@ -1,0 +1,101 @@
+"""Figures of scores over freeze depth: lines with intervals, and a heat map."""
+
+from frostline.reporting.figure import MAX_SERIES, Figure, Heat, Series
+from frostline.reporting.tables import Column, Table
+from frostline.reporting.verdict_rows import (
+    backbones_by_best,
+    best_by_depth,
+    first_upper,
+    interval_ends,
+    point_label,
+)
+from frostline.stats.cell import value_order
+from frostline.stats.scores import SHORT_WORDS
+from frostline.stats.verdict import Verdict
+
+_NAN = float("nan")
+
+
+def depth_figure(verdict: Verdict) -> Figure:
+    """Score over freeze depth, one line a backbone, with intervals."""
+    best = best_by_depth(verdict)
+    depths = sorted({depth for _, depth in best}, key=value_order)
+    backbones = backbones_by_best(verdict)
+    series = []
+    for colour, backbone in enumerate(backbones[:MAX_SERIES]):
+        rows = [best[backbone, depth] for depth in depths if (backbone, depth) in best]
+        series.append(
+            Series(
+                backbone,
+                [row.cell.params.get("freeze", "?") for row in rows],
+                [100 * row.value for row in rows],
+                low=[100 * interval_ends(row)[0] for row in rows],
+                high=[100 * interval_ends(row)[1] for row in rows],
+                labels=[point_label(row) for row in rows],
+                colour=colour,
+            )
+        )
+    score = SHORT_WORDS[verdict.rules.score]
+    caption = (
+        f"{score} on validation for each number of frozen stages, mean of the seeds with "
+        f"{100 * verdict.rules.level:g} % intervals, one line a backbone"
+        + ("; of several settings the best is drawn" if len(best) < len(verdict.rows) else "")
+        + (f"; the {MAX_SERIES} best backbones" if len(backbones) > MAX_SERIES else "")
+        + "."
+    )
+    table = Table(
+        "depth",
+        f"{first_upper(score)} over freeze depth",
+        [
+            Column("backbone"),
+            Column("freeze"),
+            Column(f"val {score} %", "percent"),
+            Column("low", "percent"),
+            Column("high", "percent"),
+            Column("seeds", "count"),
+        ],
+        [
+            [b, d, best[b, d].value, *interval_ends(best[b, d]), len(best[b, d].cell.run_ids)]
+            for b in backbones
+            for d in depths
+            if (b, d) in best
+        ],
+        folded=True,
+    )
+    return Figure(
+        "depth",
+        f"{first_upper(score)} over freeze depth",
+        first_upper(caption),
+        "freeze (frozen stages)",
+        f"{score} on validation, %",
+        table,
+        series,
+        categories=depths,
+    )
+
+
+def heat_figure(verdict: Verdict) -> Figure:
+    """Backbone by depth."""
+    best = best_by_depth(verdict)
+    depths = sorted({depth for _, depth in best}, key=value_order)
+    backbones = backbones_by_best(verdict)
+    values = [
+        [best[b, d].value if (b, d) in best else float("nan") for d in depths] for b in backbones
+    ]
+    score = SHORT_WORDS[verdict.rules.score]
+    table = Table(
+        "heat",
+        f"{first_upper(score)} on validation, backbone by freeze depth, %",
+        [Column("backbone"), *(Column(f"freeze={depth}", "percent") for depth in depths)],
+        [[b, *row] for b, row in zip(backbones, values, strict=True)],
+        folded=True,
+    )
+    return Figure(
+        "heat",
+        "Backbone by freeze depth",
+        f"{first_upper(score)} on validation in percent; darker is better; empty where no run is.",
+        "freeze",
+        "",
+        table,
+        heat=Heat(backbones, depths, [[100 * value for value in row] for row in values]),
+    )

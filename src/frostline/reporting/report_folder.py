@@ -1,0 +1,127 @@
+"""From runs to a folder: the page, its figures as PNG, its tables as CSV, the verdict as JSON."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from frostline.reporting.cell_predictions import verdict_on
+from frostline.reporting.conclusion import conclude
+from frostline.reporting.held_out_result import NO_RESULT, HeldOutResult, held_out_result
+from frostline.reporting.page import Conclusion, Page
+from frostline.reporting.render import render_page
+from frostline.reporting.report_sections import report_sections
+from frostline.reporting.select import Selection, are_drawings, select
+from frostline.reporting.tables import write_csv
+from frostline.reporting.unlogged_settings import with_unlogged_settings
+from frostline.stats.rules import Rules
+from frostline.stats.verdict import Verdict
+from frostline.tracking.records import RunRecord
+from frostline.tracking.run_contents import Source
+
+PAGE = "report.html"
+VERDICT = "verdict.json"
+PARTS = (PAGE, VERDICT, "figures", "tables")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was concluded and written.
+
+    Attributes:
+        folder: The folder; it holds `PARTS`.
+        conclusion: The verdict in sentences.
+        verdict: None if there was nothing to compare.
+    """
+
+    folder: Path
+    conclusion: Conclusion
+    verdict: Verdict | None
+
+    @property
+    def page(self) -> Path:
+        """The HTML file."""
+        return self.folder / PAGE
+
+
+def write_folder(
+    records: Sequence[RunRecord],
+    source: Source,
+    rules: Rules,
+    out: Path,
+    *,
+    title: str,
+    sweep: RunRecord | None = None,
+) -> Report:
+    """Compare runs and write everything to a folder.
+
+    Args:
+        records: Runs of single jobs.
+        source: Where their curves and predictions come from.
+        rules: How to compare.
+        out: The folder; made if need be, files of an earlier report in it are replaced.
+        title: What the page is called.
+        sweep: The sweep's run.
+    """
+    records = with_unlogged_settings(records, source)
+    selection = select(records, rules.metric)
+    verdict = verdict_on(selection, source, rules)
+    drawn = are_drawings(records)
+    held_out = NO_RESULT
+    if verdict is not None:
+        held_out = held_out_result(verdict.recommended, source, rules)
+    conclusion = conclude(verdict, selection, held_out.sentence, drawn=drawn)
+    sections = report_sections(verdict, selection, held_out, source, records, sweep)
+    made = time.strftime("%d %B %Y, %H:%M") + f", from {len(records)} runs"
+    _write(Page(title, made, conclusion, sections, drawn), out)
+    values = _verdict_json(verdict, conclusion, held_out, selection)
+    (out / VERDICT).write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    return Report(out, conclusion, verdict)
+
+
+def _write(page: Page, out: Path) -> None:
+    from frostline.reporting.png_figures import write_png
+
+    for folder, suffix in ((out / "figures", "png"), (out / "tables", "csv")):
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob(f"*.{suffix}"):
+            old.unlink()
+    for figure in page.figures:
+        write_png(figure, out / "figures")
+    for table in page.tables:
+        write_csv(table, out / "tables")
+    (out / PAGE).write_text(render_page(page), encoding="utf-8")
+
+
+def _verdict_json(
+    verdict: Verdict | None, conclusion: Conclusion, held_out: HeldOutResult, selection: Selection
+) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "headline": conclusion.headline,
+        "text": dict(conclusion.paragraphs),
+        "left_out": [
+            {"run_id": left.run.run_id, "what": left.kind, "reason": left.reason}
+            for left in selection.left_out
+        ],
+    }
+    if verdict is None:
+        return values
+    take = verdict.recommended
+    return values | {
+        "score": verdict.rules.score,
+        "recommended": {
+            "name": take.cell.name,
+            "params": dict(take.cell.params),
+            "run_ids": dict(take.cell.run_ids),
+            "val": take.value,
+            "test": None if np.isnan(held_out.value) else held_out.value,
+        },
+        "top": verdict.top.cell.name,
+        "candidates": [row.cell.name for row in verdict.candidates],
+        "worse": [row.cell.name for row in verdict.rows if row.standing == "worse"],
+        "not_tested": [row.cell.name for row in verdict.rows if row.standing == "not tested"],
+    }

@@ -1,0 +1,115 @@
+"""The report's sections in order, each with its notes, figures and tables."""
+
+from collections.abc import Sequence
+
+from frostline.reporting.class_details import class_section
+from frostline.reporting.cost_figures import cost_figures
+from frostline.reporting.depth_figures import depth_figure, heat_figure
+from frostline.reporting.held_out_result import HeldOutResult
+from frostline.reporting.leaderboard import comparisons, leaderboard
+from frostline.reporting.learning_curves import curve_figures
+from frostline.reporting.number_text import whole_percent
+from frostline.reporting.page import Section
+from frostline.reporting.run_tables import cost_table, left_out_table, method_table
+from frostline.reporting.select import Selection
+from frostline.reporting.swept_effects import effects_section
+from frostline.stats.scores import SCORE_WORDS
+from frostline.stats.verdict import Verdict
+from frostline.tracking.records import RunRecord
+from frostline.tracking.run_contents import Source
+
+
+def report_sections(
+    verdict: Verdict | None,
+    selection: Selection,
+    held_out: HeldOutResult,
+    source: Source,
+    records: Sequence[RunRecord],
+    sweep: RunRecord | None,
+) -> list[Section]:
+    """All sections of a report.
+
+    Args:
+        verdict: None if there is nothing to compare; then only what was left out is shown.
+        selection: What is compared and what is not.
+        held_out: The recommended cell on the test images.
+        source: Where curves and predictions come from.
+        records: All runs that were found.
+        sweep: The sweep's run.
+    """
+    left_out = _left_out_section(selection)
+    if verdict is None:
+        return [left_out]
+    return [
+        _leaderboard_section(verdict, held_out),
+        Section("depth-section", "Freeze depth", figures=[depth_figure(verdict)]),
+        Section("heat-section", "Backbone by depth", figures=[heat_figure(verdict)]),
+        _cost_section(verdict),
+        effects_section(verdict, selection),
+        _curves_section(verdict, source),
+        class_section(verdict, source),
+        Section(
+            "cost",
+            "What it took",
+            ["Training times hold for the machine and for what ran beside it."],
+            tables=[cost_table(verdict)],
+        ),
+        left_out,
+        Section(
+            "method",
+            "How it was done",
+            _method_notes(verdict),
+            tables=[method_table(verdict, selection, records, sweep)],
+        ),
+    ]
+
+
+def _left_out_section(selection: Selection) -> Section:
+    title = "What failed"
+    if not selection.left_out:
+        return Section("failed", title, ["Nothing failed, and no run was left out."])
+    return Section("failed", title, tables=[left_out_table(selection)])
+
+
+def _leaderboard_section(verdict: Verdict, held_out: HeldOutResult) -> Section:
+    level = whole_percent(verdict.rules.level)
+    note = (
+        f"Best on validation first; the score is {SCORE_WORDS[verdict.rules.score]}. Intervals "
+        f"({level}) cover other images and, with several seeds, other seeds. Differences are on "
+        "the same images and seeds. Test figures of configurations that were not recommended are "
+        "shown for completeness and were not used for choosing."
+    )
+    tables = [leaderboard(verdict, held_out)]
+    against_top = comparisons(verdict)
+    if against_top is not None:
+        tables.append(against_top)
+    return Section("leaders", "Leaderboard", [note], tables=tables)
+
+
+def _cost_section(verdict: Verdict) -> Section:
+    figures, missing = cost_figures(verdict)
+    notes = [f"Not recorded with these runs: {', '.join(missing)}."] if missing else []
+    return Section("tradeoff", "Score against cost", notes, figures)
+
+
+def _curves_section(verdict: Verdict, source: Source) -> Section:
+    figures = curve_figures(verdict, source)
+    notes = [] if figures else ["No values by epoch are recorded."]
+    return Section("learning", "Learning curves", notes, figures)
+
+
+def _method_notes(verdict: Verdict) -> list[str]:
+    rules = verdict.rules
+    return [
+        "Runs that differ in nothing but the seed form one configuration. It is scored on the "
+        "validation images of each of its seeds; groups of images (photos of one leaf) count as "
+        "one observation. The variance of a mean is what the groups contribute, plus what seeds "
+        "add beyond that; what seeds add is estimated together with the other configurations, as "
+        "far as these agree. Intervals are t intervals (Wilson's, with an effective sample size, "
+        "for single configurations).",
+        f"Differences from the top are tested on the same images and seeds, and corrected by Holm "
+        f"for all {verdict.family_size:,} pairs, as the top was found by looking at the same "
+        f"figures. Differences whose interval lies within {100 * rules.equivalence:g} points do "
+        "not matter. Of all configurations that are not worse, the one that trains fastest is "
+        "recommended (of those within 10 %, the best).",
+    ]

@@ -1,0 +1,50 @@
+"""A cell: the figures of runs that differ in their seed only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Runs of one configuration that differ in their seed only.
+
+    Attributes:
+        name: What distinguishes it from the other cells, such as `resnet50 freeze=2`.
+        params: The configuration, without seed and derived values.
+        facts: Derived values, such as `trainable_params`, as text.
+        run_ids: The run of each seed, in the order of the seeds.
+        metrics: The last metrics of each seed's run, in the same order.
+    """
+
+    name: str
+    params: Mapping[str, str]
+    facts: Mapping[str, str]
+    run_ids: Mapping[str, str]
+    metrics: Mapping[str, Mapping[str, float]]
+
+    def values(self, metric: str) -> list[float]:
+        """A metric of each seed that has a finite one."""
+        values = [metrics[metric] for metrics in self.metrics.values() if metric in metrics]
+        return [value for value in values if np.isfinite(value)]
+
+    def mean(self, metric: str) -> float:
+        """Mean over seeds; NaN where no seed has it."""
+        values = self.values(metric)
+        return float(np.mean(values)) if values else float("nan")
+
+    def number(self, fact: str) -> float:
+        """A derived value as a number; NaN where it is missing."""
+        try:
+            return float(self.facts[fact])
+        except (KeyError, ValueError):
+            return float("nan")
+
+
+def value_order(text: str) -> tuple[int, float, str]:
+    """Sort key for values of a parameter: numbers by value, then text, `all` last."""
+    try:
+        return 0, float(text), ""
+    except ValueError:
+        return (2, 0.0, text) if text == "all" else (1, 0.0, text)
