@@ -8,7 +8,7 @@ from PIL import Image
 
 from frostline.data import unpack
 from frostline.data.sources.archive import load_archive
-from frostline.data.unpack import unpacked
+from frostline.data.unpack import unpack_once
 from frostline.errors import DataError
 
 
@@ -53,10 +53,10 @@ def test_interrupted_unpacking_is_done_anew(tmp_path, monkeypatch, own_cache):
     real = unpack._write
     monkeypatch.setattr(unpack, "_write", interrupted := Interrupt(real, after=2))
     with pytest.raises(KeyboardInterrupt):
-        unpacked(archive)
+        unpack_once(archive)
     assert interrupted.calls == 3
     monkeypatch.setattr(unpack, "_write", real)
-    assert len(list(unpacked(archive).rglob("*.png"))) == 4
+    assert len(list(unpack_once(archive).rglob("*.png"))) == 4
     assert not list((own_cache / "archives").glob("*.partial"))
 
 
@@ -73,13 +73,13 @@ class Interrupt:
 
 def test_a_killed_unpacking_leaves_no_trap(tmp_path, own_cache):
     archive = zipped(tmp_path / "a.zip", {"x/1.png": png()})
-    target = unpacked(archive)
+    target = unpack_once(archive)
     (target.with_name(f"{target.name}.partial") / "rest").mkdir(parents=True)
     for file in target.rglob("*.png"):
         file.unlink()
     (target / "x").rmdir()
     target.rmdir()
-    assert [path.name for path in unpacked(archive).rglob("*.png")] == ["1.png"]
+    assert [path.name for path in unpack_once(archive).rglob("*.png")] == ["1.png"]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_paths_that_leave_the_folder(tmp_path, own_cache, name):
         tarred(tmp_path / "a.tar", (tarfile.TarInfo(name), png())),
     ):
         with pytest.raises(DataError, match="leaves the folder"):
-            unpacked(archive)
+            unpack_once(archive)
     assert not list(tmp_path.rglob("evil*"))
     assert not [path for path in (own_cache / "archives").iterdir() if path.is_dir()]
 
@@ -103,7 +103,7 @@ def test_links_and_devices_in_a_tar(tmp_path, kind):
     info = tarfile.TarInfo("x/link.png")
     info.type, info.linkname = kind, "/etc/passwd"
     with pytest.raises(DataError, match="is a link or a device"):
-        unpacked(tarred(tmp_path / "a.tar", (info, b"")))
+        unpack_once(tarred(tmp_path / "a.tar", (info, b"")))
 
 
 def test_symbolic_link_in_a_zip(tmp_path):
@@ -112,14 +112,14 @@ def test_symbolic_link_in_a_zip(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr(info, "/etc/passwd")
     with pytest.raises(DataError, match="is a link or a device"):
-        unpacked(tmp_path / "a.zip")
+        unpack_once(tmp_path / "a.zip")
 
 
 def test_bomb(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x/zeros.png", bytes(100 * 2**20))
     with pytest.raises(DataError, match="no set of photos"):
-        unpacked(tmp_path / "a.zip")
+        unpack_once(tmp_path / "a.zip")
 
 
 def test_more_than_it_says(tmp_path, monkeypatch):
@@ -131,17 +131,17 @@ def test_more_than_it_says(tmp_path, monkeypatch):
 
     monkeypatch.setattr(unpack, "_members", lie)
     with pytest.raises(DataError, match="holds more than it says"):
-        unpacked(archive)
+        unpack_once(archive)
 
 
 def test_damaged_foreign_and_encrypted(tmp_path):
     whole = zipped(tmp_path / "a.zip", {"x/1.png": png() * 50}).read_bytes()
     (tmp_path / "flipped.zip").write_bytes(whole[:60] + b"\xff\xff" + whole[62:])
     with pytest.raises(DataError, match="cannot be unpacked: Bad CRC-32"):
-        unpacked(tmp_path / "flipped.zip")
+        unpack_once(tmp_path / "flipped.zip")
     (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match="no archive that can be read"):
-        unpacked(tmp_path / "cut.zip")
+        unpack_once(tmp_path / "cut.zip")
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
         info = tarfile.TarInfo("x/1.png")
         data = np.random.default_rng(0).bytes(200_000)
@@ -150,14 +150,14 @@ def test_damaged_foreign_and_encrypted(tmp_path):
     packed = (tmp_path / "a.tar.gz").read_bytes()
     (tmp_path / "cut.tar.gz").write_bytes(packed[: len(packed) // 2])
     with pytest.raises(DataError, match="cannot be unpacked"):
-        unpacked(tmp_path / "cut.tar.gz")
+        unpack_once(tmp_path / "cut.tar.gz")
     locked = bytearray(whole)
     for mark in (b"PK\x03\x04", b"PK\x01\x02"):
         at = locked.find(mark) + (6 if mark.endswith(b"\x04") else 8)
         locked[at] |= 1
     (tmp_path / "locked.zip").write_bytes(locked)
     with pytest.raises(DataError, match="encrypted"):
-        unpacked(tmp_path / "locked.zip")
+        unpack_once(tmp_path / "locked.zip")
 
 
 def test_no_room(tmp_path, monkeypatch):
@@ -165,4 +165,4 @@ def test_no_room(tmp_path, monkeypatch):
     usage = type("Usage", (), {"free": 10})
     monkeypatch.setattr(unpack.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(DataError, match="set FROSTLINE_CACHE to a larger disk"):
-        unpacked(archive)
+        unpack_once(archive)

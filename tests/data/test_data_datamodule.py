@@ -13,7 +13,7 @@ from frostline.data.cache import evict
 from frostline.data.contact_sheet import contact_sheet
 from frostline.data.geometry import evaluation_geometry, square
 from frostline.data.image_datamodule import ImageDataModule
-from frostline.data.pixels import FlyPixels, StoredPixels, open_pixels
+from frostline.data.pixels import OnTheFlyPixels, StoredPixels, open_pixels
 from frostline.data.splits import split_table
 
 SPEC = InputSpec(32, (0.5,) * 3, (0.5,) * 3, "bilinear", 1.0, "center", False)
@@ -128,13 +128,13 @@ def test_on_the_fly_in_workers_gives_the_same(leaves, monkeypatch, caplog, tmp_p
 
 def count_decodes(monkeypatch):
     done = []
-    real = FlyPixels.one
+    real = OnTheFlyPixels.one
 
     def spy(self, row):
         done.append(row)
         return real(self, row)
 
-    monkeypatch.setattr(FlyPixels, "one", spy)
+    monkeypatch.setattr(OnTheFlyPixels, "one", spy)
     return done
 
 
@@ -179,7 +179,7 @@ def test_failed_decoding_leaves_nothing_behind(leaves, monkeypatch, own_cache):
     def fail(self, row):
         raise RuntimeError("disk on fire")
 
-    monkeypatch.setattr(FlyPixels, "one", fail)
+    monkeypatch.setattr(OnTheFlyPixels, "one", fail)
     with pytest.raises(RuntimeError, match="disk on fire"):
         open_pixels(leaves(), GEOMETRY, memory_gib=1)
     assert [path.suffix for path in (own_cache / "pixels").iterdir()] == [".lock"]
@@ -221,4 +221,4 @@ def test_a_disk_that_fills_up_costs_the_cache_only(leaves, monkeypatch, caplog, 
     assert np.array_equal(found.take(np.arange(90)), kept)
     assert "No space left" in caplog.text
     assert not list((own_cache / "pixels").glob("*.npy"))
-    assert isinstance(open_pixels(table, GEOMETRY, memory_gib=0.0), FlyPixels)
+    assert isinstance(open_pixels(table, GEOMETRY, memory_gib=0.0), OnTheFlyPixels)

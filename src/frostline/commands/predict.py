@@ -56,7 +56,7 @@ def _run(given: argparse.Namespace) -> int:
     if given.out is not None:
         check_format(given.out)
 
-    from frostline.data.progress_bar import counting
+    from frostline.data.progress_bar import show_progress
     from frostline.inference.predictor import Predictor
     from frostline.inference.run_network import engine_here
 
@@ -70,7 +70,7 @@ def _run(given: argparse.Namespace) -> int:
     )
     top = min(given.top, len(rebuilt.classes))
     counted = _Counted()
-    with counting("images", len(paths)) as advance:
+    with show_progress("images", len(paths)) as advance:
         answers = counted.of(
             predictor.answers(paths, top=top, batch_size=given.batch_size, advance=advance)
         )

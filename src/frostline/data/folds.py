@@ -3,7 +3,7 @@
 import numpy as np
 
 from frostline.data.sample_table import SampleTable
-from frostline.data.splits import Splits, allot_groups, check_splits
+from frostline.data.splits import Splits, assign_groups, check_splits
 from frostline.errors import DataError
 
 
@@ -25,7 +25,7 @@ def fold_splits(table: SampleTable, *, folds: int, fold: int, seed: int) -> Spli
             "folds from 3 on (one tests, one validates, the others train), fold 0 .. folds-1",
         )
     shares = np.full(folds, 1 / folds)
-    part = allot_groups(table.labels, table.groups, shares, seed=seed, classes=table.classes)
+    part = assign_groups(table.labels, table.groups, shares, seed=seed, classes=table.classes)
     test, val = part == fold, part == (fold + 1) % folds
     splits = Splits(np.flatnonzero(~test & ~val), np.flatnonzero(val), np.flatnonzero(test))
     check_splits(table, splits)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from frostline.data.layout import Placed
+from frostline.data.layout import LabelledImage
 from frostline.data.sample_table import name_some
 from frostline.errors import DataError
 
@@ -16,7 +16,7 @@ ALLOWED = (
 
 
 def group_images(
-    placed: Sequence[Placed], group_by: str | None, columns: Mapping[str, Mapping[str, str]]
+    placed: Sequence[LabelledImage], group_by: str | None, columns: Mapping[str, Mapping[str, str]]
 ) -> tuple[dict[str, str], list[str]]:
     """The group of each image.
 
@@ -58,7 +58,7 @@ def group_images(
 
 
 def _by_pattern(
-    placed: Sequence[Placed], pattern: str, columns: Mapping[str, Mapping[str, str]]
+    placed: Sequence[LabelledImage], pattern: str, columns: Mapping[str, Mapping[str, str]]
 ) -> dict[str, str]:
     known = f"; columns here: {name_some(columns, 40)}" if columns else ""
     if columns and re.fullmatch(r"\w+", pattern):
@@ -73,7 +73,7 @@ def _by_pattern(
     return {path: match[wanted] for path, match in found if match and match[wanted]}
 
 
-def _leaf_map(path: str) -> Callable[[Placed], str]:
+def _leaf_map(path: str) -> Callable[[LabelledImage], str]:
     """Read PlantVillage's leaf map: source file name to the leaves that it may show.
 
     Source: https://github.com/spMohanty/PlantVillage-Dataset (leaf_grouping/leaf-map.json)
@@ -88,7 +88,7 @@ def _leaf_map(path: str) -> Callable[[Placed], str]:
     if not isinstance(content, dict):
         raise DataError(f"data.group_by={path}: not a map of file names to leaves", ALLOWED)
 
-    def find(one: Placed) -> str:
+    def find(one: LabelledImage) -> str:
         leaves = content.get(source_name(one.path), [])
         listed = [leaves] if isinstance(leaves, str) else list(map(str, leaves))
         same_class = [leaf for leaf in listed if leaf.split(":::")[0] == one.label]

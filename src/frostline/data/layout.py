@@ -21,7 +21,7 @@ SPLIT_FOLDERS = {
 EXPECTED = "ROOT/class/image.jpg, or ROOT/{train,val,test}/class/image.jpg"
 
 
-class Placed(NamedTuple):
+class LabelledImage(NamedTuple):
     """One image and what its folders say.
 
     Attributes:
@@ -39,7 +39,7 @@ class Placed(NamedTuple):
 class Layout:
     """All placed images, sorted by path, and what was set aside."""
 
-    placed: tuple[Placed, ...]
+    placed: tuple[LabelledImage, ...]
     notes: tuple[str, ...]
 
 
@@ -71,7 +71,7 @@ def read_layout(paths: Sequence[str], folders: Sequence[str], root: str) -> Layo
             notes.append(f"set aside '{base}{twin}': it holds the same classes once more")
         kept = [path for path in inside if not twin or not path.startswith(f"{twin}/")]
         classes = [top for top in tops if top != twin]
-        _refuse_empty(kept, classes, root)
+        _check_empty_classes(kept, classes, root)
         placed = [(path, label, "") for path, label in _labelled(kept, 0, notes)]
     if not placed:
         raise DataError(
@@ -80,7 +80,7 @@ def read_layout(paths: Sequence[str], folders: Sequence[str], root: str) -> Layo
             "sort them into folders, or read the class from the name with data.label_pattern",
         )
     return Layout(
-        tuple(Placed(base + path, label, split) for path, label, split in sorted(placed)),
+        tuple(LabelledImage(base + path, label, split) for path, label, split in sorted(placed)),
         tuple(notes),
     )
 
@@ -141,7 +141,7 @@ def _given(
     for top, split in sides.items():
         own = [path for path in inside if path.startswith(f"{top}/")]
         classes = sorted({f.split("/")[1] for f in below if f.startswith(f"{top}/")})
-        _refuse_empty([path[len(top) + 1 :] for path in own], classes, f"{root}/{top}")
+        _check_empty_classes([path[len(top) + 1 :] for path in own], classes, f"{root}/{top}")
         placed += [(path, label, split) for path, label in _labelled(own, 1, notes)]
     return placed
 
@@ -156,7 +156,7 @@ def _labelled(paths: Sequence[str], depth: int, notes: list[str]) -> list[tuple[
     return [(path, path.split("/")[depth]) for path in paths if path.count("/") > depth]
 
 
-def _refuse_empty(paths: Sequence[str], classes: Sequence[str], root: str) -> None:
+def _check_empty_classes(paths: Sequence[str], classes: Sequence[str], root: str) -> None:
     filled = {path.split("/")[0] for path in paths}
     empty = [name for name in classes if name not in filled]
     if empty and filled & set(classes):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from frostline.data.sample_table import name_some
-from frostline.data.scan import FoundFile
+from frostline.data.scan import ListedFile
 from frostline.errors import DataError
 
 # fmt: off
@@ -35,7 +35,7 @@ class Listing:
         other: Number of other files, by extension.
     """
 
-    files: list[FoundFile] = field(default_factory=list)
+    files: list[ListedFile] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     stray: list[str] = field(default_factory=list)
     linked: list[str] = field(default_factory=list)
@@ -89,9 +89,9 @@ def list_images(root: Path) -> Listing:
             stat = entry.stat()
         except OSError:
             # A broken link: read later, and reported there as what it is.
-            listing.files.append(FoundFile(relative, -1, -1))
+            listing.files.append(ListedFile(relative, -1, -1))
             continue
-        listing.files.append(FoundFile(relative, stat.st_size, stat.st_mtime_ns))
+        listing.files.append(ListedFile(relative, stat.st_size, stat.st_mtime_ns))
     listing.files.sort(key=lambda file: file.path)
     listing.folders.sort()
     return listing

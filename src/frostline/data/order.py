@@ -52,7 +52,7 @@ def epoch_views(n: int, n_views: int, *, seed: int, epoch: int) -> NDArray[np.in
     return generator.integers(0, n_views, size=n)
 
 
-def own_part() -> tuple[int, int]:
+def rank_and_world_size() -> tuple[int, int]:
     """This process's number and the number of processes of a distributed run; else 0 of 1."""
     group = torch.distributed
     if group.is_available() and group.is_initialized():
@@ -116,7 +116,7 @@ class EpochSampler(Sampler[BatchRows]):
         return len(self._bounds())
 
     def _bounds(self) -> list[tuple[int, int]]:
-        _, processes = own_part()
+        _, processes = rank_and_world_size()
         return batch_bounds(
             len(self.rows), self._batch_size, training=self._training, processes=processes
         )
@@ -130,7 +130,7 @@ class EpochSampler(Sampler[BatchRows]):
             order = np.arange(n)
             views = np.zeros(n, dtype=np.int64)
         # Each process of a distributed run takes its part of a training batch, and evaluates all.
-        number, step = own_part() if self._training else (0, 1)
+        number, step = rank_and_world_size() if self._training else (0, 1)
         for start, end in self._bounds():
             own = slice(start + number, end, step)
             yield BatchRows(self.rows[order[own]], views[own])

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from frostline.cores import usable_cores
 from frostline.data.cache import cache_folder, evict
 from frostline.data.geometry import Geometry, square
-from frostline.data.progress_bar import counting
+from frostline.data.progress_bar import show_progress
 from frostline.data.sample_table import SampleTable
 from frostline.files import replacing
 from frostline.locks import exclusive
@@ -62,7 +62,7 @@ class StoredPixels(Pixels):
         return np.asarray(self.array[rows])
 
 
-class FlyPixels(Pixels):
+class OnTheFlyPixels(Pixels):
     """Images decoded whenever they are asked for."""
 
     is_decoded_on_the_fly = True
@@ -93,7 +93,7 @@ def open_pixels(table: SampleTable, geometry: Geometry, *, memory_gib: float) ->
             beyond it they are mapped from the cache's file, and where the disk has no room for
             that, decoded on the fly.
     """
-    fly = FlyPixels(table.open_image, table.items, geometry)
+    fly = OnTheFlyPixels(table.open_image, table.items, geometry)
     shape = (len(table), geometry.size_px, geometry.size_px, 3)
     n_bytes = int(np.prod(shape, dtype=np.int64))
     in_memory = n_bytes <= min(memory_gib * GIB, FREE_SHARE * psutil.virtual_memory().available)
@@ -127,7 +127,7 @@ def _key(table: SampleTable, geometry: Geometry) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _store(path: Path, fly: FlyPixels, shape: tuple[int, ...]) -> None:
+def _store(path: Path, fly: OnTheFlyPixels, shape: tuple[int, ...]) -> None:
     """Decode everything into a file that appears under its name when it is whole."""
     evict(path.parent, room_bytes=int(np.prod(shape, dtype=np.int64)))
     with replacing(path) as temporary:
@@ -175,7 +175,7 @@ def _load(path: Path, shape: tuple[int, ...], *, in_memory: bool) -> Images | No
     return array
 
 
-def _decode_all(fly: FlyPixels, out: Images) -> None:
+def _decode_all(fly: OnTheFlyPixels, out: Images) -> None:
     """Fill (N, S, S, 3) in threads: Pillow and numpy let go of Python's lock."""
 
     def decode(row: int) -> None:
@@ -183,7 +183,7 @@ def _decode_all(fly: FlyPixels, out: Images) -> None:
 
     with (
         ThreadPoolExecutor(usable_cores()) as pool,
-        counting("decoding images", len(out)) as advance,
+        show_progress("decoding images", len(out)) as advance,
     ):
         for _ in pool.map(decode, range(len(out))):
             advance(1)

@@ -9,7 +9,7 @@ FEW = 300
 
 
 @contextmanager
-def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def show_progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show how far a loop is.
 
     Args:

@@ -13,7 +13,7 @@ import numpy as np
 from frostline.cores import usable_cores
 from frostline.data.cache import cache_folder
 from frostline.data.decode import UnreadableImageError, open_checked, read_file
-from frostline.data.progress_bar import counting
+from frostline.data.progress_bar import show_progress
 from frostline.data.sample_table import BadImage, ImageFacts
 from frostline.errors import DataError
 from frostline.files import replacing
@@ -22,12 +22,12 @@ from frostline.files import replacing
 SCAN_VERSION = 1
 # Files handed to a thread at a time: enough to make the hand-over cheap.
 CHUNK = 32
-SHOWN_BAD = 100
+MAX_LISTED = 100
 
 log = logging.getLogger(__name__)
 
 
-class FoundFile(NamedTuple):
+class ListedFile(NamedTuple):
     """A file as the folder lists it.
 
     Attributes:
@@ -41,7 +41,7 @@ class FoundFile(NamedTuple):
     mtime_ns: int
 
 
-class Seen(NamedTuple):
+class InspectedImage(NamedTuple):
     """What reading one file told: digest, size, mode; or the reason why it failed."""
 
     digest: str
@@ -61,7 +61,7 @@ class Scan:
     bad: tuple[BadImage, ...]
 
 
-def scan_files(root: Path, files: list[FoundFile]) -> Scan:
+def scan_files(root: Path, files: list[ListedFile]) -> Scan:
     """Decode every file fully, except those that were decoded before and have not changed.
 
     A file counts as unchanged if its path, size and modification time (ns) are.
@@ -83,12 +83,12 @@ def scan_files(root: Path, files: list[FoundFile]) -> Scan:
     good = [(file, one) for file, one in seen if not one.reason]
     return Scan(
         tuple(file.path for file, _ in good),
-        facts_of([one for _, one in good]),
+        facts_from([one for _, one in good]),
         tuple(BadImage(file.path, one.reason) for file, one in seen if one.reason),
     )
 
 
-def facts_of(seen: list[Seen]) -> ImageFacts:
+def facts_from(seen: list[InspectedImage]) -> ImageFacts:
     """The facts of readable images, as columns."""
     return ImageFacts(
         tuple(one.digest for one in seen),
@@ -99,18 +99,18 @@ def facts_of(seen: list[Seen]) -> ImageFacts:
     )
 
 
-def look(data: bytes) -> Seen:
+def inspect_image(data: bytes) -> InspectedImage:
     """Decode the bytes of one file, at the least cost that finds every damage."""
     digest = hashlib.sha256(data).hexdigest()
     try:
         image = open_checked(data, full=False)
     except UnreadableImageError as error:
-        return Seen(digest, len(data), 0, 0, "", error.given)
+        return InspectedImage(digest, len(data), 0, 0, "", error.given)
     width, height = image.info["full_size"]
-    return Seen(digest, len(data), width, height, image.mode, "")
+    return InspectedImage(digest, len(data), width, height, image.mode, "")
 
 
-def refuse_bad(bad: tuple[BadImage, ...], *, on_bad_image: str, n_files: int) -> None:
+def report_unreadable(bad: tuple[BadImage, ...], *, on_bad_image: str, n_files: int) -> None:
     """Name all unreadable images in one message: an error, or a warning if they may be skipped.
 
     Args:
@@ -123,9 +123,9 @@ def refuse_bad(bad: tuple[BadImage, ...], *, on_bad_image: str, n_files: int) ->
     """
     if not bad:
         return
-    lines = [f"  {image.path}: {image.reason}" for image in bad[:SHOWN_BAD]]
-    if len(bad) > SHOWN_BAD:
-        lines.append(f"  and {len(bad) - SHOWN_BAD} more")
+    lines = [f"  {image.path}: {image.reason}" for image in bad[:MAX_LISTED]]
+    if len(bad) > MAX_LISTED:
+        lines.append(f"  and {len(bad) - MAX_LISTED} more")
     text = f"{len(bad)} of {n_files} images cannot be read:\n" + "\n".join(lines)
     if on_bad_image == "skip":
         log.warning("%s\n  they are left out (data.on_bad_image=skip)", text)
@@ -135,20 +135,20 @@ def refuse_bad(bad: tuple[BadImage, ...], *, on_bad_image: str, n_files: int) ->
     )
 
 
-Known = dict[str, tuple[FoundFile, Seen]]
+Known = dict[str, tuple[ListedFile, InspectedImage]]
 
 
-def _read_all(root: Path, files: list[FoundFile]) -> Known:
+def _read_all(root: Path, files: list[ListedFile]) -> Known:
     """Decode files in threads; Pillow and hashlib let go of Python's lock."""
 
-    def read(chunk: list[FoundFile]) -> list[Seen]:
+    def read(chunk: list[ListedFile]) -> list[InspectedImage]:
         return [_read_one(root / file.path) for file in chunk]
 
     found: Known = {}
     chunks = [files[start : start + CHUNK] for start in range(0, len(files), CHUNK)]
     with (
         ThreadPoolExecutor(usable_cores()) as pool,
-        counting("reading images", len(files)) as advance,
+        show_progress("reading images", len(files)) as advance,
     ):
         for chunk, seen in zip(chunks, pool.map(read, chunks), strict=True):
             found |= {file.path: (file, one) for file, one in zip(chunk, seen, strict=True)}
@@ -156,11 +156,11 @@ def _read_all(root: Path, files: list[FoundFile]) -> Known:
     return found
 
 
-def _read_one(path: Path) -> Seen:
+def _read_one(path: Path) -> InspectedImage:
     try:
-        return look(read_file(path))
+        return inspect_image(read_file(path))
     except UnreadableImageError as error:
-        return Seen("", 0, 0, 0, "", error.given)
+        return InspectedImage("", 0, 0, 0, "", error.given)
 
 
 def _key(root: Path) -> str:
@@ -170,8 +170,8 @@ def _key(root: Path) -> str:
 def _read_store(store: Path) -> Known:
     try:
         columns: dict[str, list[Any]] = json.loads(store.read_text())
-        files = map(FoundFile, *(columns[name] for name in FoundFile._fields))
-        seen = map(Seen, *(columns[name] for name in Seen._fields))
+        files = map(ListedFile, *(columns[name] for name in ListedFile._fields))
+        seen = map(InspectedImage, *(columns[name] for name in InspectedImage._fields))
         return {file.path: (file, one) for file, one in zip(files, seen, strict=True)}
     except FileNotFoundError:
         return {}
@@ -185,9 +185,11 @@ def _write_store(store: Path, known: Known) -> None:
     # (rights, a disk that answers again), so it is tried again each time.
     known = {path: (file, one) for path, (file, one) in known.items() if one.digest}
     columns: dict[str, list[Any]] = {
-        name: [getattr(file, name) for file, _ in known.values()] for name in FoundFile._fields
+        name: [getattr(file, name) for file, _ in known.values()] for name in ListedFile._fields
     }
-    columns |= {name: [getattr(one, name) for _, one in known.values()] for name in Seen._fields}
+    columns |= {
+        name: [getattr(one, name) for _, one in known.values()] for name in InspectedImage._fields
+    }
     try:
         with replacing(store) as temporary:
             temporary.write_text(json.dumps(columns))

@@ -64,13 +64,13 @@ def load_splits(path: str, table: SampleTable, *, missing_class: str = "error") 
     chosen: dict[str, set[int]] = {name: set() for name in SPLIT_NAMES}
     for one in rows:
         chosen[one["split"]].add(index[one["item"]])
-    _refuse_twice(path, table, chosen)
+    _check_disjoint(path, table, chosen)
     splits = Splits(*(np.array(sorted(chosen[name]), dtype=np.int64) for name in SPLIT_NAMES))
     check_splits(table, splits, missing_class=missing_class)
     return splits
 
 
-def _refuse_twice(path: str, table: SampleTable, chosen: dict[str, set[int]]) -> None:
+def _check_disjoint(path: str, table: SampleTable, chosen: dict[str, set[int]]) -> None:
     train, val, test = (chosen[name] for name in SPLIT_NAMES)
     twice = (train & val) | (train & test) | (val & test)
     if twice:

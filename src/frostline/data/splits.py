@@ -80,7 +80,7 @@ def _sides(table: SampleTable, fracs: dict[str, float], seed: int) -> NDArray[np
     if not lacking or not len(rows):
         return side
     shares = np.array([1 - sum(lacking.values()), *lacking.values()])
-    parts = allot_groups(
+    parts = assign_groups(
         table.labels[rows], table.groups[rows], shares, seed=seed, classes=table.classes
     )
     names = np.array(["train", *lacking])
@@ -88,7 +88,7 @@ def _sides(table: SampleTable, fracs: dict[str, float], seed: int) -> NDArray[np
     return side
 
 
-def allot_groups(
+def assign_groups(
     labels: NDArray[np.int64],
     groups: NDArray[np.str_],
     shares: NDArray[np.float64],
@@ -135,7 +135,7 @@ def allot_groups(
     remaining = left.tolist()
     part_of_group = np.empty(n_groups, dtype=np.int64)
     for group in order.tolist():
-        part = _neediest(held[group], need, has, remaining)
+        part = _choose_part(held[group], need, has, remaining)
         part_of_group[group] = part
         for label, count in held[group]:
             need[part][label] -= count
@@ -144,7 +144,7 @@ def allot_groups(
     return part_of_group[group_of]
 
 
-def _neediest(
+def _choose_part(
     held: list[tuple[int, int]],
     need: list[list[float]],
     has: list[list[int]],

@@ -12,16 +12,16 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from frostline.data.cache import cache_folder
-from frostline.data.progress_bar import counting
+from frostline.data.progress_bar import show_progress
 from frostline.errors import DataError
 from frostline.files import replacing
 from frostline.locks import exclusive
 
 # Photos hardly shrink when packed: what grows a hundredfold is no set of photos.
-MOST_GROWTH = 100
+MAX_GROWTH = 100
 SMALL_BYTES = 2**26
 BLOCK_BYTES = 2**20
-MOST_MEMBERS = 5_000_000
+MAX_MEMBERS = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Member:
     handle: zipfile.ZipInfo | tarfile.TarInfo
 
 
-def unpacked(archive: Path) -> Path:
+def unpack_once(archive: Path) -> Path:
     """The folder with an archive's files, unpacked on the first call.
 
     It lies in the cache under the archive's digest. An interrupted unpacking has no place under
@@ -68,7 +68,7 @@ def _unpack(archive: Path, folder: Path) -> None:
         with closing(_open(archive)) as opened:
             members = _members(opened, archive)
             _check_size(members, archive, folder)
-            with counting(f"unpacking {archive.name}", len(members)) as advance:
+            with show_progress(f"unpacking {archive.name}", len(members)) as advance:
                 for member in members:
                     _write(opened, member, folder, archive)
                     advance(1)
@@ -98,8 +98,8 @@ def _members(opened: zipfile.ZipFile | tarfile.TarFile, archive: Path) -> list[M
             raise _refusal(archive, name, "is a link or a device, not a plain file")
         if kind == "file":
             found.append(Member(path, n_bytes, handle))
-        if len(found) > MOST_MEMBERS:
-            raise _refusal(archive, name, f"is one of more than {MOST_MEMBERS} files")
+        if len(found) > MAX_MEMBERS:
+            raise _refusal(archive, name, f"is one of more than {MAX_MEMBERS} files")
     return found
 
 
@@ -122,10 +122,10 @@ def _listed(
 def _check_size(members: list[Member], archive: Path, folder: Path) -> None:
     total = sum(member.n_bytes for member in members)
     packed = archive.stat().st_size
-    if total > SMALL_BYTES and total > MOST_GROWTH * packed:
+    if total > SMALL_BYTES and total > MAX_GROWTH * packed:
         raise DataError(
             f"{archive.name} would grow from {packed} to {total} bytes: that is no set of photos",
-            f"at most {MOST_GROWTH} times its size",
+            f"at most {MAX_GROWTH} times its size",
         )
     free = shutil.disk_usage(folder).free
     if total > free:

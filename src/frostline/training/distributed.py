@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from frostline.data.order import own_part
+from frostline.data.order import rank_and_world_size
 
 
 def weighted(loss: Tensor, n: int) -> Tensor:
@@ -15,7 +15,7 @@ def weighted(loss: Tensor, n: int) -> Tensor:
         loss: () mean over this process's part.
         n: Images in that part.
     """
-    _, processes = own_part()
+    _, processes = rank_and_world_size()
     if processes == 1:
         return loss
     total = torch.tensor(float(n), device=loss.device)
@@ -25,7 +25,7 @@ def weighted(loss: Tensor, n: int) -> Tensor:
 
 def summed(values: Tensor) -> Tensor:
     """The sum over all processes."""
-    _, processes = own_part()
+    _, processes = rank_and_world_size()
     if processes > 1:
         torch.distributed.all_reduce(values)
     return values

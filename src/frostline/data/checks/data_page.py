@@ -11,7 +11,7 @@ from frostline.data.sample_table import SampleTable
 
 SAMPLES = 6
 SIDE_PX = 96
-MOST_CLASSES = 120
+MAX_CLASSES = 120
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}
@@ -60,7 +60,7 @@ def _class_rows(table: SampleTable) -> str:
     for item, label in zip(table.items, table.labels.tolist(), strict=True):
         by_class.setdefault(label, []).append(item)
     rows = []
-    for label, (name, count) in list(enumerate(counts.items()))[:MOST_CLASSES]:
+    for label, (name, count) in list(enumerate(counts.items()))[:MAX_CLASSES]:
         items = by_class[label]
         shown = items[:: max(1, len(items) // SAMPLES)][:SAMPLES]
         images = "".join(thumbnail_tag(table, item) for item in shown)

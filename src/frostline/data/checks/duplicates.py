@@ -11,10 +11,10 @@ from scipy.sparse.csgraph import connected_components
 
 # Bits of 64 that may differ between pictures that pass for the same. Source: imagededup's default
 # of 10 is for finding candidates; 6 keeps false pairs rare among photos on plain backgrounds.
-MOST_BITS = 6
+MAX_BITS = 6
 # Mean difference of 8-bit thumbnails, a second look at what the hash takes for the same.
-MOST_DIFFERENCE = 10.0
-LEAST_CORRELATION = 0.95
+MAX_DIFFERENCE = 10.0
+MIN_CORRELATION = 0.95
 BLOCK = 2048
 
 Pairs = NDArray[np.int64]
@@ -97,7 +97,7 @@ def _near_pairs(thumbnails: NDArray[np.uint8]) -> Pairs:
     for start in range(0, len(signs), BLOCK):
         # Equal bits minus different bits is 64 - 2 * distance.
         agreement = signs[start : start + BLOCK] @ signs[start:].T
-        one, other = np.nonzero(agreement >= 64 - 2 * MOST_BITS)
+        one, other = np.nonzero(agreement >= 64 - 2 * MAX_BITS)
         later = other > one
         found.append(np.stack([one[later], other[later]], axis=1) + start)
     pairs = np.concatenate(found)
@@ -107,9 +107,9 @@ def _near_pairs(thumbnails: NDArray[np.uint8]) -> Pairs:
 
 def _is_close(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
     first, second = one.astype(np.float64).ravel(), other.astype(np.float64).ravel()
-    if np.abs(first - second).mean() > MOST_DIFFERENCE:
+    if np.abs(first - second).mean() > MAX_DIFFERENCE:
         return False
     # Pictures that are mostly one colour differ little: what stands out must agree as well.
     first, second = first - first.mean(), second - second.mean()
     length = np.linalg.norm(first) * np.linalg.norm(second)
-    return bool(length == 0 or first @ second >= LEAST_CORRELATION * length)
+    return bool(length == 0 or first @ second >= MIN_CORRELATION * length)

@@ -18,8 +18,8 @@ from frostline.errors import DataError
 
 THUMBNAIL = Geometry(32, "box", 1.0, "squash", (0, 0, 0))
 # Above these shares and ratios a finding is told.
-MUCH_IMBALANCE = 3.0
-MANY_NEAR_FRAC = 0.05
+MIN_IMBALANCE = 3.0
+MIN_UNGROUPED_FRAC = 0.05
 # Of validation and of test, as in conf/data.
 USUAL_FRAC = 0.2
 
@@ -92,7 +92,7 @@ def check_table(
     side = _sides(table, splits)
     findings = [
         *(_cannot_be_split(table) if splits is None else ()),
-        *(_across_splits(table, duplicates, side) if side is not None else ()),
+        *(_leaks_across_splits(table, duplicates, side) if side is not None else ()),
         *_conflicting_labels(table, duplicates),
         *_missing_groups(table, duplicates),
         *_shortcuts(probes),
@@ -119,7 +119,7 @@ def _sides(table: SampleTable, splits: Splits | None) -> NDArray[np.str_] | None
 
 def _cannot_be_split(table: SampleTable) -> list[Finding]:
     """What a training would stop at: too few images of a class, or a class that a split lacks."""
-    if table.given_split is not None and _torn_groups(table, table.given_split):
+    if table.given_split is not None and _groups_in_several_splits(table, table.given_split):
         return []  # told as a leak
     try:
         split_table(table, val_frac=USUAL_FRAC, test_frac=USUAL_FRAC, seed=0)
@@ -128,13 +128,13 @@ def _cannot_be_split(table: SampleTable) -> list[Finding]:
     return []
 
 
-def _across_splits(
+def _leaks_across_splits(
     table: SampleTable, duplicates: Duplicates, side: NDArray[np.str_]
 ) -> list[Finding]:
     pairs = duplicates.both()
     one, other = side[pairs[:, 0]], side[pairs[:, 1]]
     torn = pairs[(one != other) & (one != "") & (other != "")]
-    groups = _torn_groups(table, side)
+    groups = _groups_in_several_splits(table, side)
     findings = []
     if len(torn):
         hit = _evaluated(side, torn)
@@ -157,7 +157,7 @@ def _across_splits(
     return findings
 
 
-def _torn_groups(table: SampleTable, side: NDArray[np.str_]) -> list[str]:
+def _groups_in_several_splits(table: SampleTable, side: NDArray[np.str_]) -> list[str]:
     places = set(zip(table.groups.tolist(), side.tolist(), strict=True))
     sides = Counter(group for group, split in places if split)
     return sorted(group for group, count in sides.items() if count > 1)
@@ -188,7 +188,7 @@ def _missing_groups(table: SampleTable, duplicates: Duplicates) -> list[Finding]
     pairs = duplicates.both()
     apart = pairs[table.groups[pairs[:, 0]] != table.groups[pairs[:, 1]]]
     share = len(np.unique(apart)) / len(table)
-    if share < MANY_NEAR_FRAC:
+    if share < MIN_UNGROUPED_FRAC:
         return []
     return [
         Finding(
@@ -218,7 +218,7 @@ def _shortcuts(probes: tuple[Probe, ...]) -> list[Finding]:
 def _balance(table: SampleTable) -> list[Finding]:
     counts = table.counts()
     ratio = imbalance_ratio(np.array(list(counts.values())))
-    if ratio < MUCH_IMBALANCE:
+    if ratio < MIN_IMBALANCE:
         return []
     largest, smallest = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
     return [

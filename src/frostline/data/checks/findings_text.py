@@ -7,7 +7,7 @@ from rich.table import Table
 from frostline.data.checks.findings import Checkup
 
 COLOURS = {"error": "bold red", "leak": "bold red", "warning": "yellow", "note": "dim"}
-MOST_ROWS = 60
+MAX_ROWS = 60
 
 
 def show(checkup: Checkup, *, page: str) -> None:
@@ -24,11 +24,11 @@ def show(checkup: Checkup, *, page: str) -> None:
         f"{table.profile()['groups']} groups"
     )
     counts = Table("class", "images", box=None, padding=(0, 2))
-    for name, count in list(table.counts().items())[:MOST_ROWS]:
+    for name, count in list(table.counts().items())[:MAX_ROWS]:
         counts.add_row(escape(name), str(count))
     console.print(counts)
-    if len(table.classes) > MOST_ROWS:
-        console.print(f"and {len(table.classes) - MOST_ROWS} more classes")
+    if len(table.classes) > MAX_ROWS:
+        console.print(f"and {len(table.classes) - MAX_ROWS} more classes")
     probes = Table("what alone gives the class", "macro accuracy", "guessing", box=None)
     for probe in checkup.probes:
         score = f"{probe.acc_macro:.1%} +- {probe.margin:.1%}"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from frostline.data.sample_table import SampleTable
 
 FOLDS = 5
-MOST_IMAGES = 4000
+MAX_IMAGES = 4000
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def probe_shortcuts(
             evidence["image shape"] = shape.astype(np.float64)
         evidence["file size"] = facts.n_bytes[:, None].astype(np.float64)
     rows = np.arange(len(table))
-    if len(rows) > MOST_IMAGES:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_IMAGES, replace=False))
+    if len(rows) > MAX_IMAGES:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, MAX_IMAGES, replace=False))
     probes = []
     for name, features in evidence.items():
         probe = _probe(name, features[rows], table.labels[rows], groups[rows], seed)

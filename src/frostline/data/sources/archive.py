@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from frostline.data.sample_table import SampleTable
 from frostline.data.sources.folder import read_folder
-from frostline.data.sources.labelled_files import FileOptions, here
-from frostline.data.unpack import unpacked
+from frostline.data.sources.labelled_files import FileOptions, existing_path
+from frostline.data.unpack import unpack_once
 from frostline.errors import DataError
 
 
@@ -33,13 +33,13 @@ def load_archive(
     Raises:
         DataError: If the archive is refused, or holds no classes.
     """
-    archive = here(path)
+    archive = existing_path(path)
     if archive.is_dir():
         raise DataError(
             f"data.path={path} is a folder", "a .zip or .tar file", "use data=folder for folders"
         )
     table = read_folder(
-        unpacked(archive),
+        unpack_once(archive),
         name=archive.name.split(".")[0],
         label_pattern=label_pattern,
         options=FileOptions(on_bad_image, group_by, names, rename),

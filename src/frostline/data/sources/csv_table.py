@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
-from frostline.data.layout import SPLIT_FOLDERS, Placed
+from frostline.data.layout import SPLIT_FOLDERS, LabelledImage
 from frostline.data.listing import list_images
 from frostline.data.sample_table import BadImage, SampleTable, name_some
-from frostline.data.sources.labelled_files import FileOptions, here, table_of_files
+from frostline.data.sources.labelled_files import FileOptions, existing_path, table_of_files
 from frostline.errors import DataError
 
 IMAGE_COLUMNS = ("image", "image_id", "image_path", "path", "filepath", "filename", "file")
@@ -52,7 +52,7 @@ def load_csv(
         DataError: If a column is not there, a label is empty or not one-hot, an image is listed
             with two labels, or a row has no file.
     """
-    file = here(path)
+    file = existing_path(path)
     if file.is_dir():
         raise DataError(
             f"data.path={path} is a folder", "a .csv or .tsv file", "use data=folder for folders"
@@ -72,7 +72,7 @@ def load_csv(
     files = {found.path: found for found in listing.files}
     finder = _Finder(list(files), root, file.parent)
     mapping = _label_names(file, label_names)
-    placed: dict[str, Placed] = {}
+    placed: dict[str, LabelledImage] = {}
     values: dict[str, dict[str, str]] = {name: {} for name in columns}
     bad, twice = [], 0
     lost: set[str] = set()
@@ -84,7 +84,7 @@ def load_csv(
             bad.append(BadImage(row[image] or "(empty)", f"no such file (line {number})"))
             lost.add(mapping.get(label, label))
             continue
-        one = Placed(found, mapping.get(label, label), split)
+        one = LabelledImage(found, mapping.get(label, label), split)
         before = placed.setdefault(found, one)
         twice += before is not one
         if before != one:

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from frostline.data.layout import Layout, Placed, read_layout
+from frostline.data.layout import LabelledImage, Layout, read_layout
 from frostline.data.listing import list_images
 from frostline.data.sample_table import SampleTable, name_some
-from frostline.data.sources.labelled_files import FileOptions, here, table_of_files
+from frostline.data.sources.labelled_files import FileOptions, existing_path, table_of_files
 from frostline.errors import DataError
 
 
@@ -34,7 +34,7 @@ def load_folder(
     Raises:
         DataError: If the folder is missing or holds no classes, or images cannot be read.
     """
-    root = here(path)
+    root = existing_path(path)
     if not root.is_dir():
         raise DataError(
             f"data.path={path} is a file", "a folder", "use data=archive for a .zip or .tar"
@@ -75,7 +75,7 @@ def _by_pattern(paths: Sequence[str], pattern: str) -> Layout:
     """
     compiled = compile_pattern("data.label_pattern", pattern, "label")
     found = [(path, compiled.search(path)) for path in paths]
-    placed = [Placed(path, match["label"], "") for path, match in found if match]
+    placed = [LabelledImage(path, match["label"], "") for path, match in found if match]
     missed = [path for path, match in found if not match]
     if not placed:
         raise DataError(

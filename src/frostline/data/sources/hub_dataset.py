@@ -16,10 +16,16 @@ from frostline.data.cache import cache_folder
 from frostline.data.class_names import spelling
 from frostline.data.decode import decode_bytes
 from frostline.data.groups import group_images
-from frostline.data.layout import SPLIT_FOLDERS, Placed, check_class_names
-from frostline.data.progress_bar import counting
+from frostline.data.layout import SPLIT_FOLDERS, LabelledImage, check_class_names
+from frostline.data.progress_bar import show_progress
 from frostline.data.sample_table import BadImage, SampleTable, fingerprint_of, name_some
-from frostline.data.scan import SCAN_VERSION, Seen, facts_of, look, refuse_bad
+from frostline.data.scan import (
+    SCAN_VERSION,
+    InspectedImage,
+    facts_from,
+    inspect_image,
+    report_unreadable,
+)
 from frostline.data.source_kind import is_saved_dataset
 from frostline.data.sources.labelled_files import sorted_classes
 from frostline.errors import DataError
@@ -91,7 +97,7 @@ def load_hub(
         texts = _texts(part, label)
         items = [f"{split}/{row:08d}" for row in range(len(part))]
         side = SPLIT_FOLDERS[split.casefold()] if several else ""
-        placed += [Placed(i, spell(t), side) for i, t in zip(items, texts, strict=True)]
+        placed += [LabelledImage(i, spell(t), side) for i, t in zip(items, texts, strict=True)]
         for name in plain:
             values = (str(value) if value is not None else "" for value in part[name])
             columns[name] |= dict(zip(items, values, strict=True))
@@ -101,7 +107,7 @@ def load_hub(
 
 def _table(
     path: str,
-    placed: list[Placed],
+    placed: list[LabelledImage],
     opener: HubOpener,
     groups: dict[str, str],
     notes: list[str],
@@ -112,7 +118,7 @@ def _table(
     seen = _scan(opener, [one.path for one in placed])
     pairs = list(zip(placed, seen, strict=True))
     bad = tuple(BadImage(one.path, facts.reason) for one, facts in pairs if facts.reason)
-    refuse_bad(bad, on_bad_image=on_bad_image, n_files=len(placed))
+    report_unreadable(bad, on_bad_image=on_bad_image, n_files=len(placed))
     good = [(one, facts) for one, facts in pairs if not facts.reason]
     classes = sorted_classes({one.label for one in placed})
     check_class_names(classes)
@@ -133,7 +139,7 @@ def _table(
         open_image=opener,
         skipped=bad,
         notes=tuple(notes),
-        facts=facts_of([one for _, one in good]),
+        facts=facts_from([one for _, one in good]),
         source=path,
     )
 
@@ -203,13 +209,13 @@ def _texts(part: Any, label: str) -> list[str]:
     return [str(value) for value in values]
 
 
-def _scan(opener: HubOpener, items: list[str]) -> list[Seen]:
+def _scan(opener: HubOpener, items: list[str]) -> list[InspectedImage]:
     """Decode every image once; remembered by the data set's own fingerprint."""
     prints = "\0".join(part._fingerprint for part in opener.parts.values())
     key = hashlib.sha256(f"{SCAN_VERSION}\0{opener.column}\0{prints}".encode()).hexdigest()[:32]
     store = cache_folder("scans") / f"hub-{key}.json"
     try:
-        known = [Seen(**one) for one in json.loads(store.read_text())]
+        known = [InspectedImage(**one) for one in json.loads(store.read_text())]
         if len(known) == len(items):
             return known
     except (OSError, ValueError, TypeError):
@@ -217,9 +223,9 @@ def _scan(opener: HubOpener, items: list[str]) -> list[Seen]:
     seen = []
     with (
         ThreadPoolExecutor(usable_cores()) as pool,
-        counting("reading images", len(items)) as advance,
+        show_progress("reading images", len(items)) as advance,
     ):
-        for one in pool.map(lambda item: look(opener.read(item)), items):
+        for one in pool.map(lambda item: inspect_image(opener.read(item)), items):
             seen.append(one)
             advance(1)
     with replacing(store) as temporary:

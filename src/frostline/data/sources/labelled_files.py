@@ -12,9 +12,9 @@ from PIL import Image
 from frostline.data.class_names import spelling
 from frostline.data.decode import UnreadableImageError, decode_file
 from frostline.data.groups import group_images
-from frostline.data.layout import Placed, check_class_names
+from frostline.data.layout import LabelledImage, check_class_names
 from frostline.data.sample_table import BadImage, SampleTable, fingerprint_of, name_some
-from frostline.data.scan import FoundFile, refuse_bad, scan_files
+from frostline.data.scan import ListedFile, report_unreadable, scan_files
 from frostline.errors import DataError
 
 # Control characters, bytes that are no UTF-8, ends of lines and paragraphs: what breaks a table or
@@ -58,7 +58,7 @@ class FileOpener:
             raise UnreadableImageError(f"{self.root / item}: {error.given}") from None
 
 
-def here(path: str) -> Path:
+def existing_path(path: str) -> Path:
     """A path as the person meant it: relative to where they stand, `~` for home.
 
     Raises:
@@ -75,8 +75,8 @@ def here(path: str) -> Path:
 
 def table_of_files(
     root: Path,
-    placed: Sequence[Placed],
-    files: Mapping[str, FoundFile],
+    placed: Sequence[LabelledImage],
+    files: Mapping[str, ListedFile],
     *,
     name: str,
     options: FileOptions,
@@ -100,14 +100,14 @@ def table_of_files(
         DataError: If images are unreadable, names are unusable, or classes cannot be told apart.
     """
     placed = sorted(placed, key=lambda one: one.path)
-    _refuse_odd_names(placed)
+    _check_file_names(placed)
     _check_rename(options.rename or {}, placed, options.names)
     spell = spelling(options.names, options.rename)
     placed = [one._replace(label=spell(one.label)) for one in placed]
     groups, group_notes = group_images(placed, options.group_by, columns or {})
     scan = scan_files(root, [files[one.path] for one in placed])
     skipped = (*bad, *scan.bad)
-    refuse_bad(skipped, on_bad_image=options.on_bad_image, n_files=len(placed) + len(bad))
+    report_unreadable(skipped, on_bad_image=options.on_bad_image, n_files=len(placed) + len(bad))
     readable = set(scan.good)
     kept = [one for one in placed if one.path in readable]
 
@@ -135,7 +135,7 @@ def table_of_files(
     )
 
 
-def _refuse_odd_names(placed: Sequence[Placed]) -> None:
+def _check_file_names(placed: Sequence[LabelledImage]) -> None:
     odd = [ascii(one.path)[1:-1] for one in placed if _ODD.intersection(map(category, one.path))]
     if odd:
         raise DataError(
@@ -148,7 +148,9 @@ def _refuse_odd_names(placed: Sequence[Placed]) -> None:
         )
 
 
-def _check_rename(rename: Mapping[str, str], placed: Sequence[Placed], names: str | None) -> None:
+def _check_rename(
+    rename: Mapping[str, str], placed: Sequence[LabelledImage], names: str | None
+) -> None:
     spell = spelling(names, None)
     present = {one.label for one in placed}
     unknown = sorted(set(rename) - present - {spell(label) for label in present})

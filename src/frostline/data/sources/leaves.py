@@ -22,7 +22,7 @@ from frostline.errors import DataError
 DRAWING_VERSION = 1
 VARIANTS = ("color", "grayscale", "segmented")
 BACKGROUNDS = ("lab", "field")
-_FURTHER = "test"
+_TEST_LEAF = "test"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class LeafDrawer:
         burst = self.is_leaked(leaf)
         # Each part has a generator of its own: variants and backgrounds show the same leaves.
         scene = leaf if burst else item
-        elsewhere = self.test_background is not None and is_further(leaf)
+        elsewhere = self.test_background is not None and is_test_leaf(leaf)
         kind = self.test_background if elsewhere else self.background
         behind = background(str(kind), self.size_px, self._random("background", scene))
         if not elsewhere and self._chance("shortcut", item) < self.shortcut:
@@ -105,9 +105,9 @@ class LeafDrawer:
         return texture
 
 
-def is_further(leaf: str) -> bool:
+def is_test_leaf(leaf: str) -> bool:
     """Whether a leaf was drawn for the test alone: `Apple___rust/test00012`."""
-    return leaf.split("/")[1].startswith(_FURTHER)
+    return leaf.split("/")[1].startswith(_TEST_LEAF)
 
 
 def leaf_of(item: str) -> str:
@@ -171,12 +171,12 @@ def load_leaves(
             todo="raise data.n_images, or lower data.n_species, data.photos_per_leaf or "
             "data.imbalance",
         )
-    further = _further_sizes(test_images, len(classes), imbalance, test_background)
+    further = _test_class_sizes(test_images, len(classes), imbalance, test_background)
     drawer = LeafDrawer(
         classes, size_px, variant, background, shortcut, leak, draw_seed, test_background
     )
     items, labels, groups = [], [], []
-    for word, counts in (("leaf", sizes), (_FURTHER, further)):
+    for word, counts in (("leaf", sizes), (_TEST_LEAF, further)):
         for label, (name, size) in enumerate(zip(classes, counts, strict=True)):
             for index in range(size):
                 leaf_number, photo = divmod(index, photos_per_leaf)
@@ -205,7 +205,7 @@ def load_leaves(
     )
 
 
-def _further_sizes(
+def _test_class_sizes(
     test_images: int, n_classes: int, imbalance: float, test_background: str | None
 ) -> list[int]:
     """How many further photos there are of each class.
