@@ -1,7 +1,8 @@
 import pytest
 
 from frostline.errors import TrackingError
-from frostline.tracking.restore import best_of_sweep, find_run, restore
+from frostline.tracking.lookup import best_of_sweep, find_run
+from frostline.tracking.restore import restore
 from frostline.tracking.store import open_store
 
 
@@ -35,7 +36,7 @@ def test_by_id_name_and_beginning(store, tmp_path):
         assert restored.metrics == {"x": 0.5}
 
 
-def test_unknown_run_tells_the_nearest_names(store, tmp_path):
+def test_unknown_run_gives_the_nearest_names(store, tmp_path):
     _job(store, tmp_path, "resnet50-freeze2-seed0")
     _job(store, tmp_path, "vgg16-freeze4-seed0")
     with pytest.raises(TrackingError, match=r"no such run in sqlite.*nearest: resnet50-freeze2-s"):
@@ -69,7 +70,7 @@ def test_best_of_a_sweep_by_its_own_monitor(store, tmp_path):
     assert restore(store, "best:s2").record.name == "c"
 
 
-def test_equals_go_to_the_lower_loss(store, tmp_path):
+def test_of_equal_runs_the_lower_loss_wins(store, tmp_path):
     for name, loss in [("a", 0.3), ("b", 0.2), ("c", 0.4)]:
         metrics = {"val_best/f1_macro": 0.5, "val_best/loss": loss}
         _job(store, tmp_path, name, metrics=metrics, config=CONFIG)

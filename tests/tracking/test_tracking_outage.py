@@ -6,7 +6,7 @@ import time
 import pytest
 
 from frostline.errors import TrackingError
-from frostline.tracking import availability as link
+from frostline.tracking import link
 from frostline.tracking import tracked_run as run_module
 from frostline.tracking.store import open_store
 
@@ -20,7 +20,7 @@ def _rows(server, query):
 def _no_pause(monkeypatch):
     """Try again at once, so that a test need not wait for the next try."""
     monkeypatch.setattr(link, "_FIRST_PAUSE_S", 1e-6)
-    monkeypatch.setattr(link, "_LONGEST_PAUSE_S", 1e-6)
+    monkeypatch.setattr(link, "_MAX_PAUSE_S", 1e-6)
 
 
 def test_server_down_at_start(tmp_path):
@@ -31,7 +31,7 @@ def test_server_down_at_start(tmp_path):
         open_store(uri, "leaves", folder=tmp_path)
 
 
-def test_server_that_accepts_and_says_nothing(tmp_path, monkeypatch):
+def test_server_that_accepts_and_never_answers(tmp_path, monkeypatch):
     monkeypatch.setattr("frostline.tracking.connection._SERVER_ANSWER_S", 0.5)
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
@@ -62,10 +62,10 @@ def test_server_killed_in_mid_run_and_back_before_the_end(server, tmp_path, capl
         run.log_params({"lr": 0.1})
         weights.write_bytes(b"epoch 3")
         run.log_artifact(weights, "checkpoints")
-        weights.write_bytes(b"gone on since")
+        weights.write_bytes(b"a later epoch")
     assert run.undelivered == 5
     measured_before_ms = time.time() * 1000
-    assert sum("is away" in record.message for record in caplog.records) == 1
+    assert sum("cannot be reached" in record.message for record in caplog.records) == 1
     server.start()
     run.log_metrics({"loss": 4.0, "acc": 0.4}, 4)
     assert run.undelivered == 0
@@ -79,12 +79,12 @@ def test_server_killed_in_mid_run_and_back_before_the_end(server, tmp_path, capl
     assert max(times_ms) <= measured_before_ms  # when it was measured, not when it was sent
     record = store.get_run(run.run_id)
     assert (record.status, dict(record.params)) == ("FINISHED", {"lr": "0.1"})
-    kept = store.fetch_artifact(run.run_id, "checkpoints/best.ckpt", tmp_path / "down")
-    assert kept.read_bytes() == b"epoch 3"
+    file = store.fetch_artifact(run.run_id, "checkpoints/best.ckpt", tmp_path / "down")
+    assert file.read_bytes() == b"epoch 3"
     assert not list((tmp_path / ".frostline" / "journal").iterdir())
 
 
-def test_server_away_to_the_end_and_delivered_by_the_next_call(server, tmp_path):
+def test_server_down_to_the_end_and_delivered_by_the_next_command(server, tmp_path):
     server.start()
     store = open_store(server.uri, "leaves", folder=tmp_path)
     run = store.start_run("a", {"frostline.sweep_id": "s"})
@@ -92,7 +92,7 @@ def test_server_away_to_the_end_and_delivered_by_the_next_call(server, tmp_path)
     server.kill()
     run.log_metrics({"loss": 1.0}, 1)
     assert not run.finish("FINISHED")
-    later = store.start_run("begun while away", {"frostline.sweep_id": "s"})
+    later = store.start_run("begun while down", {"frostline.sweep_id": "s"})
     later.log_metrics({"loss": 5.0}, 0)
     later.log_text("lr: 1", "config.yaml")
     assert later.run_id.startswith("offline-")
@@ -103,11 +103,11 @@ def test_server_away_to_the_end_and_delivered_by_the_next_call(server, tmp_path)
     found = {record.name: record for record in again.find_runs({"frostline.sweep_id": "s"})}
     assert {name: record.status for name, record in found.items()} == {
         "a": "FINISHED",
-        "begun while away": "FAILED",
+        "begun while down": "FAILED",
     }
-    assert found["begun while away"].tags["frostline.failure"] == "boom"
-    assert found["begun while away"].start_ms <= found["begun while away"].end_ms
-    assert again.get_run(later.run_id).run_id == found["begun while away"].run_id
+    assert found["begun while down"].tags["frostline.failure"] == "boom"
+    assert found["begun while down"].start_ms <= found["begun while down"].end_ms
+    assert again.get_run(later.run_id).run_id == found["begun while down"].run_id
     open_store(server.uri, "leaves", folder=tmp_path)  # nothing is sent a second time
     assert _rows(server, "SELECT step, value FROM metrics ORDER BY step, value") == [
         (0, 0.0),
@@ -126,18 +126,18 @@ def test_a_journal_delivered_twice_leaves_the_same_rows(server, tmp_path):
     run.log_params({"lr": 0.1})
     run.finish("FINISHED")
     journal = tmp_path / ".frostline" / "journal" / f"{run.run_id}.jsonl"
-    kept = journal.read_bytes()
+    content = journal.read_bytes()
     server.start()
     assert store.deliver_pending() == 0
     assert not journal.exists()
     # As if the process had died after sending and before forgetting; with a line cut off.
-    journal.write_bytes(kept + b'{"op": "metrics", "t": 1, "st')
+    journal.write_bytes(content + b'{"op": "metrics", "t": 1, "st')
     assert store.deliver_pending() == 0
     assert _rows(server, "SELECT count(*) FROM metrics") == [(2,)]
     assert not journal.exists()
 
 
-def test_resumed_while_away_then_no_step_twice(server, tmp_path):
+def test_resumed_while_down_then_no_step_twice(server, tmp_path):
     server.start()
     store = open_store(server.uri, "leaves", folder=tmp_path)
     run = store.start_run("a", {})
@@ -157,7 +157,7 @@ def test_resumed_while_away_then_no_step_twice(server, tmp_path):
     assert rows == [(0, 0.0), (1, 1.0), (2, 2.0)]
 
 
-def test_offline_keeps_all_and_a_later_call_delivers_it(fresh_store_uri, tmp_path):
+def test_offline_stores_all_locally_and_a_later_command_delivers_it(fresh_store_uri, tmp_path):
     store = open_store(fresh_store_uri, "leaves", folder=tmp_path, offline=True)
     parent = store.start_run("sweep", {"frostline.kind": "sweep"})
     tags = {"frostline.kind": "job", "frostline.job_digest": "d1"}
@@ -208,7 +208,7 @@ def test_a_sweep_is_delivered_before_its_job(fresh_store_uri, tmp_path, monkeypa
     assert list((tmp_path / ".frostline" / "journal").iterdir()) == []
 
 
-def test_a_job_waits_for_its_living_sweep_and_calls_it_no_outage(fresh_store_uri, tmp_path, caplog):
+def test_a_job_waits_for_its_living_sweep_without_an_outage(fresh_store_uri, tmp_path, caplog):
     offline = open_store(fresh_store_uri, "leaves", folder=tmp_path, offline=True)
     parent = offline.start_run("sweep", {"frostline.kind": "sweep"})
     child = offline.start_run("job", {"frostline.kind": "job"}, parent.run_id)
@@ -216,7 +216,7 @@ def test_a_job_waits_for_its_living_sweep_and_calls_it_no_outage(fresh_store_uri
     online = open_store(fresh_store_uri, "leaves", folder=tmp_path)
     later = online.start_run("later", {})
     assert not later.run_id.startswith("offline-")
-    assert "is away" not in caplog.text
+    assert "cannot be reached" not in caplog.text
     parent.finish("FINISHED")
     assert online.deliver_pending() == 0
     (job,) = online.find_runs({"frostline.kind": "job"})
@@ -224,7 +224,7 @@ def test_a_job_waits_for_its_living_sweep_and_calls_it_no_outage(fresh_store_uri
     assert job.parent_run_id == sweep.run_id
 
 
-def test_a_job_gone_on_with_offline_keeps_its_sweep(fresh_store_uri, tmp_path):
+def test_a_job_resumed_offline_keeps_its_sweep(fresh_store_uri, tmp_path):
     offline = open_store(fresh_store_uri, "leaves", folder=tmp_path, offline=True)
     parent = offline.start_run("sweep", {"frostline.kind": "sweep"})
     child = offline.start_run("job", {"frostline.kind": "job"}, parent.run_id)

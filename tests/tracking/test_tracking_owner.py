@@ -6,6 +6,9 @@ import time
 import pytest
 
 from frostline.errors import TrackingError
+from frostline.locks import read_owner
+from frostline.tracking.abandoned import abandoned_runs, end_abandoned_runs
+from frostline.tracking.ownership import claim_lock_path
 from frostline.tracking.store import open_store
 
 from .conftest import FORK
@@ -49,21 +52,23 @@ def _kill(process):
 
 def test_a_living_owner_is_left_alone(trainer, store):
     process, run_id = trainer
-    assert store.stale_runs({}) == []
-    assert store.reap({}) == []
-    with pytest.raises(TrackingError, match=rf"is alive: it belongs to process {process.pid} on"):
+    assert abandoned_runs(store, {}) == []
+    assert end_abandoned_runs(store, {}) == []
+    with pytest.raises(
+        TrackingError, match=rf"still running: it belongs to process {process.pid} "
+    ):
         store.resume_run(run_id)
-    owner = store.owner_of("digest1")
+    owner = read_owner(claim_lock_path(store.address.locks_dir, "digest1"))
     assert (owner.pid, owner.run_id) == (process.pid, run_id)
 
 
-def test_after_sigkill_the_same_run_goes_on(trainer, store, tmp_path):
+def test_after_sigkill_the_same_run_is_resumed(trainer, store, tmp_path):
     process, run_id = trainer
     _kill(process)
     assert store.get_run(run_id).status == "RUNNING"
-    assert [record.run_id for record in store.stale_runs({})] == [run_id]
+    assert [record.run_id for record in abandoned_runs(store, {})] == [run_id]
     run = store.resume_run(run_id)
-    assert store.stale_runs({}) == []
+    assert abandoned_runs(store, {}) == []
     run.log_metrics({"loss": 2.0}, 1)
     run.log_metrics({"loss": 1.0}, 2)
     run.finish("FINISHED")
@@ -75,24 +80,26 @@ def test_after_sigkill_the_same_run_goes_on(trainer, store, tmp_path):
     assert not list((tmp_path / ".frostline" / "locks").glob("run-*"))
 
 
-def test_reaping_marks_the_dead_as_killed_and_says_why(trainer, store):
+def test_an_abandoned_run_is_marked_as_killed_with_the_reason(trainer, store):
     process, run_id = trainer
     _kill(process)
-    assert [record.run_id for record in store.reap({"frostline.job_digest": "digest1"})] == [run_id]
+    assert [
+        record.run_id for record in end_abandoned_runs(store, {"frostline.job_digest": "digest1"})
+    ] == [run_id]
     record = store.get_run(run_id)
     assert record.status == "KILLED"
     assert record.tags["frostline.failure"] == f"its process {process.pid} died without ending it"
-    assert store.reap({}) == []
+    assert end_abandoned_runs(store, {}) == []
 
 
-def test_a_run_from_another_folder_is_judged_by_its_process(trainer, store, tmp_path):
+def test_a_run_from_another_folder_is_checked_by_its_process(trainer, store, tmp_path):
     process, run_id = trainer
     locks = tmp_path / ".frostline" / "locks"
     for path in locks.glob("run-*"):
         path.unlink()
-    assert store.stale_runs({}) == []
+    assert abandoned_runs(store, {}) == []
     _kill(process)
-    assert [record.run_id for record in store.stale_runs({})] == [run_id]
+    assert [record.run_id for record in abandoned_runs(store, {})] == [run_id]
 
 
 def test_a_reused_process_number_is_not_the_owner(trainer, store, tmp_path):
@@ -100,18 +107,18 @@ def test_a_reused_process_number_is_not_the_owner(trainer, store, tmp_path):
     _kill(process)
     for path in (tmp_path / ".frostline" / "locks").glob("run-*"):
         path.unlink()
-    client = store._link.client
+    client = store.client
     client.set_tag(run_id, "frostline.pid", str(os.getpid()))  # now the number of a living process
-    assert [record.run_id for record in store.stale_runs({})] == [run_id]
+    assert [record.run_id for record in abandoned_runs(store, {})] == [run_id]
 
 
-def test_a_run_of_another_machine_is_never_called_stale(trainer, store, tmp_path):
+def test_a_run_of_another_machine_never_counts_as_abandoned(trainer, store, tmp_path):
     process, run_id = trainer
     _kill(process)
     for path in (tmp_path / ".frostline" / "locks").glob("run-*"):
         path.unlink()
-    store._link.client.set_tag(run_id, "frostline.host", "elsewhere")
-    assert store.stale_runs({}) == []
+    store.client.set_tag(run_id, "frostline.host", "elsewhere")
+    assert abandoned_runs(store, {}) == []
 
 
 def test_one_owner_of_a_digest_and_the_other_waits(trainer, store):
@@ -120,15 +127,15 @@ def test_one_owner_of_a_digest_and_the_other_waits(trainer, store):
     assert store.claim("digest2", wait_s=0) is not None
     waited_for = []
 
-    def told(owner):
+    def on_wait(owner):
         waited_for.append(owner.pid)
         _kill(process)
 
-    claim = store.claim("digest1", wait_s=30, on_wait=told)
+    claim = store.claim("digest1", wait_s=30, on_wait=on_wait)
     assert claim is not None and claim.held
     assert waited_for == [process.pid]
     claim.release()
-    assert store.owner_of("digest1") is None
+    assert not claim_lock_path(store.address.locks_dir, "digest1").exists()
 
 
 def _claim_and_train(uri, folder, digest):
@@ -152,10 +159,10 @@ def test_the_same_job_in_two_sweeps_at_once_is_trained_once(fresh_store_uri, tmp
     assert sorted(worker.exitcode for worker in workers) == [0, 9, 9]
 
 
-def test_sigkill_while_the_store_was_away_loses_nothing(fresh_store_uri, tmp_path):
+def test_sigkill_while_the_store_was_down_loses_nothing(fresh_store_uri, tmp_path):
     def train():
-        away = open_store(fresh_store_uri, "leaves", folder=tmp_path, offline=True)
-        run = away.start_run("job", {})
+        offline = open_store(fresh_store_uri, "leaves", folder=tmp_path, offline=True)
+        run = offline.start_run("job", {})
         run.log_metrics({"loss": 3.0}, 0)
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -164,7 +171,7 @@ def test_sigkill_while_the_store_was_away_loses_nothing(fresh_store_uri, tmp_pat
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
     store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
-    (record,) = store.stale_runs({})
+    (record,) = abandoned_runs(store, {})
     assert (record.status, dict(record.metrics)) == ("RUNNING", {"loss": 3.0})
     run = store.resume_run(record.run_id)
     run.log_metrics({"loss": 3.0}, 0)

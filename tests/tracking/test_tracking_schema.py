@@ -31,7 +31,7 @@ def test_schema_of_another_version(fresh_store_uri, tmp_path):
     assert database.read_bytes() == before
 
 
-def test_an_old_schema_is_not_migrated_behind_ones_back(fresh_store_uri, tmp_path):
+def test_an_old_schema_is_not_migrated_without_asking(fresh_store_uri, tmp_path):
     """MLflow itself migrates a database that lacks a table, without a backup."""
     database = tmp_path / "mlflow.db"
     _execute(database, "UPDATE alembic_version SET version_num = 'acf3f17fdcc7'")
@@ -39,8 +39,8 @@ def test_an_old_schema_is_not_migrated_behind_ones_back(fresh_store_uri, tmp_pat
     with pytest.raises(TrackingError, match="mlflow db upgrade"):
         open_store(fresh_store_uri, "leaves", folder=tmp_path)
     with sqlite3.connect(database) as connection:
-        found = connection.execute("SELECT version_num FROM alembic_version").fetchall()
-    assert found == [("acf3f17fdcc7",)]
+        versions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    assert versions == [("acf3f17fdcc7",)]
 
 
 def test_a_database_of_something_else(tmp_path):
@@ -81,7 +81,7 @@ def test_a_process_killed_in_the_middle_of_a_write(fresh_store_uri, tmp_path):
 
 
 def test_a_database_that_another_process_holds(fresh_store_uri, tmp_path, monkeypatch):
-    monkeypatch.setattr(schema, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(schema, "_MAX_LOCKED_S", 0.1)
     with sqlite3.connect(tmp_path / "mlflow.db") as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(TrackingError, match=r"locked(.|\n)*another process holds") as caught:
@@ -141,14 +141,14 @@ def test_full_disk_in_mid_run(fresh_store_uri, tmp_path):
     run = store.start_run("a", {})
     run.log_metrics({"loss": 1.0}, 0)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    kept = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (16, before[1]))
     try:
         run.log_metrics({"loss": 2.0}, 1)
         run.log_text("Traceback", "traceback.txt")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, kept)
+        signal.signal(signal.SIGXFSZ, handler)
     assert run.undelivered == 2
     assert run.finish("FAILED", "disk full")
     assert [point.value for point in store.metric_history(run.run_id, "loss")] == [1.0, 2.0]

@@ -45,7 +45,7 @@ def test_parameters_of_6000_characters_and_many_of_them(store):
     assert run.problems == []
 
 
-def test_longer_parameters_are_cut_and_said(store):
+def test_longer_parameters_are_cut_with_a_warning(store):
     run = store.start_run("a", {})
     run.log_params({"p": "x" * 6001})
     run.finish("FINISHED")
@@ -83,7 +83,7 @@ def test_artifacts(store, tmp_path):
         store.fetch_artifact(run.run_id, "checkpoints/last.ckpt")
 
 
-def test_a_resumed_run_goes_on_and_logs_no_step_twice(store):
+def test_a_resumed_run_continues_and_logs_no_step_twice(store):
     run = store.start_run("a", {})
     run.log_metrics({"val/loss": 3.0}, 0)
     run.log_metrics({"val/loss": 2.0}, 1)
@@ -95,12 +95,51 @@ def test_a_resumed_run_goes_on_and_logs_no_step_twice(store):
     again.log_metrics({"val/loss": 2.0, "val/acc_micro": 0.5}, 1)
     again.log_metrics({"val/loss": 1.0, "val/acc_micro": 0.75}, 2)
     again.finish("FINISHED")
-    client = store._link.client
+    client = store.client
     rows = client.get_metric_history(run.run_id, "val/loss")
     assert sorted((row.step, row.value) for row in rows) == [(0, 3.0), (1, 2.0), (2, 1.0)]
     steps = [point.step for point in store.metric_history(run.run_id, "val/acc_micro")]
     assert steps == [1, 2]
     assert store.get_run(run.run_id).status == "FINISHED"
+
+
+def test_adding_to_an_ended_run_leaves_its_state_and_times(store, tmp_path):
+    run = store.start_run("a", {})
+    run.log_metrics({"loss": 1.0}, 0)
+    run.finish("FAILED", "boom")
+    before = store.get_run(run.run_id)
+    (tmp_path / "report.html").write_text("page")
+    with store.amend_run(run.run_id) as amended:
+        amended.log_artifact(tmp_path / "report.html", "report")
+        amended.log_metrics({"eval/loss": 2.0}, 0)
+        amended.set_tags({"note": "later"})
+    after = store.get_run(run.run_id)
+    assert (after.status, after.start_ms, after.end_ms) == (
+        "FAILED",
+        before.start_ms,
+        before.end_ms,
+    )
+    assert after.tags == before.tags | {"note": "later"}
+    assert after.metrics == {"loss": 1.0, "eval/loss": 2.0}
+    assert store.fetch_artifact(run.run_id, "report/report.html").read_text() == "page"
+    with store.amend_run(run.run_id) as again:  # its ownership was released
+        assert again.undelivered == 0
+
+
+def test_a_running_run_is_not_amended(store):
+    run = store.start_run("a", {})
+    not_ended = pytest.raises(TrackingError, match="is RUNNING: it has not ended")
+    with not_ended, store.amend_run(run.run_id):
+        pass
+
+
+def test_an_error_while_amending_leaves_the_run_as_it_was(store):
+    run = store.start_run("a", {})
+    run.finish("FINISHED")
+    with pytest.raises(KeyError), store.amend_run(run.run_id):
+        raise KeyError
+    assert store.get_run(run.run_id).status == "FINISHED"
+    assert not list(store.address.locks_dir.glob("run-*"))
 
 
 def test_nan_and_infinity_are_logged(store):
@@ -112,7 +151,7 @@ def test_nan_and_infinity_are_logged(store):
     assert record.metrics["up"] > 1e300
 
 
-def test_what_the_store_refuses_is_a_problem_and_not_the_end(store):
+def test_what_the_store_refuses_is_a_problem_and_not_an_error(store):
     run = store.start_run("a", {})
     run.log_params({"lr": 1})
     run.log_params({"lr": 2})
@@ -150,20 +189,20 @@ def test_unknown_run(store):
         store.get_run("0" * 32)
 
 
-def test_deleted_experiment_is_told(store, fresh_store_uri, tmp_path):
-    client = store._link.client
+def test_deleted_experiment_is_an_error(store, fresh_store_uri, tmp_path):
+    client = store.client
     client.delete_experiment(client.get_experiment_by_name("leaves").experiment_id)
     with pytest.raises(TrackingError, match="this experiment was deleted"):
         open_store(fresh_store_uri, "leaves", folder=tmp_path)
 
 
 def test_ui_command(store, tmp_path, monkeypatch):
-    assert store.ui_command() == f"python -m src.ui --uri sqlite:///{tmp_path}/mlflow.db"
+    assert store.address.ui_command == f"python -m src.ui --uri sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.chdir(tmp_path)
-    assert store.ui_command() == "make ui"
+    assert store.address.ui_command == "make ui"
 
 
-def test_a_moved_folder_still_gives_its_artifacts_and_says_where_new_ones_go(tmp_path, caplog):
+def test_a_moved_folder_still_has_its_artifacts_and_a_warning_names_the_old_one(tmp_path, caplog):
     (tmp_path / "old").mkdir()
     store = open_store(None, "leaves", folder=tmp_path / "old")
     run = store.start_run("a", {})
@@ -176,11 +215,11 @@ def test_a_moved_folder_still_gives_its_artifacts_and_says_where_new_ones_go(tmp
 
 
 def test_experiment_opens_in_the_view_for_models(store):
-    found = store._link.client.get_experiment_by_name("leaves")
+    found = store.client.get_experiment_by_name("leaves")
     assert found.tags["mlflow.experimentKind"] == "custom_model_development"
 
 
-def test_the_data_set_stands_on_the_run_and_logging_it_twice_changes_nothing(
+def test_the_data_set_is_on_the_run_and_logging_it_twice_changes_nothing(
     fresh_store_uri: str,
 ) -> None:
     from mlflow import MlflowClient

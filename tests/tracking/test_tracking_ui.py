@@ -71,9 +71,9 @@ def test_the_page_comes_up_and_ends_without_a_trace(sent, fresh_store_uri, tmp_p
     assert "<title>MLflow</title>" in page
     started = psutil.Process(ui.pid).children(recursive=True)
     os.killpg(ui.pid, sent)
-    said, _ = ui.communicate(timeout=30)
+    printed, _ = ui.communicate(timeout=30)
     assert ui.returncode == 0
-    assert f"http://127.0.0.1:{port}" in said
-    assert "Traceback" not in said
+    assert f"http://127.0.0.1:{port}" in printed
+    assert "Traceback" not in printed
     psutil.wait_procs(started, timeout=10)
     assert not [process for process in started if process.is_running()]

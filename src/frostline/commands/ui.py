@@ -1,4 +1,4 @@
-"""MLflow's page over our store: python -m src.ui [--uri URI] [--port 5000]."""
+"""MLflow's page for the tracking store: python -m src.ui [--uri URI] [--port 5000]."""
 
 import argparse
 import os
@@ -15,15 +15,18 @@ from frostline.tracking.connection import Connection
 
 HOST = "127.0.0.1"
 _SERVER_ENVIRONMENT = {
-    # MLflow would start seven more processes for jobs of its own that we never ask for.
+    # MLflow would start seven more processes for jobs that Frostline never uses.
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
 }
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Show the store until Ctrl-C.
+
+    Args:
+        arguments: The command line; None means that of this process.
 
     Returns:
         The exit code.
@@ -31,7 +34,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m src.ui", description=__doc__)
     parser.add_argument("--uri", help="the store; default: MLFLOW_TRACKING_URI, else mlflow.db")
     parser.add_argument("--port", type=int, default=5000, help="port on 127.0.0.1")
-    given = parser.parse_args(words)
+    given = parser.parse_args(arguments)
     try:
         show(resolve_address(given.uri, Path.cwd()), given.port)
     except FrostlineError as error:
@@ -41,11 +44,11 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def show(address: Address, port: int) -> None:
-    """Run MLflow's server for this machine only, until it is asked to end.
+    """Run MLflow's server, for this machine only, until SIGINT or SIGTERM.
 
     Args:
         address: The store.
-        port: Port on 127.0.0.1; nothing else can reach it.
+        port: Port on 127.0.0.1, which other machines cannot reach.
 
     Raises:
         TrackingError: If the port is taken, the store cannot be opened, or the server fails.
@@ -54,47 +57,45 @@ def show(address: Address, port: int) -> None:
         print(f"This store is an MLflow server already: open {address.shown}")
         return
     check_port(port)
-    Connection(address).client.search_experiments(max_results=1)  # made, or its version refused
+    Connection(address).client.search_experiments(max_results=1)  # made or checked
     print(
-        f"MLflow shows {address.shown} at http://{HOST}:{port} in some seconds (Ctrl-C ends it)",
+        f"MLflow shows {address.shown} at http://{HOST}:{port} in a few seconds (Ctrl-C ends it)",
         flush=True,
     )
-    # In a session of its own, so that Ctrl-C reaches only us and the server is asked to end: on
-    # Ctrl-C it would print a traceback.
+    # In a session of its own, so that Ctrl-C reaches only this process, which then terminates the
+    # server: on Ctrl-C, MLflow's server would print a traceback.
     server = subprocess.Popen(
         server_command(address, port),
-        env=os.environ | _SERVER_ENVIRONMENT | _store_of(address),
+        env=os.environ | _SERVER_ENVIRONMENT | {"MLFLOW_BACKEND_STORE_URI": address.uri},
         start_new_session=True,
     )
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     signal.signal(signal.SIGINT, lambda *_: server.terminate())
     code = server.wait()
     if code not in {0, -signal.SIGTERM}:
-        raise TrackingError(f"MLflow's server ended with code {code}", todo="see its lines above")
-
-
-def _store_of(address: Address) -> dict[str, str]:
-    return {"MLFLOW_BACKEND_STORE_URI": address.uri}
+        raise TrackingError(f"MLflow's server ended with code {code}", todo="read its output above")
 
 
 def server_command(address: Address, port: int) -> list[str]:
     """The command that serves a store on this machine only.
 
-    The store itself is given as `MLFLOW_BACKEND_STORE_URI`: a password has no place in a list of
-    processes.
+    The store itself is given in `MLFLOW_BACKEND_STORE_URI`, because everybody can read passwords in
+    the list of processes.
     """
-    root = [] if address.artifact_root is None else [address.artifact_root.as_uri()]
+    root = []
+    if address.artifact_root is not None:
+        root = ["--default-artifact-root", address.artifact_root.as_uri()]
     return [
         sys.executable,
         *("-m", "mlflow", "server"),
-        *(word for place in root for word in ("--default-artifact-root", place)),
+        *root,
         *("--host", HOST, "--port", str(port), "--workers", "1"),
         *("--uvicorn-opts", "--log-level warning"),
     ]
 
 
 def check_port(port: int) -> None:
-    """See that a port of this machine is free.
+    """Check that a port of this machine is free.
 
     Raises:
         TrackingError: If it is taken; the message names a free one.
@@ -113,7 +114,7 @@ def check_port(port: int) -> None:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody uses now."""
+    """A port of this machine that is free now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from frostline.sweep import summary
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.plan import PlannedJob
-from frostline.tracking.restore import RUNS
+from frostline.tracking.sweeps import RUNS_FILE
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
@@ -79,7 +79,7 @@ def record_outcomes(
         end = {"state": outcome.state, "run_id": outcome.run_id, "reason": outcome.reason}
         jobs.append({**job, **end})
     run.log_dict({**plan, "jobs": jobs}, PLAN)
-    run.log_text(json.dumps([outcome.run_id for outcome in outcomes if outcome.run_id]), RUNS)
+    run.log_text(json.dumps([outcome.run_id for outcome in outcomes if outcome.run_id]), RUNS_FILE)
     run.log_text(summary.markdown(outcomes), "outcome.md")
     states = [outcome.state for outcome in outcomes]
     totals: dict[str, Any] = {

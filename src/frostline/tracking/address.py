@@ -1,4 +1,4 @@
-"""Which store is meant: an address made absolute, or a message that says what is wrong with it."""
+"""The address of a tracking store: made absolute, or refused with a reason."""
 
 import os
 import re
@@ -18,14 +18,14 @@ _DATABASE_SCHEMES = ("postgresql", "mysql", "mssql")
 
 @dataclass(frozen=True)
 class Address:
-    """A tracking store that one can open from any working directory.
+    """The absolute address of a tracking store, the same from any working directory.
 
     Attributes:
         uri: The absolute address, as MLflow takes it.
         kind: A sqlite file, an MLflow server, or a database server.
         database: The sqlite file; None for the other kinds.
         artifact_root: Absolute folder for artifacts; None where a server decides.
-        state_dir: Folder for journals and locks of this machine.
+        state_dir: Folder for this machine's journals and locks.
     """
 
     uri: str
@@ -39,17 +39,36 @@ class Address:
         """The address without a password."""
         return re.sub(r"://([^:/@]+):[^@/]*@", r"://\1:***@", self.uri)
 
+    @property
+    def ui_command(self) -> str:
+        """The command that opens MLflow's page on this store."""
+        if self.kind == "server":
+            return f"open {self.shown} in a browser"
+        if self == resolve_address("sqlite:///mlflow.db", Path.cwd()):
+            return "make ui"
+        return f"python -m src.ui --uri {self.shown}"
+
+    @property
+    def journals_dir(self) -> Path:
+        """Folder for journals: what the store has not confirmed yet."""
+        return self.state_dir / "journal"
+
+    @property
+    def locks_dir(self) -> Path:
+        """Folder for the locks of runs and claims."""
+        return self.state_dir / "locks"
+
 
 def resolve_address(uri: str | None, folder: Path) -> Address:
-    """Make a tracking address absolute, and refuse what cannot hold our runs.
+    """Make a tracking address absolute, and refuse an address that cannot hold runs.
 
     Args:
         uri: The address given in the config; None means `MLFLOW_TRACKING_URI`, and without that
             `mlflow.db` in `folder`. An old `mlruns/` folder never changes this.
-        folder: The folder that relative paths start from, usually where the person stands.
+        folder: The folder that relative paths start from, usually the working directory.
 
     Raises:
-        TrackingError: If the address is a folder, or of a scheme that we do not know.
+        TrackingError: If the address is a folder, or has an unknown scheme.
     """
     here = folder.absolute()
     given = uri or os.environ.get("MLFLOW_TRACKING_URI", "").strip() or "sqlite:///mlflow.db"
@@ -65,7 +84,7 @@ def resolve_address(uri: str | None, folder: Path) -> Address:
             f"tracking.uri={given}: MLflow no longer keeps runs in a folder of files",
             ALLOWED,
             f"use sqlite:///{re.sub('^file:(//)?', '', given).rstrip('/')}.db, or leave it out: "
-            "the default is sqlite:///mlflow.db where you stand",
+            "the default is sqlite:///mlflow.db in the working directory",
         )
     raise TrackingError(f"tracking.uri={given}: unknown scheme {scheme!r}", ALLOWED)
 

@@ -1,4 +1,4 @@
-"""The one place where MLflow's client is made: opened once, checked, and told to fail soon."""
+"""MLflow's client: made here only, opened once, checked, and set to fail early."""
 
 import logging
 import os
@@ -60,7 +60,7 @@ class Connection:
 
 
 def experiment_id(connection: Connection, name: str) -> str:
-    """Find an experiment by name, or make it: once, however many processes ask.
+    """Find an experiment by name, or make it; several processes may ask at the same time.
 
     Raises:
         TrackingError: If it was deleted, or the store fails.
@@ -70,8 +70,8 @@ def experiment_id(connection: Connection, name: str) -> str:
     address = connection.address
     client = connection.client
     with explained_errors(address):
-        found = client.get_experiment_by_name(name)
-        if found is None:
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
             root = address.artifact_root
             location = None if root is None else (root / _folder_name(name)).as_uri()
             try:
@@ -79,51 +79,51 @@ def experiment_id(connection: Connection, name: str) -> str:
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
-                found = client.get_experiment_by_name(name)
-    if found is None or found.lifecycle_stage == "deleted":
+                experiment = client.get_experiment_by_name(name)
+    if experiment is None or experiment.lifecycle_stage == "deleted":
         raise TrackingError(
             f"tracking.experiment={name}: this experiment was deleted in {address.shown}",
             todo="restore it in MLflow's UI, or choose another name: tracking.experiment=NAME",
         )
-    _warn_if_moved(address, str(found.artifact_location))
-    return str(found.experiment_id)
+    _warn_if_moved(address, str(experiment.artifact_location))
+    return str(experiment.experiment_id)
 
 
 def _warn_if_moved(address: Address, location: str) -> None:
-    """MLflow keeps absolute places: after a folder is moved, new artifacts go to the old one."""
+    """Warn where the store's folder was moved: MLflow keeps the absolute paths of artifacts."""
     if address.artifact_root is None or not location.startswith("file://"):
         return
-    place = Path(urllib.request.url2pathname(urllib.parse.urlsplit(location).path))
-    if address.artifact_root not in place.parents and not place.exists():
+    folder = Path(urllib.request.url2pathname(urllib.parse.urlsplit(location).path))
+    if address.artifact_root not in folder.parents and not folder.exists():
         _log.warning(
             "the store %s was moved: artifacts of new runs in this experiment still go to %s; "
-            "choose another tracking.experiment to have them beside the store",
+            "choose another tracking.experiment to put them beside the store",
             address.shown,
-            place,
+            folder,
         )
 
 
 def _folder_name(name: str) -> str:
-    kept = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
-    return kept.strip(".") or "experiment"
+    safe = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
+    return safe.strip(".") or "experiment"
 
 
 def _open_client(address: Address) -> "MlflowClient":
     for key, value in _ENVIRONMENT.items():
         os.environ.setdefault(key, value)
     if address.kind == "server":
-        _check_server_answers(address)  # before MLflow's import, which alone takes seconds
+        _check_server_answers(address)  # before MLflow's import, which takes seconds
     elif address.kind == "database":
-        _check_port_answers(address)  # MLflow would try for an hour
+        _check_port_answers(address)  # MLflow would retry for an hour
     from mlflow import MlflowClient
 
-    _leave_connections_to_parents()
+    _reconnect_in_children()
 
-    # MLflow prints a traceback for every locked or full database; ours is one line.
+    # MLflow prints a traceback for every locked or full database; our message is one line.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     try:
-        # Two first clients at once would both run the migrations and break the database; already
-        # the client's constructor runs them.
+        # Two clients that open a new database at the same time would both run the migrations, which
+        # the client's constructor does, and break it.
         with exclusive(_opening_lock(address)):
             if address.database is not None:
                 check_sqlite(address)
@@ -145,7 +145,7 @@ def _opening_lock(address: Address) -> Path:
 
 
 def _check_server_answers(address: Address) -> None:
-    """Ask the server for anything at all; an error page is an answer too."""
+    """Check that a server answers at all; an error page is an answer too."""
     request = urllib.request.Request(address.uri + "/health")
     try:
         with urllib.request.urlopen(request, timeout=_SERVER_ANSWER_S):
@@ -158,8 +158,8 @@ def _check_server_answers(address: Address) -> None:
             return  # MLflow has its own settings for certificates
         raise StoreUnavailableError(
             f"the MLflow server {address.shown} does not answer: {reason}",
-            todo="start it (mlflow server --port ...), or keep the runs in a local journal and "
-            "deliver them on a later call: tracking.offline=true",
+            todo="start it (mlflow server --port ...), or keep the runs in local journals until a "
+            "later command delivers them: tracking.offline=true",
         ) from error
 
 
@@ -171,24 +171,24 @@ def _check_port_answers(address: Address) -> None:
     except OSError as error:
         raise StoreUnavailableError(
             f"the database server of {address.shown} does not answer: {error}",
-            todo="start it, or keep the runs in a local journal and deliver them on a later call: "
-            "tracking.offline=true",
+            todo="start it, or keep the runs in local journals until a later command delivers "
+            "them: tracking.offline=true",
         ) from error
 
 
 _fork_hook: list[bool] = []
 
 
-def _leave_connections_to_parents() -> None:
-    """See to it that a forked child opens connections of its own; shared ones corrupt both.
+def _reconnect_in_children() -> None:
+    """Make forked children open connections of their own; a shared one corrupts both processes.
 
     Source: https://docs.sqlalchemy.org/en/20/core/pooling.html#using-connection-pools-with-multiprocessing-or-os-fork
     """
     if not _fork_hook:
         _fork_hook.append(True)
-        os.register_at_fork(after_in_child=_forget_connections)
+        os.register_at_fork(after_in_child=_drop_inherited_connections)
 
 
-def _forget_connections() -> None:
+def _drop_inherited_connections() -> None:
     for engine in engines().values():
         engine.dispose(close=False)

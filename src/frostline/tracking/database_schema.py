@@ -1,4 +1,4 @@
-"""The sqlite file and its schema: made whole or not at all, and never migrated unasked."""
+"""The sqlite file and its schema: made completely or not at all, never migrated without asking."""
 
 import logging
 import sqlite3
@@ -12,12 +12,19 @@ from frostline.tracking.address import Address
 from frostline.tracking.store_errors import explained, explained_errors, upgrade_advice
 
 _log = logging.getLogger(__name__)
-_PATIENCE_S = 20.0  # how long another process may hold the database
+_MAX_LOCKED_S = 20.0  # how long another process may hold the database
 _NETWORK_DISKS = ("nfs", "nfs4", "cifs", "smbfs", "smb3", "9p", "fuse.sshfs", "lustre", "afs")
 
 
 def check_sqlite(address: Address) -> None:
-    """Make a fresh database whole under its final name, or check the version of one that exists."""
+    """Make a new database, or check the version of one that exists.
+
+    Args:
+        address: The address of a sqlite store.
+
+    Raises:
+        TrackingError: If the database cannot be made or read, or is of another version.
+    """
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     database = address.database
@@ -33,38 +40,38 @@ def check_sqlite(address: Address) -> None:
         )
     if not database.exists() or database.stat().st_size == 0:
         # Under a temporary name first: a killed or failed migration leaves nothing behind.
-        # Only one process at a time comes here, so what lies there is of one that was killed.
-        for left in database.parent.glob(f".{database.name}.*{TEMPORARY_SUFFIX}*"):
-            left.unlink(missing_ok=True)
-        with replacing(database) as fresh:
+        # Only one process at a time runs this, so temporary files are those of killed processes.
+        for leftover in database.parent.glob(f".{database.name}.*{TEMPORARY_SUFFIX}*"):
+            leftover.unlink(missing_ok=True)
+        with replacing(database) as temporary:
             try:
                 with explained_errors(address):
                     store = SqlAlchemyStore(  # type: ignore[no-untyped-call]
-                        f"sqlite:///{fresh}", str(address.artifact_root)
+                        f"sqlite:///{temporary}", str(address.artifact_root)
                     )
                 store.engine.dispose()
-                engines().pop(f"sqlite:///{fresh}", None)
+                engines().pop(f"sqlite:///{temporary}", None)
             finally:
-                fresh.with_name(f"{fresh.name}-journal").unlink(missing_ok=True)
+                temporary.with_name(f"{temporary.name}-journal").unlink(missing_ok=True)
         return
-    found = _sqlite_version(address, database)
+    version = _sqlite_version(address, database)
     expected = newest_version()
-    if found != expected:
+    if version != expected:
         raise TrackingError(
-            _version_message(address, found, expected), todo=upgrade_advice(address)
+            _version_message(address, version, expected), todo=upgrade_advice(address)
         )
 
 
 @cache
 def newest_version() -> str:
-    """The schema's version that the installed MLflow writes; it reads all of its migrations."""
+    """The schema's version that the installed MLflow writes; slow, as it reads all migrations."""
     from mlflow.store.db import utils as mlflow_db
 
     return str(mlflow_db._get_latest_schema_revision())  # type: ignore[no-untyped-call]
 
 
 def network_disk(path: Path) -> str | None:
-    """The kind of network disk that a path lies on; None for a local one."""
+    """The file system's name if a path lies on a network disk; None for a local disk."""
     import psutil
 
     above = {str(folder) for folder in path.parents}
@@ -76,13 +83,15 @@ def network_disk(path: Path) -> str | None:
 
 
 def _sqlite_version(address: Address, database: Path) -> str:
-    """The schema's version as MLflow keeps it.
+    """The schema's version, read without MLflow.
 
-    MLflow is not asked: it would migrate some older databases by itself, without a backup.
+    MLflow would migrate some older databases by itself, without a backup.
     """
-    # Not read-only: what a killed process has half written is rolled back by whoever opens it next.
+    # Not read-only: opening it rolls back what a killed process has half written.
     try:
-        connection = sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=_PATIENCE_S)
+        connection = sqlite3.connect(
+            f"{database.as_uri()}?mode=rw", uri=True, timeout=_MAX_LOCKED_S
+        )
         try:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         finally:
@@ -97,17 +106,17 @@ def _sqlite_version(address: Address, database: Path) -> str:
     return str(row[0]) if row else "none"
 
 
-def _version_message(address: Address, found: str, expected: str) -> str:
+def _version_message(address: Address, version: str, expected: str) -> str:
     import mlflow
 
     return (
         f"the tracking store {address.shown} was written by another version of MLflow: its schema "
-        f"is {found}, MLflow {mlflow.__version__} needs {expected}"
+        f"is {version}, MLflow {mlflow.__version__} needs {expected}"
     )
 
 
 def engines() -> dict[str, Any]:
-    """MLflow keeps one engine an address for the whole process."""
+    """MLflow's database engines in this process, one per address."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     engines: dict[str, Any] = getattr(SqlAlchemyStore, "_engine_map", {})

@@ -1,4 +1,4 @@
-"""A run as an MLflow model: saved, kept with its run, registered."""
+"""A run as an MLflow model: saved, logged on its run, registered."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -12,8 +12,8 @@ from frostline.errors import TrackingError
 from frostline.tracking.store import Store
 from frostline.tracking.store_errors import explained_errors
 
-# What the served model is run by; none of it is ours.
-_NEEDS = ("mlflow", "onnx", "onnxruntime", "numpy")
+# What a served model needs; Frostline is not among it.
+_REQUIREMENTS = ("mlflow", "onnx", "onnxruntime", "numpy")
 
 
 def save_onnx_model(
@@ -27,15 +27,15 @@ def save_onnx_model(
 ) -> None:
     """Save an ONNX file as an MLflow model, with signature and input example.
 
-    MLflow runs it by onnxruntime: there is no pickle and no code of ours in it.
+    MLflow runs it with onnxruntime: it contains no pickle and no code of Frostline.
 
     Args:
         onnx_file: The file.
-        folder: Where to; must not exist.
+        folder: The model's folder, which must not exist.
         example: (1, 3, S, S) images.
         input_name: Name of the input.
         outputs: Name and width of each output (N, width).
-        about: Kept as the model's metadata.
+        about: The model's metadata.
     """
     import mlflow.onnx
     import onnx
@@ -54,37 +54,39 @@ def save_onnx_model(
         str(folder),
         signature=signature,
         input_example={input_name: example},
-        # Told, not guessed: MLflow's guess imports the model in a process of its own.
-        pip_requirements=[f"{name}=={version(name)}" for name in _NEEDS],
+        # Given, because MLflow would find them out by importing the model in another process.
+        pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
         metadata=dict(about),
     )
 
 
 def register_model(store: Store, run_id: str, folder: Path, name: str, description: str) -> str:
-    """Keep a saved model with its run and make it the next version of a registered model.
+    """Log a saved model on its run and make it the next version of a registered model.
 
     Args:
         store: Where the run is.
-        run_id: The run, ended.
+        run_id: The run, which must have ended.
         folder: The saved model.
-        name: Of the registered model, made if need be.
-        description: Of this version.
+        name: Name of the registered model, which is made if it does not exist.
+        description: Description of this version.
 
     Returns:
         The version.
 
     Raises:
-        TrackingError: If the store has no such run, refuses the name, or is away.
+        TrackingError: If the store has no such run, refuses the name, or does not answer.
     """
     from mlflow.exceptions import MlflowException
 
     with store.amend_run(run_id) as run:
         run.log_artifact(folder, "exports")
         if run.undelivered:
-            raise TrackingError("the store is away: the model waits for it in the run's journal")
+            raise TrackingError(
+                "the store cannot be reached: the model waits for it in the run's journal"
+            )
     record = store.get_run(run_id)
     with explained_errors(store.address):
-        client = store._link.client
+        client = store.client
         try:
             client.get_registered_model(name)
         except MlflowException:

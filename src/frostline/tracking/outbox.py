@@ -1,7 +1,7 @@
-"""The way of a run's entries: straight to the store, or through the journal until it is back.
+"""What one run sends to its store: directly, or through the journal while the store is down.
 
-Nothing here raises while a model trains: a tracking error is a warning and an entry of `problems`,
-and never takes the place of a training error.
+Nothing here raises while a model trains: a tracking error is logged as a warning and added to
+`problems`, and never hides a training error.
 """
 
 import logging
@@ -9,59 +9,58 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from frostline.tracking.availability import Link
-from frostline.tracking.delivery import (
-    BATCHED,
+from frostline.tracking.delivery import BATCHED, send, send_all, send_batch
+from frostline.tracking.journal import Entry, Journal
+from frostline.tracking.link import Link
+from frostline.tracking.offline_runs import (
     ParentPendingError,
     create_run,
-    find_local,
-    is_local,
-    send,
-    send_all,
-    send_batch,
+    find_offline_run,
+    is_offline_id,
 )
-from frostline.tracking.journal import Entry, Journal
 from frostline.tracking.store_errors import is_final
 
 _log = logging.getLogger(__name__)
 
 
 class Outbox:
-    """What one run has for its store, in its order.
+    """The queue of one run's entries, in their order.
+
+    It knows how entries reach the store; what a run logs, and who owns the run, is
+    `frostline.tracking.tracked_run.Run`.
 
     Args:
-        run_id: MLflow's id, or `offline-...` until the store knows the run.
+        run_id: MLflow's id, or `offline-...` until the store has the run.
         name: The run's name.
         link: The link to the store.
         journal: Where entries wait.
-        ask_history: Ask the store, before anything is sent, which steps it has already.
+        check_history: Ask the store, before anything is sent, which steps it has already.
     """
 
     def __init__(
-        self, run_id: str, name: str, *, link: Link, journal: Journal, ask_history: bool
+        self, run_id: str, name: str, *, link: Link, journal: Journal, check_history: bool = False
     ) -> None:
         self.run_id = run_id
         self.name = name
         self.problems: list[str] = []
         self._link = link
         self._journal = journal
-        self._gathered: list[Entry] | None = None
-        self._ask_history = ask_history
+        self._check_history = check_history
+        self._batch: list[Entry] | None = None
 
     @property
-    def waiting(self) -> int:
-        """How many entries the store has not confirmed."""
-        return len(self._journal.entries)
+    def waiting(self) -> list[Entry]:
+        """The entries that the store has not confirmed."""
+        return self._journal.entries
 
     def put(self, entry: Entry) -> None:
-        """Send an entry if the store is there; otherwise it waits behind the others."""
-        if self._gathered is not None and entry["op"] in BATCHED:
-            self._gathered.append(entry)
+        """Send an entry if the store answers; otherwise add it behind the others that wait."""
+        if self._batch is not None and entry["op"] in BATCHED:
+            self._batch.append(entry)
             return
-        if self._journal.entries and self._link.is_worth_trying():
+        if self.waiting and self._link.is_worth_trying():
             self.deliver()
-        behind = bool(self._journal.entries) or is_local(self.run_id)
-        if not behind and not self._ask_history and self._link.is_worth_trying():
+        if self._can_send_directly() and self._link.is_worth_trying():
             try:
                 send(self._link.client, self.run_id, entry)
                 self._link.worked()
@@ -73,113 +72,109 @@ class Outbox:
                     self._refused(entry, error)
                     return
                 self._link.failed(error)
-        self.keep(entry)
-        if self._ask_history and self._link.is_worth_trying():
+        self.put_in_journal(entry)
+        if self._check_history and self._link.is_worth_trying():
             self.deliver()
 
-    def keep(self, entry: Entry) -> None:
-        """Let an entry wait, with a copy of the file that it names."""
-        self.guard(self._keep, entry)
+    def put_in_journal(self, entry: Entry) -> None:
+        """Add an entry to the journal, with a copy of the file that it names."""
+        self.guard(self._append, entry)
 
     @contextmanager
-    def at_once(self) -> Iterator[None]:
-        """Gather parameters, tags and metrics, and send them as one at the end of the block.
+    def batched(self) -> Iterator[None]:
+        """Collect parameters, tags and metrics in a block, and send them in one request.
 
-        Nothing else about them changes: what cannot be sent as one is sent, or kept, one by one.
+        If that fails, they are sent, or added to the journal, one by one.
         """
-        gathered: list[Entry] = []
-        self._gathered = gathered
+        batch: list[Entry] = []
+        self._batch = batch
         try:
             yield
         finally:
-            self._gathered = None
-            if not self._sent_at_once(gathered):
-                for entry in gathered:
+            self._batch = None
+            if not self._sent_as_batch(batch):
+                for entry in batch:
                     self.put(entry)
 
     def deliver(self) -> bool:
-        """Send now what waits in the journal.
+        """Send what waits in the journal.
 
         Returns:
-            Whether nothing is left.
+            Whether nothing waits any more.
         """
-        if self._link.offline or not self._journal.entries:
-            return not self._journal.entries
-        delivered = 0
-
-        def done(count: int) -> None:
-            nonlocal delivered
-            delivered = count
-
-        entries = list(self._journal.entries)
+        if self._link.offline or not self.waiting:
+            return not self.waiting
+        entries = list(self.waiting)
         created = 1 if entries[0]["op"] == "create" else 0
+        delivered = 0
         try:
-            if is_local(self.run_id):
+            if is_offline_id(self.run_id):
                 self.run_id = self._find_or_create(entries[0])
-            send_all(
-                self._link.client,
-                self.run_id,
-                entries[created:],
-                check_history=True,
-                on_refused=self._refused,
-                done=done,
-            )
+            client = self._link.client
+            rest = entries[created:]
+            for count in send_all(client, self.run_id, rest, on_refused=self._refused):
+                delivered = count
             self._link.worked()
-        except ParentPendingError:  # no outage: the store is there, its sweep's run comes first
+        except ParentPendingError:  # no outage: the run of the sweep is delivered first
             pass
         except Exception as error:
             self._link.failed(error)
-        if delivered or (created and len(entries) == 1 and not is_local(self.run_id)):
-            self.guard(self._journal.keep_from, delivered + created)
-        return not self._journal.entries
+        if delivered or (created and len(entries) == 1 and not is_offline_id(self.run_id)):
+            self.guard(self._journal.drop_first, delivered + created)
+        return not self.waiting
 
-    def report_waiting(self) -> None:
-        """Warn of what a later call has to deliver; said only where the store is wanted."""
-        if self._journal.entries and not self._link.offline:
+    def warn_of_waiting(self) -> None:
+        """Warn of what a later command has to deliver, unless the store is not used at all."""
+        if self.waiting and not self._link.offline:
             _log.warning(
-                "run %s: %d entries wait in %s for the store; the next call delivers them",
+                "run %s: %d entries wait in %s for the store; the next command delivers them",
                 self.name,
-                self.waiting,
+                len(self.waiting),
                 self._journal.path,
             )
 
     def problem(self, text: str) -> None:
-        """Note what went wrong with tracking, and warn of it."""
+        """Add to `problems`, and warn."""
         self.problems.append(text)
         _log.warning("run %s: %s", self.name, text)
 
     def guard(self, action: Callable[..., object], *args: object) -> None:
-        """Do something whose failure is a problem, not an error."""
+        """Call something whose failure is a problem, not an error."""
         try:
             action(*args)
         except Exception as error:
             self.problem(f"{type(error).__name__}: {error}")
 
-    def _sent_at_once(self, entries: list[Entry]) -> bool:
-        behind = bool(self._journal.entries) or is_local(self.run_id) or self._ask_history
-        if behind or len(entries) < 2 or not self._link.is_worth_trying():
+    def _can_send_directly(self) -> bool:
+        """Whether no other entry, and no question to the store, comes first."""
+        return not (self.waiting or is_offline_id(self.run_id) or self._check_history)
+
+    def _sent_as_batch(self, entries: list[Entry]) -> bool:
+        if not self._can_send_directly() or len(entries) < 2 or not self._link.is_worth_trying():
             return False
         try:
             send_batch(self._link.client, self.run_id, entries)
-        except Exception:  # one by one it shows which of them it is, or that the store is away
+        except Exception:  # one by one shows which of them fails, or that the store is down
             return False
         self._link.worked()
         return True
 
     def _find_or_create(self, first: Entry) -> str:
-        local_id = self._journal.run_id
+        offline_id = self._journal.run_id
         if first["op"] != "create":
-            found = find_local(self._link.client, local_id)
-            if found is None:
-                raise LookupError(f"the run {local_id} is not in the store, and its start is lost")
-            return found
+            run_id = find_offline_run(self._link.client, offline_id)
+            if run_id is None:
+                raise LookupError(
+                    f"the run {offline_id} is not in the store, and its first entry is lost"
+                )
+            return run_id
         experiment = self._link.experiment_id(first["experiment"])
-        return create_run(self._link.client, experiment, local_id, first)
+        return create_run(self._link.client, experiment, offline_id, first)
 
-    def _keep(self, entry: Entry) -> None:
+    def _append(self, entry: Entry) -> None:
         if entry["op"] == "artifact":
-            kept = self._journal.keep_file(Path(entry["file"]))
-            entry = {**entry, "file": str(kept)}
+            copy = self._journal.copy_file(Path(entry["file"]))
+            entry = {**entry, "file": str(copy)}
         self._journal.append(entry)
 
     def _refused(self, entry: Entry, error: BaseException) -> None:

@@ -25,7 +25,7 @@ def write_predictions(
     """Write predictions as Parquet: item, group, label (int16), prob (list of float16).
 
     Args:
-        path: The file; its folder is made if need be.
+        path: The file; its folder is made if it does not exist.
         items: Item names, N of them, unique.
         groups: The group of each item.
         labels: True classes, `(N,)`, whole numbers in [0, K).
@@ -125,7 +125,7 @@ def _check(
 
 
 def _check_same_top(full: NDArray[Any], half: NDArray[np.float16]) -> None:
-    """Keep the most probable class where rounding to 16 bits makes a tie of it."""
+    """Keep the most probable class the same where rounding to 16 bits would make a tie."""
     if not len(full):
         return
     rows = np.flatnonzero(full.argmax(axis=1) != half.argmax(axis=1))

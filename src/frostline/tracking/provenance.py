@@ -1,4 +1,4 @@
-"""Where a run comes from: code, versions, machine, command and data, written down."""
+"""Where a run comes from: code, versions, machine, command and data."""
 
 import importlib.metadata
 import os
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# What a result may depend on; everything else that is installed is not listed.
+# What a result may depend on; other installed packages are not listed.
 PACKAGES = (
     "torch",
     "torchvision",
@@ -29,7 +29,7 @@ PACKAGES = (
     "scipy",
     "pyarrow",
 )
-_GIT_ANSWER_S = 10
+_GIT_TIMEOUT_S = 10
 
 
 def read_provenance(
@@ -40,11 +40,11 @@ def read_provenance(
     Args:
         folder: A folder of the code's repository; git may be missing, and so may the repository.
         command: The command line, as a list of words.
-        data: What is known of the data: name, fingerprint, split digest.
+        data: Name, fingerprint and split digest of the data, as far as they are known.
 
     Returns:
-        A dict of the keys git, packages, python, machine, command, folder and data, which JSON and
-        YAML can hold.
+        A dict with the keys git, packages, python, machine, command, folder and data, whose values
+        JSON and YAML can hold.
     """
     return {
         "command": shlex.join(command),
@@ -58,7 +58,7 @@ def read_provenance(
 
 
 def provenance_tags(provenance: Mapping[str, Any]) -> dict[str, str]:
-    """The tags by which MLflow's page shows a run's origin.
+    """The tags from which MLflow's page shows a run's origin.
 
     Args:
         provenance: What `read_provenance` returned.
@@ -85,8 +85,8 @@ def read_git(folder: Path) -> dict[str, Any]:
     """The commit, the branch and whether tracked files differ from it.
 
     Returns:
-        commit and branch, empty where there is no git, no repository or no commit yet; dirty, None
-        where that cannot be told.
+        commit and branch, empty if there is no git, no repository or no commit yet; dirty, None if
+        git gives no answer.
     """
     commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:
@@ -101,7 +101,7 @@ def read_git(folder: Path) -> dict[str, Any]:
 
 
 def read_versions(packages: Sequence[str]) -> dict[str, str]:
-    """The installed versions of these packages, without importing them; missing ones left out."""
+    """Installed versions of packages, without importing them; those not installed are left out."""
     versions = {}
     for name in packages:
         try:
@@ -125,18 +125,18 @@ def read_machine() -> dict[str, Any]:
     }
 
 
-def _git(folder: Path, *words: str) -> str | None:
+def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        answer = subprocess.run(
-            ["git", "-C", str(folder), *words],
+        result = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
             capture_output=True,
             text=True,
-            timeout=_GIT_ANSWER_S,
+            timeout=_GIT_TIMEOUT_S,
             check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return answer.stdout.strip()
+    return result.stdout.strip()
 
 
 def _cpu_name() -> str:

@@ -1,4 +1,4 @@
-"""A run as read back: plain values, without MLflow's classes."""
+"""A recorded run as plain values, without MLflow's classes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ PARENT_TAG = "mlflow.parentRunId"
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a store, or the journal of a run not yet delivered, says about a run.
+    """A run as the store, or the journal of a run not yet delivered, has it.
 
     Attributes:
-        run_id: MLflow's id, or `offline-...` for a run that the store does not know yet.
+        run_id: MLflow's id, or `offline-...` for a run that the store does not have yet.
         name: The run's name.
         experiment: The experiment's name.
         status: RUNNING, SCHEDULED, FINISHED, FAILED or KILLED.
@@ -24,7 +24,7 @@ class RunRecord:
         tags: All tags, MLflow's own included.
         start_ms: Start, in milliseconds since 1970.
         end_ms: End, in milliseconds since 1970; None while it runs.
-        artifact_uri: Where its artifacts lie; empty while only a journal knows the run.
+        artifact_uri: Where its artifacts lie; empty while the run is in a journal only.
     """
 
     run_id: str
@@ -45,7 +45,7 @@ class RunRecord:
 
     @property
     def parent_run_id(self) -> str | None:
-        """The sweep's run, if this is one of its jobs."""
+        """The run of the sweep, if this is one of its jobs."""
         return self.tags.get(PARENT_TAG)
 
 
@@ -65,24 +65,31 @@ class MetricPoint:
 
 
 @dataclass
-class _Folded:
+class _Values:
+    """What entries change; metrics are name to (step, time in milliseconds, value)."""
+
     params: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, tuple[int, int, float]] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
 
 
-def fold_entries(
+def apply_entries(
     run_id: str, entries: Iterable[Entry], onto: RunRecord | None = None
 ) -> RunRecord | None:
-    """Read a run from its journal, on top of what the store knows of it.
+    """A run as it is when the entries of its journal are delivered.
+
+    Args:
+        run_id: The run.
+        entries: Its journal.
+        onto: The run as the store has it; None if the store does not have it.
 
     Returns:
         None if the journal does not begin with the run's creation and `onto` is not given.
     """
-    folded = _Folded()
-    values: dict[str, Any] = {"run_id": run_id}
+    values = _Values()
+    info: dict[str, Any] = {"run_id": run_id}
     if onto is not None:
-        values |= {
+        info |= {
             "name": onto.name,
             "experiment": onto.experiment,
             "status": onto.status,
@@ -90,42 +97,42 @@ def fold_entries(
             "end_ms": onto.end_ms,
             "artifact_uri": onto.artifact_uri,
         }
-        folded.params |= onto.params
-        folded.tags |= onto.tags
-        folded.metrics |= {key: (-1, 0, value) for key, value in onto.metrics.items()}
+        values.params |= onto.params
+        values.tags |= onto.tags
+        values.metrics |= {key: (-1, 0, value) for key, value in onto.metrics.items()}
     for entry in entries:
-        _fold_one(entry, values, folded)
-    if "name" not in values:
+        _apply(entry, info, values)
+    if "name" not in info:
         return None
-    last = {key: point[2] for key, point in folded.metrics.items()}
-    return RunRecord(params=folded.params, metrics=last, tags=folded.tags, **values)
+    last = {key: point[2] for key, point in values.metrics.items()}
+    return RunRecord(params=values.params, metrics=last, tags=values.tags, **info)
 
 
-def _fold_one(entry: Entry, values: dict[str, Any], folded: _Folded) -> None:
+def _apply(entry: Entry, info: dict[str, Any], values: _Values) -> None:
     match entry["op"]:
         case "create":
-            values |= {
+            info |= {
                 "name": entry["name"],
                 "experiment": entry["experiment"],
                 "status": "RUNNING",
                 "start_ms": entry["t"],
                 "end_ms": None,
             }
-            folded.tags |= entry["tags"]
+            values.tags |= entry["tags"]
         case "params":
-            folded.params |= entry["values"]
+            values.params |= entry["values"]
         case "tags":
-            folded.tags |= entry["values"]
+            values.tags |= entry["values"]
         case "untag":
-            folded.tags.pop(entry["key"], None)
+            values.tags.pop(entry["key"], None)
         case "metrics":
             for key, value in entry["values"].items():
                 point = (entry["step"], entry["t"], value)
-                if key not in folded.metrics or folded.metrics[key][:2] <= point[:2]:
-                    folded.metrics[key] = point
+                if key not in values.metrics or values.metrics[key][:2] <= point[:2]:
+                    values.metrics[key] = point
         case "status":
-            values["status"] = entry["status"]
-            values["end_ms"] = entry["t"] if entry["status"] in ENDED else None
+            info["status"] = entry["status"]
+            info["end_ms"] = entry["t"] if entry["status"] in ENDED else None
 
 
 def matches(record: RunRecord, tags: Mapping[str, str], status: Iterable[str] | None) -> bool:

@@ -1,4 +1,4 @@
-"""What the report asks of a tracking store: curves, predictions and small texts of a run."""
+"""The parts of a run that are not in its record: curves, predictions and small texts."""
 
 import json
 import tempfile
@@ -18,20 +18,20 @@ class Source(Protocol):
     """Where the parts of a run come from that are not in its record."""
 
     def curve(self, run_id: str, metric: str) -> Sequence[tuple[int, float]]:
-        """Epoch and value, by epoch; empty where there is none."""
+        """The (epoch, value) pairs of a metric in order; empty if there are none."""
 
     def predictions(self, run_id: str, split: str) -> Predictions | None:
-        """Per-item predictions of `val` or `test`; None where there are none to read."""
+        """Per-item predictions of `val` or `test`; None if they are missing or cannot be read."""
 
     def classes(self, run_id: str) -> list[str] | None:
-        """Names of the classes; None where they are not recorded."""
+        """Names of the classes; None if they are not recorded."""
 
     def text(self, run_id: str, path: str) -> str | None:
-        """A small artifact; None where there is none."""
+        """A small artifact; None if there is none."""
 
 
 class StoreSource:
-    """Reads a tracking store; what must be downloaded goes to a folder that lives as long as this.
+    """Reads a tracking store; downloads go to a folder that lives as long as this object.
 
     Args:
         store: The store.
@@ -69,8 +69,8 @@ class StoreSource:
 
     def text(self, run_id: str, path: str) -> str | None:
         """See `Source.text`."""
-        found = self._fetch(run_id, path)
-        return None if found is None else found.read_text(errors="replace")
+        file = self._fetch(run_id, path)
+        return None if file is None else file.read_text(errors="replace")
 
     def _fetch(self, run_id: str, path: str) -> Path | None:
         try:

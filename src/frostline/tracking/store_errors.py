@@ -1,4 +1,4 @@
-"""What MLflow raises, in words that say what to do."""
+"""MLflow's errors as messages that say what to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +8,10 @@ from frostline.tracking.address import Address
 
 
 class StoreUnavailableError(TrackingError):
-    """The store cannot be had now; later it may be."""
+    """The store does not answer now, but may later."""
 
 
-# Answers that trying again will not change; everything else may pass.
+# Errors that trying again will not change; all others may be temporary.
 _FINAL_CODES = {
     "INVALID_PARAMETER_VALUE",
     "RESOURCE_DOES_NOT_EXIST",
@@ -22,18 +22,22 @@ _FINAL_CODES = {
 
 
 def is_final(error: BaseException) -> bool:
-    """Whether the store understood and refused, so that trying again is of no use."""
+    """Whether the store refused a request for good, so that trying again is useless."""
     return getattr(error, "error_code", None) in _FINAL_CODES
 
 
 def is_missing(error: BaseException) -> bool:
-    """Whether the store says that there is no such thing."""
+    """Whether the store answered that there is no such thing."""
     return getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"
 
 
 @contextmanager
 def explained_errors(address: Address) -> Iterator[None]:
-    """Turn what MLflow raises into a message that says what to do."""
+    """Turn MLflow's errors in a block into messages that say what to do.
+
+    Raises:
+        TrackingError: In place of an error of MLflow or of its database library.
+    """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -54,7 +58,7 @@ def upgrade_advice(address: Address) -> str:
 
 
 def explained(address: Address, error: Exception) -> TrackingError:
-    """The error to raise for what a store's library raised."""
+    """The error to raise in place of one that MLflow or its database library raised."""
     text = " ".join(str(error).split())
     lower = text.lower()
     short = text if len(text) < 300 else text[:300] + "..."
@@ -67,7 +71,7 @@ def explained(address: Address, error: Exception) -> TrackingError:
         )
     if "readonly" in lower or "unable to open database file" in lower:
         return StoreUnavailableError(
-            what, todo="make that folder and file writable, or choose another"
+            what, todo="make that folder and file writable, or choose another store"
         )
     if "database is locked" in lower:
         return StoreUnavailableError(
@@ -82,4 +86,4 @@ def explained(address: Address, error: Exception) -> TrackingError:
             "with --allowed-hosts",
         )
     kind = TrackingError if is_final(error) else StoreUnavailableError
-    return kind(what, todo="see that the store is there, or use tracking.offline=true")
+    return kind(what, todo="check that the store is there, or use tracking.offline=true")

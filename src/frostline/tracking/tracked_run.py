@@ -1,8 +1,8 @@
-"""The life of one run: begun or gone on with, logged to, ended; its outbox does the sending."""
+"""A run that this process owns: what is logged to it, and how it ends."""
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
@@ -10,49 +10,40 @@ from typing import Any, Literal
 import yaml
 
 from frostline.locks import OwnerLock
-from frostline.tracking.availability import Link
 from frostline.tracking.delivery import PARAM_MAX_CHARS, TAG_MAX_CHARS, artifact_entry, as_text
-from frostline.tracking.journal import Journal
 from frostline.tracking.outbox import Outbox
 
 EndStatus = Literal["FINISHED", "FAILED", "KILLED"]
 
 
 class Run:
-    """A run that this process owns; made by `Store.start_run` and `Store.resume_run`.
+    """One run; made by `Store.start_run`, `Store.resume_run` and `Store.amend_run`.
+
+    It knows what can be logged and who owns the run; how entries reach the store is
+    `frostline.tracking.outbox.Outbox`.
 
     Args:
-        run_id: MLflow's id, or `offline-...` until the store knows the run.
-        name: The run's name.
-        link: The link to the store.
-        journal: Where entries wait.
-        life: The lock that this process holds while the run lives.
-        logged: The (metric, step) pairs logged before; None if the store could not be asked.
+        outbox: Sends the run's entries to the store.
+        lock: The lock that this process holds while it owns the run.
+        logged: The (metric, step) pairs logged before, which are not logged again.
     """
 
     def __init__(
-        self,
-        run_id: str,
-        name: str,
-        *,
-        link: Link,
-        journal: Journal,
-        life: OwnerLock,
-        logged: set[tuple[str, int]] | None,
+        self, outbox: Outbox, lock: OwnerLock, logged: Iterable[tuple[str, int]] = ()
     ) -> None:
-        self._outbox = Outbox(run_id, name, link=link, journal=journal, ask_history=logged is None)
-        self._life = life
-        self._logged = set() if logged is None else set(logged)
+        self._outbox = outbox
+        self._lock = lock
+        self._logged = set(logged)
         self._logged |= {
             (key, int(entry["step"]))
-            for entry in journal.entries
+            for entry in outbox.waiting
             if entry["op"] == "metrics"
             for key in entry["values"]
         }
 
     @property
     def run_id(self) -> str:
-        """MLflow's id, or `offline-...` until the store knows the run."""
+        """MLflow's id, or `offline-...` until the store has the run."""
         return self._outbox.run_id
 
     @property
@@ -68,15 +59,19 @@ class Run:
     @property
     def undelivered(self) -> int:
         """How many entries the store has not confirmed."""
-        return self._outbox.waiting
+        return len(self._outbox.waiting)
 
-    def begin(self, experiment: str, tags: Mapping[str, str]) -> None:
-        """Write down the start of a run that the store cannot be told of now."""
+    def begin_offline(self, experiment: str, tags: Mapping[str, str]) -> None:
+        """Write the start of a run into the journal, as the store does not answer now."""
         entry = {"op": "create", "t": _now_ms(), "name": self.name, "experiment": experiment}
-        self._outbox.keep({**entry, "tags": dict(tags)})
+        self._outbox.put_in_journal({**entry, "tags": dict(tags)})
 
-    def go_on(self, tags: Mapping[str, str]) -> None:
-        """Make an ended or abandoned run a running one again, under a new owner."""
+    def resume(self, tags: Mapping[str, str]) -> None:
+        """Set an ended or abandoned run to RUNNING again, under a new owner.
+
+        Args:
+            tags: The new owner's.
+        """
         self._outbox.put({"op": "status", "status": "RUNNING", "t": _now_ms()})
         self._outbox.put({"op": "untag", "key": "frostline.failure"})
         self.set_tags(tags)
@@ -90,31 +85,31 @@ class Run:
         self._log_texts("tags", tags, TAG_MAX_CHARS)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        """Log the metrics of one epoch as one batch; what a resumed run has already is left out.
+        """Log the metrics of one epoch in one request, without those that the run has already.
 
         Args:
             metrics: Name to value; NaN and infinity are allowed.
             step: The epoch, from 0.
         """
-        fresh = {
+        new = {
             key: float(value) for key, value in metrics.items() if (key, step) not in self._logged
         }
-        if fresh:
-            self._logged |= {(key, step) for key in fresh}
-            self._outbox.put({"op": "metrics", "t": _now_ms(), "step": step, "values": fresh})
+        if new:
+            self._logged |= {(key, step) for key in new}
+            self._outbox.put({"op": "metrics", "t": _now_ms(), "step": step, "values": new})
 
-    def at_once(self) -> AbstractContextManager[None]:
-        """Gather parameters, tags and metrics, and send them as one at the end of the block.
+    def batched(self) -> AbstractContextManager[None]:
+        """Collect parameters, tags and metrics in a block, and send them in one request.
 
-        Nothing else about them changes: what cannot be sent as one is sent, or kept, one by one.
+        If that fails, they are sent, or added to the journal, one by one.
         """
-        return self._outbox.at_once()
+        return self._outbox.batched()
 
     def log_artifact(self, path: Path, folder: str = "") -> None:
         """Log a file or a folder.
 
         Args:
-            path: The local file or folder; it is copied, also when the store is away.
+            path: The local file or folder; it is copied, also while the store is down.
             folder: Where it goes within the run's artifacts, such as `checkpoints`.
         """
         if not path.exists():
@@ -156,38 +151,30 @@ class Run:
         self.log_text(text, path)
 
     def finish(self, status: EndStatus, reason: str = "") -> bool:
-        """End the run and give up its ownership.
+        """End the run and release its ownership.
 
         Args:
             status: How it ended.
             reason: Why, for FAILED and KILLED: the tag `frostline.failure`.
 
         Returns:
-            Whether the store has everything; if not, a later call delivers the rest.
+            Whether the store has everything; if not, a later command delivers the rest.
         """
         if reason:
             self.set_tags({"frostline.failure": reason})
         self._outbox.put({"op": "status", "status": status, "t": _now_ms()})
-        return self.leave()
+        return self.release()
 
-    def leave(self) -> bool:
-        """Give up the ownership of a run, whose state stays as it is.
+    def release(self) -> bool:
+        """Deliver what waits and release the ownership; the run's state stays as it is.
 
         Returns:
-            Whether the store has everything; if not, a later call delivers the rest.
+            Whether the store has everything; if not, a later command delivers the rest.
         """
-        self.deliver()
-        self._outbox.guard(self._life.release)
-        self._outbox.report_waiting()
+        self._outbox.deliver()
+        self._outbox.guard(self._lock.release)
+        self._outbox.warn_of_waiting()
         return not self.undelivered
-
-    def deliver(self) -> bool:
-        """Send now what waits in the journal.
-
-        Returns:
-            Whether nothing is left.
-        """
-        return self._outbox.deliver()
 
     def _log_texts(self, op: str, values: Mapping[str, Any], limit_chars: int) -> None:
         texts, cut = as_text(dict(values), limit_chars)

@@ -1,4 +1,4 @@
-"""What is logged at once is what would have been logged one by one."""
+"""A batch logs the same as its entries would one by one."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ def logged(store: Store, run_id: str) -> tuple[dict[str, str], dict[str, float],
 
 def log_all(store: Store) -> Run:
     run = store.start_run("a", {})
-    with run.at_once():
+    with run.batched():
         run.set_tags({"why": "first"})
         run.log_params({"lr": 0.1})
         run.log_metrics({"loss": 2.0}, 0)
@@ -49,11 +49,11 @@ def test_one_call_and_the_same_content(
     assert run.finish("FINISHED")
 
 
-def test_what_is_refused_together_is_sent_one_by_one(
+def test_a_batch_that_is_refused_is_sent_one_by_one(
     tmp_path: Path, fresh_store_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any) -> None:
-        raise RuntimeError("too many at once")
+        raise RuntimeError("too many in one request")
 
     monkeypatch.setattr(outbox, "send_batch", refuse)
     store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
@@ -63,7 +63,7 @@ def test_what_is_refused_together_is_sent_one_by_one(
 def test_an_error_in_the_block_loses_nothing(tmp_path: Path, fresh_store_uri: str) -> None:
     store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
     run = store.start_run("a", {})
-    with pytest.raises(ValueError, match="oops"), run.at_once():
+    with pytest.raises(ValueError, match="oops"), run.batched():
         run.log_params({"lr": 0.1})
         run.log_metrics({"loss": 2.0}, 0)
         raise ValueError("oops")

@@ -1,4 +1,7 @@
-"""Whether the store can be had now: tried again from time to time, never waited for in training."""
+"""One process's link to its store: whether it answers, and when to try it again.
+
+Training never waits for a store that does not answer.
+"""
 
 import logging
 import time
@@ -11,7 +14,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _FIRST_PAUSE_S = 10.0
-_LONGEST_PAUSE_S = 120.0
+_MAX_PAUSE_S = 120.0
 
 
 class Link:
@@ -20,7 +23,7 @@ class Link:
     Args:
         connection: The store's connection.
         experiment: Name of the experiment that new runs belong to.
-        offline: Keep everything in journals and never try the store.
+        offline: Keep everything in local journals and never try the store.
     """
 
     def __init__(self, connection: Connection, experiment: str, *, offline: bool) -> None:
@@ -42,21 +45,21 @@ class Link:
         return self._pause_s > 0
 
     def is_worth_trying(self) -> bool:
-        """Whether to try the store now: a dead server costs seconds a try."""
+        """Whether to try the store now; each try of a dead server costs seconds."""
         return not self.offline and time.monotonic() >= self._next_try_s
 
     def failed(self, error: BaseException) -> None:
-        """Note that the store did not answer; said aloud once an outage."""
+        """Note that the store did not answer, and warn of it once per outage."""
         if not self.is_down:
             reason = " ".join(str(error).split())[:200]
             _log.warning(
-                "the tracking store %s is away (%s); training goes on, what is logged is kept in "
-                "%s and delivered when the store is back, or on the next call",
+                "the tracking store %s cannot be reached (%s); training continues, and what it "
+                "logs is kept in %s and delivered when the store is back, or by the next command",
                 self.connection.address.shown,
                 reason,
                 self.connection.address.state_dir,
             )
-        self._pause_s = min(max(_FIRST_PAUSE_S, 2 * self._pause_s), _LONGEST_PAUSE_S)
+        self._pause_s = min(max(_FIRST_PAUSE_S, 2 * self._pause_s), _MAX_PAUSE_S)
         self._next_try_s = time.monotonic() + self._pause_s
 
     def worked(self) -> None:
@@ -66,7 +69,7 @@ class Link:
         self._pause_s = self._next_try_s = 0.0
 
     def experiment_id(self, name: str) -> str:
-        """The id of an experiment, made if need be.
+        """The id of an experiment, made if it does not exist.
 
         Raises:
             TrackingError: If it was deleted, or the store fails.
