@@ -23,7 +23,7 @@ from frostline.stats.paired import (
     scored,
 )
 from frostline.stats.predictions import Predictions
-from frostline.stats.scores import SCORES
+from frostline.stats.rules import SCORES
 from frostline.stats.variance import estimate, learn_prior
 
 LEVEL = 0.95

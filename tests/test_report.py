@@ -1,14 +1,17 @@
 """The command, on a real store: from logged runs to a page on the sweep's run."""
 
 import json
+import time
 
 import numpy as np
 import pytest
 
 from frostline.commands import report
 from frostline.errors import TrackingError
+from frostline.reporting.write_report import write_sweep_report
 from frostline.tracking.prediction_files import write_predictions
 from frostline.tracking.store import open_store
+from frostline.tracking.sweeps import RUNS_FILE, find_sweep
 
 
 def _log_job(store, parent, folder, freeze, seed, share):
@@ -72,9 +75,9 @@ def sweep(tmp_path_factory):
 def test_a_sweeps_report_is_written_and_logged_on_its_run(sweep, tmp_path, capsys):
     uri, store, parent_id, _ = sweep
     report.main(["--uri", uri, "--sweep", "abc", "--out", str(tmp_path / "out")])
-    said = capsys.readouterr().out
-    assert said.startswith("Take net freeze=0: it is better on validation than all others.")
-    assert "1 failed or stopped" in said
+    printed = capsys.readouterr().out
+    assert printed.startswith("Take net freeze=0: it is better on validation than all others.")
+    assert "1 failed or stopped" in printed
     html = (tmp_path / "out" / "report.html").read_text()
     assert "out of memory" in html
     assert "report/report.html" in store.list_artifacts(parent_id, "report")
@@ -83,23 +86,44 @@ def test_a_sweeps_report_is_written_and_logged_on_its_run(sweep, tmp_path, capsy
     assert parent.tags["frostline.failure"] == "1 of 5 jobs have no result"
 
 
-def test_a_sweep_calls_it_with_its_own_open_run(sweep, tmp_path):
-    uri, _, _, ids = sweep
+def test_logging_a_report_moves_neither_the_end_nor_the_owner_of_the_sweeps_run(sweep, tmp_path):
+    _, store, parent_id, _ = sweep
+    before = store.get_run(parent_id)
+    time.sleep(0.01)
+    report = write_sweep_report(store, "abc123", tmp_path / "out")
+    assert report.page == tmp_path / "out" / "report.html"
+    assert "Take net freeze=0" in report.page.read_text()
+    after = store.get_run(parent_id)
+    assert (after.start_ms, after.end_ms) == (before.start_ms, before.end_ms)
+    assert (after.status, after.tags) == (before.status, before.tags)
+
+
+def test_the_report_of_a_sweep_that_runs_is_not_logged(sweep, tmp_path, capsys):
+    uri, *_ = sweep
     store = open_store(uri, "plants")
     parent = store.start_run("sweep-zz9", {"frostline.kind": "sweep", "frostline.sweep_id": "zz9"})
-    page = report.write_report(store, "zz9", tmp_path / "out", run_ids=ids, parent=parent)
-    assert page == tmp_path / "out" / "report.html"
-    assert "Take net freeze=0" in page.read_text()
-    assert "report/report.html" in store.list_artifacts(parent.run_id, "report")
+    report.main(["--uri", uri, "--sweep", "zz9", "--out", str(tmp_path / "out")])
+    assert "the sweep has not ended: the page is not logged" in capsys.readouterr().err
+    assert store.list_artifacts(parent.run_id, "report") == []
     assert store.get_run(parent.run_id).status == "RUNNING"
-    parent.finish("FINISHED")
+    parent.finish("KILLED", "stopped")
 
 
-def test_runs_answered_by_earlier_sweeps_are_found_again(sweep, tmp_path, capsys):
+def test_a_whole_sweep_id_counts_before_a_longer_one_that_begins_so(sweep, tmp_path, capsys):
+    uri, _, parent_id, _ = sweep
+    store = open_store(uri, "plants")
+    longer = {"frostline.kind": "sweep", "frostline.sweep_id": "abc123-0f0f0f"}
+    store.start_run("sweep-abc123-0f0f0f", longer).finish("FINISHED")
+    assert find_sweep(store, "abc123").run_id == parent_id
+    assert find_sweep(store, "abc").name == find_sweep(store).name == "sweep-abc123-0f0f0f"
+    assert find_sweep(store, parent_id).run_id == parent_id
+
+
+def test_runs_reused_from_earlier_sweeps_are_found_again(sweep, tmp_path, capsys):
     uri, _, _, ids = sweep
     store = open_store(uri, "plants")
     parent = store.start_run("sweep-yy8", {"frostline.kind": "sweep", "frostline.sweep_id": "yy8"})
-    parent.log_text(json.dumps(ids), report.RUNS_FILE)
+    parent.log_text(json.dumps(ids), RUNS_FILE)
     parent.finish("FINISHED")
     report.main(["--uri", uri, "--sweep", "yy8", "--out", str(tmp_path), "--json"])
     assert json.loads(capsys.readouterr().out)["recommended"]["name"] == "net freeze=0"
@@ -114,23 +138,23 @@ def test_experiment_and_runs(sweep, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        (["--sweep", "nosuch"], "--sweep nosuch: there is no such sweep"),
-        (["--experiment", "weeds"], "--experiment weeds: it has no runs"),
+        (["--sweep", "nosuch"], "sweep nosuch: there is no such sweep"),
+        (["--experiment", "weeds"], "experiment weeds: it has no runs"),
         (["--runs", "0" * 32], "there is no such run"),
     ],
 )
-def test_what_is_not_there_is_said_in_one_message(sweep, capsys, arguments, said):
+def test_what_does_not_exist_is_one_message_without_a_traceback(sweep, capsys, arguments, message):
     with pytest.raises(SystemExit) as ended:
         report.main(["--uri", sweep[0], *arguments])
     assert ended.value.code == 2
     shown = capsys.readouterr().err
-    assert said in shown
+    assert message in shown
     assert "Traceback" not in shown
 
 
 def test_an_empty_store_says_what_to_run(tmp_path):
     store = open_store(f"sqlite:///{tmp_path / 'mlflow.db'}", "Default")
     with pytest.raises(TrackingError, match=r"there is no sweep in [\s\S]*python -m src.train -m"):
-        report.write_report(store, "abc", tmp_path / "out")
+        write_sweep_report(store, "abc", tmp_path / "out")

@@ -1,4 +1,4 @@
-"""Figures of a run on images, with the intervals that their groups allow."""
+"""Loss and scores of a network on images, with intervals over the groups of images."""
 
 import numpy as np
 import torch
@@ -7,18 +7,19 @@ from torchmetrics.functional.classification import multiclass_accuracy, multicla
 
 from frostline.stats.intervals import Estimate, share_interval
 from frostline.stats.predictions import Predictions
-from frostline.stats.scores import SCORES, value_and_influence
+from frostline.stats.rules import SCORES
+from frostline.stats.scores import value_and_influence
 from frostline.training.metrics import classification_metrics
 
 LEVEL = 0.95
-_ROUNDING = 1e-9
+_ROUNDING_ERROR = 1e-9
 
 
 def figures_of(logits: Tensor, labels: Tensor) -> dict[str, float]:
-    """Loss and scores as in training; macro averages over the classes that the images have.
+    """Compute loss and scores as in training, macro averages over the classes that occur.
 
-    Training has images of all classes. On another data set a class without images has no recall,
-    and counting it as 0 would speak of the data set, not of the run.
+    Training has images of all classes. In another data set a class without images has no recall;
+    counting it as 0 would measure the data set and not the network.
 
     Args:
         logits: (N, K) float.
@@ -36,10 +37,11 @@ def figures_of(logits: Tensor, labels: Tensor) -> dict[str, float]:
 
 
 def intervals_of(predictions: Predictions) -> dict[str, tuple[float, float]]:
-    """95 % intervals of the scores, images of one group counted together.
+    """Compute 95 % intervals of the scores, in which the images of a group count as one.
 
     Source:
-        See `frostline.stats.scores` (influence of each image) and `frostline.stats.intervals.share_interval`.
+        See `frostline.stats.scores` (influence of each image) and
+        `frostline.stats.intervals.share_interval`.
     """
     _, rows = np.unique(predictions.groups, return_inverse=True)
     n_groups = int(rows.max()) + 1
@@ -49,8 +51,8 @@ def intervals_of(predictions: Predictions) -> dict[str, tuple[float, float]]:
         sums = np.bincount(rows, weights=influence, minlength=n_groups)
         factor = n_groups / max(1, n_groups - 1)
         error = float(np.sqrt(factor * np.square(sums).sum()))
-        # One group a class says nothing of its spread: rounding is no knowledge.
-        error = error if error > _ROUNDING else 0.0
+        # With one group a class the spread is unknown: what is left is rounding.
+        error = error if error > _ROUNDING_ERROR else 0.0
         estimate = Estimate(value, error, max(1, n_groups - 1))
         intervals[name] = share_interval(estimate, LEVEL, n_groups)
     return intervals

@@ -15,7 +15,7 @@ from frostline.reporting.number_text import (
 )
 from frostline.reporting.page import Conclusion
 from frostline.reporting.select import Selection
-from frostline.stats.scores import SHORT_WORDS
+from frostline.stats.rules import SHORT_SCORE_NAMES
 from frostline.stats.verdict import TRAIN_S, Row, Verdict
 
 _MAX_NAMED = 3
@@ -87,7 +87,7 @@ def _lone_winner(verdict: Verdict) -> str:
 
 def _why(verdict: Verdict) -> str:
     top, take = verdict.top, verdict.recommended
-    score = SHORT_WORDS[verdict.rules.score]
+    score = SHORT_SCORE_NAMES[verdict.rules.score]
     lines = [f"Highest {score} on validation: {top.cell.name}, {_with_interval(top, verdict)}."]
     for standing, opening in (
         ("open", "Cannot be told apart from it"),

@@ -10,7 +10,7 @@ from frostline.reporting.verdict_rows import (
     first_upper,
     point_label,
 )
-from frostline.stats.scores import SHORT_WORDS
+from frostline.stats.rules import SHORT_SCORE_NAMES
 from frostline.stats.verdict import TRAIN_S, Row, Verdict
 
 LATENCY_MS = "time/latency_ms"
@@ -57,7 +57,7 @@ def pareto(costs: Sequence[float], values: Sequence[float]) -> list[int]:
 def _cost_figure(
     name: str, label: str, rows: Sequence[Row], costs: Sequence[float], verdict: Verdict
 ) -> Figure:
-    score = SHORT_WORDS[verdict.rules.score]
+    score = SHORT_SCORE_NAMES[verdict.rules.score]
     front = pareto(costs, [row.value for row in rows])
     backbones = backbones_by_best(verdict)
     series = [

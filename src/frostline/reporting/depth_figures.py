@@ -10,7 +10,7 @@ from frostline.reporting.verdict_rows import (
     point_label,
 )
 from frostline.stats.cell import value_order
-from frostline.stats.scores import SHORT_WORDS
+from frostline.stats.rules import SHORT_SCORE_NAMES
 from frostline.stats.verdict import Verdict
 
 _NAN = float("nan")
@@ -35,7 +35,7 @@ def depth_figure(verdict: Verdict) -> Figure:
                 colour=colour,
             )
         )
-    score = SHORT_WORDS[verdict.rules.score]
+    score = SHORT_SCORE_NAMES[verdict.rules.score]
     caption = (
         f"{score} on validation for each number of frozen stages, mean of the seeds with "
         f"{100 * verdict.rules.level:g} % intervals, one line a backbone"
@@ -82,7 +82,7 @@ def heat_figure(verdict: Verdict) -> Figure:
     values = [
         [best[b, d].value if (b, d) in best else float("nan") for d in depths] for b in backbones
     ]
-    score = SHORT_WORDS[verdict.rules.score]
+    score = SHORT_SCORE_NAMES[verdict.rules.score]
     table = Table(
         "heat",
         f"{first_upper(score)} on validation, backbone by freeze depth, %",

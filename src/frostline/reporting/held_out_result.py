@@ -6,8 +6,7 @@ from frostline.reporting.cell_predictions import read_cell_predictions
 from frostline.reporting.number_text import percent, whole_percent
 from frostline.stats.intervals import share_interval, summarise_seeds
 from frostline.stats.paired import cell_spread, scored
-from frostline.stats.rules import Rules
-from frostline.stats.scores import SHORT_WORDS
+from frostline.stats.rules import SHORT_SCORE_NAMES, Rules
 from frostline.stats.variance import NO_PRIOR, estimate
 from frostline.stats.verdict import Row
 from frostline.tracking.run_contents import Source
@@ -34,7 +33,7 @@ NO_RESULT = HeldOutResult(float("nan"), None, "")
 def held_out_result(row: Row, source: Source, rules: Rules) -> HeldOutResult:
     """Read the test figures of the recommended cell, once, after the choice."""
     values = row.cell.values(f"test/{rules.score}")
-    score = SHORT_WORDS[rules.score]
+    score = SHORT_SCORE_NAMES[rules.score]
     if not values:
         return HeldOutResult(float("nan"), None, f"{row.cell.name} has no test figures.")
     predictions = read_cell_predictions(row.cell, source, "test")

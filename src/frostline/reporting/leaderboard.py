@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from frostline.reporting.cost_figures import LATENCY_MS
 from frostline.reporting.held_out_result import HeldOutResult
 from frostline.reporting.tables import Column, Table, Value
-from frostline.stats.scores import SCORES, SHORT_WORDS
+from frostline.stats.rules import SCORES, SHORT_SCORE_NAMES
 from frostline.stats.verdict import TRAIN_S, Row, Verdict
 
 STANDING_WORDS = {
@@ -21,7 +21,7 @@ STANDING_WORDS = {
 def leaderboard(verdict: Verdict, held_out: HeldOutResult) -> Table:
     """All configurations, best on validation first."""
     score = verdict.rules.score
-    short = SHORT_WORDS[score]
+    short = SHORT_SCORE_NAMES[score]
     others = [name for name in SCORES if name != score]
     level = f"{100 * verdict.rules.level:g} %"
     columns = [
@@ -36,7 +36,7 @@ def leaderboard(verdict: Verdict, held_out: HeldOutResult) -> Table:
         Column("low", "points"),
         Column("high", "points"),
         Column("p (Holm)", "p"),
-        *(Column(f"val {SHORT_WORDS[name]} %", "percent") for name in others),
+        *(Column(f"val {SHORT_SCORE_NAMES[name]} %", "percent") for name in others),
         Column(f"test {short} %", "percent"),
         Column("test not used for choosing"),
         Column("training of a run", "seconds"),

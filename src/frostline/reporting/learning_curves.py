@@ -6,7 +6,7 @@ import numpy as np
 
 from frostline.reporting.figure import Figure, Series
 from frostline.reporting.tables import Column, Table, Value
-from frostline.stats.scores import SHORT_WORDS
+from frostline.stats.rules import SHORT_SCORE_NAMES
 from frostline.stats.verdict import Row, Verdict
 from frostline.tracking.run_contents import Source
 
@@ -14,7 +14,7 @@ from frostline.tracking.run_contents import Source
 def curve_figures(verdict: Verdict, source: Source) -> list[Figure]:
     """Validation score and losses by epoch, of the chosen configurations."""
     rules = verdict.rules
-    score = SHORT_WORDS[rules.score]
+    score = SHORT_SCORE_NAMES[rules.score]
     by_score = _curves(verdict.chosen, source, [(f"val/{rules.score}", False)], scale=100)
     losses = _curves(verdict.chosen, source, [("val/loss", False), ("train/loss", True)], scale=1)
     figures = []

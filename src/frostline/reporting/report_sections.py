@@ -13,7 +13,7 @@ from frostline.reporting.page import Section
 from frostline.reporting.run_tables import cost_table, left_out_table, method_table
 from frostline.reporting.select import Selection
 from frostline.reporting.swept_effects import effects_section
-from frostline.stats.scores import SCORE_WORDS
+from frostline.stats.rules import SCORE_NAMES
 from frostline.stats.verdict import Verdict
 from frostline.tracking.records import RunRecord
 from frostline.tracking.run_contents import Source
@@ -74,7 +74,7 @@ def _left_out_section(selection: Selection) -> Section:
 def _leaderboard_section(verdict: Verdict, held_out: HeldOutResult) -> Section:
     level = whole_percent(verdict.rules.level)
     note = (
-        f"Best on validation first; the score is {SCORE_WORDS[verdict.rules.score]}. Intervals "
+        f"Best on validation first; the score is {SCORE_NAMES[verdict.rules.score]}. Intervals "
         f"({level}) cover other images and, with several seeds, other seeds. Differences are on "
         "the same images and seeds. Test figures of configurations that were not recommended are "
         "shown for completeness and were not used for choosing."

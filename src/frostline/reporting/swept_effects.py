@@ -9,7 +9,7 @@ from frostline.reporting.page import Section
 from frostline.reporting.select import Selection
 from frostline.reporting.tables import Column, Table, Value
 from frostline.stats.effects import Effect, interactions, main_effects
-from frostline.stats.scores import SHORT_WORDS
+from frostline.stats.rules import SHORT_SCORE_NAMES
 from frostline.stats.verdict import Verdict
 
 _ID, _TITLE = "factors", "What moved the score"
@@ -93,7 +93,7 @@ def _effects_figure(effects: Sequence[Effect], score: str) -> Figure:
         "Effect of each value on the score against the mean of its parameter, in points, from an "
         "additive model of all configurations.",
         "",
-        f"effect on {SHORT_WORDS[score]}, points",
+        f"effect on {SHORT_SCORE_NAMES[score]}, points",
         table,
         series,
         categories=names,

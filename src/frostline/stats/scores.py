@@ -1,20 +1,10 @@
 """Scores of one run, and how much each item moves them (their influence)."""
 
-from typing import Literal, get_args
-
 import numpy as np
 from numpy.typing import NDArray
 
 from frostline.stats.predictions import Predictions
-
-Score = Literal["f1_macro", "acc_macro", "acc_micro"]
-SCORES: tuple[str, ...] = get_args(Score)
-SCORE_WORDS = {
-    "f1_macro": "macro F1 (mean F1 of the classes)",
-    "acc_macro": "macro accuracy (mean recall of the classes)",
-    "acc_micro": "accuracy",
-}
-SHORT_WORDS = {"f1_macro": "macro F1", "acc_macro": "macro accuracy", "acc_micro": "accuracy"}
+from frostline.stats.rules import SCORES
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -25,10 +15,10 @@ def value_and_influence(predictions: Predictions, score: str) -> tuple[float, Fl
 
     The macro scores average over the classes that occur as a label or as an answer. Their
     influences are widened by g / (g - 1) in variance, g being the number of groups of the item's
-    class, as a class with few leaves tells less about its own spread.
+    class, as a class with few leaves says less about its own spread.
 
     Args:
-        predictions: What a run said, N items.
+        predictions: Of one run, N items.
         score: One of `SCORES`.
 
     Returns:

@@ -230,8 +230,8 @@ def report_of(settings: Settings, sweep_id: str, folder: Path) -> str:
     Returns:
         Where the page is.
     """
-    from frostline.commands.report import write_report
+    from frostline.reporting.write_report import write_sweep_report
     from frostline.tracking.store import open_store
 
     store = open_store(settings.tracking.uri, experiment_of(settings))
-    return str(write_report(store, sweep_id, folder))
+    return str(write_sweep_report(store, sweep_id, folder).page)

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from frostline.stats.rules import DEFAULT_RULES
 from frostline.sweep.outcome import Outcome
 
-RANKED_BY = "val_best/f1_macro"
+RANKED_BY = DEFAULT_RULES.metric
 PLAIN_WIDTH = 140
 # Macro first: under imbalance plain accuracy flatters whoever answers with the largest class.
 FIGURES = {

@@ -98,18 +98,18 @@ def patch_pixels(module):
 
 
 def patch_report(module):
-    write = module.write_report
+    write = module.write_sweep_report
 
-    def write_report(*args, **kwargs):
+    def write_sweep_report(*args, **kwargs):
         if "report" in FAULTS:
             raise OSError(28, "No space left on device")
         return write(*args, **kwargs)
 
-    module.write_report = write_report
+    module.write_sweep_report = write_sweep_report
 
 
 PATCHES = {
-    "frostline.commands.report": patch_report,
+    "frostline.reporting.write_report": patch_report,
     "frostline.training.task": patch_task,
     "frostline.data.image_datamodule": patch_data,
     "frostline.data.pixels": patch_pixels,
