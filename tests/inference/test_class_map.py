@@ -31,7 +31,7 @@ def test_letters_that_fit_twice_decide_nothing() -> None:
 def test_mistakes_are_named() -> None:
     with pytest.raises(DataError, match="none of the 1 classes is one of the run's: 'cats'"):
         map_classes(("cats",), OURS, {})
-    with pytest.raises(DataError, match="--map names classes that are not there: 'dogs'"):
+    with pytest.raises(DataError, match="--map names unknown classes: 'dogs'"):
         map_classes(("cats",), OURS, {"dogs": "Corn___healthy"})
-    with pytest.raises(DataError, match="--map names classes that are not there: 'Corn'"):
+    with pytest.raises(DataError, match="--map names unknown classes: 'Corn'"):
         map_classes(("cats",), OURS, {"cats": "Corn"})

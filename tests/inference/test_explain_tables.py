@@ -15,7 +15,7 @@ from frostline.inference.explain.confusion import (
     rates_of,
     write_confusion,
 )
-from frostline.inference.explain.gallery import surest_right, worst_errors
+from frostline.inference.explain.gallery import most_confident_right, worst_errors
 from frostline.stats.predictions import Predictions
 
 
@@ -96,4 +96,4 @@ def test_the_gallery_begins_with_the_surest_error() -> None:
     said = predictions(np.array([1, 0, 0, 0, 1]), probs)
     assert worst_errors(said, 5).tolist() == [1, 0]
     # The surest of each class in turn: classes 0 and 1, then class 0 again.
-    assert surest_right(said, 5).tolist() == [3, 4, 2]
+    assert most_confident_right(said, 5).tolist() == [3, 4, 2]

@@ -61,7 +61,7 @@ def test_onnx_of_other_families(name: str, photos: Path, tmp_path: Path) -> None
     [
         (("head=mlp",), "this run's head is an mlp"),
         (("head.pool=flatten",), "head.pool is flatten"),
-        (("backbone=book_cnn",), "plain timm does not know it"),
+        (("backbone=book_cnn",), "plain timm has no such model"),
         (("backbone=vgg11", "image_size=32"), "leaves out VGG's two layers of 4096"),
     ],
     ids=["mlp", "flatten", "book_cnn", "vgg"],
@@ -76,10 +76,10 @@ def test_timm_has_no_place_for_some_heads(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_export_that_says_otherwise_fails() -> None:
+def test_an_export_that_disagrees_fails() -> None:
     logits = np.zeros((2, 3), np.float32)
     sample = Sample(np.zeros((2, 3, 8, 8), np.uint8), logits, ("a", "b"))
     assert largest_difference(sample, logits + np.float32(5e-4), "it") == pytest.approx(5e-4)
     for wrong in (logits + np.float32(2e-3), logits + np.float32("nan")):
-        with pytest.raises(ExportError, match="says otherwise than PyTorch"):
+        with pytest.raises(ExportError, match="disagrees with PyTorch"):
             largest_difference(sample, wrong, "it")

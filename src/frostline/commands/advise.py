@@ -1,10 +1,10 @@
-"""What to freeze for a data set: size, similarity to the pretraining, a strategy, a sweep to run.
+"""Advise what to freeze for a data set: size, similarity, a strategy, and a sweep to run.
 
 python -m src.advise data.path=photos
 python -m src.advise data.path=photos backbone=tf_efficientnet_lite0,tf_efficientnet_lite1
 python -m src.advise data=csv data.path=labels.csv --json
 
-Only the training images are looked at, as strategy=auto does. All keys of `data`, and backbone,
+Only the training images are used, as with strategy=auto. All keys of `data`, and backbone,
 weights, image_size and seed are as for src.train.
 """
 
@@ -52,7 +52,7 @@ def _run(given: argparse.Namespace) -> None:
 
 
 def _check_out(out: Path | None) -> None:
-    """Refuse a place that cannot be written before anything takes its time.
+    """Refuse a path that cannot be written before anything is measured.
 
     Raises:
         FrostlineError: If its folder does not exist, or it is a folder itself.

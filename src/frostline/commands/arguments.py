@@ -1,4 +1,4 @@
-"""What the commands share: the words that several of them take, and how a mistake ends them."""
+"""Arguments that several commands share, and how errors the user can fix end a command."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def command_parser(module: str, page: str | None) -> argparse.ArgumentParser:
-    """The parser of `python -m MODULE`; its page of help stays as it was laid out."""
+    """Make the parser of `python -m MODULE`; its help text keeps its line breaks."""
     return argparse.ArgumentParser(
         prog=f"python -m {module}",
         description=page,
@@ -23,15 +23,15 @@ def command_parser(module: str, page: str | None) -> argparse.ArgumentParser:
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
-    """RUN: which trained run is meant."""
+    """Add RUN: a trained run."""
     parser.add_argument("run", metavar="RUN", help="id, name, best:SWEEP or a checkpoint's path")
 
 
 def count(text: str) -> int:
-    """A number of things as a word of the command line.
+    """Parse a positive whole number.
 
     Raises:
-        argparse.ArgumentTypeError: If there would be none.
+        argparse.ArgumentTypeError: If it is below 1.
     """
     value = int(text)
     if value < 1:
@@ -40,17 +40,17 @@ def count(text: str) -> int:
 
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
-    """`--threads`: how many threads of the CPU are used."""
+    """Add `--threads`: number of CPU threads."""
     parser.add_argument("--threads", type=count, help="CPU threads; default: one for each core")
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
-    """`--uri`: where runs are recorded."""
+    """Add `--uri`: the tracking store."""
     parser.add_argument("--uri", help="the tracking store; default: as for src.train")
 
 
 def run_given(given: argparse.Namespace) -> "Rebuilt":
-    """The network of RUN, on the threads and from the store that were asked for."""
+    """Rebuild the network of RUN, with the given threads and store."""
     from frostline.inference.rebuild import rebuild_run
     from frostline.tracking.store import open_store
     from frostline.training.engine import prepare_process
@@ -61,9 +61,9 @@ def run_given(given: argparse.Namespace) -> "Rebuilt":
 
 @contextmanager
 def reported_errors() -> Iterator[None]:
-    """End the command at a mistake in its input: its message, the exit code for bad input.
+    """End the command at an error the user can fix, with its message and its exit code.
 
-    A file that cannot be read or written is such a mistake; a reader that has gone is none.
+    A file that cannot be read or written is such an error; a closed pipe is not.
     """
     try:
         yield

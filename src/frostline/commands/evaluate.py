@@ -1,6 +1,6 @@
-"""Judge a trained run again: on its own splits, or on another data set by the classes' names.
+"""Evaluate a trained run again: on its own splits, or on another data set with its classes.
 
-python -m src.evaluate RUN                         # its test split: the logged figures again
+python -m src.evaluate RUN                         # its test split: as logged
 python -m src.evaluate RUN --split val
 python -m src.evaluate RUN --data field_photos     # another data set, all of its images
 python -m src.evaluate RUN --data background=field # its own data with other settings
@@ -42,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(given: argparse.Namespace) -> None:
-    by_hand = dict(_pair(text) for text in given.map)
-    if by_hand and not given.data:
+    class_names = dict(_pair(text) for text in given.map)
+    if class_names and not given.data:
         raise ConfigError("--map is for another data set", todo="give it with --data")
     from frostline.inference.evaluation import evaluate_run, log_on_run
     from frostline.tracking.store import open_store
@@ -57,7 +57,7 @@ def _run(given: argparse.Namespace) -> None:
         store=store,
         split=given.split,
         data=given.data,
-        by_hand=by_hand,
+        class_names=class_names,
         evidence=given.evidence,
         cost=given.cost,
         on_progress=lambda text: print(text, file=sys.stderr),
@@ -74,23 +74,23 @@ def _run(given: argparse.Namespace) -> None:
 
 
 def _lines(done: "Evaluation") -> list[str]:
-    """What a person reads."""
+    """Format an evaluation for the terminal."""
     lines = [f"{done.run} on {done.where}: {done.n_images} images of {done.n_groups} groups"]
     lines += [f"  {note}" for note in done.notes]
     has_logged = bool(done.logged)
     lines.append(f"{'':12}{'now':>12}{'logged':>12}{'':4}" + "95 % interval")
-    # The intervals stand in the order of the scores, macro first; the loss has none.
+    # In the order of the intervals, macro first; the loss has no interval and comes last.
     for name in sorted(done.figures, key=[*done.intervals, *done.figures].index):
         value = done.figures[name]
-        then = f"{done.logged[name]:>12.6f}" if has_logged else f"{'-':>12}"
+        logged = f"{done.logged[name]:>12.6f}" if has_logged else f"{'-':>12}"
         low, high = done.intervals.get(name, (float("nan"), float("nan")))
         interval = f"{low:.4f} .. {high:.4f}" if name in done.intervals else ""
-        lines.append(f"{name:12}{value:>12.6f}{then}{'':4}{interval}".rstrip())
+        lines.append(f"{name:12}{value:>12.6f}{logged}{'':4}{interval}".rstrip())
     if has_logged:
         lines.append(
             "the same as logged, to the last digit"
             if done.largest_difference == 0
-            else f"differs from what was logged by at most {done.largest_difference:.2g}"
+            else f"differs from the logged figures by at most {done.largest_difference:.2g}"
         )
     for name, value in done.cost.items():
         lines.append(f"{name:34}{_shown(value)}")
@@ -116,10 +116,14 @@ def _parser() -> argparse.ArgumentParser:
         "--data", metavar="DIR", nargs="+", default=[], help="another data set: DIR [KEY=VALUE ...]"
     )
     parser.add_argument(
-        "--map", metavar="THEIRS=OURS", action="append", default=[], help="a class, by hand"
+        "--map",
+        metavar="THEIRS=OURS",
+        action="append",
+        default=[],
+        help="two names of one class",
     )
     parser.add_argument("--evidence", choices=LEVELS, default="full", help="default: full")
-    parser.add_argument("--cost", action="store_true", help="measure what the model costs")
+    parser.add_argument("--cost", action="store_true", help="measure latency, throughput, memory")
     parser.add_argument("--out", metavar="DIR", type=Path, help="default: outputs/evaluations/NAME")
     parser.add_argument("--no-log", action="store_true", help="log nothing on the run")
     add_threads(parser)

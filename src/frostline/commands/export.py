@@ -1,11 +1,11 @@
-"""Take a trained run away: as ONNX, TorchScript, a plain timm checkpoint or an MLflow model.
+"""Export a trained run: as ONNX, TorchScript, a plain timm checkpoint or an MLflow model.
 
 python -m src.export RUN --format onnx
 python -m src.export RUN --format timm --out my_model
 python -m src.export best:SWEEP --format mlflow --register leaf-doctor
 
 RUN is a run id or its beginning, a run's name, best:SWEEP, or the path of a checkpoint. Every
-export is held against PyTorch on real images, and comes with a model card.
+export is compared with PyTorch on real images, and comes with a model card.
 """
 
 import argparse
@@ -50,9 +50,7 @@ def _run(given: argparse.Namespace) -> None:
     name = f"{rebuilt.name.replace('/', '-')}-{given.format}"
     out = given.out or Path("outputs") / "exports" / name
     if out.exists() and not given.force and any(out.iterdir() if out.is_dir() else [out]):
-        raise ConfigError(
-            f"--out {out}: there is something already", todo="give another folder, or --force"
-        )
+        raise ConfigError(f"--out {out}: it exists already", todo="give another folder, or --force")
     sample = sample_of(rebuilt, given.images)
     done = export_run(rebuilt, given.format, out, sample, store)
     print(
@@ -74,12 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", metavar="DIR", type=Path, help="default: outputs/exports/RUN-FORMAT"
     )
-    parser.add_argument("--force", action="store_true", help="replace what is there")
+    parser.add_argument("--force", action="store_true", help="replace an existing export")
     parser.add_argument(
         "--images", metavar="IMAGES", nargs="+", default=[],
         help="check the export on these; default: the run's own test images",
     )  # fmt: skip
-    parser.add_argument("--register", metavar="NAME", help="put it into MLflow's model registry")
+    parser.add_argument("--register", metavar="NAME", help="register it in MLflow's model registry")
     add_threads(parser)
     add_store(parser)
     return parser

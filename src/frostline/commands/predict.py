@@ -1,4 +1,4 @@
-"""Ask a trained run what images show.
+"""Classify images with a trained run.
 
 python -m src.predict RUN photo.jpg more_photos/ "field/**/*.png"
 python -m src.predict RUN photos/ --top 3 --out answers.csv    # or .json, .jsonl, .parquet
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from frostline.inference.predictor import Answer
 
 PRECISIONS = {"auto": "auto", "float32": "32-true", "bfloat16": "bf16-mixed"}
-_NOTHING_READ_EXIT_CODE = 1
+_NO_IMAGE_READ_EXIT_CODE = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -51,7 +51,7 @@ def _run(given: argparse.Namespace) -> int:
     )
     from frostline.inference.image_files import find_images
 
-    # What can be wrong in the call is found before anything heavy is loaded.
+    # Errors of the command line are found before anything heavy is loaded.
     paths = find_images(given.images)
     if given.out is not None:
         check_format(given.out)
@@ -69,42 +69,42 @@ def _run(given: argparse.Namespace) -> int:
         PRECISIONS[given.precision],
     )
     top = min(given.top, len(rebuilt.classes))
-    counted = _Counted()
+    counter = _UnreadCounter()
     with show_progress("images", len(paths)) as advance:
-        answers = counted.of(
+        answers = counter.counted(
             predictor.answers(paths, top=top, batch_size=given.batch_size, advance=advance)
         )
         if given.out is not None:
             write_answers(answers, rebuilt.classes, top, given.out)
         elif given.json:
-            _print_as_in_a_file("backslashreplace")
+            _print_as_utf8("backslashreplace")
             rows = (as_dict(answer, rebuilt.classes) for answer in answers)
             write_json(rows, sys.stdout, lines=False)
         else:
-            _print_as_in_a_file("surrogateescape")
+            _print_as_utf8("surrogateescape")
             write_csv(answers, rebuilt.classes, top, sys.stdout)
-    unread = f", {counted.unread} of them could not be read" if counted.unread else ""
+    unread = f", {counter.unread} of them could not be read" if counter.unread else ""
     print(
         f"{rebuilt.name}: {len(paths)} images{unread}, {predictor.precision} on "
         f"{predictor.accelerator}" + (f": {given.out}" if given.out else ""),
         file=sys.stderr,
     )
-    return _NOTHING_READ_EXIT_CODE if counted.unread == len(paths) else 0
+    return _NO_IMAGE_READ_EXIT_CODE if counter.unread == len(paths) else 0
 
 
-def _print_as_in_a_file(errors: str) -> None:
-    """Print UTF-8 whatever the locale, so that no file's name and no class ends the command."""
+def _print_as_utf8(errors: str) -> None:
+    """Print UTF-8 in any locale, so that no file name or class name ends the command."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors=errors)
 
 
-class _Counted:
-    """Counts the files that could not be read as their rows go by."""
+class _UnreadCounter:
+    """Counts the files that could not be read while their rows pass through."""
 
     def __init__(self) -> None:
         self.unread = 0
 
-    def of(self, answers: "Iterator[Answer]") -> "Iterator[Answer]":
+    def counted(self, answers: "Iterator[Answer]") -> "Iterator[Answer]":
         for answer in answers:
             self.unread += bool(answer.error)
             yield answer
@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_parser("src.predict", __doc__)
     add_run(parser)
     parser.add_argument("images", metavar="IMAGES", nargs="+", help="files, folders, globs")
-    parser.add_argument("--top", type=count, default=5, help="classes named; default: 5")
+    parser.add_argument("--top", type=count, default=5, help="classes listed; default: 5")
     parser.add_argument("--out", metavar="FILE", type=Path, help=".csv, .json, .jsonl or .parquet")
     parser.add_argument("--json", action="store_true", help="print JSON instead of CSV")
     parser.add_argument("--batch-size", type=count, default=64, help="default: 64")
@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         "--precision",
         choices=PRECISIONS,
         default="auto",
-        help="auto (default): bfloat16 for many images, where it is faster and says the same",
+        help="auto (default): bfloat16 for many images, if it is faster and the classes agree",
     )
     add_threads(parser)
     add_store(parser)

@@ -1,4 +1,4 @@
-"""Answers as CSV, JSON or Parquet: one row a file."""
+"""Write answers as CSV, JSON or Parquet, one row for each image file."""
 
 import csv
 import json
@@ -20,7 +20,7 @@ def check_format(path: Path) -> None:
 
 
 def columns_of(top: int) -> list[str]:
-    """Names of the columns: file, class, probability, class_2, probability_2, ..., error."""
+    """Name the columns: file, class, probability, class_2, probability_2, ..., error."""
     names = ["file"]
     for rank in range(1, top + 1):
         names += ["class", "probability"] if rank == 1 else [f"class_{rank}", f"probability_{rank}"]
@@ -33,7 +33,7 @@ def write_answers(answers: Iterable[Answer], classes: Sequence[str], top: int, p
     with replacing(path) as temporary:
         match path.suffix.lower():
             case ".csv":
-                # A file's name of bytes that are no UTF-8 comes out as those bytes.
+                # File names that are not UTF-8 are written as the bytes that they are.
                 with temporary.open(
                     "w", newline="", encoding="utf-8", errors="surrogateescape"
                 ) as handle:
@@ -47,7 +47,7 @@ def write_answers(answers: Iterable[Answer], classes: Sequence[str], top: int, p
 
 
 def write_csv(answers: Iterable[Answer], classes: Sequence[str], top: int, handle: IO[str]) -> None:
-    """Write rows as they come."""
+    """Write rows as they arrive."""
     writer = csv.writer(handle)
     writer.writerow(columns_of(top))
     for answer in answers:
@@ -56,7 +56,7 @@ def write_csv(answers: Iterable[Answer], classes: Sequence[str], top: int, handl
 
 
 def write_json(rows: Iterable[dict[str, Any]], handle: IO[str], *, lines: bool) -> None:
-    """Write a list of objects, or one object a line, as they come."""
+    """Write a list of objects, or one object a line, as they arrive."""
     if lines:
         for row in rows:
             handle.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -68,7 +68,7 @@ def write_json(rows: Iterable[dict[str, Any]], handle: IO[str], *, lines: bool) 
 
 
 def as_dict(answer: Answer, classes: Sequence[str]) -> dict[str, Any]:
-    """One answer for JSON; `error` is null where the file could be read."""
+    """Convert an answer for JSON; `error` is null if the file could be read."""
     top = [
         {"class": classes[k], "probability": probability}
         for k, probability in zip(answer.top, answer.probs, strict=True)
@@ -92,7 +92,7 @@ def _write_parquet(answers: Iterable[Answer], classes: Sequence[str], top: int, 
     kinds = [pa.float32() if name.startswith("probability") else pa.string() for name in names]
     rows = [_row(answer, classes, top) for answer in answers]
     for row in rows:
-        # Parquet's text is UTF-8 and nothing else.
+        # Text in Parquet must be UTF-8.
         row[0] = row[0].encode(errors="backslashreplace").decode()
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
     arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]

@@ -1,4 +1,4 @@
-"""From the classes of one data set to those of a run, by name."""
+"""Map the classes of a data set to those of a run, by name."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from frostline.errors import DataError
 
 @dataclass(frozen=True)
 class ClassMap:
-    """Where the classes of a data set stand among those of a run.
+    """The classes of a data set as indices of a run's classes.
 
     Attributes:
         theirs: Class names of the data set, L of them.
@@ -27,20 +27,20 @@ class ClassMap:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """Classes of the data set that the run has not learnt."""
+        """Classes of the data set that the run does not have."""
         return tuple(
             name for name, k in zip(self.theirs, self.index.tolist(), strict=True) if k < 0
         )
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """Classes of the run of which the data set has no image."""
-        there = set(self.index.tolist())
-        return tuple(name for k, name in enumerate(self.ours) if k not in there)
+        """Classes of the run without an image in the data set."""
+        present = set(self.index.tolist())
+        return tuple(name for k, name in enumerate(self.ours) if k not in present)
 
     @property
     def respelt(self) -> dict[str, str]:
-        """Classes that are spelt otherwise in the run."""
+        """Classes that are spelt differently in the run."""
         return {
             name: self.ours[k]
             for name, k in zip(self.theirs, self.index.tolist(), strict=True)
@@ -48,25 +48,25 @@ class ClassMap:
         }
 
 
-def map_classes(theirs: Sequence[str], ours: Sequence[str], by_hand: Mapping[str, str]) -> ClassMap:
+def map_classes(theirs: Sequence[str], ours: Sequence[str], given: Mapping[str, str]) -> ClassMap:
     """Find each class of a data set among those of a run.
 
-    A name is found as it is, or by its letters and digits alone: `Corn - Common Rust` is
-    `Corn___Common_rust`. Two classes of the data set may be one of the run's.
+    Names match exactly, or by their letters and digits alone: `Corn - Common Rust` is
+    `Corn___Common_rust`. Two classes of the data set may be the same class of the run.
 
     Args:
         theirs: Class names of the data set.
         ours: Class names of the run.
-        by_hand: Their names to ours, where a person knows better.
+        given: Their names to ours, given by the user; it wins over matching.
 
     Raises:
-        DataError: If `by_hand` names classes that are not there, or no class is found at all.
+        DataError: If `given` names unknown classes, or no class matches.
     """
-    for names, known in ((by_hand.keys(), theirs), (by_hand.values(), ours)):
-        strange = sorted(set(names) - set(known))
-        if strange:
+    for names, known in ((given.keys(), theirs), (given.values(), ours)):
+        unknown = sorted(set(names) - set(known))
+        if unknown:
             raise DataError(
-                f"--map names classes that are not there: {name_some(strange)}",
+                f"--map names unknown classes: {name_some(unknown)}",
                 name_some(sorted(known), 40),
             )
     by_letters: dict[str, list[int]] = {}
@@ -75,14 +75,14 @@ def map_classes(theirs: Sequence[str], ours: Sequence[str], by_hand: Mapping[str
     exact = {name: k for k, name in enumerate(ours)}
     index = []
     for name in theirs:
-        wanted = by_hand.get(name, name)
-        alike = by_letters.get(_letters(wanted), [])
-        index.append(exact.get(wanted, alike[0] if len(alike) == 1 else -1))
+        target = given.get(name, name)
+        matches = by_letters.get(_letters(target), [])
+        index.append(exact.get(target, matches[0] if len(matches) == 1 else -1))
     if max(index) < 0:
         raise DataError(
             f"none of the {len(theirs)} classes is one of the run's: {name_some(theirs, 5)}",
             name_some(ours, 40),
-            'say which is which: --map "their name=the run\'s name", as often as need be',
+            'map them: --map "their name=the run\'s name", once for each class',
         )
     return ClassMap(tuple(theirs), tuple(ours), np.array(index, dtype=np.int64))
 

@@ -1,4 +1,4 @@
-"""What a model costs on this machine: parameters, FLOPs, latency, throughput, memory, file size."""
+"""Cost of a model on this machine: parameters, FLOPs, latency, throughput, memory, file size."""
 
 import threading
 import time
@@ -16,41 +16,41 @@ from frostline.training.engine import Engine
 
 MIB = 2**20
 BATCH = 64
-WARM_UP = 2
-# Each batch size is timed for about this long, and at least this often.
-BUDGET_S = 1.0
-LEAST_REPEATS = 3
+WARM_UP_RUNS = 2
+# Each batch size is timed for at least this long and this often.
+MIN_TIMING_S = 1.0
+MIN_REPEATS = 3
 
 
 def cost_of(
     network: nn.Module, *, size_px: int, checkpoint_bytes: int, engine: Engine
 ) -> dict[str, float]:
-    """Measure a network.
+    """Measure the cost of a network.
 
     Args:
         network: Normalised images (B, 3, S, S) to logits, in eval mode.
         size_px: S.
         checkpoint_bytes: Size of the file of its weights.
-        engine: Where, in which precision.
+        engine: Device and precision.
 
     Returns:
-        `params`; `gflops` of one image (a multiplication and an addition are two);
+        `params`; `gflops` of one image (a multiplication and an addition count as two);
         `latency_ms_batch_1` and `latency_ms_batch_64`, medians for a whole batch;
-        `images_per_s_batch_1` and `images_per_s_batch_64`; `peak_memory_mib_batch_64`, what a
-        forward pass needs above the weights (on a CPU the growth of the process, as sampled);
+        `images_per_s_batch_1` and `images_per_s_batch_64`; `peak_memory_mib_batch_64`, the memory
+        of a forward pass besides the weights (on a CPU the sampled growth of the process);
         `weights_mib`, the memory of parameters and buffers; `checkpoint_mib`, the file.
     """
     network = network.to(engine.accelerator)
     side = size_px
     with torch.inference_mode():
-        one = torch.zeros(1, 3, side, side, device=engine.accelerator)
+        single = torch.zeros(1, 3, side, side, device=engine.accelerator)
         with FlopCounterMode(display=False) as counter:
-            network(one)
-        many = one.expand(BATCH, -1, -1, -1).contiguous(memory_format=torch.channels_last)
+            network(single)
+        batch = single.expand(BATCH, -1, -1, -1).contiguous(memory_format=torch.channels_last)
         with precision_context(engine.accelerator, engine.precision):
-            # Memory first, before the allocator has seen a large batch.
-            peak_bytes = _peak_bytes(lambda: network(many), engine.accelerator)
-            latencies = {n: _median_s(network, x, engine) for n, x in ((1, one), (BATCH, many))}
+            # Memory first, while the allocator has not yet reserved memory for a large batch.
+            peak_bytes = _peak_bytes(lambda: network(batch), engine.accelerator)
+            latencies = {n: _median_s(network, x, engine) for n, x in ((1, single), (BATCH, batch))}
     tensors = {id(t): t for t in [*network.parameters(), *network.buffers()]}.values()
     figures = {
         "params": float(sum(p.numel() for p in network.parameters())),
@@ -66,15 +66,15 @@ def cost_of(
 
 
 def _median_s(network: Callable[[Tensor], Tensor], images: Tensor, engine: Engine) -> float:
-    for _ in range(WARM_UP):
+    for _ in range(WARM_UP_RUNS):
         network(images)
     times: list[float] = []
-    while len(times) < LEAST_REPEATS or sum(times) < BUDGET_S:
+    while len(times) < MIN_REPEATS or sum(times) < MIN_TIMING_S:
         _wait(engine.accelerator)
-        begun = time.perf_counter()
+        start_s = time.perf_counter()
         network(images)
         _wait(engine.accelerator)
-        times.append(time.perf_counter() - begun)
+        times.append(time.perf_counter() - start_s)
     return sorted(times)[len(times) // 2]
 
 
@@ -90,7 +90,7 @@ def _peak_bytes(forward: Callable[[], object], accelerator: str) -> int:
 
 
 class _ResidentPeak:
-    """Samples how far the resident memory of this process grows."""
+    """Samples the growth of the resident memory of this process in a thread."""
 
     def __init__(self, every_s: float = 0.002) -> None:
         self._process = psutil.Process()

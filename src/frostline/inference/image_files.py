@@ -1,4 +1,4 @@
-"""Files, folders and patterns to a list of images, and images to batches as fast as they decode."""
+"""List image files by files, folders and patterns, and decode them in batches in threads."""
 
 import glob
 from collections import deque
@@ -16,7 +16,7 @@ from frostline.data.listing import list_images
 from frostline.errors import DataError
 
 Square = NDArray[np.uint8]
-# Images that are decoded ahead of the batch that the network works on.
+# Batches that are decoded ahead of the one that the network works on.
 AHEAD_BATCHES = 2
 
 
@@ -28,7 +28,7 @@ class Decoded:
         paths: B files.
         images: (G, S, S, 3) uint8, those that could be decoded, in order.
         good: (B) bool, which of the files those are.
-        errors: Of each file that could not be decoded, by its place in the batch.
+        errors: Position in the batch to the reason why that file could not be decoded.
     """
 
     paths: Sequence[Path]
@@ -38,42 +38,41 @@ class Decoded:
 
 
 def find_images(given: Sequence[str]) -> list[Path]:
-    """The image files that are meant, in the order given, each once.
+    """List the image files that the arguments name, in their order, each once.
 
     Args:
-        given: Files (of any name), folders (searched in depth for image files) and glob patterns.
+        given: Files (of any name), folders (searched recursively for image files), glob patterns.
 
     Raises:
-        DataError: If something given is not there, or nothing is an image file.
+        DataError: If a file or folder does not exist, or there is no image file.
     """
-    found: dict[Path, None] = {}
+    files: dict[Path, None] = {}
     for word in given:
         path = Path(word).expanduser()
         if path.is_dir():
-            found |= dict.fromkeys(path / file.path for file in list_images(path).files)
+            files |= dict.fromkeys(path / image.path for image in list_images(path).files)
         elif path.exists():
-            found[path] = None
+            files[path] = None
         else:
             matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 (absolute ones too)
             if not matches:
                 raise DataError(f"{word}: there is no such file or folder", "files, folders, globs")
-            files = [Path(match) for match in matches]
-            found |= dict.fromkeys(file for file in files if file.is_file())
-    if not found:
+            files |= dict.fromkeys(path for path in map(Path, matches) if path.is_file())
+    if not files:
         raise DataError(f"no image file in {', '.join(given)}", "files, folders, globs")
-    return list(found)
+    return list(files)
 
 
 def decode_batches(
     paths: Sequence[Path], geometry: Geometry, *, batch_size: int, threads: int
 ) -> Iterator[Decoded]:
-    """Decode files in threads, a few batches ahead of whoever takes them.
+    """Decode files in threads, a few batches ahead of the consumer.
 
     Args:
         paths: The files.
         geometry: The square that each image becomes.
         batch_size: B.
-        threads: How many decode at once; Pillow and numpy let go of Python's lock.
+        threads: Number of threads; Pillow and numpy release the GIL.
 
     Yields:
         Batches in the order of the files; a damaged file is an entry of `errors`.
@@ -84,9 +83,9 @@ def decode_batches(
         for chunk in chunks:
             waiting.append((chunk, [pool.submit(_decode, path, geometry) for path in chunk]))
             if len(waiting) > AHEAD_BATCHES:
-                yield _gathered(*waiting.popleft(), geometry.size_px)
+                yield _gather(*waiting.popleft(), geometry.size_px)
         while waiting:
-            yield _gathered(*waiting.popleft(), geometry.size_px)
+            yield _gather(*waiting.popleft(), geometry.size_px)
 
 
 def _decode(path: Path, geometry: Geometry) -> Square | str:
@@ -96,7 +95,7 @@ def _decode(path: Path, geometry: Geometry) -> Square | str:
         return error.given
 
 
-def _gathered(
+def _gather(
     paths: Sequence[Path], futures: Sequence["Future[Square | str]"], size_px: int
 ) -> Decoded:
     results = [future.result() for future in futures]
@@ -105,5 +104,5 @@ def _gathered(
         paths,
         np.stack(images) if images else np.empty((0, size_px, size_px, 3), np.uint8),
         np.array([not isinstance(result, str) for result in results]),
-        {place: result for place, result in enumerate(results) if isinstance(result, str)},
+        {position: result for position, result in enumerate(results) if isinstance(result, str)},
     )

@@ -1,4 +1,4 @@
-"""A data set given on the command line: a path, or the run's own with other settings."""
+"""A data set given by --data: a path, or the run's own data with other settings."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,15 +17,15 @@ _ALLOWED = "DIR, FILE.csv, FILE.zip, and KEY=VALUE of its data group, such as on
 
 
 def data_of(words: Sequence[str], settings: Settings) -> DataChoice:
-    """From what stands behind --data to a source with its options.
+    """Read the words after --data as settings of a data source.
 
     Args:
         words: A path first, if there is one, then KEY=VALUE; without a path the values change the
             run's own data group (`background=field` of the built-in leaves).
-        settings: The run's.
+        settings: Of the run.
 
     Raises:
-        ConfigError: If there is no such path, key or value.
+        ConfigError: If a path, key or value is wrong.
     """
     paths = [word for word in words if "=" not in word or Path(word).expanduser().exists()]
     if len(paths) > 1 or (paths and words[0] != paths[0]):

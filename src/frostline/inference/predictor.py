@@ -1,4 +1,4 @@
-"""A network over image files: batches, the best precision of the machine, rows of answers."""
+"""Classify image files with a network, in batches, in the fastest precision that agrees."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,23 +16,23 @@ from frostline.data.transforms import BatchTransform
 from frostline.features.compute import precision_context
 from frostline.inference.image_files import decode_batches
 
-# With fewer images a probe of the precisions costs more than it gains.
-LEAST_IMAGES_FOR_PROBE = 512
-# A lower precision must be this much faster, and say the same about the probe's images.
-LEAST_GAIN = 1.15
-MOST_DIFFERENCE = 0.02
+# With fewer images, timing both precisions costs more than it gains.
+MIN_IMAGES_FOR_PROBE = 512
+# bfloat16 must be this much faster, with the same classes and almost the same probabilities.
+MIN_SPEEDUP = 1.15
+MAX_DIFFERENCE = 0.02
 _PROBE_REPEATS = 2
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was said about one file.
+    """The most probable classes of one image file.
 
     Attributes:
         path: The file.
-        top: The most probable classes, first the most probable: indices.
+        top: Indices of the most probable classes, in descending order.
         probs: Their probabilities.
-        error: Why it could not be read; empty otherwise.
+        error: Why the file could not be read; empty otherwise.
     """
 
     path: Path
@@ -50,7 +50,7 @@ class Predictor:
         preprocess: Decoded squares to normalised images.
         geometry: How an image becomes a square.
         accelerator: `cpu`, `cuda` or `mps`.
-        precision: `auto`, `32-true` or `bf16-mixed`; `auto` is decided on the first whole batch.
+        precision: `auto`, `32-true` or `bf16-mixed`; `auto` is decided on the first batch.
     """
 
     network: nn.Module
@@ -64,7 +64,7 @@ class Predictor:
         self.preprocess = self.preprocess.to(self.accelerator)
 
     def probabilities(self, squares: NDArray[np.uint8]) -> Tensor:
-        """(B, S, S, 3) uint8 to probabilities (B, K) float32 on the CPU."""
+        """Classify squares (B, S, S, 3) uint8: probabilities (B, K) float32 on the CPU."""
         return self._probabilities(squares, "32-true" if self.precision == "auto" else None)
 
     def answers(
@@ -75,34 +75,34 @@ class Predictor:
         batch_size: int,
         advance: Callable[[int], object] = lambda _: None,
     ) -> Iterator[Answer]:
-        """What is said about each file, in their order.
+        """Classify files, in their order.
 
         Args:
             paths: The files.
-            top: How many classes are named.
+            top: Number of classes in an answer.
             batch_size: Images at a time.
-            advance: Told the number of files after each batch.
+            advance: Receives the number of files after each batch.
         """
-        if self.precision == "auto" and len(paths) < LEAST_IMAGES_FOR_PROBE:
+        if self.precision == "auto" and len(paths) < MIN_IMAGES_FOR_PROBE:
             self.precision = "32-true"
         threads = usable_cores()
         for batch in decode_batches(paths, self.geometry, batch_size=batch_size, threads=threads):
             rows: Iterator[tuple[list[int], list[float]]] = iter(())
             if len(batch.images):
                 if self.precision == "auto":
-                    self.precision = self._faster(batch.images)
+                    self.precision = self._faster_precision(batch.images)
                 best = self.probabilities(batch.images).topk(top)
                 rows = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-            for place, path in enumerate(batch.paths):
-                if batch.good[place]:
+            for position, path in enumerate(batch.paths):
+                if batch.good[position]:
                     classes, probs = next(rows)
                     yield Answer(path, tuple(classes), tuple(probs))
                 else:
-                    yield Answer(path, (), (), batch.errors[place])
+                    yield Answer(path, (), (), batch.errors[position])
             advance(len(batch.paths))
 
     def _probabilities(self, squares: NDArray[np.uint8], precision: str | None) -> Tensor:
-        # Channels last is how the squares lie in memory, so nothing is copied.
+        # The squares are in channels-last order already, so permute copies nothing.
         images = torch.from_numpy(squares).permute(0, 3, 1, 2).to(self.accelerator)
         with (
             torch.inference_mode(),
@@ -111,17 +111,17 @@ class Predictor:
             logits = self.network(self.preprocess.normalise(images))
         return torch.softmax(logits.float(), dim=1).cpu()
 
-    def _faster(self, squares: NDArray[np.uint8]) -> str:
-        """bfloat16 where it is clearly faster and says the same, else float32."""
-        took_s, said = {}, {}
+    def _faster_precision(self, squares: NDArray[np.uint8]) -> str:
+        """bfloat16 if it is clearly faster and its predictions agree, else float32."""
+        took_s, probs = {}, {}
         for precision in ("32-true", "bf16-mixed"):
             for _ in range(_PROBE_REPEATS):
-                begun = time.perf_counter()
-                said[precision] = self._probabilities(squares, precision)
-                took_s[precision] = time.perf_counter() - begun
-        exact, short = said["32-true"], said["bf16-mixed"]
-        agrees = torch.equal(exact.argmax(1), short.argmax(1)) and bool(
-            (exact - short).abs().max() <= MOST_DIFFERENCE
+                start_s = time.perf_counter()
+                probs[precision] = self._probabilities(squares, precision)
+                took_s[precision] = time.perf_counter() - start_s
+        full, reduced = probs["32-true"], probs["bf16-mixed"]
+        agrees = torch.equal(full.argmax(1), reduced.argmax(1)) and bool(
+            (full - reduced).abs().max() <= MAX_DIFFERENCE
         )
-        faster = took_s["32-true"] > LEAST_GAIN * took_s["bf16-mixed"]
+        faster = took_s["32-true"] > MIN_SPEEDUP * took_s["bf16-mixed"]
         return "bf16-mixed" if agrees and faster else "32-true"

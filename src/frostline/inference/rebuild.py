@@ -1,4 +1,4 @@
-"""A restored run built again: its network, its classes, how it takes images."""
+"""Rebuild a restored run: its network, its classes, its preprocessing."""
 
 import json
 import tempfile
@@ -53,19 +53,19 @@ class Network(nn.Module):
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A run, ready to be used; in eval mode, on the CPU.
+    """A run's network, ready to use, in eval mode on the CPU.
 
     Attributes:
         name: The run's name, or the checkpoint's file name.
         record: The run's record; None for a checkpoint given by its path.
-        settings: The config that it was made with.
+        settings: The config of the run.
         classes: Names of the K classes, in the order of the logits.
         backbone: The backbone with the run's weights.
         head: The head with the run's weights.
-        network: Both as one.
+        network: Both as one module.
         preprocess: Decoded squares to normalised images.
-        geometry: How an image becomes such a square.
-        checkpoint_bytes: Size of the file that the weights came from.
+        geometry: How an image becomes a square.
+        checkpoint_bytes: Size of the checkpoint.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Rebuilt:
 
 
 def rebuild_run(store_of: Callable[[], Reader], run: str) -> Rebuilt:
-    """Find a run and build its network again.
+    """Find a run and rebuild its network.
 
     Args:
         store_of: Opens the tracking store; not called for a checkpoint given by its path.
@@ -112,7 +112,7 @@ def rebuild_run(store_of: Callable[[], Reader], run: str) -> Rebuilt:
 
 
 def rebuild(restored: Restored, classes: tuple[str, ...]) -> Rebuilt:
-    """Build the network of a restored run.
+    """Rebuild the network of a restored run.
 
     Args:
         restored: Config and checkpoint.
@@ -125,12 +125,12 @@ def rebuild(restored: Restored, classes: tuple[str, ...]) -> Rebuilt:
             "give the run's id instead, or fetch config.yaml from the run's artifacts",
         )
     settings = recorded_settings(restored.config)
-    # A file that was fetched by hand may have come without its checksum.
+    # A checkpoint that the user downloaded may come without its checksum.
     content = load_checkpoint(restored.checkpoint, check=digest_path(restored.checkpoint).is_file())
     backbone = build_backbone(
         settings.backbone, weights="random", image_size=settings.image_size, seed=settings.seed
     )
-    # Nothing trains here, so nothing is cut: prefix and suffix are the model, bit by bit.
+    # Nothing is trained, so the model is cut at depth 0: the suffix is the whole model.
     parts = cut(backbone, 0, pool=settings.head.pool)
     head = head_of(settings, parts.num_features, len(classes))
     state = content.get("state_dict")
@@ -153,21 +153,21 @@ def rebuild(restored: Restored, classes: tuple[str, ...]) -> Rebuilt:
 
 
 def _load(module: nn.Module, state: Any, prefix: str, checkpoint: Path) -> None:
-    """Give a module its part of a checkpoint.
+    """Load a module's part of a checkpoint.
 
     Raises:
-        CheckpointError: If the checkpoint lacks tensors, or they are of another shape.
+        CheckpointError: If tensors are missing or have another shape.
     """
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise CheckpointError(
-            f"{checkpoint}: there are no weights of a run in it",
+            f"{checkpoint}: it contains no weights of a run",
             "a checkpoint that Frostline wrote",
         )
-    mine = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+    loaded = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
     own = module.state_dict()
     wrong = sorted(
-        key for key in own.keys() | mine.keys() if key not in own or key not in mine
-    ) + sorted(key for key in own.keys() & mine.keys() if own[key].shape != mine[key].shape)
+        key for key in own.keys() | loaded.keys() if key not in own or key not in loaded
+    ) + sorted(key for key in own.keys() & loaded.keys() if own[key].shape != loaded[key].shape)
     if wrong:
         shown = ", ".join(prefix + key for key in wrong[:4])
         more = f" and {len(wrong) - 4} more" if len(wrong) > 4 else ""
@@ -176,7 +176,7 @@ def _load(module: nn.Module, state: Any, prefix: str, checkpoint: Path) -> None:
             "the config.yaml and the classes of the run that wrote this checkpoint",
         )
     with torch.no_grad():
-        module.load_state_dict(mine)
+        module.load_state_dict(loaded)
 
 
 def _classes_beside(checkpoint: Path) -> tuple[str, ...]:

@@ -1,9 +1,8 @@
-"""A run's network over the images of a table: its own splits, or another data set."""
+"""Run a rebuilt network over the images of a table and score it."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,10 +11,8 @@ from torch import Tensor
 
 from frostline.backbones.compute_mode import ComputeMode, InComputeMode, parse_compute_mode
 from frostline.data.image_datamodule import ImageDataModule
-from frostline.data.load import load_table, split_of
 from frostline.data.sample_table import SampleTable
-from frostline.data.splits import Splits, split_digest
-from frostline.errors import DataError
+from frostline.data.splits import Splits
 from frostline.features.compute import precision_context
 from frostline.inference.class_map import ClassMap
 from frostline.inference.rebuild import Rebuilt
@@ -31,7 +28,7 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What a run said about some images.
+    """Outputs of a network for some images, and its scores.
 
     Attributes:
         logits: (N, K) float32, in the order of the table.
@@ -46,7 +43,7 @@ class Evaluated:
     figures: dict[str, float]
 
     def predictions(self, table: SampleTable) -> Predictions:
-        """The same as items, groups, labels and probabilities, sorted by item."""
+        """As predictions with items, groups, labels and probabilities, sorted by item."""
         items = np.array([table.items[row] for row in self.rows.tolist()], dtype=np.str_)
         order = np.argsort(items, kind="stable")
         return Predictions(
@@ -58,32 +55,32 @@ class Evaluated:
 
 
 def engine_here(rebuilt: Rebuilt) -> Engine:
-    """The run's own precision on the best device of this machine."""
-    wanted = rebuilt.settings.trainer
-    engine = choose_engine(wanted.model_copy(update={"accelerator": "auto"}))
+    """Choose the run's own precision on the best device of this machine."""
+    trainer = rebuilt.settings.trainer
+    engine = choose_engine(trainer.model_copy(update={"accelerator": "auto"}))
     if engine.precision != FASTEST:
         return engine
-    # What was fastest where it was trained is part of its figures.
-    return replace(engine, precision=_ways_then(rebuilt)[0].precision)
+    # The precision that was fastest in training determines the figures of the run.
+    return replace(engine, precision=_recorded_modes(rebuilt)[0].precision)
 
 
-def _ways_then(rebuilt: Rebuilt) -> tuple[ComputeMode, ComputeMode]:
-    """Of what trained and of the frozen stages, as a run of `precision=fastest` noted them."""
+def _recorded_modes(rebuilt: Rebuilt) -> tuple[ComputeMode, ComputeMode]:
+    """Modes of training and of the frozen stages, as a run with `precision=fastest` logged them."""
     tag = rebuilt.record.tags.get("frostline.engine", "") if rebuilt.record else ""
-    found = re.fullmatch(r"\w+ (.+), frozen stages (.+)", tag)
+    match = re.fullmatch(r"\w+ (.+), frozen stages (.+)", tag)
     return (
-        (parse_compute_mode(found[1]), parse_compute_mode(found[2]))
-        if found
+        (parse_compute_mode(match[1]), parse_compute_mode(match[2]))
+        if match
         else (ComputeMode("32-true"), ComputeMode("32-true"))
     )
 
 
 def _forward(rebuilt: Rebuilt, engine: Engine) -> Callable[[Tensor], Tensor]:
-    """Normalised images to logits, each part computed as it was in training."""
+    """A function from normalised images to logits, each part in the mode of its training."""
     settings = rebuilt.settings
     training = forward = ComputeMode(engine.precision)
     if settings.trainer.precision == FASTEST:
-        training, forward = _ways_then(rebuilt)
+        training, forward = _recorded_modes(rebuilt)
     if forward == training == ComputeMode(engine.precision):
         network = rebuilt.network
 
@@ -102,50 +99,7 @@ def _forward(rebuilt: Rebuilt, engine: Engine) -> Callable[[Tensor], Tensor]:
     return in_parts
 
 
-def own_data(rebuilt: Rebuilt) -> tuple[SampleTable, Splits]:
-    """The data set that a run was made with, divided as it was then.
-
-    Raises:
-        DataError: If it cannot be read, or is not what it was.
-    """
-    data = rebuilt.settings.data
-    path = getattr(data, "path", None)
-    if path is not None and not Path(path).expanduser().exists():
-        raise DataError(
-            f"the data that {rebuilt.name} was trained with are no longer at {path} "
-            f"(seen from {Path.cwd()})",
-            todo="say where they are now: --data DIR",
-        )
-    table = load_table(data)
-    return table, own_splits(rebuilt, table)
-
-
-def own_splits(rebuilt: Rebuilt, table: SampleTable) -> Splits:
-    """A run's splits of its own data set.
-
-    Raises:
-        DataError: If the data set or its splits are not what they were.
-    """
-    tags = rebuilt.record.tags if rebuilt.record else {}
-    then = tags.get("frostline.data_fingerprint", table.fingerprint)
-    if table.fingerprint != then:
-        raise DataError(
-            f"the data set {table.name} is not what it was when {rebuilt.name} was trained "
-            f"(fingerprint {table.fingerprint[:12]}, then {then[:12]}): images of its test split "
-            "may have been trained on",
-            todo="give the data set as it was, or judge the run on another one with --data DIR",
-        )
-    splits = split_of(table, rebuilt.settings.data, seed=rebuilt.settings.seed)
-    digest = split_digest(table, splits)
-    if tags.get("frostline.split_digest", digest) != digest:
-        raise DataError(
-            f"{table.name} is divided otherwise now than when {rebuilt.name} was trained",
-            todo="use the version of Frostline that the run names, or train the run again",
-        )
-    return splits
-
-
-def judge(
+def evaluate_rows(
     rebuilt: Rebuilt,
     table: SampleTable,
     rows: Rows,
@@ -156,16 +110,16 @@ def judge(
 ) -> Evaluated:
     """Run a network over some rows of a table and score it.
 
-    The batches are those of training, so that on the same machine and versions the run's own
-    figures come out to the last digit.
+    The batches have the size of training, so that the same machine and versions give exactly the
+    figures that the run logged.
 
     Args:
         rebuilt: The run.
         table: The images.
-        rows: Which of them; of a data set with other classes only those that are mapped.
-        engine: Where, in which precision.
+        rows: Rows of the table; with `mapped` only those whose class is one of the run's.
+        engine: Device and precision.
         mapped: From the table's classes to the run's; None if they are the same.
-        advance: Told the number of images after each batch.
+        advance: Receives the number of images after each batch.
     """
     settings = rebuilt.settings
     none = np.empty(0, dtype=np.int64)
@@ -184,7 +138,7 @@ def judge(
     forward = _forward(rebuilt, engine)
     preprocess.to(engine.accelerator)
     choose_kernels()
-    seen: list[tuple[Tensor, Tensor, Tensor]] = []
+    outputs: list[tuple[Tensor, Tensor, Tensor]] = []
     with torch.inference_mode():
         for batch in data.evaluation_dataloader("test"):
             images = preprocess(
@@ -194,9 +148,9 @@ def judge(
                 epoch=0,
                 batch_idx=0,
             )
-            seen.append((forward(images).cpu(), batch.labels, batch.items))
+            outputs.append((forward(images).cpu(), batch.labels, batch.items))
             advance(len(batch.labels))
-    logits, labels, items = (torch.cat(part) for part in zip(*seen, strict=True))
+    logits, labels, items = (torch.cat(part) for part in zip(*outputs, strict=True))
     if mapped is not None:
         labels = torch.from_numpy(mapped.index)[labels]
     return Evaluated(logits.clone(), labels, items.numpy(), figures_of(logits, labels))

@@ -1,7 +1,7 @@
-"""Where a network looks: Grad-CAM on the last map that has a place for each part of the image.
+"""Where a network looks: Grad-CAM on the last layer whose output is a spatial map.
 
-For transformers the map is made of the tokens of the image, taken at the entry of the last block:
-behind it only the class token has a say, and the gradient of all others is zero.
+For transformers the map consists of the image's tokens, taken at the entry of the last block: after
+it the logits depend on the class token alone, and the gradient of all others is zero.
 """
 
 from collections.abc import Callable
@@ -16,18 +16,20 @@ from torch import Tensor, nn
 from frostline.backbones.build import Backbone
 
 Maps = NDArray[np.float32]
+# A module that was called: its path, itself, the shape of its output.
+Call = tuple[str, nn.Module, tuple[int, ...]]
 _MAP_NDIM = 4
 _TOKENS_NDIM = 3
 
 
 @dataclass(frozen=True)
 class Layer:
-    """The layer that is looked at.
+    """The layer that attributions are computed at.
 
     Attributes:
         path: Its path in the network.
         module: The layer.
-        to_map: Its output to (N, C, H, W); None if it is that already.
+        to_map: Its output to (N, C, H, W); None if it has that shape already.
     """
 
     path: str
@@ -36,16 +38,16 @@ class Layer:
 
 
 def find_layer(network: nn.Module, backbone: Backbone) -> Layer | None:
-    """The last layer with a spatial map, found by running one image; None if there is none.
+    """Find the last layer with a spatial map by running one image; None if there is none.
 
     Args:
         network: Normalised images to logits, over the backbone's modules.
-        backbone: Tells the width of its maps and the number of tokens that are no part of an image.
+        backbone: Gives the width of its maps and the number of tokens that are no part of an image.
     """
-    calls: list[tuple[str, nn.Module, tuple[int, ...]]] = []
+    calls: list[Call] = []
     hooks = []
     for path, module in network.named_modules():
-        hooks.append(module.register_forward_hook(_noting(calls, path)))
+        hooks.append(module.register_forward_hook(_recording(calls, path)))
     try:
         side = backbone.input.size_px
         with torch.no_grad():
@@ -63,21 +65,21 @@ def find_layer(network: nn.Module, backbone: Backbone) -> Layer | None:
     if not maps:
         return None
     path, module, shape = maps[-1]
-    last = _channels_last(shape, widths)
-    return Layer(path, module, (lambda x: x.permute(0, 3, 1, 2)) if last else None)
+    is_last = _channels_last(shape, widths)
+    return Layer(path, module, (lambda x: x.permute(0, 3, 1, 2)) if is_last else None)
 
 
 def grad_cam(network: nn.Module, layer: Layer, images: Tensor, classes: NDArray[np.int64]) -> Maps:
-    """How much each place of an image speaks for a class.
+    """Compute how much each position of an image contributes to a class.
 
     Args:
         network: Normalised images to logits.
         layer: From `find_layer`.
         images: (N, 3, S, S) float, normalised.
-        classes: (N) the class that is asked about.
+        classes: (N) the class to explain.
 
     Returns:
-        (N, S, S) in [0, 1], each image scaled to its own range; all 0 where nothing speaks for it.
+        (N, S, S) in [0, 1], each image scaled to its own range; all 0 if nothing contributes.
 
     Source:
         Selvaraju et al., "Grad-CAM", ICCV 2017; computed by the package grad-cam.
@@ -87,20 +89,20 @@ def grad_cam(network: nn.Module, layer: Layer, images: Tensor, classes: NDArray[
 
     targets = [ClassifierOutputTarget(int(label)) for label in classes.tolist()]
     with torch.enable_grad(), GradCAM(network, [layer.module], layer.to_map) as cam:
-        # No weight needs a gradient: it is the image that carries it to the layer.
+        # The weights are frozen, so the image must require the gradient that reaches the layer.
         maps = cam(input_tensor=images.detach().clone().requires_grad_(True), targets=targets)
     return np.asarray(maps, dtype=np.float32)
 
 
 def share_off(maps: Maps, masks: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Share of each image's attribution that lies off what the image shows.
+    """Return the share of each image's attribution that lies off its object.
 
     Args:
         maps: (N, S, S) >= 0.
-        masks: (N, S, S), True on the leaf.
+        masks: (N, S, S), True on the object (the leaf).
 
     Returns:
-        (N) in [0, 1]; NaN where there is no attribution at all.
+        (N) in [0, 1]; NaN if there is no attribution at all.
     """
     total = maps.sum(axis=(1, 2), dtype=np.float64)
     off = np.where(masks, 0, maps).sum(axis=(1, 2), dtype=np.float64)
@@ -108,7 +110,7 @@ def share_off(maps: Maps, masks: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def overlay(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """An image under its attribution, dark where nothing speaks and red where most does.
+    """Blend an image with its attribution: dark where it is 0, bright where it is highest.
 
     Args:
         image: (S, S, 3).
@@ -121,16 +123,16 @@ def overlay(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.u
     return np.asarray(np.clip(0.45 * grey + 0.6 * colours, 0, 255), dtype=np.uint8)
 
 
-def _noting(calls: list[tuple[str, nn.Module, tuple[int, ...]]], path: str) -> Callable[..., None]:
-    def note(module: nn.Module, _: Any, output: Any) -> None:
+def _recording(calls: list[Call], path: str) -> Callable[..., None]:
+    def record(module: nn.Module, _: Any, output: Any) -> None:
         if isinstance(output, Tensor):
             calls.append((path, module, tuple(output.shape)))
 
-    return note
+    return record
 
 
-def _token_layer(tokens: list[tuple[str, nn.Module, tuple[int, ...]]], extra: int) -> Layer:
-    """The norm at the entry of the last block, or the last layer that gives tokens."""
+def _token_layer(tokens: list[Call], extra: int) -> Layer:
+    """The norm at the entry of the last block, or the last layer that outputs tokens."""
     norms = [call for call in tokens if call[0].endswith(("norm1", "ln_1"))]
     path, module, shape = (norms or tokens)[-1]
     side = _side(shape, extra)
@@ -150,9 +152,9 @@ def _side(shape: tuple[int, ...], extra: int) -> int:
 
 
 def _is_spatial(shape: tuple[int, ...], widths: set[int]) -> bool:
-    place = shape[1:3] if _channels_last(shape, widths) else shape[2:4]
-    # Attention weights (N, heads, T, T) are square too, but far from as few as two images.
-    return min(place) > 1 and place[0] == place[1]
+    size = shape[1:3] if _channels_last(shape, widths) else shape[2:4]
+    # Attention weights (N, heads, T, T) pass too, but maps or tokens always follow them.
+    return min(size) > 1 and size[0] == size[1]
 
 
 def _channels_last(shape: tuple[int, ...], widths: set[int]) -> bool:

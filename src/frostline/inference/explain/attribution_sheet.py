@@ -1,9 +1,8 @@
-"""Attributions of right and wrong answers as a sheet, and how much of them lies off the leaf."""
+"""A sheet of attributions of right and wrong predictions, and the share of them off the leaf."""
 
 import csv
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,21 +18,19 @@ from frostline.inference.explain.attribution import (
     overlay,
     share_off,
 )
-from frostline.inference.explain.gallery import caption, surest_right, worst_errors
+from frostline.inference.explain.gallery import caption, most_confident_right, worst_errors
 from frostline.inference.explain.picture_sheet import Tile, draw_sheet
-
-if TYPE_CHECKING:
-    from frostline.inference.explain.evidence import Subject
+from frostline.inference.explain.subject import Subject
 
 SHOWN_RIGHT = SHOWN_WRONG = 6
-# Images that the shares are taken over, right and wrong ones each.
-MAX_SHARES = 48
+# Right predictions, and wrong ones, that the mean shares are computed over.
+MAX_MEASURED = 48
 _BATCH = 16
 Rows = NDArray[np.int64]
 
 
-def write_attributions(subject: "Subject", folder: Path) -> dict[str, float]:
-    """Write attribution.jpg and, where leaf masks are known, attribution.csv.
+def write_attributions(subject: Subject, folder: Path) -> dict[str, float]:
+    """Write attribution.jpg and, if the data set has leaf masks, attribution.csv.
 
     Returns:
         `off_leaf_right` and `off_leaf_wrong`: mean share of the attribution off the leaf, and
@@ -46,65 +43,70 @@ def write_attributions(subject: "Subject", folder: Path) -> dict[str, float]:
             "This network has no layer whose output has a place for each part of the image.\n"
         )
         return {}
-    said = subject.predictions
+    predictions = subject.predictions
     mask_of = getattr(subject.table.open_image, "mask", None)
-    limit = MAX_SHARES if mask_of is not None else max(SHOWN_RIGHT, SHOWN_WRONG)
-    right, wrong = surest_right(said, limit), worst_errors(said, limit)
+    limit = MAX_MEASURED if mask_of is not None else max(SHOWN_RIGHT, SHOWN_WRONG)
+    right, wrong = most_confident_right(predictions, limit), worst_errors(predictions, limit)
     rows = np.concatenate([right, wrong])
-    images = [subject.square(str(said.items[row])) for row in rows.tolist()]
-    maps = _maps(subject, layer, images, said.predicted[rows])
+    items = [str(item) for item in predictions.items[rows]]
+    images = [subject.square(item) for item in items]
+    maps = _maps(subject, layer, images, predictions.predicted[rows])
     shares = np.full(len(rows), np.nan)
-    figures: dict[str, float] = {}
+    values: dict[str, float] = {}
     if mask_of is not None:
-        masks = np.stack([_mask(subject, mask_of, str(said.items[row])) for row in rows.tolist()])
+        masks = np.stack(
+            [_mask(subject, mask_of, str(predictions.items[row])) for row in rows.tolist()]
+        )
         shares = share_off(maps, masks)
-        figures["off_leaf_area"] = float(1 - masks.mean())
+        values["off_leaf_area"] = float(1 - masks.mean())
         for name, part in (("right", shares[: len(right)]), ("wrong", shares[len(right) :])):
             if np.isfinite(part).any():
-                figures[f"off_leaf_{name}"] = float(np.nanmean(part))
+                values[f"off_leaf_{name}"] = float(np.nanmean(part))
         _write_shares(subject, folder / "attribution.csv", rows, shares)
     shown = [*range(min(SHOWN_RIGHT, len(right)))]
     shown += [len(right) + k for k in range(min(SHOWN_WRONG, len(wrong)))]
     tiles = []
     for k in shown:
-        lines = caption(said, subject.classes, int(rows[k]))
+        lines = caption(predictions, subject.classes, int(rows[k]))
         if np.isfinite(shares[k]):
             lines = [*lines, (f"{shares[k]:.0%} off the leaf", "grey")]
         tiles.append(Tile([images[k], overlay(images[k], maps[k])], lines))
-    place = layer.path.removeprefix("features.model.")
-    title = f"What speaks for the answer (Grad-CAM at {place}){subject.remark}"
+    path = layer.path.removeprefix("features.model.")
+    title = f"Attribution of the predicted class (Grad-CAM at {path}){subject.title_suffix}"
     sheet = draw_sheet(title, tiles, columns=3)
     sheet.save(folder / "attribution.jpg", quality=88, optimize=True)
-    return figures
+    return values
 
 
-def _maps(subject: "Subject", layer: Layer, images: list[NDArray[np.uint8]], said: Rows) -> Maps:
-    """Attributions for what was said, (N, S, S), in batches."""
+def _maps(subject: Subject, layer: Layer, images: list[NDArray[np.uint8]], predicted: Rows) -> Maps:
+    """Attributions of the predicted classes, (N, S, S), in batches."""
     device = next(subject.network.parameters()).device
     parts = []
     for first in range(0, len(images), _BATCH):
         block = np.stack(images[first : first + _BATCH])
         pixels = torch.from_numpy(block).permute(0, 3, 1, 2).to(device)
-        ready = subject.preprocess.to(device).normalise(pixels)
-        parts.append(grad_cam(subject.network, layer, ready, said[first : first + _BATCH]))
+        normalised = subject.preprocess.to(device).normalise(pixels)
+        parts.append(
+            grad_cam(subject.network, layer, normalised, predicted[first : first + _BATCH])
+        )
     return np.concatenate(parts)
 
 
 def _mask(
-    subject: "Subject", mask_of: Callable[[str], NDArray[np.bool_]], item: str
+    subject: Subject, mask_of: Callable[[str], NDArray[np.bool_]], item: str
 ) -> NDArray[np.bool_]:
-    """Where the leaf is in the image that the network sees: (S, S)."""
+    """Where the leaf is in the square that the network takes: (S, S)."""
     mask = mask_of(item)
     image = Image.fromarray(mask.astype(np.uint8) * 255).convert("RGB")
     return np.asarray(square(image, subject.geometry)[..., 0] > 127)
 
 
-def _write_shares(subject: "Subject", path: Path, rows: Rows, shares: NDArray[np.float64]) -> None:
-    said = subject.predictions
+def _write_shares(subject: Subject, path: Path, rows: Rows, shares: NDArray[np.float64]) -> None:
+    predictions = subject.predictions
     with path.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)
         writer.writerow(["item", "true class", "answer", "right", "share off the leaf"])
         for row, share in zip(rows.tolist(), shares.tolist(), strict=True):
-            label, answer = int(said.labels[row]), int(said.predicted[row])
+            label, answer = int(predictions.labels[row]), int(predictions.predicted[row])
             names = subject.classes[label], subject.classes[answer]
-            writer.writerow([said.items[row], *names, label == answer, f"{share:.4f}"])
+            writer.writerow([predictions.items[row], *names, label == answer, f"{share:.4f}"])

@@ -1,4 +1,4 @@
-"""Whether a run is as often right as it is sure: reliability, ECE, temperature."""
+"""Whether confidence matches accuracy: reliability, ECE, temperature."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,22 +12,22 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 from frostline.stats.predictions import Predictions
 
 N_BINS = 15
-# No run is that much too sure or too unsure; beyond them nothing changes any more.
-LOWEST, HIGHEST = 0.05, 20.0
-# Probabilities are kept in 16 bits, which have no value between 0 and this.
+# No network is that over- or underconfident; beyond these limits the loss hardly changes.
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
+# Probabilities are stored as float16, which has no value between 0 and this.
 _SMALLEST = 2.0**-24
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Sureness against success.
+    """Confidence against accuracy.
 
     Attributes:
         edges: Edges of the bins of confidence, `(B + 1,)` in [0, 1].
         counts: Images in each bin, `(B,)` int64.
         confidence: Mean probability of the predicted class in each bin; NaN in an empty one.
-        accuracy: Share of right answers in each bin; NaN in an empty one.
+        accuracy: Share of right predictions in each bin; NaN in an empty one.
         ece: Mean of |accuracy - confidence| over images, 0 to 1.
         nll: Mean of -log p of the true class, nats.
     """
@@ -45,8 +45,8 @@ class Calibration:
             "ece": self.ece,
             "nll": self.nll,
             "bins": [
-                {"from": low, "to": high, "images": count, "confidence": sure, "accuracy": right}
-                for low, high, count, sure, right in zip(
+                {"from": low, "to": high, "images": count, "confidence": conf, "accuracy": acc}
+                for low, high, count, conf, acc in zip(
                     self.edges[:-1].tolist(),
                     self.edges[1:].tolist(),
                     self.counts.tolist(),
@@ -59,11 +59,11 @@ class Calibration:
 
 
 def calibrate(predictions: Predictions, *, temperature: float = 1.0) -> Calibration:
-    """Reliability of the predicted class, at a temperature.
+    """Compute the reliability of the predicted class, at a temperature.
 
     Args:
         predictions: N items, N > 0.
-        temperature: Probabilities are those of `softmax(log p / temperature)`; 1 leaves them.
+        temperature: Probabilities are those of `softmax(log p / temperature)`; 1 changes nothing.
 
     Source:
         Guo et al., "On calibration of modern neural networks", ICML 2017.
@@ -71,13 +71,13 @@ def calibrate(predictions: Predictions, *, temperature: float = 1.0) -> Calibrat
     log_probs = _log_probs(predictions)
     probs = torch.softmax(log_probs / temperature, dim=1)
     labels = torch.from_numpy(predictions.labels)
-    sure, said = (part.numpy() for part in probs.max(dim=1))
-    right = (said == predictions.labels).astype(np.float64)
+    top, predicted = (part.numpy() for part in probs.max(dim=1))
+    right = (predicted == predictions.labels).astype(np.float64)
     edges = np.linspace(0, 1, N_BINS + 1)
-    bins = np.clip(np.digitize(sure, edges[1:-1], right=True), 0, N_BINS - 1)
+    bins = np.clip(np.digitize(top, edges[1:-1], right=True), 0, N_BINS - 1)
     counts = np.bincount(bins, minlength=N_BINS)
     with np.errstate(invalid="ignore"):
-        confidence = np.bincount(bins, weights=sure, minlength=N_BINS) / counts
+        confidence = np.bincount(bins, weights=top, minlength=N_BINS) / counts
         accuracy = np.bincount(bins, weights=right, minlength=N_BINS) / counts
     ece = multiclass_calibration_error(probs, labels, probs.shape[1], n_bins=N_BINS, norm="l1")
     nll = -torch.log_softmax(log_probs / temperature, dim=1)[torch.arange(len(labels)), labels]
@@ -85,9 +85,9 @@ def calibrate(predictions: Predictions, *, temperature: float = 1.0) -> Calibrat
 
 
 def fit_temperature(predictions: Predictions) -> float:
-    """The temperature under which the true classes are most probable, between two limits.
+    """Fit the temperature that maximises the likelihood of the true classes, within two limits.
 
-    It never changes which class is said, only how sure. Fit it on validation images.
+    It never changes the predicted class, only its confidence. Fit it on validation images.
 
     Source:
         Guo et al., "On calibration of modern neural networks", ICML 2017, section 4.2.
@@ -106,8 +106,8 @@ def fit_temperature(predictions: Predictions) -> float:
 
     with torch.enable_grad():
         optimizer.step(loss)  # type: ignore[no-untyped-call]
-    # Where every answer is right there is no best temperature: the sharper, the better.
-    return float(log_temperature.detach().exp().clamp(LOWEST, HIGHEST))
+    # If every prediction is right there is no optimum: a lower temperature is always better.
+    return float(log_temperature.detach().exp().clamp(MIN_TEMPERATURE, MAX_TEMPERATURE))
 
 
 def _log_probs(predictions: Predictions) -> Tensor:

@@ -1,4 +1,4 @@
-"""Which classes are taken for which: counts, rates, one row a class, the most confused pairs."""
+"""Confusion: counts, rates, figures of each class, and the most confused pairs."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -17,11 +17,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """Figures of K classes; NaN where a class has no image or was never said.
+    """Figures of K classes; NaN where a class has no image or was never predicted.
 
     Attributes:
-        precision: `(K,)`, right answers among all that said this class.
-        recall: `(K,)`, right answers among the images of this class.
+        precision: `(K,)`, right predictions among all predictions of this class.
+        recall: `(K,)`, right predictions among the images of this class.
         f1: `(K,)`, their harmonic mean.
         support: `(K,)` int64, images of this class.
     """
@@ -34,7 +34,7 @@ class ClassFigures:
 
 @dataclass(frozen=True)
 class ConfusedPair:
-    """Images of one class that were taken for another."""
+    """Images of one class that were predicted as another."""
 
     truth: str
     taken_for: str
@@ -56,17 +56,17 @@ def rates_of(counts: Counts) -> Floats:
 def class_figures(counts: Counts) -> ClassFigures:
     """Precision, recall, F1 and support of each class, from a confusion matrix `(K, K)`."""
     hits = np.diagonal(counts).astype(np.float64)
-    labelled, answered = counts.sum(axis=1), counts.sum(axis=0)
+    labelled, predicted = counts.sum(axis=1), counts.sum(axis=0)
     return ClassFigures(
-        precision=np.where(answered > 0, hits / np.maximum(answered, 1), np.nan),
+        precision=np.where(predicted > 0, hits / np.maximum(predicted, 1), np.nan),
         recall=np.where(labelled > 0, hits / np.maximum(labelled, 1), np.nan),
-        f1=f1_from_counts(hits, labelled.astype(np.float64), answered.astype(np.float64)),
+        f1=f1_from_counts(hits, labelled.astype(np.float64), predicted.astype(np.float64)),
         support=labelled,
     )
 
 
 def confused_pairs(counts: Counts, classes: Sequence[str], limit: int) -> list[ConfusedPair]:
-    """The pairs of different classes that are confused most often, by count, then by share."""
+    """Return the pairs of classes that are confused most often, by count, then by share."""
     rates = rates_of(counts)
     pairs = [
         ConfusedPair(classes[row], classes[column], int(counts[row, column]), float(rate))
@@ -80,10 +80,10 @@ def write_confusion(folder: Path, counts: Counts, classes: Sequence[str], limit:
     """Write confusion_counts.csv, confusion_rates.csv, classes.csv and confused_pairs.csv.
 
     Args:
-        folder: Where to.
+        folder: Where the files go.
         counts: `(K, K)`.
         classes: K names.
-        limit: Most pairs that are listed.
+        limit: Maximum number of pairs listed.
     """
     head = ["true class", *classes]
     _write(folder / "confusion_counts.csv", head, _named(classes, counts.tolist()))

@@ -1,4 +1,4 @@
-"""Pictures of what the tables say, by matplotlib without a display."""
+"""Figures of the evidence by matplotlib, without a display."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from frostline.inference.explain.calibration import Calibration
 from frostline.inference.explain.confusion import rates_of
 
-# Beyond this many classes no cell can be read; those that are confused most are shown.
+# With more classes the cells become unreadable; the most confused ones are shown.
 MAX_CLASSES = 40
 _DPI = 100
 _BLUE, _ORANGE, _GREY = "#1f6fb4", "#d9662b", "#8a8a8a"
@@ -20,20 +20,20 @@ _NAMED_CELLS = 26
 
 
 def confusion_figure(counts: NDArray[np.int64], classes: Sequence[str], path: Path) -> None:
-    """Counts in the cells, shares of the true class as their colour.
+    """Draw the confusion matrix: counts as text, shares of the true class as colour.
 
     Args:
         counts: (K, K), true class in rows.
         classes: K names.
         path: The PNG.
     """
-    title = "Confusion: images of each class (rows) by answer (columns)"
+    title = "Confusion: images of each class (rows) by predicted class (columns)"
     if len(classes) > MAX_CLASSES:
         errors = counts.sum(axis=1) + counts.sum(axis=0) - 2 * np.diagonal(counts)
-        kept = np.sort(np.argsort(-errors, kind="stable")[:MAX_CLASSES])
+        shown = np.sort(np.argsort(-errors, kind="stable")[:MAX_CLASSES])
         title = f"Confusion: the {MAX_CLASSES} most confused of {len(classes)} classes"
-        rates = rates_of(counts)[np.ix_(kept, kept)]
-        counts, classes = counts[np.ix_(kept, kept)], [classes[k] for k in kept.tolist()]
+        rates = rates_of(counts)[np.ix_(shown, shown)]
+        counts, classes = counts[np.ix_(shown, shown)], [classes[k] for k in shown.tolist()]
     else:
         rates = rates_of(counts)
     n_classes = len(classes)
@@ -46,7 +46,7 @@ def confusion_figure(counts: NDArray[np.int64], classes: Sequence[str], path: Pa
                     fontsize=8)  # fmt: skip
     axes.set_yticks(range(n_classes), names, fontsize=8)
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
-    axes.set_xlabel("answer")
+    axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     if n_classes <= _NAMED_CELLS:
         for (row, column), count in np.ndenumerate(counts):
@@ -60,21 +60,21 @@ def confusion_figure(counts: NDArray[np.int64], classes: Sequence[str], path: Pa
 def reliability_figure(
     before: Calibration, after: Calibration | None, temperature: float, path: Path
 ) -> None:
-    """Share of right answers against probability, with how many images are how sure."""
+    """Draw accuracy against confidence, above a histogram of the confidence."""
     figure = _figure(5.2, 5.4)
     top, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    top.plot([0, 1], [0, 1], color=_GREY, lw=1, ls="--", label="as sure as right")
+    top.plot([0, 1], [0, 1], color=_GREY, lw=1, ls="--", label="perfectly calibrated")
     _reliability(top, before, _BLUE, f"as trained, ECE {before.ece:.3f}")
     if after is not None:
         _reliability(top, after, _ORANGE, f"temperature {temperature:.2f}, ECE {after.ece:.3f}")
-    top.set_ylabel("share right")
-    top.set_title("Reliability: is it as often right as it is sure?", loc="left", fontsize=11,
+    top.set_ylabel("accuracy")
+    top.set_title("Reliability: does confidence match accuracy?", loc="left", fontsize=11,
                   fontweight="bold")  # fmt: skip
     top.legend(fontsize=8, frameon=False, loc="best")
     widths = np.diff(before.edges)
     below.bar(before.edges[:-1], before.counts, widths, align="edge", color=_BLUE, alpha=0.7,
               edgecolor="white")  # fmt: skip
-    below.set_xlabel("probability of the answer")
+    below.set_xlabel("probability of the predicted class")
     below.set_ylabel("images")
     for axes in (top, below):
         axes.set_xlim(0, 1)
@@ -85,7 +85,7 @@ def reliability_figure(
 
 
 def curves_figure(history: Mapping[str, Mapping[int, float]], path: Path) -> None:
-    """Loss and scores over the epochs.
+    """Draw loss and scores over the epochs.
 
     Args:
         history: Metric to its value at each epoch, from 0.
@@ -115,9 +115,9 @@ def curves_figure(history: Mapping[str, Mapping[int, float]], path: Path) -> Non
 
 
 def _reliability(axes: Any, calibration: Calibration, colour: str, label: str) -> None:
-    there = calibration.counts > 0
-    sizes = 12 + 70 * calibration.counts[there] / max(1, calibration.counts.max())
-    x, y = calibration.confidence[there], calibration.accuracy[there]
+    filled = calibration.counts > 0
+    sizes = 12 + 70 * calibration.counts[filled] / max(1, calibration.counts.max())
+    x, y = calibration.confidence[filled], calibration.accuracy[filled]
     axes.plot(x, y, color=colour, lw=1.2, label=label)
     axes.scatter(x, y, s=sizes, color=colour, alpha=0.85, linewidths=0)
 

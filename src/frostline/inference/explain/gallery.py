@@ -1,4 +1,4 @@
-"""The worst errors: images about which a run was sure and wrong."""
+"""The worst errors: images whose prediction was confident and wrong."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,23 +14,23 @@ Square = Callable[[str], NDArray[np.uint8]]
 
 
 def worst_errors(predictions: Predictions, limit: int) -> Rows:
-    """Rows of wrong answers, the surest first."""
+    """Rows of wrong predictions, the most confident first."""
     wrong = np.flatnonzero(~predictions.correct)
-    sure = predictions.probs[wrong].max(axis=1).astype(np.float64)
-    return np.asarray(wrong[np.argsort(-sure, kind="stable")][:limit], dtype=np.int64)
+    confidence = predictions.probs[wrong].max(axis=1).astype(np.float64)
+    return np.asarray(wrong[np.argsort(-confidence, kind="stable")][:limit], dtype=np.int64)
 
 
-def surest_right(predictions: Predictions, limit: int) -> Rows:
-    """Rows of right answers, the surest of each class in turn."""
+def most_confident_right(predictions: Predictions, limit: int) -> Rows:
+    """Rows of right predictions, the most confident of each class in turn."""
     right = np.flatnonzero(predictions.correct)
-    sure = predictions.probs[right].max(axis=1).astype(np.float64)
-    ordered = right[np.argsort(-sure, kind="stable")]
-    turn: dict[int, int] = {}
+    confidence = predictions.probs[right].max(axis=1).astype(np.float64)
+    ordered = right[np.argsort(-confidence, kind="stable")]
+    rank_in_class: dict[int, int] = {}
     keys = []
-    for place, row in enumerate(ordered.tolist()):
+    for position, row in enumerate(ordered.tolist()):
         label = int(predictions.labels[row])
-        turn[label] = turn.get(label, -1) + 1
-        keys.append((turn[label], place))
+        rank_in_class[label] = rank_in_class.get(label, -1) + 1
+        keys.append((rank_in_class[label], position))
     order = sorted(range(len(keys)), key=keys.__getitem__)
     return np.asarray(ordered[order][:limit], dtype=np.int64)
 
@@ -42,17 +42,17 @@ def draw_gallery(
     *,
     limit: int,
     columns: int,
-    remark: str = "",
+    title_suffix: str = "",
 ) -> Image.Image | None:
-    """A sheet of the worst errors; None if there is no error.
+    """Draw a sheet of the worst errors; None if there is no error.
 
     Args:
-        predictions: What was said.
+        predictions: Of N images.
         classes: K names.
-        square: Item to its image as the network sees it, (S, S, 3) uint8.
-        limit: Most images.
+        square: Item to its image as the network takes it, (S, S, 3) uint8.
+        limit: Maximum number of images.
         columns: Images in a row.
-        remark: Follows the title.
+        title_suffix: Added to the title.
     """
     rows = worst_errors(predictions, limit)
     if not len(rows):
@@ -60,15 +60,15 @@ def draw_gallery(
     tiles = [Tile([square(str(predictions.items[row]))], caption(predictions, classes, row))
              for row in rows.tolist()]  # fmt: skip
     n_wrong = int((~predictions.correct).sum())
-    title = f"Worst errors: {len(rows)} of {n_wrong} wrong among {len(predictions.labels)}{remark}"
-    return draw_sheet(title, tiles, columns=columns)
+    title = f"Worst errors: {len(rows)} of {n_wrong} wrong among {len(predictions.labels)}"
+    return draw_sheet(title + title_suffix, tiles, columns=columns)
 
 
 def caption(predictions: Predictions, classes: Sequence[str], row: int) -> list[tuple[str, str]]:
-    """What is said under an image: the answer with its probability, the truth where they differ."""
-    said = int(predictions.predicted[row])
+    """Caption an image: predicted class with its probability, and the true class if it differs."""
+    predicted = int(predictions.predicted[row])
     truth = int(predictions.labels[row])
-    probability = float(predictions.probs[row, said])
-    if said == truth:
-        return [(f"{probability:.2f} {classes[said]}", "good")]
-    return [(f"{probability:.2f} {classes[said]}", "bad"), (f"is {classes[truth]}", "ink")]
+    probability = float(predictions.probs[row, predicted])
+    if predicted == truth:
+        return [(f"{probability:.2f} {classes[predicted]}", "good")]
+    return [(f"{probability:.2f} {classes[predicted]}", "bad"), (f"is {classes[truth]}", "ink")]

@@ -29,7 +29,7 @@ class Tile:
 
 
 def draw_sheet(title: str, tiles: Sequence[Tile], *, columns: int) -> Image.Image:
-    """Tiles in rows under a title, on white.
+    """Draw tiles in rows under a title, on white.
 
     Args:
         title: What is shown.
@@ -52,8 +52,8 @@ def draw_sheet(title: str, tiles: Sequence[Tile], *, columns: int) -> Image.Imag
             shown = Image.fromarray(picture).resize((TILE_PX, TILE_PX), Image.Resampling.BICUBIC)
             sheet.paste(shown, (left + part * TILE_PX, top))
         for line, (text, colour) in enumerate(tile.lines):
-            place = (left, top + TILE_PX + 3 + line * _LINE_PX)
-            draw.text(place, _fitting(text, font, wide), fill=COLOURS[colour], font=font)
+            position = (left, top + TILE_PX + 3 + line * _LINE_PX)
+            draw.text(position, _fitting(text, font, wide), fill=COLOURS[colour], font=font)
     return sheet
 
 
@@ -62,11 +62,11 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, wide: int) -> str:
-    """The text, cut in its middle where it is too long: both ends of a class name tell it apart."""
+    """Shorten a text that is too long in its middle: class names often differ only at one end."""
     if font.getlength(text) <= wide:
         return text
-    for kept in range(len(text) - 1, 2, -1):
-        short = text[: (kept + 1) // 2] + "…" + text[len(text) - kept // 2 :]
+    for length in range(len(text) - 1, 2, -1):
+        short = text[: (length + 1) // 2] + "…" + text[len(text) - length // 2 :]
         if font.getlength(short) <= wide:
             return short
     return text[:1]

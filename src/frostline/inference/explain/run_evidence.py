@@ -1,4 +1,4 @@
-"""The evidence that a training leaves on its own run."""
+"""The evidence that is logged on a run right after its training."""
 
 import json
 import logging
@@ -9,7 +9,8 @@ from pathlib import Path
 from frostline.backbones.pooling import Pool, set_pool
 from frostline.backbones.split.cut import Whole
 from frostline.data.contact_sheet import contact_sheet
-from frostline.inference.explain.evidence import Subject, write_evidence
+from frostline.inference.explain.evidence import write_evidence
+from frostline.inference.explain.subject import Subject
 from frostline.inference.rebuild import Network
 from frostline.tracking.prediction_files import read_predictions
 from frostline.training.recorder import TrainedRun
@@ -31,15 +32,15 @@ def write_run_evidence(
         folder: Where the files go.
         run: The trained run; its backbone is in eval mode afterwards.
         pool: The pooling of the run.
-        on_progress: Receives `text=` where something went wrong.
+        on_progress: Receives `text=` if something went wrong.
 
     Returns:
-        Figures to log: `test/ece` and the like; with `full` also `cost/...`.
+        Metrics to log: `test/ece` and others; with `full` also `cost/...`.
     """
-    shutil.rmtree(folder, ignore_errors=True)  # of a training that was interrupted here
+    shutil.rmtree(folder, ignore_errors=True)  # left by an interrupted run
     if level == "off":
         return {}
-    figures: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     try:
         features = Whole(run.backbone.model, set_pool(run.backbone, pool), frozen=False)
         subject = Subject(
@@ -53,9 +54,9 @@ def write_run_evidence(
             validation=read_predictions(run.predictions / "val.parquet"),
             history=run.history,
         )
-        found = write_evidence(subject, folder, level=level)
-        figures |= {f"test/{name}": value for name, value in found.items()}
-        # Images that are stored are at hand; those of a run on stored outputs may not be.
+        values = write_evidence(subject, folder, level=level)
+        metrics |= {f"test/{name}": value for name, value in values.items()}
+        # A run on stored features may never have opened the training images.
         if level == "full" or run.data.training in run.data.opened:
             sheet = contact_sheet(run.data, n_images=SHEET_IMAGES, n_epochs=SHEET_EPOCHS, seed=0)
             sheet.save(folder / "training_images.jpg", quality=88, optimize=True)
@@ -68,11 +69,11 @@ def write_run_evidence(
                 checkpoint_bytes=run.checkpoint.stat().st_size,
                 engine=run.engine,
             )
-            figures |= {f"cost/{name}": value for name, value in costs.items()}
-    except Exception as error:  # drawing libraries and models are free code
-        log.warning("no evidence of this run", exc_info=True)
-        on_progress(text=f"the evidence of this run is not whole: {type(error).__name__}: {error}")
+            metrics |= {f"cost/{name}": value for name, value in costs.items()}
+    except Exception as error:  # plotting libraries and models can raise anything
+        log.warning("the evidence of this run could not be written", exc_info=True)
+        on_progress(text=f"the evidence of this run is incomplete: {type(error).__name__}: {error}")
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"error": f"{type(error).__name__}: {error}"})
         (folder / "error.json").write_text(text, encoding="utf-8")
-    return figures
+    return metrics

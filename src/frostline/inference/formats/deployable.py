@@ -1,4 +1,4 @@
-"""What is exported: from raw pixels to logits and probabilities, and how it is checked."""
+"""The exported module, from raw pixels to logits and probabilities, and its check on images."""
 
 import json
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ OUTPUTS = ("logits", "probabilities")
 
 
 class ExportError(FrostlineError):
-    """A run that cannot be exported, or whose export does not say the same."""
+    """A run that cannot be exported, or whose export does not agree with PyTorch."""
 
 
 class Deployable(nn.Module):
-    """The network with its normalisation, so that nobody has to get that right again.
+    """The network with its normalisation, so that users of an export need not repeat it.
 
     Args:
         rebuilt: The run.
@@ -34,15 +34,15 @@ class Deployable(nn.Module):
 
     def __init__(self, rebuilt: Rebuilt) -> None:
         super().__init__()
-        whole: Any = rebuilt.network.features
-        self.model = whole.model
-        self.finish = whole.finish
+        features: Any = rebuilt.network.features
+        self.model = features.model
+        self.finish = features.finish
         self.head = rebuilt.head
         self.register_buffer("scale", rebuilt.preprocess.scale.detach().clone())
         self.register_buffer("shift", rebuilt.preprocess.shift.detach().clone())
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """RGB squares (N, 3, S, S) uint8 to logits and probabilities, (N, K) float32 each."""
+        """Compute logits and probabilities, (N, K) float32, of RGB squares (N, 3, S, S) uint8."""
         normalised = images.to(torch.float32) * self.scale + self.shift
         logits: Tensor = self.head(self.finish.of(self.model, normalised))
         return logits, torch.softmax(logits, dim=1)
@@ -54,8 +54,8 @@ class Sample:
 
     Attributes:
         squares: (N, 3, S, S) uint8, N > 1.
-        logits: (N, K) float32, what PyTorch says.
-        names: (N) their names.
+        logits: (N, K) float32, by PyTorch.
+        names: (N) names of the images.
     """
 
     squares: NDArray[np.uint8]
@@ -64,7 +64,7 @@ class Sample:
 
 
 def take_sample(rebuilt: Rebuilt, squares: NDArray[np.uint8], names: tuple[str, ...]) -> Sample:
-    """Ask PyTorch about images (N, S, S, 3) uint8."""
+    """Compute PyTorch's logits of images (N, S, S, 3) uint8."""
     images = np.ascontiguousarray(squares.transpose(0, 3, 1, 2))
     with torch.inference_mode():
         logits, _ = Deployable(rebuilt).eval()(torch.from_numpy(images))
@@ -72,7 +72,7 @@ def take_sample(rebuilt: Rebuilt, squares: NDArray[np.uint8], names: tuple[str, 
 
 
 def largest_difference(sample: Sample, logits: NDArray[np.float32], what: str) -> float:
-    """The largest difference of a logit from PyTorch's.
+    """Return the largest difference of a logit from PyTorch's.
 
     Raises:
         ExportError: If it is above the tolerance.
@@ -80,16 +80,16 @@ def largest_difference(sample: Sample, logits: NDArray[np.float32], what: str) -
     gap = float(np.abs(np.asarray(logits, dtype=np.float32) - sample.logits).max())
     if not gap <= TOLERANCE:
         raise ExportError(
-            f"{what} says otherwise than PyTorch: logits differ by up to {gap:.3g} on "
+            f"{what} disagrees with PyTorch: logits differ by up to {gap:.3g} on "
             f"{len(sample.names)} images",
             f"at most {TOLERANCE:g}",
-            "please report the backbone and the versions; another --format may do",
+            "please report the backbone and the versions; another --format may work",
         )
     return gap
 
 
-def described(rebuilt: Rebuilt) -> dict[str, Any]:
-    """Preprocessing, classes and origin as plain values: the metadata of every format."""
+def describe(rebuilt: Rebuilt) -> dict[str, Any]:
+    """Describe preprocessing, classes and origin as plain values: metadata of every format."""
     spec, geometry = rebuilt.backbone.input, rebuilt.geometry
     record = rebuilt.record
     return {
@@ -110,9 +110,9 @@ def described(rebuilt: Rebuilt) -> dict[str, Any]:
     }
 
 
-def described_as_text(rebuilt: Rebuilt) -> dict[str, str]:
-    """The same as texts, for formats whose metadata are texts."""
+def describe_as_text(rebuilt: Rebuilt) -> dict[str, str]:
+    """Describe the run as texts, for formats whose metadata are texts."""
     return {
         key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for key, value in described(rebuilt).items()
+        for key, value in describe(rebuilt).items()
     }

@@ -1,4 +1,4 @@
-"""A model card: what a run was trained on, how good it is, where it fails, what it is not for."""
+"""The model card: training data, scores, known failures and limits of a run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from frostline.inference.rebuild import Rebuilt
 from frostline.inference.score_intervals import intervals_of
 from frostline.stats.predictions import Predictions
 
-_FAILING, _PAIRS = 5, 5
-# Below this recall a class is called failing, whatever the others are.
-_FAILING_RECALL = 0.8
-_WORDS = {"f1_macro": "mean F1 of the classes", "acc_macro": "mean recall of the classes",
+_MAX_FAILING, _MAX_PAIRS = 5, 5
+# Classes with a lower recall are listed as failing.
+_MIN_RECALL = 0.8
+_SCORE_NAMES = {"f1_macro": "mean F1 of the classes", "acc_macro": "mean recall of the classes",
           "acc_micro": "accuracy"}  # fmt: skip
 _USES = {
     "onnx": """```python
@@ -44,14 +44,14 @@ curl 127.0.0.1:5001/invocations -H 'Content-Type: application/json' \\
 
 @dataclass(frozen=True)
 class Facts:
-    """What the record of a run says for its card; parts are None where it says nothing.
+    """What the card takes from the record of a run; None where the record lacks it.
 
     Attributes:
         data: The data set's profile (`data.json`).
-        test: What was said about the test images.
+        test: Predictions of the test images.
         split_sizes: Images in each split.
         difference: The export's largest difference of a logit from PyTorch.
-        n_checked: Images that it was checked on.
+        n_checked: Number of images compared.
     """
 
     data: Mapping[str, Any] | None
@@ -62,12 +62,12 @@ class Facts:
 
 
 def write_card(rebuilt: Rebuilt, form: str, facts: Facts) -> str:
-    """The card as Markdown.
+    """Write the card as Markdown.
 
     Args:
         rebuilt: The run.
         form: `onnx`, `torchscript`, `timm` or `mlflow`.
-        facts: What its record says.
+        facts: From its record.
     """
     parts = [
         f"# {rebuilt.name}",
@@ -87,9 +87,9 @@ def write_card(rebuilt: Rebuilt, form: str, facts: Facts) -> str:
 def _origin(rebuilt: Rebuilt) -> str:
     record = rebuilt.record
     source = record.tags.get("frostline.weights_source", "") if record else ""
-    words = "from random weights" if source == "random" else "from pretrained weights"
+    start = "from random weights" if source == "random" else "from pretrained weights"
     run = f", run `{record.run_id}`" if record else ""
-    return f"{words}, seed {rebuilt.settings.seed}{run}"
+    return f"{start}, seed {rebuilt.settings.seed}{run}"
 
 
 def _use(rebuilt: Rebuilt, form: str) -> str:
@@ -128,9 +128,9 @@ def _data(facts: Facts) -> str:
     ]
     if facts.split_sizes is not None:
         sizes = ", ".join(f"{count:,} {name}" for name, count in facts.split_sizes.items())
-        lines.append(f"Images: {sizes}. No group stands on two sides.")
+        lines.append(f"Images: {sizes}. No group is in two splits.")
     if "drawn" in str(data.get("source", "")):
-        lines.append("**These images are drawings**: nothing here speaks of photos of leaves.")
+        lines.append("**These images are drawings**: nothing here holds for photos of leaves.")
     return "## Data\n\n" + "\n".join(lines)
 
 
@@ -141,10 +141,10 @@ def _figures(rebuilt: Rebuilt, facts: Facts) -> str:
     for name, (low, high) in intervals_of(facts.test).items():
         value = rebuilt.record.metrics.get(f"test/{name}")
         if value is not None:
-            rows.append(f"| {_WORDS[name]} | {value:.4f} | {low:.4f} .. {high:.4f} |")
+            rows.append(f"| {_SCORE_NAMES[name]} | {value:.4f} | {low:.4f} .. {high:.4f} |")
     return (
-        "## Figures\n\n" + "\n".join(rows) + "\n\nThe intervals count images of one group together "
-        "and speak of this one training; another seed may differ by more."
+        "## Figures\n\n" + "\n".join(rows) + "\n\nIn the intervals the images of a group count as "
+        "one. They hold for this one training; another seed may differ by more."
         + f"\n\nThis file differs from the trained model by at most {facts.difference:.2g} in a "
         f"logit, on {facts.n_checked} images."
     )
@@ -152,9 +152,9 @@ def _figures(rebuilt: Rebuilt, facts: Facts) -> str:
 
 def _limits(rebuilt: Rebuilt, facts: Facts) -> str:
     lines = [
-        "- It always answers with one of its classes: an image of anything else gets one, too.",
-        "- Its figures hold for images taken like those it was trained on. From lab to field they "
-        "have been seen to fall from .998 to .195: judge it on your own with "
+        "- It always answers with one of its classes, even for an image of something else.",
+        "- Its scores hold for images taken like those it was trained on. From lab to field they "
+        "have fallen from .998 to .195 in a published case: evaluate it on your own images with "
         "`python -m src.evaluate RUN --data DIR`.",
     ]
     if facts.test is not None:
@@ -166,20 +166,20 @@ def _failing(classes: Sequence[str], test: Predictions) -> list[str]:
     counts = count_confusions(test.labels, test.predicted, len(classes))
     each = class_figures(counts)
     order = sorted(
-        (k for k in range(len(classes)) if each.recall[k] < _FAILING_RECALL),
+        (k for k in range(len(classes)) if each.recall[k] < _MIN_RECALL),
         key=lambda k: float(each.recall[k]),
     )
     failing = [
-        f"`{classes[k]}` ({each.recall[k]:.0%} of {each.support[k]})" for k in order[:_FAILING]
+        f"`{classes[k]}` ({each.recall[k]:.0%} of {each.support[k]})" for k in order[:_MAX_FAILING]
     ]
     pairs = [
         f"`{pair.truth}` taken for `{pair.taken_for}` ({pair.count})"
-        for pair in confused_pairs(counts, classes, _PAIRS)
+        for pair in confused_pairs(counts, classes, _MAX_PAIRS)
     ]
     lines = []
     if failing:
-        more = f", and {len(order) - _FAILING} more" if len(order) > _FAILING else ""
-        lines.append(f"- Classes found less than {_FAILING_RECALL:.0%} of the time: "
+        more = f", and {len(order) - _MAX_FAILING} more" if len(order) > _MAX_FAILING else ""
+        lines.append(f"- Classes recognised in less than {_MIN_RECALL:.0%} of their images: "
                      f"{', '.join(failing)}{more}.")  # fmt: skip
     if pairs:
         lines.append(f"- Confused most often: {', '.join(pairs)}.")

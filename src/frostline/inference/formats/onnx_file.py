@@ -1,4 +1,4 @@
-"""A run as ONNX: pixels in, logits and probabilities out, any batch size."""
+"""Export as ONNX: pixels in, logits and probabilities out, any batch size."""
 
 import io
 import logging
@@ -16,17 +16,17 @@ from frostline.inference.formats.deployable import (
     Deployable,
     ExportError,
     Sample,
-    described_as_text,
+    describe_as_text,
     largest_difference,
 )
 from frostline.inference.rebuild import Rebuilt
 
 
 def export_onnx(rebuilt: Rebuilt, sample: Sample, path: Path) -> float:
-    """Write an ONNX file and hold it against PyTorch.
+    """Write an ONNX file and compare it with PyTorch.
 
-    The file has the normalisation inside, the names of the classes and the preprocessing in its
-    metadata (`classes`, `preprocessing`, as JSON).
+    The normalisation is part of the model; the metadata hold the class names and the preprocessing
+    as JSON (`classes`, `preprocessing`).
 
     Args:
         rebuilt: The run.
@@ -37,12 +37,12 @@ def export_onnx(rebuilt: Rebuilt, sample: Sample, path: Path) -> float:
         The largest difference of a logit, by onnxruntime on the CPU.
 
     Raises:
-        ExportError: If the model has a step that ONNX lacks, or says otherwise there.
+        ExportError: If the model has an operation that ONNX lacks, or the outputs disagree.
     """
     import onnx
 
     model = _onnx_model(rebuilt, sample)
-    for key, value in described_as_text(rebuilt).items():
+    for key, value in describe_as_text(rebuilt).items():
         model.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(model)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def export_onnx(rebuilt: Rebuilt, sample: Sample, path: Path) -> float:
 
 
 def check_onnx(path: Path, sample: Sample) -> float:
-    """Run an ONNX file over the sample, whole and one image at a time.
+    """Run an ONNX file on the sample, as one batch and on a single image.
 
     Returns:
         The largest difference of a logit.
@@ -59,9 +59,9 @@ def check_onnx(path: Path, sample: Sample) -> float:
     import onnxruntime  # type: ignore[import-untyped]
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    whole = session.run([OUTPUTS[0]], {INPUT: sample.squares})[0]
+    batched = session.run([OUTPUTS[0]], {INPUT: sample.squares})[0]
     single = session.run([OUTPUTS[0]], {INPUT: sample.squares[:1]})[0]
-    gap = largest_difference(sample, np.asarray(whole), "the ONNX file")
+    gap = largest_difference(sample, np.asarray(batched), "the ONNX file")
     first = Sample(sample.squares[:1], sample.logits[:1], sample.names[:1])
     return max(gap, largest_difference(first, np.asarray(single), "the ONNX file"))
 
@@ -70,16 +70,16 @@ def _onnx_model(rebuilt: Rebuilt, sample: Sample) -> Any:
     example = torch.from_numpy(sample.squares[:2])
     network = Deployable(rebuilt).eval().to("cpu")
     batch = torch.export.Dim("batch", min=1, max=4096)
-    said = io.StringIO()
+    output = io.StringIO()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         with (
             warnings.catch_warnings(),
-            redirect_stdout(said),
-            redirect_stderr(said),
+            redirect_stdout(output),
+            redirect_stderr(output),
             torch.no_grad(),
         ):
-            warnings.simplefilter("ignore")  # of the exporter's own parts, on every call
+            warnings.simplefilter("ignore")  # the exporter warns of its own code on every call
             program: Any = torch.onnx.export(
                 network,
                 (example,),

@@ -1,4 +1,4 @@
-"""A run as a plain timm checkpoint: safetensors and config.json, with timm's own names."""
+"""Export as a plain timm checkpoint: safetensors and config.json, with timm's own names."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from frostline.config.recipe import LinearHead
 from frostline.inference.formats.deployable import (
     ExportError,
     Sample,
-    described,
+    describe,
     largest_difference,
 )
 from frostline.inference.rebuild import Rebuilt
@@ -23,7 +23,7 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
 def export_timm(rebuilt: Rebuilt, sample: Sample, folder: Path) -> float:
-    """Write a folder that timm loads by itself, and hold what timm makes of it against the run.
+    """Write a folder that timm loads by itself, and compare timm's model with the run.
 
     `timm.create_model(NAME, num_classes=K, checkpoint_path=FOLDER/model.safetensors)` with the
     `model_args` of config.json, or `timm.create_model("local-dir:FOLDER", pretrained=True)`.
@@ -34,10 +34,10 @@ def export_timm(rebuilt: Rebuilt, sample: Sample, folder: Path) -> float:
         folder: Where to.
 
     Returns:
-        The largest difference of a logit, of a model loaded by plain timm.
+        The largest difference of a logit from the model that plain timm loads.
 
     Raises:
-        ExportError: If timm's model has no place for the run's head.
+        ExportError: If timm's model cannot hold the run's head.
     """
     linear = _linear(rebuilt)
     arguments = _arguments(rebuilt)
@@ -53,22 +53,22 @@ def export_timm(rebuilt: Rebuilt, sample: Sample, folder: Path) -> float:
         checkpoint_path=str(folder / WEIGHTS),
         **arguments,
     ).eval()
-    ready = rebuilt.preprocess.to("cpu").normalise(torch.from_numpy(sample.squares))
+    normalised = rebuilt.preprocess.to("cpu").normalise(torch.from_numpy(sample.squares))
     with torch.inference_mode():
-        logits = model(ready)
+        logits = model(normalised)
     return largest_difference(sample, logits.numpy(), "the model that timm loads")
 
 
 def _linear(rebuilt: Rebuilt) -> nn.Linear:
-    """The head's one layer.
+    """Return the head's only layer.
 
     Raises:
-        ExportError: If the head has more, or the features are not what timm's classifier gets.
+        ExportError: If the head has more layers, or timm would pool the features differently.
     """
     head = rebuilt.settings.head
     todo = "use --format onnx, torchscript or mlflow, which take any head"
     if rebuilt.backbone.name == "book_cnn":
-        raise ExportError("book_cnn is Frostline's own: plain timm does not know it", todo=todo)
+        raise ExportError("book_cnn is Frostline's own: plain timm has no such model", todo=todo)
     if not isinstance(head, LinearHead):
         raise ExportError(
             "timm's classifier is one linear layer; this run's head is an mlp", "head=linear", todo
@@ -85,7 +85,7 @@ def _linear(rebuilt: Rebuilt) -> nn.Linear:
 
 
 def _arguments(rebuilt: Rebuilt) -> dict[str, Any]:
-    """What timm must be told to build the same model."""
+    """Arguments with which timm builds the same model."""
     arguments: dict[str, Any] = {}
     if rebuilt.backbone.input.fixed_size:
         arguments["img_size"] = rebuilt.size_px
@@ -95,22 +95,22 @@ def _arguments(rebuilt: Rebuilt) -> dict[str, Any]:
 
 
 def _tensors(rebuilt: Rebuilt, linear: nn.Linear, arguments: dict[str, Any]) -> dict[str, Tensor]:
-    """All tensors under timm's names, the head under those of its classifiers.
+    """Name all tensors as timm does, the head as its classifiers.
 
     Raises:
-        ExportError: If timm's model wants tensors that the run does not have.
+        ExportError: If timm's model has other tensors than the run.
     """
     name = rebuilt.backbone.name
     classifiers = timm_settings(name).classifier or ()
-    places = (classifiers,) if isinstance(classifiers, str) else tuple(classifiers)
+    layers = (classifiers,) if isinstance(classifiers, str) else tuple(classifiers)
     tensors = dict(rebuilt.backbone.model.state_dict())
-    for place in places:
+    for layer in layers:
         weight, bias = linear.weight.detach(), linear.bias.detach()
-        tensors |= {f"{place}.weight": weight, f"{place}.bias": bias}
+        tensors |= {f"{layer}.weight": weight, f"{layer}.bias": bias}
     fresh = timm.create_model(
         name, pretrained=False, num_classes=len(rebuilt.classes), **arguments
     ).state_dict()
-    # Some classifiers are 1x1 convolutions: the same numbers in another shape.
+    # Some classifiers are 1x1 convolutions: the same values in another shape.
     fitted = {
         key: value.reshape(fresh[key].shape).clone().contiguous()
         for key, value in tensors.items()
@@ -131,7 +131,7 @@ def _tensors(rebuilt: Rebuilt, linear: nn.Linear, arguments: dict[str, Any]) -> 
 
 
 def _config(rebuilt: Rebuilt, arguments: dict[str, Any]) -> dict[str, Any]:
-    spec, about = rebuilt.backbone.input, described(rebuilt)
+    spec, description = rebuilt.backbone.input, describe(rebuilt)
     return {
         "architecture": rebuilt.backbone.name.partition(".")[0],
         "num_classes": len(rebuilt.classes),
@@ -150,5 +150,5 @@ def _config(rebuilt: Rebuilt, arguments: dict[str, Any]) -> dict[str, Any]:
             "classifier": timm_settings(rebuilt.backbone.name).classifier,
             "first_conv": timm_settings(rebuilt.backbone.name).first_conv,
         },
-        "frostline": {"run": about["run"], "run_id": about["run_id"]},
+        "frostline": {"run": description["run"], "run_id": description["run_id"]},
     }

@@ -1,4 +1,4 @@
-"""A run as TorchScript: one file that PyTorch loads without any of our code."""
+"""Export as TorchScript: one file that PyTorch loads without Frostline."""
 
 import json
 import warnings
@@ -10,7 +10,7 @@ from frostline.inference.formats.deployable import (
     Deployable,
     ExportError,
     Sample,
-    described,
+    describe,
     largest_difference,
 )
 from frostline.inference.rebuild import Rebuilt
@@ -19,9 +19,9 @@ METADATA = "frostline.json"
 
 
 def export_torchscript(rebuilt: Rebuilt, sample: Sample, path: Path) -> float:
-    """Trace the network, freeze it, write it and hold it against PyTorch.
+    """Trace the network, freeze it, write it and compare it with PyTorch.
 
-    Classes and preprocessing stand in the extra file `frostline.json` of the archive.
+    Classes and preprocessing are in the extra file `frostline.json` of the archive.
 
     Args:
         rebuilt: The run.
@@ -32,12 +32,12 @@ def export_torchscript(rebuilt: Rebuilt, sample: Sample, path: Path) -> float:
         The largest difference of a logit.
 
     Raises:
-        ExportError: If the model cannot be traced, or says otherwise.
+        ExportError: If the model cannot be traced, or the outputs disagree.
     """
     network = Deployable(rebuilt).eval().to("cpu")
     images = torch.from_numpy(sample.squares)
     with warnings.catch_warnings(), torch.no_grad():
-        # Tracing warns of every shape it reads; other batch sizes are tried below.
+        # Tracing warns of every shape that it reads; another batch size is checked below.
         warnings.simplefilter("ignore")
         try:
             traced = torch.jit.freeze(torch.jit.trace(network, images[:2]))  # type: ignore[no-untyped-call]
@@ -47,11 +47,11 @@ def export_torchscript(rebuilt: Rebuilt, sample: Sample, path: Path) -> float:
                 todo="use --format onnx or timm",
             ) from error
         path.parent.mkdir(parents=True, exist_ok=True)
-        extra = {METADATA: json.dumps(described(rebuilt), ensure_ascii=False)}
+        extra = {METADATA: json.dumps(describe(rebuilt), ensure_ascii=False)}
         torch.jit.save(traced, str(path), _extra_files=extra)
         loaded = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
-        whole, _ = loaded(images)
+        batched, _ = loaded(images)
         single, _ = loaded(images[:1])
-    gap = largest_difference(sample, whole.numpy(), "the TorchScript file")
+    gap = largest_difference(sample, batched.numpy(), "the TorchScript file")
     first = Sample(sample.squares[:1], sample.logits[:1], sample.names[:1])
     return max(gap, largest_difference(first, single.numpy(), "the TorchScript file"))

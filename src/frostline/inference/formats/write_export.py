@@ -1,4 +1,4 @@
-"""From a rebuilt run to a folder with one of the formats and its card."""
+"""Write an export: a folder with one format of a rebuilt run and its model card."""
 
 import csv
 import json
@@ -13,26 +13,26 @@ import numpy as np
 
 from frostline.data.geometry import square
 from frostline.errors import DataError, TrackingError
-from frostline.inference.formats.deployable import INPUT, OUTPUTS, Sample, described, take_sample
+from frostline.inference.evaluation_images import own_data
+from frostline.inference.formats.deployable import INPUT, OUTPUTS, Sample, describe, take_sample
 from frostline.inference.formats.model_card import Facts, write_card
 from frostline.inference.image_files import decode_batches, find_images
 from frostline.inference.rebuild import Rebuilt
-from frostline.inference.run_network import own_data
 from frostline.tracking.prediction_files import read_predictions
 from frostline.tracking.reader import Reader
 
 FORMATS = ("onnx", "torchscript", "timm", "mlflow")
-N_CHECKED = 16
+MAX_CHECKED = 16
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """A finished export.
 
     Attributes:
-        folder: All of it; for MLflow the model itself.
+        folder: All its files; for MLflow the model itself.
         difference: Largest difference of a logit from PyTorch.
-        n_checked: Images that this was seen on.
+        n_checked: Number of images compared.
     """
 
     folder: Path
@@ -41,14 +41,14 @@ class Exported:
 
 
 def sample_of(rebuilt: Rebuilt, images: Sequence[str]) -> Sample:
-    """Real images to check an export on: those given, else some of the run's own test split.
+    """Take real images to check an export on: those given, or some of the run's test split.
 
     Raises:
-        DataError: If there are none.
+        DataError: If there are no images.
     """
     if images:
-        paths = find_images(images)[:N_CHECKED]
-        (batch,) = decode_batches(paths, rebuilt.geometry, batch_size=N_CHECKED, threads=1)
+        paths = find_images(images)[:MAX_CHECKED]
+        (batch,) = decode_batches(paths, rebuilt.geometry, batch_size=MAX_CHECKED, threads=1)
         if not len(batch.images):
             raise DataError("none of the images given with --images can be read")
         names = [str(path) for path, good in zip(paths, batch.good, strict=True) if good]
@@ -60,7 +60,7 @@ def sample_of(rebuilt: Rebuilt, images: Sequence[str]) -> Sample:
             f"no images to check the export on: {error.given}",
             todo="give some: --images DIR",
         ) from None
-    rows = splits.test[:: max(1, len(splits.test) // N_CHECKED)][:N_CHECKED]
+    rows = splits.test[:: max(1, len(splits.test) // MAX_CHECKED)][:MAX_CHECKED]
     items = tuple(table.items[row] for row in rows.tolist())
     squares = np.stack([square(table.open_image(item), rebuilt.geometry) for item in items])
     return take_sample(rebuilt, squares, items)
@@ -69,21 +69,21 @@ def sample_of(rebuilt: Rebuilt, images: Sequence[str]) -> Sample:
 def export_run(
     rebuilt: Rebuilt, form: str, folder: Path, sample: Sample, store: Reader | None
 ) -> Exported:
-    """Write one format and its card; the folder appears when everything is in it and checked.
+    """Write one format and its card; the folder appears when it is complete and checked.
 
     Args:
         rebuilt: The run.
         form: One of `FORMATS`.
-        folder: Where to; what is there is replaced.
+        folder: The target, which is replaced if it exists.
         sample: Real images.
-        store: Where the run's record is; None for a checkpoint given by its path.
+        store: Where the run is recorded; None for a checkpoint given by its path.
 
     Raises:
-        ExportError: If the format cannot hold this run, or says otherwise than PyTorch.
+        ExportError: If the format cannot hold this run, or its outputs disagree with PyTorch.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as made:
-        new = Path(made) / form
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
+        new = Path(temporary) / form
         difference = _write(rebuilt, form, new, sample)
         facts = _facts(rebuilt, store, difference, len(sample.names))
         (new / "README.md").write_text(write_card(rebuilt, form, facts), encoding="utf-8")
@@ -120,7 +120,7 @@ def _write(rebuilt: Rebuilt, form: str, folder: Path, sample: Sample) -> float:
                     example=sample.squares[:1],
                     input_name=INPUT,
                     outputs=dict.fromkeys(OUTPUTS, len(rebuilt.classes)),
-                    about=described(rebuilt),
+                    about=describe(rebuilt),
                 )
             return difference
     raise ValueError(f"format {form!r}; allowed: {', '.join(FORMATS)}")
@@ -136,6 +136,6 @@ def _facts(rebuilt: Rebuilt, store: Reader | None, difference: float, n_checked:
             with store.fetch_artifact(run_id, "splits.csv").open(encoding="utf-8") as handle:
                 counts = Counter(row["split"] for row in csv.DictReader(handle))
             sizes = {name: counts[name] for name in ("train", "val", "test")}
-        except (TrackingError, DataError):  # an ended run may lack some of it; the card says less
+        except (TrackingError, DataError):  # without them the card is shorter
             pass
     return Facts(data, test, sizes, difference, n_checked)

@@ -1,0 +1,177 @@
+"""The images that a run is evaluated on: a split of its own data, or another data set."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frostline.data.load import load_table, split_of
+from frostline.data.sample_table import SampleTable, name_some
+from frostline.data.splits import Splits, split_digest
+from frostline.errors import DataError
+from frostline.inference.class_map import ClassMap, map_classes
+from frostline.inference.other_data import data_of
+from frostline.inference.rebuild import Rebuilt
+
+Rows = NDArray[np.int64]
+_SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class EvaluationImages:
+    """Some images of a table.
+
+    Attributes:
+        table: The data set.
+        rows: Rows of the table.
+        name: Short name, for metrics and folders.
+        description: The same in words.
+        split: The split of the run's own data; None for another data set.
+        mapped: From the table's classes to the run's; None if they are the same.
+        notes: What was left out or mapped, in sentences.
+    """
+
+    table: SampleTable
+    rows: Rows
+    name: str
+    description: str
+    split: str | None
+    mapped: ClassMap | None
+    notes: tuple[str, ...]
+
+
+def find_images_to_evaluate(
+    rebuilt: Rebuilt, split: str | None, data: Sequence[str], class_names: Mapping[str, str]
+) -> EvaluationImages:
+    """Load the images that an evaluation asks for.
+
+    Args:
+        rebuilt: The run.
+        split: `train`, `val`, `test` or `all`; None for the test split of the run's own data, or
+            all images of another data set.
+        data: The words after --data; empty for the run's own data.
+        class_names: Classes of the other data set to the run's, where their names differ.
+
+    Raises:
+        DataError: If the data cannot be read, have changed, or share no class with the run.
+    """
+    if not data:
+        table, splits = own_data(rebuilt)
+        return _of_own_data(table, splits, split or "test")
+    table = load_table(data_of(data, rebuilt.settings))
+    tags = rebuilt.record.tags if rebuilt.record else {}
+    if table.fingerprint == tags.get("frostline.data_fingerprint"):
+        # The run's own images at another place.
+        return _of_own_data(table, own_splits(rebuilt, table), split or "test")
+    return _of_other_data(rebuilt, table, split, data, class_names)
+
+
+def own_data(rebuilt: Rebuilt) -> tuple[SampleTable, Splits]:
+    """Load the data set that a run was trained on, with the splits that it had.
+
+    Raises:
+        DataError: If it cannot be read, or has changed.
+    """
+    data = rebuilt.settings.data
+    path = getattr(data, "path", None)
+    if path is not None and not Path(path).expanduser().exists():
+        raise DataError(
+            f"the data that {rebuilt.name} was trained on are no longer at {path} "
+            f"(seen from {Path.cwd()})",
+            todo="give their present place: --data DIR",
+        )
+    table = load_table(data)
+    return table, own_splits(rebuilt, table)
+
+
+def own_splits(rebuilt: Rebuilt, table: SampleTable) -> Splits:
+    """Split the data set of a run as its training did.
+
+    Raises:
+        DataError: If the data set or its splits have changed.
+    """
+    tags = rebuilt.record.tags if rebuilt.record else {}
+    recorded = tags.get("frostline.data_fingerprint", table.fingerprint)
+    if table.fingerprint != recorded:
+        raise DataError(
+            f"the data set {table.name} has changed since {rebuilt.name} was trained "
+            f"(fingerprint {table.fingerprint[:12]}, then {recorded[:12]}): images of its test "
+            "split may have been trained on",
+            todo="give the data set as it was, or evaluate the run on another one with --data DIR",
+        )
+    splits = split_of(table, rebuilt.settings.data, seed=rebuilt.settings.seed)
+    digest = split_digest(table, splits)
+    if tags.get("frostline.split_digest", digest) != digest:
+        raise DataError(
+            f"the splits of {table.name} differ from those that {rebuilt.name} was trained with",
+            todo="use the version of Frostline that the run names, or train the run again",
+        )
+    return splits
+
+
+def _of_own_data(table: SampleTable, splits: Splits, split: str) -> EvaluationImages:
+    by_name = splits.named()
+    if split == "all":
+        rows = np.sort(np.concatenate(list(by_name.values())))
+        notes = ("these include the images that it was trained on",)
+        return EvaluationImages(
+            table, rows, split, "all images of its own data", split, None, notes
+        )
+    return EvaluationImages(table, by_name[split], split, f"its own {split} split", split, None, ())
+
+
+def _of_other_data(
+    rebuilt: Rebuilt,
+    table: SampleTable,
+    split: str | None,
+    data: Sequence[str],
+    class_names: Mapping[str, str],
+) -> EvaluationImages:
+    rows = np.arange(len(table))
+    description = table.name
+    if split in _SPLITS:
+        if table.given_split is None or not (table.given_split == split).any():
+            raise DataError(
+                f"--split {split}: {table.name} has no such split",
+                "--split all",
+                "leave --split out: all of its images are evaluated",
+            )
+        rows = np.flatnonzero(table.given_split == split)
+        description += f", split {split}"
+    mapped = map_classes(table.classes, rebuilt.classes, class_names)
+    is_mapped = mapped.index[table.labels[rows]] >= 0
+    name = table.name
+    if all("/" not in word and "=" in word for word in data):
+        name = "-".join([table.name, *data])  # the run's own source with other settings
+    return EvaluationImages(
+        table,
+        rows[is_mapped],
+        re.sub(r"[^\w.-]", "_", name),
+        description,
+        None,
+        mapped,
+        _mapping_notes(mapped, table, rows[~is_mapped]),
+    )
+
+
+def _mapping_notes(mapped: ClassMap, table: SampleTable, left_out: Rows) -> tuple[str, ...]:
+    n_mapped = len(mapped.theirs) - len(mapped.unknown)
+    notes = [f"{n_mapped} of its {len(mapped.theirs)} classes are classes of the run"]
+    if mapped.respelt:
+        pairs = [f"{theirs} -> {ours}" for theirs, ours in mapped.respelt.items()]
+        notes.append(f"spelt differently: {name_some(pairs)}")
+    if mapped.unknown:
+        notes.append(
+            f"not among the run's classes, {len(left_out)} images left out: "
+            f"{name_some(mapped.unknown)}"
+        )
+    if mapped.absent:
+        notes.append(
+            f"no image of {len(mapped.absent)} of the run's {len(mapped.ours)} classes; macro "
+            f"figures are over the others: {name_some(mapped.absent)}"
+        )
+    notes += table.notes
+    return tuple(notes)
