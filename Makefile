@@ -20,14 +20,15 @@ $(READY): requirements.txt pyproject.toml
 	@echo "setting up $(VENV) (the first time this downloads some gigabytes of PyTorch)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
 	@$(BIN)/uv pip install --python $(BIN)/python --quiet --compile-bytecode -r requirements.txt
-	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --editable .
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
 sweep: $(READY) ## the main job: two pretrained backbones, four depths, on the built-in leaves
 	$(BIN)/python -m src.train -m backbone=tf_efficientnet_lite0,tf_efficientnet_lite1 freeze=0,2,4,all image_size=96
 
-lock: $(READY) ## write requirements.txt anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --no-annotate --no-header -o requirements.all.txt
+lock: $(READY) ## write requirements.txt anew from pyproject.toml (make lock UPGRADE=--upgrade for newer versions)
+	@cp requirements.txt requirements.all.txt # present pins are kept where they fit
+	$(BIN)/uv pip compile --quiet $(UPGRADE) pyproject.toml --all-extras --no-annotate --no-header -o requirements.all.txt
 	@# PyTorch pins its CUDA packages itself, for the platforms that have them.
 	grep -vE '^(nvidia-|triton|cuda-)' requirements.all.txt > requirements.txt && rm requirements.all.txt
 
@@ -43,10 +44,11 @@ test-broad: $(READY) ## the contracts over 112 backbones at every depth, the REA
 test-slow: $(READY) ## all slow tests: the broad runs, launchers, servers, long faults
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 --dist worksteal
 
-lint: $(READY) ## ruff and mypy --strict
+lint: $(READY) ## ruff, mypy --strict, and that rooms import downwards only
 	$(BIN)/ruff check src tests benchmarks experiments
 	$(BIN)/ruff format --check src tests benchmarks experiments
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 ui: $(READY) ## MLflow's pages over the local store, on 127.0.0.1 (PORT=5000)
 	$(BIN)/python -m src.ui --port $(PORT)
