@@ -1,12 +1,12 @@
-"""Lay out the photographs among Debian's Tux Paint stamps as ROOT/class/*.png.
+"""Copy the photographs among Debian's Tux Paint stamps to ROOT/class/*.png.
 
     apt-get download tuxpaint-stamps-default
     dpkg -x tuxpaint-stamps-default_*.deb stamps
     python experiments/photographs.py stamps photographs
     python -m src.train -m data=folder data.path=photographs backbone=... freeze=...
 
-Transparent pixels become white. Drawings are left out: folders called `cartoon`, SVG files, and
-images of which more than half is flat colour; so is what is too large to decode.
+Transparent pixels become white. Drawings are left out (folders called `cartoon`, SVG files, images
+that are more than half flat colour), and images that are too large to decode.
 """
 
 import argparse
@@ -30,11 +30,11 @@ CLASSES = {
     "mammals": "animals/mammals",
     "vegetables": "food/vegetables",
 }
-MOST_FLAT_FRAC = 0.5
+MAX_FLAT_FRAC = 0.5
 
 
 def flat_frac(image: Image.Image) -> float:
-    """Share of the pixels that equal their left neighbour, apart from pure white ones."""
+    """Return the share of pixels that equal their left neighbour, except pure white ones."""
     pixels = np.asarray(image).astype(np.int64)
     left, right = pixels[:, :-1], pixels[:, 1:]
     painted = (left.sum(axis=2) < 765) & (right.sum(axis=2) < 765)
@@ -42,8 +42,8 @@ def flat_frac(image: Image.Image) -> float:
     return float(same[painted].mean()) if painted.any() else 1.0
 
 
-def lay_out(stamps: Path, target: Path) -> dict[str, int]:
-    """Copy the photographs; returns the number of each class."""
+def copy_photographs(stamps: Path, target: Path) -> dict[str, int]:
+    """Copy the photographs; return the number of each class."""
     counts = {}
     for name, folder in CLASSES.items():
         (target / name).mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def lay_out(stamps: Path, target: Path) -> dict[str, int]:
             except UnreadableImageError as error:
                 print(f"left out: {folder}/{relative}: {error.given}")
                 continue
-            if flat_frac(image) > MOST_FLAT_FRAC:
+            if flat_frac(image) > MAX_FLAT_FRAC:
                 print(f"left out, flat colours: {folder}/{relative}")
                 continue
             image.save(target / name / "_".join(relative.with_suffix(".png").parts))
@@ -78,7 +78,7 @@ def main() -> None:
     missing = [folder for folder in CLASSES.values() if not (stamps / folder).is_dir()]
     if missing:
         sys.exit(f"{stamps} lacks {', '.join(missing)}: give the unpacked tuxpaint-stamps-default")
-    for name, count in lay_out(stamps, options.target).items():
+    for name, count in copy_photographs(stamps, options.target).items():
         print(f"{name:12} {count:3} photographs")
 
 

@@ -1,11 +1,10 @@
-"""Draw symbols as ROOT/class/*.png: a data set that is as unlike photographs as can be.
+"""Draw symbols as ROOT/class/*.png: a data set very unlike photographs.
 
     python experiments/symbols.py symbols
     python -m src.train -m data=folder data.path=symbols backbone=... freeze=...
 
-Ten kinds of outlines in one dark colour on light paper, each turned, scaled, squeezed, drawn by an
-unsteady hand with a pen of its own, with strokes of other pens beside it. The same seed, the same
-drawings.
+Ten kinds of outlines in one dark colour on light paper, each rotated, scaled, squeezed and drawn
+with a wobbly line of random width, with a few stray strokes. Equal seeds give equal drawings.
 """
 
 import argparse
@@ -57,8 +56,8 @@ SYMBOLS: dict[str, Callable[[], list[Points]]] = {
 }
 
 
-def _turned(rng: np.random.Generator) -> Callable[[Points], Points]:
-    """A random pose: turned, squeezed, scaled, shifted, in pixels."""
+def _random_pose(rng: np.random.Generator) -> Callable[[Points], Points]:
+    """A random pose: rotation, squeeze, scale and shift, in pixels."""
     angle = rng.uniform(0, 2 * np.pi)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     squeeze = np.diag([1.0, rng.uniform(0.6, 1.0)])
@@ -68,8 +67,8 @@ def _turned(rng: np.random.Generator) -> Callable[[Points], Points]:
     return lambda own: scale * own @ squeeze @ turn.T + shift
 
 
-def _unsteady(points: Points, rng: np.random.Generator) -> Points:
-    """The same line with more points, each a little off its place."""
+def _wobbled(points: Points, rng: np.random.Generator) -> Points:
+    """Resample a line with more points, each moved a little at random."""
     steps = np.linspace(0, len(points) - 1, 80)
     whole = np.stack(
         [np.interp(steps, np.arange(len(points)), points[:, axis]) for axis in (0, 1)], axis=1
@@ -82,7 +81,7 @@ def _unsteady(points: Points, rng: np.random.Generator) -> Points:
 
 
 def draw(name: str, rng: np.random.Generator) -> Image.Image:
-    """One drawing, RGB, `SIDE_PX` on each side."""
+    """Draw one symbol, RGB, `SIDE_PX` on each side."""
     paper = rng.integers(205, 256, 3)
     ink = rng.integers(0, 110, 3)
     side = SIDE_PX * OVERSAMPLED
@@ -90,11 +89,11 @@ def draw(name: str, rng: np.random.Generator) -> Image.Image:
     pen = ImageDraw.Draw(image)
     width = int(rng.integers(2, 6)) * OVERSAMPLED
     strokes = SYMBOLS[name]()
-    pose = _turned(rng)
+    pose = _random_pose(rng)
     for stroke in strokes:
-        line = OVERSAMPLED * pose(_unsteady(stroke, rng))
+        line = OVERSAMPLED * pose(_wobbled(stroke, rng))
         pen.line([tuple(point) for point in line], fill=tuple(map(int, ink)), width=width)
-    for _ in range(int(rng.integers(1, 4))):  # strokes that belong to nothing
+    for _ in range(int(rng.integers(1, 4))):  # stray strokes
         start, end = rng.uniform(0, side, (2, 2))
         end = start + 0.25 * (end - start)
         pen.line([tuple(start), tuple(end)], fill=tuple(map(int, ink)), width=width)

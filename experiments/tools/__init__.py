@@ -1,1 +1,1 @@
-"""What writes the studies' tables from their recorded runs."""
+"""Tools that write the tables of the studies from their recorded runs."""

@@ -1,4 +1,4 @@
-"""The runs of the study on strategies in cells, and how the scores ranked their depths."""
+"""Collect the runs of the study on strategies in cells, with the rankings of their depths."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -54,18 +54,18 @@ class Cell:
         return f"{self.data} {self.fraction:g}"
 
     def standing(self, strategy: str) -> Standing:
-        """How a strategy stands among the arms."""
+        """Compare a strategy with the best other arm."""
         val = {arm: float(np.mean(values)) for arm, values in self.val.items()}
         return standing_of(strategy, val, self.test)
 
     @property
     def seeds(self) -> int:
-        """How many seeds it was run with."""
+        """Number of seeds."""
         return len({seed for _, seed in self.runs})
 
 
-class DataAtHand:
-    """A data set of the study: its features at the runs' size, where it stands on the axes."""
+class StudyData:
+    """A data set of the study: its features at the image size of the runs, and its quadrant."""
 
     def __init__(self, settings: "Settings") -> None:
         from frostline.advice.choose import decide
@@ -80,11 +80,11 @@ class DataAtHand:
         model = build_backbone(
             settings.backbone, weights=settings.weights, image_size=settings.image_size, seed=0
         )
-        fly = OnTheFlyPixels(
+        pixels = OnTheFlyPixels(
             self.table.open_image, self.table.items, evaluation_geometry(model.input)
         )
         rows = np.arange(len(self.table))
-        self.features: StageFeatures = stage_features(model, fly.take, rows)
+        self.features: StageFeatures = stage_features(model, pixels.take, rows)
         whole = settings.data.model_copy(update={"fraction": 1.0})
         train = split_of(self.table, whole, seed=settings.seed).train
         self.choice: Choice = decide(
@@ -105,10 +105,10 @@ class DataAtHand:
         return [self.features.pixels, *self.features.stages]
 
 
-def gather(
+def collect_cells(
     runs: "Sequence[RunRecord]", source: "StoreSource"
-) -> tuple[list[Cell], dict[str, DataAtHand]]:
-    """Sort the runs into cells, and measure what the rankings need."""
+) -> tuple[list[Cell], dict[str, StudyData]]:
+    """Sort the runs into cells, and measure the scores that rank the depths."""
     import yaml
 
     from frostline.config.recorded_config import recorded_settings
@@ -116,7 +116,7 @@ def gather(
 
     cells: dict[str, Cell] = {}
     settings_of: dict[tuple[str, str], Settings] = {}
-    at_hand: dict[str, DataAtHand] = {}
+    data_sets: dict[str, StudyData] = {}
     for run in runs:
         text = source.text(run.run_id, "config.yaml")
         predictions = source.predictions(run.run_id, "test")
@@ -128,21 +128,21 @@ def gather(
         cell = cells.setdefault(cell.name, cell)
         strategy = run.params["strategy"]
         if (strategy, seed) in cell.runs:
-            continue  # runs are listed the newest first
+            continue  # the newest run comes first
         cell.runs[strategy, seed] = run
         cell.val[strategy].append(run.metrics["val_best/acc_micro"])
         cell.test[strategy][seed] = scored(predictions, "acc_micro")
         cell.seconds[strategy].append(run.metrics["time/train_s"])
         settings_of[cell.name, seed] = settings
-        if data not in at_hand:
-            at_hand[data] = DataAtHand(settings)
+        if data not in data_sets:
+            data_sets[data] = StudyData(settings)
     for (name, seed), settings in settings_of.items():
-        look_closer(cells[name], seed, settings, at_hand[cells[name].data])
-    return sorted(cells.values(), key=lambda cell: (cell.data, -cell.fraction)), at_hand
+        add_measures(cells[name], seed, settings, data_sets[cells[name].data])
+    return sorted(cells.values(), key=lambda cell: (cell.data, -cell.fraction)), data_sets
 
 
-def look_closer(cell: Cell, seed: str, settings: "Settings", data: DataAtHand) -> None:
-    """Add the classifier on earlier activations, and how the scores ranked the depths."""
+def add_measures(cell: Cell, seed: str, settings: "Settings", data: StudyData) -> None:
+    """Add the linear classifier on earlier activations, and the rank correlations of the scores."""
     from frostline.advice.measures.measurement import score_stage
     from frostline.advice.measures.simple_classifiers import fit_predict
     from frostline.data.load import split_of
@@ -157,17 +157,17 @@ def look_closer(cell: Cell, seed: str, settings: "Settings", data: DataAtHand) -
         for number, features in enumerate(data.by_stage)
     ]
     best = data.by_stage[max(scores, key=lambda score: score.probe).stage]
-    answers = {}
+    predictions = {}
     for split, rows in (("val", splits.val), ("test", splits.test)):
         predicted = fit_predict(best[splits.train], labels, best[rows])
-        answers[split] = as_predictions(table, rows, predicted)
-    cell.val[EARLY].append(float(answers["val"].correct.mean()))
-    cell.test[EARLY][seed] = scored(answers["test"], "acc_micro")
-    known = [cell.runs[arm, seed] for arm in BY_DEPTH if (arm, seed) in cell.runs]
-    if len(known) < len(BY_DEPTH):
+        predictions[split] = as_predictions(table, rows, predicted)
+    cell.val[EARLY].append(float(predictions["val"].correct.mean()))
+    cell.test[EARLY][seed] = scored(predictions["test"], "acc_micro")
+    runs = [cell.runs[arm, seed] for arm in BY_DEPTH if (arm, seed) in cell.runs]
+    if len(runs) < len(BY_DEPTH):
         return
-    depths = [int(run.params["frozen_stages"]) for run in known]
-    outcomes = [run.metrics["test/acc_micro"] for run in known]
+    depths = [int(run.params["frozen_stages"]) for run in runs]
+    outcomes = [run.metrics["test/acc_micro"] for run in runs]
     for measure in MEASURES:
         values = [float(getattr(scores[depth], measure)) for depth in depths]
         cell.taus[measure].append(rank_correlation(values, outcomes))
@@ -179,24 +179,24 @@ def as_predictions(
     rows: "np.ndarray[Any, np.dtype[np.int64]]",
     predicted: "np.ndarray[Any, np.dtype[np.int64]]",
 ) -> "Predictions":
-    """A classifier's answers in the form of a run's, sorted by item."""
+    """Convert predicted classes to the predictions of a run, sorted by item."""
     from frostline.stats.predictions import Predictions
 
     items = np.array([table.items[row] for row in rows.tolist()])
     order = np.argsort(items)
-    sure = np.eye(len(table.classes), dtype=np.float16)[predicted]
+    probs = np.eye(len(table.classes), dtype=np.float16)[predicted]
     return Predictions(
-        items[order], table.groups[rows][order], table.labels[rows][order], sure[order]
+        items[order], table.groups[rows][order], table.labels[rows][order], probs[order]
     )
 
 
 def rankings(cells: Sequence[Cell]) -> list[dict[str, Any]]:
-    """Each measure's mean rank correlation with its interval, plain values."""
-    found = []
+    """Average each measure's rank correlations, with intervals, as plain values."""
+    entries = []
     for measure in (*MEASURES, BASELINE):
         by_cell = {cell.name: cell.taus.get(measure, []) for cell in cells}
         tau, low, high, count = mean_by_cell(by_cell)
-        found.append(
+        entries.append(
             {
                 "measure": measure,
                 "tau": round(tau, 3),
@@ -205,4 +205,4 @@ def rankings(cells: Sequence[Cell]) -> list[dict[str, Any]]:
                 "cells": count,
             }
         )
-    return found
+    return entries

@@ -1,42 +1,42 @@
-"""The tables of the study on strategies, in Markdown."""
+"""The tables of the study on strategies, as Markdown."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from experiments.tools.quadrant_cells import BY_DEPTH, Cell, DataAtHand
+from experiments.tools.quadrant_cells import BY_DEPTH, Cell, StudyData
 
 
-def prior_of(cell: Cell, at_hand: Mapping[str, DataAtHand], fractions: Sequence[float]) -> str:
-    """The table's strategy for a cell; `large` is the study's own word for the largest share."""
-    quadrant = at_hand[cell.data].choice.quadrant
+def prior_of(cell: Cell, data_sets: Mapping[str, StudyData], fractions: Sequence[float]) -> str:
+    """Return the strategy that the common table has for a cell; `large` is the largest share."""
+    quadrant = data_sets[cell.data].choice.quadrant
     similar = quadrant is not None and quadrant.similar
     size = "large" if cell.fraction == max(fractions) else "small"
     return f"{size}_{'similar' if similar else 'different'}"
 
 
-def where_they_stand(at_hand: Mapping[str, DataAtHand]) -> list[str]:
-    """Each data set on the axis of similarity."""
+def similarity_table(data_sets: Mapping[str, StudyData]) -> list[str]:
+    """Each data set on the similarity axis."""
     lines = [
         "| data | top-1 confidence | prototypes | place (0 drawings, 1 photographs) | by measure |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for name, data in sorted(at_hand.items()):
-        known, quadrant = data.choice.measured.familiarity, data.choice.quadrant
-        if known is None or quadrant is None:
-            lines.append(f"| {name} | | | | cannot tell: {data.choice.why_not} |")
+    for name, data in sorted(data_sets.items()):
+        familiarity, quadrant = data.choice.measured.familiarity, data.choice.quadrant
+        if familiarity is None or quadrant is None:
+            lines.append(f"| {name} | | | | none: {data.choice.why_not} |")
             continue
-        place = quadrant.similarity
+        similarity = quadrant.similarity
         lines.append(
-            f"| {name} | {known.confidence:.3f} | {known.agreement:.3f} | {place.position:.2f} "
-            f"± {2 * place.error:.2f} | {quadrant.name} |"
+            f"| {name} | {familiarity.confidence:.3f} | {familiarity.agreement:.3f} | "
+            f"{similarity.position:.2f} ± {2 * similarity.error:.2f} | {quadrant.name} |"
         )
     return lines
 
 
-def verdicts(cells: Sequence[Cell], at_hand: Mapping[str, DataAtHand]) -> list[str]:
-    """The table's strategy against the best other, cell by cell."""
+def verdicts(cells: Sequence[Cell], data_sets: Mapping[str, StudyData]) -> list[str]:
+    """Compare the table's strategy with the best other one in each cell."""
     fractions = [cell.fraction for cell in cells]
     lines = [
         "| data | share | images a class | the table says | against (best other on validation) | "
@@ -44,20 +44,21 @@ def verdicts(cells: Sequence[Cell], at_hand: Mapping[str, DataAtHand]) -> list[s
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for cell in cells:
-        prior = prior_of(cell, at_hand, fractions)
+        prior = prior_of(cell, data_sets, fractions)
         if prior not in cell.test:
             continue
-        found = cell.standing(prior)
+        standing = cell.standing(prior)
+        interval = f"{_points(standing.low)} to {_points(standing.high)}"
         lines.append(
-            f"| {cell.data} | {cell.fraction:g} | {cell.per_class:.0f} | {prior} | {found.other} | "
-            f"{_points(found.difference)} ({_points(found.low)} to {_points(found.high)}) | "
-            f"{found.verdict} | {_mean_s(cell, prior)} | {_mean_s(cell, found.other)} |"
+            f"| {cell.data} | {cell.fraction:g} | {cell.per_class:.0f} | {prior} | "
+            f"{standing.other} | {_points(standing.difference)} ({interval}) | "
+            f"{standing.verdict} | {_mean_s(cell, prior)} | {_mean_s(cell, standing.other)} |"
         )
     return lines
 
 
 def accuracies(cells: Sequence[Cell]) -> list[str]:
-    """Every arm in every cell, with what it cost."""
+    """Test accuracy and training time of every arm in every cell."""
     arms = list(dict.fromkeys(arm for cell in cells for arm in (*BY_DEPTH, *sorted(cell.test))))
     lines = [
         "Test accuracy in %, mean of the seeds, and seconds of training:",
@@ -75,7 +76,7 @@ def accuracies(cells: Sequence[Cell]) -> list[str]:
     return lines
 
 
-def rank_lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
+def rank_table(rankings: Sequence[Mapping[str, Any]]) -> list[str]:
     """How well each score ranked the depths."""
     lines = [
         "| ranking of the depths by | rank correlation with test accuracy | 95 % interval | "
@@ -85,7 +86,7 @@ def rank_lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
     lines += [
         f"| {one['measure'].replace('_', ' ')} | {one['tau']:+.2f} | {one['low']:+.2f} to "
         f"{one['high']:+.2f} | {one['cells']} |"
-        for one in found
+        for one in rankings
     ]
     return lines
 

@@ -1,15 +1,15 @@
-"""The tables of experiments/quadrants.md, from the recorded runs of the study.
+"""Write the tables of experiments/quadrants.md from the recorded runs of the study.
 
 python -m experiments.tools.quadrants --into experiments/quadrants.md
 
-Run it where the study ran: the data must lie where the runs found it, since the scores whose
-rankings are judged are measured here, on the training images of each run.
+Run it in the folder where the study ran, with the data at the same paths: the scores that rank the
+depths are measured here, on the training images of each run.
 """
 
 import json
 from pathlib import Path
 
-from experiments.tools.study_text import fill
+from experiments.tools.markers import fill
 from frostline.advice.ranking import RELIABILITY
 from frostline.commands.arguments import add_store, command_parser, reported_errors
 from frostline.errors import TrackingError
@@ -33,13 +33,13 @@ def main() -> None:
 
 
 def tables(experiment: str, uri: str | None) -> str:
-    """All tables as Markdown; also writes the reliability of rankings for src.advise.
+    """Return all tables as Markdown; also write the reliability of rankings for src.advise.
 
     Raises:
         TrackingError: If the experiment has no finished runs with a strategy.
     """
-    from experiments.tools import quadrant_tables as shown
-    from experiments.tools.quadrant_cells import gather, rankings
+    from experiments.tools import quadrant_tables
+    from experiments.tools.quadrant_cells import collect_cells, rankings
     from frostline.tracking.run_contents import StoreSource
     from frostline.tracking.store import open_store
 
@@ -52,22 +52,22 @@ def tables(experiment: str, uri: str | None) -> str:
             todo=f"python -m src.train -m +experiments={experiment}",
         )
     source = StoreSource(store)
-    cells, at_hand = gather(runs, source)
-    found = rankings(cells)
-    RELIABILITY.write_text(json.dumps({"study": experiment, "rankings": found}, indent=1) + "\n")
+    cells, data_sets = collect_cells(runs, source)
+    ranked = rankings(cells)
+    RELIABILITY.write_text(json.dumps({"study": experiment, "rankings": ranked}, indent=1) + "\n")
     backbones = sorted({run.params["backbone"] for run in runs})
     head = f"{len(runs)} runs of {', '.join(backbones)}."
     return "\n".join(
         [
             head,
             "",
-            *shown.where_they_stand(at_hand),
+            *quadrant_tables.similarity_table(data_sets),
             "",
-            *shown.verdicts(cells, at_hand),
+            *quadrant_tables.verdicts(cells, data_sets),
             "",
-            *shown.accuracies(cells),
+            *quadrant_tables.accuracies(cells),
             "",
-            *shown.rank_lines(found),
+            *quadrant_tables.rank_table(ranked),
         ]
     )
 

@@ -1,4 +1,4 @@
-"""The recorded runs that answer a study's jobs."""
+"""Find the recorded runs of a study's jobs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from experiments.tools.compose import Study, StudyJob
+from experiments.tools.study_jobs import Study, StudyJob
 from frostline.config.identity import config_digest
 from frostline.config.recorded_config import recorded_settings
 from frostline.errors import ConfigError
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A study's cells with what was recorded of them.
+    """A study with its recorded runs.
 
     Attributes:
-        study: What was asked for.
-        runs: Cell to seed to run; only what is there.
-        source: Where their predictions come from.
+        study: The study.
+        runs: Cell to seed to run; jobs without a run are missing.
+        source: Reads the predictions of runs.
     """
 
     study: Study
@@ -34,19 +34,19 @@ class Recorded:
 
     @property
     def missing(self) -> list[StudyJob]:
-        """The jobs that no finished run answers."""
+        """The jobs without a finished run."""
         return [j for j in self.study.jobs if j.settings.seed not in self.runs.get(j.label, {})]
 
     def predictions(self, label: str, split: str) -> dict[str, Predictions]:
-        """Seed to what that run of a cell said of `val` or `test`."""
-        found = {
+        """Read the predictions of a cell's runs on `val` or `test`, by seed."""
+        by_seed = {
             str(seed): self.source.predictions(run.run_id, split)
             for seed, run in self.runs.get(label, {}).items()
         }
-        return {seed: one for seed, one in found.items() if one is not None}
+        return {seed: one for seed, one in by_seed.items() if one is not None}
 
     def values(self, label: str, metric: str) -> list[float]:
-        """A metric of all seeds of a cell that have it."""
+        """Return a metric of all seeds of a cell that have it."""
         runs = self.runs.get(label, {}).values()
         return [run.metrics[metric] for run in runs if metric in run.metrics]
 
@@ -54,13 +54,13 @@ class Recorded:
 def find_recorded(study: Study, store: "Reader", source: Source) -> Recorded:
     """Find the newest finished run of each job.
 
-    A run answers a job if its config is the same, keys that are younger than the run at their
-    defaults; which version of the code it ran with does not matter here, and is told.
+    A run belongs to a job if its config is the same; keys that were added after the run count with
+    their defaults. The version of the results is not compared here, but the tables name it.
 
     Args:
         study: The study.
         store: Where runs are recorded.
-        source: Where their files are read from.
+        source: Reads the files of runs.
     """
     finished = store.find_runs({"frostline.kind": "job"}, status=("FINISHED",), everywhere=True)
     wanted = {job.key for job in study.jobs}
@@ -76,7 +76,7 @@ def find_recorded(study: Study, store: "Reader", source: Source) -> Recorded:
 
 
 def versions_of(runs: Sequence[RunRecord]) -> list[str]:
-    """The versions of the results that runs have, or what identified the code before there were."""
+    """Return the results versions of runs; of older runs, what identified their code."""
     return sorted({_version_of(run.tags) for run in runs})
 
 

@@ -1,17 +1,17 @@
-"""A study's tables and sentences as Markdown."""
+"""The tables and sentences of a study as Markdown."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 from experiments.tools.background_probe import border_probe
-from experiments.tools.compare import (
+from experiments.tools.comparisons import (
     Difference,
     Measured,
     accuracies,
     accuracy_over_f1,
     differences,
-    promise_minus_truth,
+    excess_optimism,
     seed_deviation,
 )
 from experiments.tools.recorded_runs import Recorded, versions_of
@@ -26,35 +26,35 @@ SHIFT_COLUMNS = {
 
 
 def write_tables(recorded: Recorded) -> str:
-    """Everything that stands between a study's markers."""
+    """Write everything between the markers of a study."""
     table = recorded.study.table
     pairs = table.get("compare") or {}
     sources = table.get("source") or {}
-    known = {*recorded.study.labels}
+    labels = {*recorded.study.labels}
     for label in [*pairs, *pairs.values()]:
-        if label not in known:
+        if label not in labels:
             raise ConfigError(
                 f"the table of {recorded.study.name} names {label!r}, which is none of its cells",
-                ", ".join(sorted(known)),
+                ", ".join(sorted(labels)),
             )
-    told = differences(recorded, pairs)
-    parts = [_origin(recorded), main_table(recorded, told, pairs, sources)]
+    compared = differences(recorded, pairs)
+    parts = [_origin(recorded), main_table(recorded, compared, pairs, sources)]
     if table.get("shift"):
         parts.append(shift_table(recorded))
     if table.get("mistakes"):
         parts.append(mistakes_table(recorded))
     if pairs:
-        parts.append(verdict(told, pairs))
+        parts.append(verdict(compared, pairs))
     return "\n\n".join(parts)
 
 
 def main_table(
     recorded: Recorded,
-    told: dict[str, Difference],
+    compared: dict[str, Difference],
     pairs: dict[str, str],
     sources: dict[str, str],
 ) -> str:
-    """One line a cell: test accuracy and macro F1 with intervals, cost, the source's figure."""
+    """One row a cell: test accuracy and macro F1 with intervals, cost, the figure of the source."""
     accuracy, f1 = accuracies(recorded), accuracies(recorded, score="f1_macro")
     header = ["cell", "seeds", "test accuracy", "test macro F1"]
     header += ["difference in points"] if pairs else []
@@ -65,7 +65,7 @@ def main_table(
         row = [label, str(len(recorded.runs[label]) or "not run")]
         row += [_share(accuracy.get(label)), _share(f1.get(label))]
         if pairs:
-            row.append(_against(told.get(label)))
+            row.append(_against(compared.get(label)))
         if sources:
             row.append(str(sources.get(label, "")))
         rows.append(
@@ -75,14 +75,14 @@ def main_table(
 
 
 def shift_table(recorded: Recorded) -> str:
-    """Validation on the training background, the test elsewhere, and where the network looks."""
-    known, elsewhere = accuracies(recorded, "val"), accuracies(recorded, "test")
+    """Validation on the training background, test on another one, and where the network looks."""
+    as_trained, elsewhere = accuracies(recorded, "val"), accuracies(recorded, "test")
     header = ["cell", "validation (as trained)", "test (elsewhere)", "lost", *SHIFT_COLUMNS]
     header.append("8 border pixels alone")
     probes: dict[str, str] = {}
     rows = []
     for label in recorded.study.labels:
-        here, there = known.get(label), elsewhere.get(label)
+        here, there = as_trained.get(label), elsewhere.get(label)
         lost = "" if here is None or there is None else f"{100 * (here.value - there.value):.1f}"
         row = [label, _share(here), _share(there), lost]
         row += [
@@ -97,91 +97,92 @@ def shift_table(recorded: Recorded) -> str:
 
 
 def mistakes_table(recorded: Recorded) -> str:
-    """One line a mistake: its effect in points, with its interval."""
+    """One row a mistake: its effect in points, with its interval."""
     measures: dict[str, Callable[..., tuple[Measured | None, str]]] = {
         "difference": _difference,
-        "promise": _promise,
-        "accuracy over F1": _flattery,
+        "promise": _optimism,
+        "accuracy over F1": _accuracy_over_f1,
         "seeds": _seeds,
     }
     rows = []
     for mistake, spec in recorded.study.table["mistakes"].items():
-        found, words = measures[spec["measure"]](recorded, spec["cell"], spec.get("against"))
-        rows.append([mistake, "not run" if found is None else _points(found), words])
+        measured, meaning = measures[spec["measure"]](recorded, spec["cell"], spec.get("against"))
+        rows.append([mistake, "not run" if measured is None else _points(measured), meaning])
     return as_markdown(["mistake", "effect in points (95 % interval)", "what is measured"], rows)
 
 
-def verdict(told: dict[str, Difference], pairs: dict[str, str]) -> str:
-    """The comparisons in sentences: claims hold after correction for all of them."""
+def verdict(compared: dict[str, Difference], pairs: dict[str, str]) -> str:
+    """State the comparisons in sentences; p-values are corrected for all of them."""
     lines = [f"**Verdict** (claims corrected for all {len(pairs)} comparisons of this table):", ""]
     for cell, against in pairs.items():
-        one = told.get(cell)
+        one = compared.get(cell)
         if one is None:
-            lines.append(f"- *{cell}* against *{against}*: they share no seed that was run.")
+            lines.append(f"- *{cell}* against *{against}*: no seed was run for both.")
             continue
-        seeds = "one seed alone" if one.n_seeds == 1 else f"{one.n_seeds} seeds"
-        if one.is_told_apart:
+        seeds = "a single seed" if one.n_seeds == 1 else f"{one.n_seeds} seeds"
+        if one.is_significant:
             word = "better" if one.points.value > 0 else "worse"
             text = f"is {word} than *{against}*"
         else:
-            text = f"cannot be told from *{against}*"
-        lone = not one.is_told_apart and not one.points.low <= 0 <= one.points.high
-        more = "; by itself its interval leaves 0 out, among so many that proves nothing"
-        lines.append(f"- *{cell}* {text}: {_points(one.points)} points, {seeds}{more * lone}.")
+            text = f"cannot be distinguished from *{against}*"
+        is_borderline = not one.is_significant and not one.points.low <= 0 <= one.points.high
+        note = "; its own interval excludes 0, but not after correction for all comparisons"
+        lines.append(
+            f"- *{cell}* {text}: {_points(one.points)} points, {seeds}{note * is_borderline}."
+        )
     return "\n".join(lines)
 
 
 def as_markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table as Markdown."""
+    """Format a table as Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _origin(recorded: Recorded) -> str:
     runs = [run for seeds in recorded.runs.values() for run in seeds.values()]
-    asked = len(recorded.study.jobs)
-    number = f"{len(runs)} runs" if len(runs) == asked else f"{len(runs)} of {asked} runs"
-    places = sorted({_place(run.tags) for run in runs})
+    n_jobs = len(recorded.study.jobs)
+    number = f"{len(runs)} runs" if len(runs) == n_jobs else f"{len(runs)} of {n_jobs} runs"
+    machines = sorted({_machine(run.tags) for run in runs})
     versions = versions_of(runs)
     text = f"{number}: `{recorded.study.command}`"
-    if places:
-        text += f"; {' and '.join(places)}"
+    if machines:
+        text += f"; {' and '.join(machines)}"
     if len(versions) > 1:
-        text += f"; {len(versions)} versions of the code"
+        text += f"; {len(versions)} versions of the results"
     return text + ". Scores in percent, with 95 % intervals over images and seeds."
 
 
-def _place(tags: Mapping[str, str]) -> str:
+def _machine(tags: Mapping[str, str]) -> str:
     engine = tags.get("frostline.engine", "").partition(",")[0]
     return f"{tags.get('frostline.device', 'unknown device')} ({engine})"
 
 
 def _difference(recorded: Recorded, cell: str, against: str) -> tuple[Measured | None, str]:
-    found = differences(recorded, {cell: against}).get(cell)
-    words = f"test accuracy, *{cell}* minus *{against}*"
-    return (None if found is None else found.points), words
+    difference = differences(recorded, {cell: against}).get(cell)
+    meaning = f"test accuracy, *{cell}* minus *{against}*"
+    return (None if difference is None else difference.points), meaning
 
 
-def _promise(recorded: Recorded, cell: str, against: str) -> tuple[Measured | None, str]:
-    words = (
-        f"validation minus test on further leaves, *{cell}*, beyond that of *{against}*: what the "
-        "score promises and new leaves do not keep"
+def _optimism(recorded: Recorded, cell: str, against: str) -> tuple[Measured | None, str]:
+    meaning = (
+        f"validation minus test on further leaves, *{cell}*, beyond that of *{against}*: the part "
+        "of the validation score that new leaves do not confirm"
     )
-    return promise_minus_truth(recorded, cell, against), words
+    return excess_optimism(recorded, cell, against), meaning
 
 
-def _flattery(recorded: Recorded, cell: str, _: str | None) -> tuple[Measured | None, str]:
-    return accuracy_over_f1(
-        recorded, cell
-    ), f"accuracy minus macro F1 of the same answers, *{cell}*"
+def _accuracy_over_f1(recorded: Recorded, cell: str, _: str | None) -> tuple[Measured | None, str]:
+    meaning = f"accuracy minus macro F1 of the same predictions, *{cell}*"
+    return accuracy_over_f1(recorded, cell), meaning
 
 
 def _seeds(recorded: Recorded, cell: str, against: str | None) -> tuple[Measured | None, str]:
     values = recorded.values(cell, "test/acc_micro")
-    words = f"standard deviation of test accuracy between {len(values)} seeds, *{cell}*"
+    meaning = f"standard deviation of test accuracy between {len(values)} seeds, *{cell}*"
     if len(values) > 1:
-        words += (
-            f"; a lone run says anything from {100 * min(values):.1f} to {100 * max(values):.1f}"
+        meaning += (
+            f"; a single run gives anything from {100 * min(values):.1f} to {100 * max(values):.1f}"
         )
     if against is not None and recorded.runs.get(against):
         theirs = recorded.runs[against]
@@ -191,8 +192,10 @@ def _seeds(recorded: Recorded, cell: str, against: str | None) -> tuple[Measured
             if seed in theirs
         ]
         if gaps:
-            words += f", and from {_signed(min(gaps))} to {_signed(max(gaps))} against *{against}*"
-    return seed_deviation(values), words
+            meaning += (
+                f", and from {_signed(min(gaps))} to {_signed(max(gaps))} against *{against}*"
+            )
+    return seed_deviation(values), meaning
 
 
 def _probe(one: Probe | None) -> str:

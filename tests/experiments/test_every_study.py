@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.tools.compose import Study, compose_study
+from experiments.tools.study_jobs import Study, compose_study
 from frostline.config.data_settings import LeavesData
 from frostline.config.recipe import HeadFirst
 from frostline.config.schema import Settings

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from experiments.tools.compose import compose_study
+from experiments.tools.study_jobs import compose_study
 from frostline.config.read import read_settings
 from frostline.config.run_settings import CallbackSettings
 from frostline.errors import ConfigError

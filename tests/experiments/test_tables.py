@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.tools import compare, compose
+from experiments.tools import comparisons, study_jobs
 from experiments.tools import study as command
 from experiments.tools import study_tables as tables
+from experiments.tools.markers import fill, markers
 from experiments.tools.recorded_runs import Recorded
-from experiments.tools.study_text import fill, markers
 from frostline.errors import ConfigError
 from frostline.stats.predictions import Predictions
 from frostline.tracking.records import RunRecord
@@ -72,7 +72,7 @@ def recorded(cells: Mapping[str, Mapping[str, Sequence[Predictions]]], table: di
             )  # fmt: skip
             known |= {(run_id, split): said_[seed] for split, said_ in splits.items()}
             jobs.append(FakeJob(label, seed))
-    study = compose.Study("demo", (), tuple(jobs), table)  # type: ignore[arg-type]
+    study = study_jobs.Study("demo", (), tuple(jobs), table)  # type: ignore[arg-type]
     return Recorded(study, runs, FakeSource(known))
 
 
@@ -84,15 +84,15 @@ def test_differences_are_paired_and_claims_corrected() -> None:
         "better": {"test": [said(0.90, s) for s in seeds]},
     }
     made = recorded(cells, {"compare": {"same": "base", "better": "base"}})
-    told = compare.differences(made, {"same": "base", "better": "base"})
+    told = comparisons.differences(made, {"same": "base", "better": "base"})
     assert told["better"].points.value == pytest.approx(0.20, abs=1e-6)
-    assert told["better"].is_told_apart and told["better"].points.low > 0.1
-    assert told["same"].points.value == 0 and not told["same"].is_told_apart
+    assert told["better"].is_significant and told["better"].points.low > 0.1
+    assert told["same"].points.value == 0 and not told["same"].is_significant
     assert told["same"].points.low < 0 < told["same"].points.high
     text = tables.write_tables(made)
     assert "| better | 3 | 90.0 (" in text
     assert "- *better* is better than *base*: +20.0 (" in text
-    assert "- *same* cannot be told from *base*" in text
+    assert "- *same* cannot be distinguished from *base*" in text
     assert text == tables.write_tables(made)
 
 
@@ -108,7 +108,7 @@ def test_a_promise_is_what_validation_says_beyond_the_test() -> None:
             "test": [said(0.68, s + 90) for s in seeds],
         },
     }
-    found = compare.promise_minus_truth(recorded(cells, {}), "leaky", "whole")
+    found = comparisons.excess_optimism(recorded(cells, {}), "leaky", "whole")
     assert found is not None
     whole_leaves = (
         round(0.95 * 150) - round(0.6 * 150) - round(0.7 * 150) + round(0.68 * 150)
@@ -119,17 +119,17 @@ def test_a_promise_is_what_validation_says_beyond_the_test() -> None:
 
 def test_accuracy_flatters_where_a_rare_class_is_never_found() -> None:
     cells = {"rare": {"test": [said(1.0, 0, rare=20)]}}
-    found = compare.accuracy_over_f1(recorded(cells, {}), "rare")
+    found = comparisons.accuracy_over_f1(recorded(cells, {}), "rare")
     assert found is not None
     # 280 of 300 right, all answers class 0: F1 of the classes 2*280/580 and 0.
     assert found.value == pytest.approx(280 / 300 - 280 / 580, abs=1e-6)
 
 
 def test_the_deviation_between_seeds_has_an_interval() -> None:
-    found = compare.seed_deviation([0.8, 0.9])
+    found = comparisons.seed_deviation([0.8, 0.9])
     assert found is not None and found.value == pytest.approx(0.0707107)
     assert found.low < found.value < found.high and found.high > 2
-    assert compare.seed_deviation([0.8]) is None
+    assert comparisons.seed_deviation([0.8]) is None
 
 
 def test_all_mistakes_have_a_line_and_unknown_cells_are_told() -> None:
@@ -140,7 +140,7 @@ def test_all_mistakes_have_a_line_and_unknown_cells_are_told() -> None:
     table = {"mistakes": {name: {**spec, "measure": kind} for name, kind in kinds.items()}}
     text = tables.write_tables(recorded(cells, table))
     assert "| one | +10.0 (" in text
-    assert "a lone run says anything from 80.0 to 80.0" in text
+    assert "a single run gives anything from 80.0 to 80.0" in text
     assert "| four | not run |" in text
     with pytest.raises(ConfigError, match="names 'c', which is none of its cells"):
         tables.write_tables(recorded(cells, {"compare": {"c": "a"}}))
@@ -175,4 +175,4 @@ def test_a_sweep_that_was_not_run_is_told_with_its_command(
 
 def test_an_unknown_study_is_told() -> None:
     with pytest.raises(ConfigError, match=r"(?s)nosuch: there is no such study.*brahimi"):
-        compose.compose_study("nosuch", [])
+        study_jobs.compose_study("nosuch", [])

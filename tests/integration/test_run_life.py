@@ -169,7 +169,7 @@ def test_changed_data_are_not_taken_for_the_test_split(
     finally:
         image.write_bytes(kept)
     assert ended.value.code == 2
-    assert "is not what it was" in capsys.readouterr().err
+    assert "has changed since" in capsys.readouterr().err
 
 
 def test_predict_says_what_training_said(life: Life) -> None:

@@ -1,7 +1,7 @@
-"""A study's cells against each other on the test images, as its file says beforehand.
+"""Compare the cells of a study on the test images, as its file specifies in advance.
 
-What is compared is fixed before anything runs, so the test split may be used for it; the choice of
-a configuration is another matter and belongs to validation (src.report).
+The comparisons are fixed before anything runs, so they may use the test split. Choosing a
+configuration is a different matter and uses validation (src.report).
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,11 +35,11 @@ class Difference:
     """One cell minus another.
 
     Attributes:
-        cell: The one.
-        against: The other.
-        points: Its accuracy minus the other's.
-        p_holm: Corrected for all comparisons of the study.
-        n_seeds: Seeds that both have.
+        cell: The compared cell.
+        against: The cell that it is compared with.
+        points: Accuracy of `cell` minus that of `against`.
+        p_holm: p-value, corrected for all comparisons of the study.
+        n_seeds: Number of seeds that both have.
     """
 
     cell: str
@@ -49,30 +49,30 @@ class Difference:
     n_seeds: int
 
     @property
-    def is_told_apart(self) -> bool:
-        """Whether the claim holds after correction."""
+    def is_significant(self) -> bool:
+        """Whether the difference is significant after correction."""
         return self.p_holm < 1 - LEVEL
 
 
 def accuracies(
     recorded: Recorded, split: str = "test", score: str = ACCURACY
 ) -> dict[str, Measured]:
-    """A score of each cell that has runs, images and seeds in the interval."""
+    """Estimate a score of each cell that has runs; the interval is over images and seeds."""
     spreads = {}
     for label in recorded.study.labels:
         seeds = _scored(recorded, label, split, score)
         if seeds:
             spreads[label] = cell_spread(seeds)
     prior = learn_prior(list(spreads.values()))
-    found = {}
+    intervals = {}
     for label, spread in spreads.items():
         low, high = share_interval(estimate(spread, prior), LEVEL, spread.n_groups)
-        found[label] = Measured(spread.value, low, high)
-    return found
+        intervals[label] = Measured(spread.value, low, high)
+    return intervals
 
 
 def differences(recorded: Recorded, pairs: Mapping[str, str]) -> dict[str, Difference]:
-    """The differences that a study asks for, by the cell that is compared.
+    """Estimate the differences that a study asks for, by the compared cell.
 
     Args:
         recorded: The runs.
@@ -86,20 +86,21 @@ def differences(recorded: Recorded, pairs: Mapping[str, str]) -> dict[str, Diffe
         if spread is not None:
             spreads[cell] = spread
     prior = learn_prior(list(spreads.values()))
-    claims = [_told(spread, prior, for_claim=True).p_value for spread in spreads.values()]
+    claims = [_estimated(spread, prior, for_claim=True).p_value for spread in spreads.values()]
     adjusted = holm(claims, len(pairs)) if claims else np.zeros(0)
     return {
         cell: Difference(
-            cell, pairs[cell], _measured(_told(spread, prior)), float(p), spread.n_seeds
+            cell, pairs[cell], _measured(_estimated(spread, prior)), float(p), spread.n_seeds
         )
         for (cell, spread), p in zip(spreads.items(), adjusted, strict=True)
     }
 
 
-def promise_minus_truth(recorded: Recorded, cell: str, against: str) -> Measured | None:
-    """How much more a cell's validation promises than its test keeps, beyond what another's does.
+def excess_optimism(recorded: Recorded, cell: str, against: str) -> Measured | None:
+    """Estimate validation minus test accuracy of a cell, less the same of another cell.
 
-    The best epoch is chosen on validation, which flatters both; the rest is the cell's own.
+    The best epoch is chosen on validation, which biases both cells alike; the difference between
+    them is left.
 
     Returns:
         None if they share no seed.
@@ -118,29 +119,29 @@ def promise_minus_truth(recorded: Recorded, cell: str, against: str) -> Measured
         runs = [(sign, key, parts[key][seed]) for key, sign in signs.items()]
         values.append(sum(sign * run.value for sign, _, run in runs))
         influences.append(np.concatenate([sign * run.influence for sign, _, run in runs]))
-        # Photos of one leaf count as one, whatever the split made of them.
+        # Photos of one leaf count as one, even if the split separated them.
         groups.append(
             np.concatenate([np.char.partition(run.items, "_photo")[:, 0] for *_, run in runs])
         )
-    return _measured(_told(spread_of(values, influences, groups), learn_prior([])))
+    return _measured(_estimated(spread_of(values, influences, groups), learn_prior([])))
 
 
 def accuracy_over_f1(recorded: Recorded, cell: str) -> Measured | None:
-    """How much higher accuracy reads than macro F1 on the same answers; None without runs."""
-    said = list(recorded.predictions(cell, "test").values())
-    if not said:
+    """Estimate accuracy minus macro F1 of the same predictions; None without runs."""
+    seeds = list(recorded.predictions(cell, "test").values())
+    if not seeds:
         return None
     values, influences = [], []
-    for one in said:
-        (accuracy, pull), (f1, other) = (value_and_influence(one, s) for s in (ACCURACY, F1))
+    for one in seeds:
+        (accuracy, of_accuracy), (f1, of_f1) = (value_and_influence(one, s) for s in (ACCURACY, F1))
         values.append(accuracy - f1)
-        influences.append(pull - other)
-    spread = spread_of(values, influences, [one.groups for one in said])
-    return _measured(_told(spread, learn_prior([])))
+        influences.append(of_accuracy - of_f1)
+    spread = spread_of(values, influences, [one.groups for one in seeds])
+    return _measured(_estimated(spread, learn_prior([])))
 
 
 def seed_deviation(values: Sequence[float]) -> Measured | None:
-    """Standard deviation between seeds with its chi-squared interval; None with fewer than two."""
+    """Estimate the deviation between seeds with a chi-squared interval; None below two seeds."""
     if len(values) < 2:
         return None
     sd, df = float(np.std(values, ddof=1)), len(values) - 1
@@ -149,15 +150,15 @@ def seed_deviation(values: Sequence[float]) -> Measured | None:
 
 
 def _scored(recorded: Recorded, label: str, split: str, score: str) -> dict[str, Scored]:
-    said = recorded.predictions(label, split)
-    return {seed: scored(one, score) for seed, one in said.items() if len(one.items)}
+    by_seed = recorded.predictions(label, split)
+    return {seed: scored(one, score) for seed, one in by_seed.items() if len(one.items)}
 
 
-def _told(spread: Spread, prior: Prior, *, for_claim: bool = False) -> Estimate:
-    # Half an image won and half lost, so that no disagreement is not certainty.
+def _estimated(spread: Spread, prior: Prior, *, for_claim: bool = False) -> Estimate:
+    # As if half an image had changed each way: without disagreement the error is not zero.
     floor = 1 / (spread.n_groups + 2) ** 2
     return estimate(spread, prior, floor=floor, for_claim=for_claim)
 
 
-def _measured(told: Estimate) -> Measured:
-    return Measured(told.value, *told.interval(LEVEL))
+def _measured(estimated: Estimate) -> Measured:
+    return Measured(estimated.value, *estimated.interval(LEVEL))
