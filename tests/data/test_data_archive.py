@@ -48,7 +48,7 @@ def test_unpacked_once(tmp_path, monkeypatch):
     assert done == [1]
 
 
-def test_interrupted_unpacking_is_done_anew(tmp_path, monkeypatch, own_cache):
+def test_interrupted_unpacking_starts_again(tmp_path, monkeypatch, own_cache):
     archive = zipped(tmp_path / "a.zip", {f"x/{k}.png": png() for k in range(4)})
     real = unpack._write
     monkeypatch.setattr(unpack, "_write", interrupted := Interrupt(real, after=2))
@@ -71,7 +71,7 @@ class Interrupt:
         self.real(*arguments)
 
 
-def test_a_killed_unpacking_leaves_no_trap(tmp_path, own_cache):
+def test_the_rest_of_a_killed_unpacking_is_ignored(tmp_path, own_cache):
     archive = zipped(tmp_path / "a.zip", {"x/1.png": png()})
     target = unpack_once(archive)
     (target.with_name(f"{target.name}.partial") / "rest").mkdir(parents=True)
@@ -115,14 +115,14 @@ def test_symbolic_link_in_a_zip(tmp_path):
         unpack_once(tmp_path / "a.zip")
 
 
-def test_bomb(tmp_path):
+def test_decompression_bomb(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x/zeros.png", bytes(100 * 2**20))
     with pytest.raises(DataError, match="no set of photos"):
         unpack_once(tmp_path / "a.zip")
 
 
-def test_more_than_it_says(tmp_path, monkeypatch):
+def test_a_member_larger_than_declared(tmp_path, monkeypatch):
     archive = zipped(tmp_path / "a.zip", {"x/1.png": png()})
     real = unpack._members
 
@@ -134,7 +134,7 @@ def test_more_than_it_says(tmp_path, monkeypatch):
         unpack_once(archive)
 
 
-def test_damaged_foreign_and_encrypted(tmp_path):
+def test_damaged_unknown_and_encrypted_archives(tmp_path):
     whole = zipped(tmp_path / "a.zip", {"x/1.png": png() * 50}).read_bytes()
     (tmp_path / "flipped.zip").write_bytes(whole[:60] + b"\xff\xff" + whole[62:])
     with pytest.raises(DataError, match="cannot be unpacked: Bad CRC-32"):
@@ -160,7 +160,7 @@ def test_damaged_foreign_and_encrypted(tmp_path):
         unpack_once(tmp_path / "locked.zip")
 
 
-def test_no_room(tmp_path, monkeypatch):
+def test_full_disk(tmp_path, monkeypatch):
     archive = zipped(tmp_path / "a.zip", {"x/1.png": png()})
     usage = type("Usage", (), {"free": 10})
     monkeypatch.setattr(unpack.shutil, "disk_usage", lambda path: usage)

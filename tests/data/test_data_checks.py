@@ -38,7 +38,7 @@ def test_clean_leaves_raise_no_warning(leaves):
     assert "these images are drawings" in checkup.findings[0].text
 
 
-def test_planted_shortcut_is_found_and_told_with_numbers(leaves):
+def test_planted_shortcut_is_reported_with_numbers(leaves):
     checkup = check_table(leaves(n_images=300, shortcut=0.8), seed=0)
     assert titles(checkup, "warning") == ["shortcut: the 8 border pixels alone"]
     (probe,) = checkup.probes
@@ -55,7 +55,7 @@ def test_planted_leak_is_found(leaves):
         assert table.items[one].split("_photo")[0] == table.items[other].split("_photo")[0]
 
 
-def test_a_leak_across_given_splits_is_loud(leaves, tmp_path):
+def test_a_leak_across_given_splits_is_reported(leaves, tmp_path):
     table = leaves(n_images=120, n_species=1, photos_per_leaf=2, leak=1.0)
     sides = ["train", "val", "train", "test"]
     root = written(table, tmp_path / "d", lambda k, item: f"{sides[k % 4]}/{item.split('/')[0]}")
@@ -66,7 +66,7 @@ def test_a_leak_across_given_splits_is_loud(leaves, tmp_path):
     assert "groups in two splits" in titles(grouped, "leak")
 
 
-def test_a_leak_across_our_own_splits_is_loud(leaves):
+def test_a_leak_across_own_splits_is_reported(leaves):
     table = leaves(n_images=200, n_species=1, leak=0.6)
     splits = split_table(table, val_frac=0.2, test_frac=0.2, seed=0)
     checkup = check_table(table, seed=0, splits=splits, probing=False)
@@ -80,9 +80,9 @@ def test_a_leak_across_our_own_splits_is_loud(leaves):
 def test_the_built_in_leaves_by_command(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert main(["leaves", "--json", "--out", ""]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["images"] == 600
-    assert [one["level"] for one in told["findings"]] == ["note"]
+    report = json.loads(capsys.readouterr().out)
+    assert report["images"] == 600
+    assert [one["level"] for one in report["findings"]] == ["note"]
 
 
 def test_copies_and_conflicting_labels(photo_tree):
@@ -92,8 +92,8 @@ def test_copies_and_conflicting_labels(photo_tree):
     checkup = check_table(load(root), seed=0)
     assert "one picture, two labels" in titles(checkup, "warning")
     assert "exact copies" in titles(checkup, "note")
-    found = {(checkup.table.items[i], checkup.table.items[j]) for i, j in checkup.duplicates.exact}
-    assert found == {("a/img_003.png", "b/copy.png"), ("a/img_004.png", "a/twin.png")}
+    pairs = {(checkup.table.items[i], checkup.table.items[j]) for i, j in checkup.duplicates.exact}
+    assert pairs == {("a/img_003.png", "b/copy.png"), ("a/img_004.png", "a/twin.png")}
 
 
 def test_near_copies_survive_another_format_and_brightness(photo_tree):
@@ -102,10 +102,10 @@ def test_near_copies_survive_another_format_and_brightness(photo_tree):
     pictures = [Image.fromarray(one).resize((64, 64), Image.Resampling.BICUBIC) for one in coarse]
     changed = pictures[2].resize((48, 48)).point(lambda value: min(255, value + 6))
     thumbnails = np.stack([np.asarray(one.resize((32, 32))) for one in (*pictures, changed)])
-    found = find_duplicates(thumbnails, None)
-    assert found.near.tolist() == [[2, 6]]
-    assert len(found.exact) == 0
-    assert found.join(np.array(list("abcdefg"))).tolist() == [0, 1, 2, 3, 4, 5, 2]
+    duplicates = find_duplicates(thumbnails, None)
+    assert duplicates.near.tolist() == [[2, 6]]
+    assert len(duplicates.exact) == 0
+    assert duplicates.join(np.array(list("abcdefg"))).tolist() == [0, 1, 2, 3, 4, 5, 2]
 
 
 def test_hashes_agree_with_imagehash():
@@ -134,11 +134,13 @@ def test_file_size_as_a_shortcut(tmp_path):
         for k in range(20):
             noise = generator.integers(0, 256, (side, side, 3), dtype=np.uint8)
             Image.fromarray(noise).save(tmp_path / "d" / name / f"{k}.png")
-    told = titles(check_table(load(tmp_path / "d"), seed=0), "warning")
-    assert {"shortcut: the file size alone", "shortcut: the image shape alone"} <= set(told)
+    warnings_found = titles(check_table(load(tmp_path / "d"), seed=0), "warning")
+    assert {"shortcut: the file size alone", "shortcut: the image shape alone"} <= set(
+        warnings_found
+    )
 
 
-def test_page_stands_alone_and_escapes(photo_tree):
+def test_page_is_self_contained_and_escapes(photo_tree):
     root = photo_tree({"<b>bold": 6, "plain": 6})
     page = data_page(check_table(load(root), seed=0))
     assert "&lt;b&gt;bold" in page and "<b>bold" not in page
@@ -153,11 +155,11 @@ def test_command(photo_tree, capsys, monkeypatch, tmp_path):
     assert "16 images, 2 classes" in capsys.readouterr().out
     assert (tmp_path / "data.html").read_text().startswith("<!doctype html>")
     assert main([str(root), "--json", "--out", ""]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["counts"] == {"a": 8, "b": 8}
+    report = json.loads(capsys.readouterr().out)
+    assert report["counts"] == {"a": 8, "b": 8}
 
 
-def test_command_on_nothing_and_on_a_leak(photo_tree, capsys, tmp_path, monkeypatch):
+def test_command_on_a_missing_path_and_on_a_leak(photo_tree, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["gone"]) == 1
     assert "gone is not a data set that can be read" in capsys.readouterr().err
@@ -170,7 +172,7 @@ def test_command_on_nothing_and_on_a_leak(photo_tree, capsys, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("folders", "told"),
+    ("folders", "message"),
     [
         ({"a": 8, "b": 8, "c": 1}, "class 'c' has 1 images"),
         ({"a": 2, "b": 2}, "class 'a' has 2 images"),
@@ -180,8 +182,8 @@ def test_command_on_nothing_and_on_a_leak(photo_tree, capsys, tmp_path, monkeypa
         ),
     ],
 )
-def test_data_that_a_training_would_refuse_are_refused_here(
-    folders, told, photo_tree, capsys, monkeypatch, tmp_path
+def test_data_that_cannot_be_trained_on_are_an_error(
+    folders, message, photo_tree, capsys, monkeypatch, tmp_path
 ):
     root = photo_tree(folders)
     monkeypatch.chdir(tmp_path)
@@ -189,11 +191,11 @@ def test_data_that_a_training_would_refuse_are_refused_here(
         warnings.simplefilter("error")  # scikit-learn's about small classes included
         assert main([str(root)]) == 1
     shown = capsys.readouterr().out
-    assert "error: a training would stop." in shown and told in shown
+    assert "error: a training would stop." in shown and message in shown
     assert "a training would stop" in (tmp_path / "data.html").read_text()
 
 
-def test_a_page_goes_into_new_folders_or_is_told(photo_tree, capsys, tmp_path):
+def test_a_page_is_written_into_new_folders_or_fails_with_a_message(photo_tree, capsys, tmp_path):
     root = photo_tree({"a": 6, "b": 6})
     assert main([str(root), "--out", str(tmp_path / "new" / "one" / "data.html")]) == 0
     assert (tmp_path / "new" / "one" / "data.html").is_file()

@@ -75,15 +75,15 @@ def test_group_column_with_a_typo(listed):
         listed(rows("ababababab", "image,label,plant", lambda k: f",p{k}"), group_by="plnt")
 
 
-def test_a_group_on_two_given_sides_is_an_error(listed):
+def test_a_group_in_two_given_splits_is_an_error(listed):
     sides = ["train", "val", "test"]
     lines = rows("ab" * 5, "image,label,split,leaf", lambda k: f",{sides[k % 3]},leaf{k // 2}")
     table = listed(lines, split_column="split", group_by="leaf")
-    with pytest.raises(DataError, match="stand in more than one split"):
+    with pytest.raises(DataError, match="are in more than one split"):
         split_table(table, val_frac=0.2, test_frac=0.2, seed=0)
 
 
-def test_images_without_extension_and_by_name_alone(listed):
+def test_images_without_extension_and_by_name_only(listed):
     lines = ["image;label", *(f"img_{k:03d};{'ab'[k % 2]}" for k in range(10))]
     assert len(listed(lines)) == 10
     assert len(listed(lines, images=None)) == 10  # found below the csv's own folder
@@ -104,7 +104,7 @@ def test_no_file_at_all(listed):
 
 
 def test_two_labels_for_one_image(listed):
-    with pytest.raises(DataError, match=r"line 12 of list.csv says 'b'"):
+    with pytest.raises(DataError, match=r"line 12 of list.csv has 'b'"):
         listed([*rows("aabbaabbaa"), "img_000.png,b"])
     assert "1 lines repeat" in listed([*rows("aabbaabbaa"), "img_000.png,a"]).notes[0]
 
@@ -116,7 +116,7 @@ def test_two_labels_for_one_image(listed):
         (["image,kind", "a,b"], "no column is called 'label'"),
         (["image,label,label", "a,b,c"], "columns of the same name: 'label'"),
         (["image,label", "a,b,c"], "line 2 of list.csv has 3 values"),
-        (["image,label"], "holds no row"),
+        (["image,label"], "has no rows"),
         (["image,label", "img_000.png,"], "line 2 has no label"),
     ],
 )
@@ -129,14 +129,14 @@ def test_unlisted_images_are_mentioned(listed):
     assert "4 images in train_images are not listed in list.csv" in listed(rows("ababab")).notes
 
 
-def test_a_name_that_several_images_have(photo_tree):
+def test_a_name_that_fits_several_images(photo_tree):
     root = photo_tree({"a": 3, "b": 3})
     (root / "l.csv").write_text("image,label\nimg_000,x\nimg_001,y\n")
     with pytest.raises(DataError, match=r"line 2: 'img_000' may be any of 'a/img_000.png'"):
         load_csv(str(root / "l.csv"), on_bad_image="error")
 
 
-def test_a_folder_is_no_csv(photo_tree):
+def test_a_folder_is_not_a_csv(photo_tree):
     with pytest.raises(DataError, match="is a folder"):
         load_csv(str(photo_tree({"a": 1})), on_bad_image="error")
 
@@ -166,12 +166,12 @@ def test_a_quotation_mark_that_is_never_closed(listed):
         listed(lines + ["img_000.png,a"] * 20_000)
 
 
-def test_lines_are_counted_as_an_editor_counts_them(listed):
+def test_line_numbers_are_those_of_an_editor(listed):
     with pytest.raises(DataError, match="line 5 has no label"):
         listed(["image,label", "", "img_000.png,a", "", "img_001.png,"])
 
 
-def test_a_class_without_any_file_is_named_even_where_bad_images_are_skipped(listed):
+def test_a_class_without_any_file_is_an_error_even_if_bad_images_are_skipped(listed):
     lines = [*rows("ab" * 5), "gone_1.png,c", "gone_2.png,c"]
     with pytest.raises(DataError, match="no image of class 'c'"):
         listed(lines, on_bad_image="skip")

@@ -31,7 +31,7 @@ def batches(loader, epoch=0):
     return list(loader)
 
 
-def test_batches_carry_images_labels_rows_and_views(leaves):
+def test_batches_have_images_labels_rows_and_views(leaves):
     table = leaves()
     data = module(table)
     seen = []
@@ -55,7 +55,7 @@ def test_evaluation_is_complete_and_in_order(leaves):
         assert not torch.cat([batch.views for batch in batches(loader)]).any()
 
 
-def test_epochs_differ_and_come_back(leaves):
+def test_epochs_differ_and_are_repeatable(leaves):
     loader = module(leaves()).train_dataloader()
     again = module(leaves()).train_dataloader()
     for epoch in (0, 1):
@@ -158,7 +158,7 @@ def test_beyond_the_memory_limit_images_are_mapped(leaves):
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "no checksum"])
-def test_damaged_cache_is_made_again(leaves, monkeypatch, own_cache, damage):
+def test_damaged_cache_is_replaced(leaves, monkeypatch, own_cache, damage):
     table = leaves()
     wanted = open_pixels(table, GEOMETRY, memory_gib=1).take(np.arange(90))
     (path,) = (own_cache / "pixels").glob("*.npy")
@@ -175,7 +175,7 @@ def test_damaged_cache_is_made_again(leaves, monkeypatch, own_cache, damage):
     assert len(done) == 90
 
 
-def test_failed_decoding_leaves_nothing_behind(leaves, monkeypatch, own_cache):
+def test_failed_decoding_leaves_no_files(leaves, monkeypatch, own_cache):
     def fail(self, row):
         raise RuntimeError("disk on fire")
 
@@ -185,7 +185,7 @@ def test_failed_decoding_leaves_nothing_behind(leaves, monkeypatch, own_cache):
     assert [path.suffix for path in (own_cache / "pixels").iterdir()] == [".lock"]
 
 
-def test_least_recently_used_goes_first(tmp_path):
+def test_least_recently_used_is_deleted_first(tmp_path):
     import os
 
     for age, name in enumerate(["old", "middle", "new"]):
@@ -205,7 +205,7 @@ def test_contact_sheet_starts_with_the_evaluation_image(leaves, augment):
     assert not np.array_equal(sheet[:32, 34:66], sheet[:32, 68:100]) or augment == "dihedral"
 
 
-def test_a_disk_that_fills_up_costs_the_cache_only(leaves, monkeypatch, caplog, own_cache):
+def test_a_full_disk_only_disables_the_cache(leaves, monkeypatch, caplog, own_cache):
     table = leaves(n_images=90)
     kept = open_pixels(table, GEOMETRY, memory_gib=1.0).take(np.arange(90))
     for file in (own_cache / "pixels").glob("*.npy"):

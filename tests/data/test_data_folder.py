@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from frostline.data.sources.build_table import sorted_classes
 from frostline.data.sources.folder import load_folder
-from frostline.data.sources.labelled_files import sorted_classes
 from frostline.data.splits import split_table
 from frostline.errors import DataError
 
@@ -28,7 +28,7 @@ def test_classes_are_folders(photo_tree):
     assert table.facts.widths_px.tolist() == [24] * 7
 
 
-def test_images_may_lie_deeper(photo_tree):
+def test_images_may_be_in_subfolders(photo_tree):
     table = load(photo_tree({"cat/2020/may": 3, "cat/2021": 1, "dog": 3}))
     assert table.counts() == {"cat": 4, "dog": 3}
 
@@ -64,27 +64,27 @@ def test_classes_that_differ_between_given_splits(photo_tree):
         split_table(load(root), val_frac=0.2, test_frac=0.2, seed=0)
 
 
-def test_split_folders_beside_others(photo_tree):
+def test_split_folders_and_other_folders(photo_tree):
     root = photo_tree({"train/a": 3, "train/b": 3, "test/a": 2, "test/b": 2, "extra/a": 1})
-    with pytest.raises(DataError, match=r"beside others: 'extra'"):
+    with pytest.raises(DataError, match=r"and other folders: 'extra'"):
         load(root)
 
 
-def test_wrapping_folders_are_entered_and_named(photo_tree):
+def test_outer_folders_are_skipped_with_a_note(photo_tree):
     table = load(photo_tree({"download/PetImages/Cat": 3, "download/PetImages/Dog": 3}))
     assert table.classes == ("Cat", "Dog")
     assert "'download/PetImages'" in table.notes[0]
 
 
-def test_a_copy_inside_is_set_aside_and_named(photo_tree):
+def test_a_nested_copy_is_ignored_with_a_note(photo_tree):
     kinds = ["Potato", "Tomato", "Pepper"]
     root = photo_tree({**dict.fromkeys(kinds, 3), **{f"PlantVillage/{k}": 3 for k in kinds}})
     table = load(root)
     assert table.counts() == {"Pepper": 3, "Potato": 3, "Tomato": 3}
-    assert table.notes == ("set aside 'PlantVillage': it holds the same classes once more",)
+    assert table.notes == ("ignored 'PlantVillage': it is a copy of the same classes",)
 
 
-def test_extensions_in_any_case_and_stray_files(photo_tree):
+def test_extensions_in_any_case_and_other_files(photo_tree):
     root = photo_tree({"a": 3, "b": 3})
     Image.new("RGB", (8, 8)).save(root / "a" / "X.JPG", "JPEG")
     Image.new("RGB", (8, 8)).save(root / "a" / "y.TIFF", "TIFF")
@@ -121,20 +121,20 @@ def test_empty_class_folder_of_a_given_split(photo_tree):
 
 
 def test_one_class_only(photo_tree):
-    with pytest.raises(DataError, match="one class only: 'a'"):
+    with pytest.raises(DataError, match="only one class: 'a'"):
         load(photo_tree({"a": 5}))
 
 
 def test_no_folder_no_image(tmp_path):
-    with pytest.raises(DataError, match=r"there is no such file or folder \(seen from"):
+    with pytest.raises(DataError, match=r"there is no such file or folder \(working directory:"):
         load(tmp_path / "gone")
-    with pytest.raises(DataError, match="holds no image"):
+    with pytest.raises(DataError, match="has no image"):
         load(tmp_path)
 
 
 def test_images_directly_in_the_root(photo_tree):
     root = photo_tree({"": 4})
-    with pytest.raises(DataError, match="not in a folder for each class"):
+    with pytest.raises(DataError, match="not in one folder per class"):
         load(root)
 
 
@@ -155,19 +155,19 @@ def test_class_from_the_name(photo_tree):
 @pytest.mark.parametrize(
     ("one", "other"), [("Rust", "rust"), ("caf\u00e9", unicodedata.normalize("NFD", "caf\u00e9"))]
 )
-def test_classes_that_cannot_be_told_apart(photo_tree, one, other):
+def test_classes_that_look_the_same(photo_tree, one, other):
     root = photo_tree({one: 3, other: 3, "third": 3})
-    with pytest.raises(DataError, match="differ by case, spaces or Unicode form alone"):
+    with pytest.raises(DataError, match="differ only in case, spaces or Unicode form"):
         load(root)
     assert len(load(root, rename={other: one}).classes) == 2
 
 
-def test_rename_of_what_is_not_there(photo_tree):
-    with pytest.raises(DataError, match=r"data\.rename names classes that are not there: 'z'"):
+def test_rename_of_a_class_that_does_not_exist(photo_tree):
+    with pytest.raises(DataError, match=r"data\.rename names classes that do not exist: 'z'"):
         load(photo_tree({"a": 3, "b": 3}), rename={"z": "a"})
 
 
-def test_relative_to_where_one_stands(photo_tree, monkeypatch):
+def test_path_relative_to_the_working_directory(photo_tree, monkeypatch):
     root = photo_tree({"a": 3, "b": 3})
     monkeypatch.chdir(root.parent)
     table = load(Path("photos"))
@@ -175,7 +175,7 @@ def test_relative_to_where_one_stands(photo_tree, monkeypatch):
     assert table.open_image("a/img_000.png").mode == "RGB"
 
 
-def test_numbers_with_zeros_before_them_have_one_order():
+def test_numbers_with_leading_zeros_have_one_order():
     # A set's order differs from process to process: equal numbers must not be left to it.
     names = {"1", "01", "001", "2", "02", "10"}
     for turned in (sorted(names), sorted(names, reverse=True)):

@@ -48,7 +48,7 @@ def test_all_bad_files_in_one_message(photo_tree):
     assert "on_bad_image=skip" in str(caught.value)
 
 
-def test_bad_files_are_skipped_and_kept_in_mind(photo_tree, caplog):
+def test_bad_files_are_skipped_and_recorded(photo_tree, caplog):
     root = photo_tree({"a": 20, "b": 20})
     bad = spoil(root)
     table = load(root, on_bad_image="skip")
@@ -57,22 +57,22 @@ def test_bad_files_are_skipped_and_kept_in_mind(photo_tree, caplog):
     assert "a/cut.jpg" in caplog.text
 
 
-def test_class_of_which_nothing_can_be_read(photo_tree):
+def test_class_without_readable_image(photo_tree):
     root = photo_tree({"a": 3, "b": 3, "c": 1})
     (root / "c" / "img_000.png").write_bytes(b"")
     with pytest.raises(DataError, match="no readable image in class 'c'"):
         load(root, on_bad_image="skip")
 
 
-def test_file_names_that_cannot_be_written_down(photo_tree):
+def test_file_names_that_are_not_utf_8(photo_tree):
     root = photo_tree({"a": 3, "b": 3})
     odd = os.fsencode(root / "a") + b"/\xff.png"
     shutil.copy(root / "a" / "img_000.png", odd)
-    with pytest.raises(DataError, match=r"1 file names cannot be written down: .*udcff"):
+    with pytest.raises(DataError, match=r"1 file names cannot be written to a table: .*udcff"):
         load(root)
 
 
-def test_links_to_folders_do_not_run_in_circles(photo_tree):
+def test_circular_links_to_folders(photo_tree):
     root = photo_tree({"a": 3, "b": 3})
     (root / "a" / "loop").symlink_to(root, target_is_directory=True)
     assert load(root).counts() == {"a": 3, "b": 3}
@@ -89,7 +89,7 @@ def test_fingerprint_follows_the_content(photo_tree):
     assert load(root).fingerprint != before
 
 
-def test_file_that_changes_later_is_named(photo_tree):
+def test_file_that_changes_after_the_scan_is_an_error(photo_tree):
     root = photo_tree({"a": 3, "b": 3})
     table = load(root)
     (root / "a" / "img_000.png").write_bytes(b"")
@@ -101,7 +101,7 @@ def test_file_that_changes_later_is_named(photo_tree):
     "name",
     ["Screenshot at 3.14.15\u202fPM", "\U0001f469\u200d\U0001f33e", "\u200fورقة", "a\u00a0b"],
 )
-def test_names_as_people_have_them(name, photo_tree):
+def test_unusual_file_names_are_allowed(name, photo_tree):
     root = photo_tree({"a": 2, "b": 3})
     shutil.copy(root / "a" / "img_000.png", root / "a" / f"{name}.png")
     table = load(root)
@@ -113,12 +113,14 @@ def test_names_as_people_have_them(name, photo_tree):
 def test_names_that_would_break_a_table(name, photo_tree):
     root = photo_tree({"a": 2, "b": 3})
     shutil.copy(root / "a" / "img_000.png", root / "a" / f"{name}.png")
-    with pytest.raises(DataError, match=r"1 file names cannot be written down: 'a/") as caught:
+    with pytest.raises(
+        DataError, match=r"1 file names cannot be written to a table: 'a/"
+    ) as caught:
         load(root)
     assert "''" not in str(caught.value)
 
 
-def test_links_that_lead_round_are_named(photo_tree):
+def test_circular_links_are_errors(photo_tree):
     root = photo_tree({"a": 3, "b": 3})
     (root / "b" / "self.png").symlink_to("self.png")
     with pytest.raises(DataError, match=r"b/self.png: .*symbolic links"):
@@ -126,7 +128,7 @@ def test_links_that_lead_round_are_named(photo_tree):
     assert load(root, on_bad_image="skip").counts() == {"a": 3, "b": 3}
 
 
-def test_a_folder_keeps_its_name_whatever_links_to_it(photo_tree, tmp_path):
+def test_a_folder_is_listed_by_its_own_name_not_by_a_link(photo_tree, tmp_path):
     root = photo_tree({"rust": 3, "scab": 3})
     (root / "Link to rust").symlink_to("rust")
     (root / "scab" / "up").symlink_to("..")
@@ -135,12 +137,12 @@ def test_a_folder_keeps_its_name_whatever_links_to_it(photo_tree, tmp_path):
         table = load(seen_as)
         assert table.counts() == {"rust": 3, "scab": 3}
         assert (
-            "passed over links to folders that are read already: 'Link to rust', 'scab/up'"
+            "ignored links to folders that are already read: 'Link to rust', 'scab/up'"
             in table.notes
         )
 
 
-def test_a_pipe_is_no_image(photo_tree):
+def test_a_pipe_is_not_an_image(photo_tree):
     root = photo_tree({"a": 3, "b": 3})
     os.mkfifo(root / "a" / "pipe.png")
     with pytest.raises(DataError, match=r"a/pipe.png: not a file, but"):

@@ -39,7 +39,7 @@ def test_too_few_groups_for_the_folds(plain_table):
         fold_splits(grouped(plain_table, n=3), folds=5, fold=0, seed=0)
 
 
-def test_splits_come_back_from_their_file(plain_table, tmp_path):
+def test_splits_are_read_back_from_their_file(plain_table, tmp_path):
     table = grouped(plain_table)
     splits = split_table(table, val_frac=0.2, test_frac=0.2, seed=0, train_fraction=0.5)
     save_splits(tmp_path / "splits.csv", table, splits)
@@ -58,7 +58,7 @@ def test_splits_come_back_from_their_file(plain_table, tmp_path):
         ("item,split", "image,side", "no columns item and split"),
     ],
 )
-def test_files_that_do_not_fit(plain_table, tmp_path, old, new, message):
+def test_split_files_that_do_not_fit(plain_table, tmp_path, old, new, message):
     table = grouped(plain_table)
     file = tmp_path / "splits.csv"
     save_splits(file, table, split_table(table, val_frac=0.2, test_frac=0.2, seed=0))
@@ -67,7 +67,7 @@ def test_files_that_do_not_fit(plain_table, tmp_path, old, new, message):
         load_splits(str(file), table)
 
 
-def test_file_that_tears_a_group_apart(plain_table, tmp_path):
+def test_split_file_with_a_group_in_two_splits(plain_table, tmp_path):
     table = grouped(plain_table)
     file = tmp_path / "splits.csv"
     save_splits(file, table, split_table(table, val_frac=0.2, test_frac=0.2, seed=0))
@@ -76,7 +76,7 @@ def test_file_that_tears_a_group_apart(plain_table, tmp_path):
     lines = text.splitlines()
     lines[1] = f"item00000,{other},class0,0-0"
     file.write_text("\n".join(lines))
-    with pytest.raises(DataError, match="1 groups stand in more than one split, such as '0-0'"):
+    with pytest.raises(DataError, match="1 groups are in more than one split, such as '0-0'"):
         load_splits(str(file), table)
     lines.append("item00000,test,class0,0-0")
     file.write_text("\n".join(lines))
@@ -89,7 +89,7 @@ def test_missing_split_file(plain_table, tmp_path):
         load_splits(str(tmp_path / "gone.csv"), grouped(plain_table))
 
 
-def test_class_weights_balance_and_keep_the_scale():
+def test_class_weights_balance_without_changing_the_scale():
     labels = np.array([0] * 90 + [1] * 10)
     weights = class_weights(labels, 2, strength=1.0)
     assert weights == pytest.approx([100 / 180, 5.0])
@@ -102,7 +102,7 @@ def test_class_weights_balance_and_keep_the_scale():
 
 
 @pytest.mark.parametrize("name", ["mixup", "cutmix"])
-def test_mixes_follow_seed_epoch_and_batch(name):
+def test_mixes_depend_on_seed_epoch_and_batch(name):
     images = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 8, 8).contiguous()
     labels = torch.arange(4)
     mix = BatchMix(name, alpha=1.0, n_classes=4, seed=0)

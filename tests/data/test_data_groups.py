@@ -28,14 +28,16 @@ def test_groups_by_expression(photo_tree):
     assert load(root, group_by=r"leaf0_").groups[0] == "leaf0_"
 
 
-def test_images_outside_of_groups_stand_alone_and_are_named(photo_tree):
+def test_images_without_a_group_are_listed(photo_tree):
     root = photo_tree({"a": 4, "b": 4})
     table = load(root, group_by=r"(a/img_00)\d")
     assert table.groups[4] == "b/img_000.png"
-    assert table.notes[-1].startswith("4 images are in no group and stand alone: 'b/img_000.png'")
+    assert table.notes[-1].startswith(
+        "4 images are in no group and are split one by one: 'b/img_000.png'"
+    )
 
 
-def test_expressions_that_do_not_work(photo_tree):
+def test_invalid_expressions(photo_tree):
     root = photo_tree({"a": 3, "b": 3})
     with pytest.raises(DataError, match="groups none of 6 images"):
         load(root, group_by="zebra")
@@ -89,11 +91,11 @@ def test_source_names():
         ("Background_without_leaves", "Background_without_leaves"),
     ],
 )
-def test_copies_of_plantvillage_get_its_names(copy, original):
+def test_copies_of_plantvillage_get_the_original_names(copy, original):
     assert spelling("plantvillage", None)(copy) == original
 
 
-def test_all_names_of_plantvillage_stay_apart():
+def test_all_names_of_plantvillage_stay_distinct():
     spell = spelling("plantvillage", None)
     assert len(PLANTVILLAGE_CLASSES) == 38
     assert [spell(name) for name in PLANTVILLAGE_CLASSES] == list(PLANTVILLAGE_CLASSES)

@@ -70,7 +70,7 @@ def test_a_folder_of_parquet_files(tmp_path, monkeypatch):
 
 def test_images_are_read_once(saved, monkeypatch):
     first = load(saved)
-    monkeypatch.setattr(hub, "look", None)
+    monkeypatch.setattr(hub, "inspect_image", None)
     assert load(saved).fingerprint == first.fingerprint
 
 
@@ -86,14 +86,14 @@ def test_bad_images_are_named(tmp_path):
     assert len(load(tmp_path / "d", on_bad_image="skip")) == 7
 
 
-def test_columns_that_are_not_there(saved):
+def test_columns_that_do_not_exist(saved):
     with pytest.raises(DataError, match=r"data.label_column=kind: there is no such column"):
         load(saved, label_column="kind")
     with pytest.raises(DataError, match=r"data.group_by=plant"):
         load(saved, group_by="plant")
 
 
-def test_nothing_there(tmp_path, monkeypatch):
+def test_missing_data_set(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(DataError, match=r"data.path=\S*gone[\s\S]*check the name and the network"):
         load(tmp_path / "gone")

@@ -75,7 +75,7 @@ def test_imbalance(leaves):
     assert class_sizes(10, 3, 1.0) == [4, 3, 3]
 
 
-def test_a_hundred_thousand_images_are_listed_at_once(leaves):
+def test_listing_a_hundred_thousand_images_is_fast(leaves):
     table = leaves(n_images=100_000, n_species=8, photos_per_leaf=5)
     assert len(table) == 100_000
     assert len(np.unique(table.groups)) == 20_000
@@ -89,7 +89,7 @@ def test_too_few_images(leaves):
 @pytest.mark.parametrize(
     ("key", "value"), [("n_species", 9), ("variant", "sepia"), ("background", "sea")]
 )
-def test_values_that_do_not_exist(leaves, key, value):
+def test_unknown_values(leaves, key, value):
     with pytest.raises(DataError, match=f"data.{key}={value}"):
         leaves(**{key: value})
 
@@ -109,7 +109,7 @@ def test_planted_shortcut_gives_the_class_away(leaves):
     assert corner_accuracy(leaves(n_images=200, shortcut=1.0)) > 0.45
 
 
-def test_planted_leak_tears_leaves_apart(leaves):
+def test_planted_leak_puts_leaves_into_several_splits(leaves):
     table = leaves(leak=0.5, n_images=200, photos_per_leaf=2)
     torn = [group for group in table.groups if "_photo" in group]
     assert 0.3 < len(torn) / len(table) < 0.7

@@ -28,14 +28,14 @@ def test_every_sample_once_and_all_views_drawn():
     assert {view for _, views in batches for view in views} == set(range(8))
 
 
-def test_evaluation_keeps_the_table_order_and_view_0():
+def test_evaluation_uses_the_table_order_and_view_0():
     batches = drawn(sampler(training=False), 5)
     assert [row for batch, _ in batches for row in batch] == ROWS.tolist()
     assert [len(batch) for batch, _ in batches] == [16, 16, 16, 16, 1]
     assert not any(view for _, views in batches for view in views)
 
 
-def test_a_last_batch_of_one_joins_the_one_before():
+def test_a_last_batch_of_one_is_merged_with_the_one_before():
     assert batch_bounds(65, 16, training=True)[-1] == (48, 65)
     assert batch_bounds(66, 16, training=True)[-1] == (64, 66)
     assert batch_bounds(65, 16, training=False)[-1] == (64, 65)

@@ -121,11 +121,11 @@ def test_cats_and_dogs_in_both_layouts(tmp_path):
 
 
 @pytest.mark.parametrize("file", sorted((CONF / "data").glob("*.yaml")), ids=lambda p: p.stem)
-def test_each_config_opens_with_the_command_that_uses_it(file):
+def test_each_config_starts_with_the_command_that_uses_it(file):
     assert file.read_text().startswith(f"# data={file.stem}")
 
 
-def test_shared_keys_are_no_choice_of_the_group():
+def test_shared_keys_are_not_a_choice_of_the_group():
     with (
         initialize_config_dir(str(CONF), version_base=None),
         pytest.raises(MissingConfigException) as caught,

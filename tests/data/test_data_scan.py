@@ -46,7 +46,7 @@ def test_only_changed_files_are_read_again(photo_tree, reads):
     assert second.facts.digests[3] == first.facts.digests[4]
 
 
-def test_bad_files_are_remembered_too(photo_tree, reads):
+def test_results_for_bad_files_are_stored_too(photo_tree, reads):
     root = photo_tree({"a": 3})
     (root / "a" / "img_001.png").write_bytes(b"")
     for _ in range(2):
@@ -58,7 +58,7 @@ def test_bad_files_are_remembered_too(photo_tree, reads):
     assert len(reads) == 3
 
 
-def test_damaged_notes_are_made_again(photo_tree, reads, own_cache):
+def test_damaged_scan_results_are_replaced(photo_tree, reads, own_cache):
     root = photo_tree({"a": 3})
     first = read(root)
     (notes,) = (own_cache / "scans").glob("*.json")
@@ -68,14 +68,14 @@ def test_damaged_notes_are_made_again(photo_tree, reads, own_cache):
     assert len(reads) == 12
 
 
-def test_a_folder_moved_is_another_folder(photo_tree, reads):
+def test_a_moved_folder_is_read_again(photo_tree, reads):
     root = photo_tree({"a": 3})
     read(root)
     read(root.rename(root.with_name("moved")))
     assert len(reads) == 6
 
 
-def test_what_could_not_be_read_is_tried_again(photo_tree, reads, monkeypatch):
+def test_files_that_could_not_be_opened_are_tried_again(photo_tree, reads, monkeypatch):
     # Rights may be given, and a disk may answer again, while time and size of the file stay.
     root = photo_tree({"a": 3})
     real = Path.read_bytes
@@ -93,7 +93,7 @@ def test_what_could_not_be_read_is_tried_again(photo_tree, reads, monkeypatch):
 
 
 @pytest.mark.parametrize("how", ["a file", "a file above", "read-only"])
-def test_a_cache_that_cannot_be_written_is_told(how, photo_tree, tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_an_error(how, photo_tree, tmp_path, monkeypatch):
     root = photo_tree({"a": 3})
     place = tmp_path / "place"
     if how == "read-only":
@@ -111,7 +111,7 @@ def test_a_cache_that_cannot_be_written_is_told(how, photo_tree, tmp_path, monke
         read(root)
 
 
-def test_a_full_disk_costs_the_notes_only(photo_tree, monkeypatch, caplog):
+def test_a_full_disk_only_loses_the_scan_results(photo_tree, monkeypatch, caplog):
     root = photo_tree({"a": 3})
 
     def full(path, text, **options):

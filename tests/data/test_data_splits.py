@@ -56,7 +56,7 @@ def test_groups_of_several_classes(plain_table):
     assert class_shares(table, splits.train) == [6, 6, 6]
 
 
-def test_seed_decides(plain_table):
+def test_splits_depend_on_the_seed(plain_table):
     table = plain_table([0, 1] * 50)
     first = split_table(table, **FRACS, seed=0)
     again = split_table(table, **FRACS, seed=0)
@@ -76,7 +76,7 @@ def test_two_groups_in_a_class_are_too_few(plain_table):
         split_table(table, **FRACS, seed=0)
 
 
-def test_given_splits_are_kept(plain_table):
+def test_given_splits_are_used(plain_table):
     given = ["train", "train", "val", "test"] * 3
     table = plain_table([0] * 4 + [1] * 4 + [2] * 4, given=given)
     splits = split_table(table, **FRACS, seed=0)
@@ -93,13 +93,13 @@ def test_missing_validation_is_taken_from_training(plain_table):
     assert class_shares(table, splits.train) == [16, 16]
 
 
-def test_group_on_two_given_sides_is_an_error(plain_table):
+def test_group_in_two_given_splits_is_an_error(plain_table):
     table = plain_table(
         [0, 0, 0, 1, 1, 1],
         ["a", "b", "a", "c", "d", "e"],
         ["train", "val", "test", "train", "val", "test"],
     )
-    with pytest.raises(DataError, match=r"1 groups stand in more than one split, such as 'a'"):
+    with pytest.raises(DataError, match=r"1 groups are in more than one split, such as 'a'"):
         split_table(table, **FRACS, seed=0)
 
 
@@ -143,14 +143,14 @@ def test_fraction_keeps_a_group_of_every_class(plain_table):
     assert class_shares(table, kept) == [1, 1]
 
 
-def test_empty_split_is_refused(plain_table):
+def test_empty_split_is_an_error(plain_table):
     table = plain_table([0, 1] * 3)
     splits = split_table(table, **FRACS, seed=0)
-    with pytest.raises(DataError, match="the val split holds no image"):
+    with pytest.raises(DataError, match="the val split has no image"):
         check_splits(table, type(splits)(splits.train, np.array([], dtype=np.int64), splits.test))
 
 
-def test_a_fraction_keeps_classes_that_stand_in_groups_of_others(plain_table):
+def test_a_fraction_keeps_classes_that_share_all_their_groups(plain_table):
     # Each group begins with an image of class 0 and holds one of class 1, 2 or 3 beside it.
     labels, groups = [], []
     for k in range(60):

@@ -26,13 +26,13 @@ def test_counts_in_class_order():
 
 
 @pytest.mark.parametrize("label", [3, -1])
-def test_label_outside_the_classes_is_refused(label):
+def test_label_outside_the_classes_is_an_error(label):
     with pytest.raises(DataError, match=rf"label {label} of c is not a class"):
         table("abc", [0, 1, label], ["x", "y"])
 
 
 def test_one_class_only():
-    with pytest.raises(DataError, match="one class only: 'x'"):
+    with pytest.raises(DataError, match="only one class: 'x'"):
         table("ab", [0, 0], ["x"])
 
 
@@ -46,7 +46,7 @@ def test_repeated_item_is_named():
         table("aab", [0, 0, 1], ["x", "y"])
 
 
-def test_columns_of_other_length():
+def test_columns_of_different_length():
     with pytest.raises(DataError, match="2 images but 3 labels"):
         table("ab", [0, 1, 1], ["x", "y"])
 

@@ -73,7 +73,7 @@ def test_views_of_a_batch_are_those_of_each_image():
 
 
 @pytest.mark.parametrize("augment", RANDOM)
-def test_random_recipes_follow_seed_epoch_and_batch(augment):
+def test_random_recipes_depend_on_seed_epoch_and_batch(augment):
     inputs = images(4, side=39 if augment == "crop" else 32)
     transform = BatchTransform(spec(), augment=augment, seed=0)
     first = run(transform, inputs)
@@ -87,7 +87,7 @@ def test_random_recipes_follow_seed_epoch_and_batch(augment):
 
 
 @pytest.mark.parametrize("augment", RANDOM)
-def test_random_recipes_leave_the_global_generator_alone(augment):
+def test_random_recipes_do_not_change_the_global_generator(augment):
     inputs = images(2, side=39 if augment == "crop" else 32)
     torch.manual_seed(5)
     wanted = torch.rand(3)
@@ -97,7 +97,7 @@ def test_random_recipes_leave_the_global_generator_alone(augment):
 
 
 @pytest.mark.parametrize("augment", RANDOM)
-def test_each_image_is_drawn_by_itself(augment):
+def test_each_image_has_its_own_random_draw(augment):
     inputs = images(1, side=39 if augment == "crop" else 32).repeat(16, 1, 1, 1)
     out = run(BatchTransform(spec(), augment=augment, seed=0), inputs)
     assert len({image.numpy().tobytes() for image in out}) > 4
@@ -119,6 +119,6 @@ def test_crops_come_from_a_larger_square():
     assert sum(matches) == 1
 
 
-def test_unknown_recipe_is_answered_with_the_known():
+def test_unknown_recipe_lists_the_known_ones():
     with pytest.raises(ConfigError, match=r"augment=blur[\s\S]*none, flip, dihedral, crop"):
         BatchTransform(spec(), augment="blur", seed=0)

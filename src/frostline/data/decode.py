@@ -1,4 +1,4 @@
-"""Any image file to an upright RGB image on white, or a sentence that says why not."""
+"""Decode any image file to an upright RGB image on white, or give the reason why not."""
 
 import stat
 import struct
@@ -18,7 +18,7 @@ WHITE = (255, 255, 255)
 
 
 class UnreadableImageError(DataError):
-    """An image file that cannot be decoded; `given` is the reason alone."""
+    """An image file that cannot be decoded; `given` is the reason only."""
 
 
 def decode_file(path: Path) -> Image.Image:
@@ -28,7 +28,7 @@ def decode_file(path: Path) -> Image.Image:
         path: The file.
 
     Returns:
-        An RGB image: the first frame, turned upright by its EXIF, transparency laid on white,
+        An RGB image: the first frame, upright according to its EXIF data, transparency on white,
         16 bit scaled to 8.
 
     Raises:
@@ -38,11 +38,11 @@ def decode_file(path: Path) -> Image.Image:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a file.
+    """Read the bytes of a file.
 
     Raises:
-        UnreadableImageError: If there is none, it may not be read, or it is a pipe or a device:
-            reading those may wait, or go on, for ever.
+        UnreadableImageError: If it does not exist, cannot be read, or is a pipe or a device, which
+            could block for ever.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
@@ -67,7 +67,7 @@ def open_checked(data: bytes, *, full: bool) -> Image.Image:
     Args:
         data: The bytes of the file.
         full: Decode every pixel; otherwise JPEGs are decoded at an eighth of their size, which
-            still reads all of the file and finds every truncation.
+            still reads the whole file and finds every truncation.
 
     Returns:
         The decoded image in its own mode.
@@ -79,7 +79,7 @@ def open_checked(data: bytes, *, full: bool) -> Image.Image:
         raise UnreadableImageError("the file is empty")
     try:
         with warnings.catch_warnings():
-            # Pillow warns below the limit that is checked here, and of broken metadata.
+            # Pillow warns below the limit that is checked here, and about broken metadata.
             warnings.simplefilter("ignore")
             image = Image.open(BytesIO(data))
             check_pixels(*image.size)
@@ -92,7 +92,7 @@ def open_checked(data: bytes, *, full: bool) -> Image.Image:
     except Image.DecompressionBombError:
         raise UnreadableImageError(_too_large("more than 179")) from None
     except UnidentifiedImageError:
-        raise UnreadableImageError("not an image, or of a format that cannot be read") from None
+        raise UnreadableImageError("not an image, or in a format that cannot be read") from None
     except (
         OSError,
         SyntaxError,
@@ -108,7 +108,7 @@ def open_checked(data: bytes, *, full: bool) -> Image.Image:
 
 
 def check_pixels(width_px: int, height_px: int) -> None:
-    """Raises UnreadableImageError where an image would take an absurd share of memory."""
+    """Raise UnreadableImageError if an image has more than `MAX_PIXELS` pixels."""
     if width_px * height_px > MAX_PIXELS:
         raise UnreadableImageError(
             _too_large(f"{width_px} x {height_px} px = {width_px * height_px / 1e6:.0f}")
@@ -120,7 +120,7 @@ def _too_large(size: str) -> str:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """A decoded image of any mode to RGB: upright, transparency on white, 16 bit scaled to 8."""
+    """Convert a decoded image to RGB: upright, transparency on white, 16 bit scaled to 8."""
     image = _upright(image)
     if image.mode.startswith(("I", "F")):
         return _from_deep(image)
@@ -135,15 +135,15 @@ def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
     except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):
-        # Broken EXIF says nothing about the rotation; the pixels are good.
+        # The EXIF data are broken, so the rotation is unknown; the pixels are fine.
         return image
 
 
 def _from_deep(image: Image.Image) -> Image.Image:
-    """Grey images of more than 8 bits a pixel to RGB, by the full range of their type.
+    """Convert grey images of more than 8 bits per pixel to RGB, by the full range of their type.
 
     16-bit values are divided by 257, so that 65535 becomes 255. Mode `I` holds 32-bit integers,
-    which in practice carry 8- or 16-bit values; floats are taken as [0, 1], or else [0, 255].
+    which in practice contain 8- or 16-bit values; floats are read as [0, 1], or else [0, 255].
     """
     values = np.asarray(image).astype(np.float64)
     values = np.nan_to_num(values, nan=0.0, posinf=255.0, neginf=0.0)

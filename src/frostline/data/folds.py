@@ -1,20 +1,21 @@
-"""k folds: every image is tested once; stratified, with groups kept together."""
+"""Cross-validation in k folds: every image is tested once; stratified, groups stay together."""
 
 import numpy as np
 
 from frostline.data.sample_table import SampleTable
-from frostline.data.splits import Splits, assign_groups, check_splits
+from frostline.data.splits import Splits, check_splits
+from frostline.data.stratify import assign_groups
 from frostline.errors import DataError
 
 
 def fold_splits(table: SampleTable, *, folds: int, fold: int, seed: int) -> Splits:
-    """One of k ways to split: fold k is the test, the next one validation, the others training.
+    """Split by folds: one fold is the test, the next one validation, the others training.
 
     Args:
-        table: The images; splits that the source brings are not looked at.
+        table: The images; splits defined by the source are ignored.
         folds: k, at least 3.
-        fold: Which one, 0 .. k-1.
-        seed: Decides the folds; another seed repeats the k folds with other borders.
+        fold: The fold to test on, 0 .. k-1.
+        seed: Determines the folds; another seed gives k other folds.
 
     Raises:
         DataError: If there is no such fold, or a class has fewer than k groups.
@@ -22,7 +23,8 @@ def fold_splits(table: SampleTable, *, folds: int, fold: int, seed: int) -> Spli
     if folds < 3 or not 0 <= fold < folds:
         raise DataError(
             f"data.folds={folds} data.fold={fold}",
-            "folds from 3 on (one tests, one validates, the others train), fold 0 .. folds-1",
+            "at least 3 folds (one for test, one for validation, the others for training), "
+            "fold 0 .. folds-1",
         )
     shares = np.full(folds, 1 / folds)
     part = assign_groups(table.labels, table.groups, shares, seed=seed, classes=table.classes)

@@ -1,4 +1,4 @@
-"""Which images show the same thing, and must therefore stand on one side of a split."""
+"""Find the images that show the same object, which must stay in one split."""
 
 import json
 import re
@@ -10,71 +10,77 @@ from frostline.data.sample_table import name_some
 from frostline.errors import DataError
 
 ALLOWED = (
-    "a regular expression over the path (its group `group`, else its first group, else all that "
-    "matches), the path of a leaf-map.json, or a column where the source has columns"
+    "a regular expression over the path (its group `group`, else its first group, else the whole "
+    "match), the path of a leaf-map.json, or a column where the source has columns"
 )
 
 
 def group_images(
-    placed: Sequence[LabelledImage], group_by: str | None, columns: Mapping[str, Mapping[str, str]]
+    images: Sequence[LabelledImage], group_by: str | None, columns: Mapping[str, Mapping[str, str]]
 ) -> tuple[dict[str, str], list[str]]:
-    """The group of each image.
+    """Find the group of each image.
 
     Args:
-        placed: The images.
-        group_by: What a person wrote for data.group_by: a column's name, the path of a leaf map,
-            or a regular expression; None: every image by itself.
+        images: The images.
+        group_by: The value of data.group_by: the name of a column, the path of a leaf map, or a
+            regular expression; None: every image is its own group.
         columns: Column name to (path to value), where the source has columns.
 
     Returns:
-        Path to group for those that have one, and notes.
+        The groups by path, for images that have one, and notes.
 
     Raises:
-        DataError: If the column, file or expression is not usable, or groups nothing.
+        DataError: If the column, file or expression cannot be used, or does not group any image.
     """
     if group_by is None:
         return {}, []
     if group_by in columns:
         groups = {path: value for path, value in columns[group_by].items() if value}
     elif group_by.lower().endswith(".json"):
-        find = _leaf_map(group_by)
-        groups = {one.path: group for one in placed if (group := find(one))}
+        leaf_of = _leaf_map(group_by)
+        groups = {image.path: leaf for image in images if (leaf := leaf_of(image))}
     else:
-        groups = _by_pattern(placed, group_by, columns)
-    missed = [one.path for one in placed if one.path not in groups]
-    if len(missed) == len(placed):
+        groups = _by_pattern(images, group_by, columns)
+    ungrouped = [image.path for image in images if image.path not in groups]
+    if len(ungrouped) == len(images):
         raise DataError(
-            f"data.group_by={group_by} groups none of {len(placed)} images, such as "
-            f"{name_some((one.path for one in placed), 3)}",
+            f"data.group_by={group_by} groups none of {len(images)} images, such as "
+            f"{name_some((image.path for image in images), 3)}",
             ALLOWED,
         )
     n_groups = len(set(groups.values()))
     notes = [f"{len(groups)} images form {n_groups} groups"]
-    if missed:
+    if ungrouped:
         notes.append(
-            f"{len(missed)} images are in no group and stand alone: {name_some(missed, 5)}"
+            f"{len(ungrouped)} images are in no group and are split one by one: "
+            f"{name_some(ungrouped, 5)}"
         )
     return groups, notes
 
 
 def _by_pattern(
-    placed: Sequence[LabelledImage], pattern: str, columns: Mapping[str, Mapping[str, str]]
+    images: Sequence[LabelledImage], pattern: str, columns: Mapping[str, Mapping[str, str]]
 ) -> dict[str, str]:
-    known = f"; columns here: {name_some(columns, 40)}" if columns else ""
+    allowed = ALLOWED
+    if columns:
+        allowed += f"; columns of this data set: {name_some(columns, 40)}"
     if columns and re.fullmatch(r"\w+", pattern):
-        # A plain word would match anywhere: far more likely a column's name with a typo.
-        raise DataError(f"data.group_by={pattern}: there is no such column", ALLOWED + known)
+        # A plain word matches anywhere: it is more likely a misspelt column.
+        raise DataError(f"data.group_by={pattern}: there is no such column", allowed)
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise DataError(f"data.group_by={pattern}: {error}", ALLOWED + known) from None
-    wanted: str | int = "group" if "group" in compiled.groupindex else min(1, compiled.groups)
-    found = ((one.path, compiled.search(one.path)) for one in placed)
-    return {path: match[wanted] for path, match in found if match and match[wanted]}
+        raise DataError(f"data.group_by={pattern}: {error}", allowed) from None
+    match_group: str | int = "group" if "group" in compiled.groupindex else min(1, compiled.groups)
+    matches = ((image.path, compiled.search(image.path)) for image in images)
+    return {path: match[match_group] for path, match in matches if match and match[match_group]}
 
 
 def _leaf_map(path: str) -> Callable[[LabelledImage], str]:
-    """Read PlantVillage's leaf map: source file name to the leaves that it may show.
+    """Read PlantVillage's leaf map: from the source file's name to the leaves it may show.
+
+    Returns:
+        A function from an image to its leaf; empty if the map does not name the image.
 
     Source: https://github.com/spMohanty/PlantVillage-Dataset (leaf_grouping/leaf-map.json)
     """
@@ -88,17 +94,17 @@ def _leaf_map(path: str) -> Callable[[LabelledImage], str]:
     if not isinstance(content, dict):
         raise DataError(f"data.group_by={path}: not a map of file names to leaves", ALLOWED)
 
-    def find(one: LabelledImage) -> str:
-        leaves = content.get(source_name(one.path), [])
+    def leaf_of(image: LabelledImage) -> str:
+        leaves = content.get(source_name(image.path), [])
         listed = [leaves] if isinstance(leaves, str) else list(map(str, leaves))
-        same_class = [leaf for leaf in listed if leaf.split(":::")[0] == one.label]
+        same_class = [leaf for leaf in listed if leaf.split(":::")[0] == image.label]
         return (same_class or listed or [""])[0]
 
-    return find
+    return leaf_of
 
 
 def source_name(path: str) -> str:
-    """The name under which PlantVillage's leaf map knows an image.
+    """Return the name of an image in PlantVillage's leaf map.
 
     `Apple___healthy/0a1b___RS_HL 1864 copy.JPG` is `rs_hl 1864`.
     """

@@ -1,4 +1,4 @@
-"""What the folders of a data set mean: classes, splits, a copy inside itself."""
+"""Read classes and splits from the folders of a data set, and detect a nested copy of it."""
 
 import unicodedata
 from collections import defaultdict
@@ -22,12 +22,12 @@ EXPECTED = "ROOT/class/image.jpg, or ROOT/{train,val,test}/class/image.jpg"
 
 
 class LabelledImage(NamedTuple):
-    """One image and what its folders say.
+    """An image with its class and split.
 
     Attributes:
         path: Relative to the root.
         label: Name of the class.
-        split: "train", "val" or "test"; empty where the source brings no splits.
+        split: "train", "val" or "test"; empty where the source defines no splits.
     """
 
     path: str
@@ -37,18 +37,18 @@ class LabelledImage(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """All placed images, sorted by path, and what was set aside."""
+    """The images, sorted by path, and notes on what was left out."""
 
-    placed: tuple[LabelledImage, ...]
+    images: tuple[LabelledImage, ...]
     notes: tuple[str, ...]
 
 
 def read_layout(paths: Sequence[str], folders: Sequence[str], root: str) -> Layout:
-    """Find classes and splits.
+    """Find the classes and splits.
 
     Args:
-        paths: Image files relative to the root, parts joined by "/".
-        folders: All folders relative to the root; some may be empty.
+        paths: Image files relative to the root, with "/" between parts.
+        folders: All folders relative to the root, also empty ones.
         root: The root's name, for messages.
 
     Raises:
@@ -56,37 +56,37 @@ def read_layout(paths: Sequence[str], folders: Sequence[str], root: str) -> Layo
             beside other folders.
     """
     if not paths:
-        raise DataError(f"{root} holds no image", EXPECTED, "check data.path")
+        raise DataError(f"{root} has no image", EXPECTED, "check data.path")
     notes: list[str] = []
-    base = _inner(paths, notes)
+    base = _class_root(paths, notes)
     inside = [path[len(base) :] for path in paths]
     below = [folder[len(base) :] for folder in folders if folder.startswith(base)]
     tops = sorted({folder.split("/")[0] for folder in below if folder})
     named = {top: SPLIT_FOLDERS[top.casefold()] for top in tops if top.casefold() in SPLIT_FOLDERS}
     if "train" in named.values() and len(set(named.values())) > 1:
-        placed = _given(inside, below, named, tops, root, notes)
+        images = _with_given_splits(inside, below, named, tops, root, notes)
     else:
-        twin = _copy_inside(inside, tops)
-        if twin:
-            notes.append(f"set aside '{base}{twin}': it holds the same classes once more")
-        kept = [path for path in inside if not twin or not path.startswith(f"{twin}/")]
-        classes = [top for top in tops if top != twin]
-        _check_empty_classes(kept, classes, root)
-        placed = [(path, label, "") for path, label in _labelled(kept, 0, notes)]
-    if not placed:
+        copy = _nested_copy(inside, tops)
+        if copy:
+            notes.append(f"ignored '{base}{copy}': it is a copy of the same classes")
+        used = [path for path in inside if not copy or not path.startswith(f"{copy}/")]
+        classes = [top for top in tops if top != copy]
+        _check_empty_classes(used, classes, root)
+        images = [(path, label, "") for path, label in _labelled(used, 0, notes)]
+    if not images:
         raise DataError(
-            f"the images lie directly in {root}, not in a folder for each class",
+            f"the images are directly in {root}, not in one folder per class",
             EXPECTED,
             "sort them into folders, or read the class from the name with data.label_pattern",
         )
     return Layout(
-        tuple(LabelledImage(base + path, label, split) for path, label, split in sorted(placed)),
+        tuple(LabelledImage(base + path, label, split) for path, label, split in sorted(images)),
         tuple(notes),
     )
 
 
-def _inner(paths: Sequence[str], notes: list[str]) -> str:
-    """The folder that really holds the classes, where outer folders only wrap it."""
+def _class_root(paths: Sequence[str], notes: list[str]) -> str:
+    """Find the folder that contains the classes, below outer folders with one subfolder only."""
     base = ""
     while True:
         rest = [path[len(base) :] for path in paths]
@@ -94,13 +94,13 @@ def _inner(paths: Sequence[str], notes: list[str]) -> str:
         wraps = len(tops) == 1 and all(path.count("/") >= 2 for path in rest)
         if not wraps:
             if base:
-                notes.append(f"the classes lie in '{base[:-1]}', the only folder with images")
+                notes.append(f"the classes are in '{base[:-1]}', the only folder with images")
             return base
         base += f"{tops.pop()}/"
 
 
-def _copy_inside(paths: Iterable[str], tops: Sequence[str]) -> str:
-    """A folder whose own folders are the names of its neighbours; empty if there is none."""
+def _nested_copy(paths: Iterable[str], tops: Sequence[str]) -> str:
+    """Find a folder whose subfolders have the names of its neighbours; empty if there is none."""
     children: dict[str, set[str]] = defaultdict(set)
     for path in paths:
         parts = path.split("/")
@@ -114,7 +114,7 @@ def _copy_inside(paths: Iterable[str], tops: Sequence[str]) -> str:
     return ""
 
 
-def _given(
+def _with_given_splits(
     inside: Sequence[str],
     below: Sequence[str],
     named: dict[str, str],
@@ -122,36 +122,36 @@ def _given(
     root: str,
     notes: list[str],
 ) -> list[tuple[str, str, str]]:
-    """Images of given splits: path, class, split."""
+    """Return path, class and split of each image below split folders."""
     used = {path.split("/")[0] for path in inside if "/" in path}
-    strangers = sorted((set(tops) - set(named)) & used)
-    if strangers:
+    others = sorted((set(tops) - set(named)) & used)
+    if others:
         raise DataError(
-            f"{root} holds folders of splits ({', '.join(sorted(named))}) beside others: "
-            f"{name_some(strangers)}",
+            f"{root} has split folders ({', '.join(sorted(named))}) and other folders: "
+            f"{name_some(others)}",
             EXPECTED,
-            "move the other folders away, or give the folder that holds the classes",
+            "move the other folders away, or give the folder that contains the classes",
         )
-    sides: dict[str, str] = {}
+    split_of_folder: dict[str, str] = {}
     for top, split in named.items():
-        if split in sides.values():
-            raise DataError(f"{root} holds more than one {split} folder: {name_some(named)}")
-        sides[top] = split
-    placed = []
-    for top, split in sides.items():
+        if split in split_of_folder.values():
+            raise DataError(f"{root} has more than one {split} folder: {name_some(named)}")
+        split_of_folder[top] = split
+    images = []
+    for top, split in split_of_folder.items():
         own = [path for path in inside if path.startswith(f"{top}/")]
-        classes = sorted({f.split("/")[1] for f in below if f.startswith(f"{top}/")})
+        classes = sorted({name.split("/")[1] for name in below if name.startswith(f"{top}/")})
         _check_empty_classes([path[len(top) + 1 :] for path in own], classes, f"{root}/{top}")
-        placed += [(path, label, split) for path, label in _labelled(own, 1, notes)]
-    return placed
+        images += [(path, label, split) for path, label in _labelled(own, 1, notes)]
+    return images
 
 
 def _labelled(paths: Sequence[str], depth: int, notes: list[str]) -> list[tuple[str, str]]:
-    """Path and class of each image that lies in a class folder."""
-    homeless = [path for path in paths if path.count("/") <= depth]
-    if homeless and len(homeless) < len(paths):
+    """Return path and class of each image in a class folder."""
+    outside = [path for path in paths if path.count("/") <= depth]
+    if outside and len(outside) < len(paths):
         notes.append(
-            f"left out {len(homeless)} images that lie in no class folder: {name_some(homeless, 5)}"
+            f"ignored {len(outside)} images that are in no class folder: {name_some(outside, 5)}"
         )
     return [(path, path.split("/")[depth]) for path in paths if path.count("/") > depth]
 
@@ -168,19 +168,19 @@ def _check_empty_classes(paths: Sequence[str], classes: Sequence[str], root: str
 
 
 def check_class_names(names: Iterable[str]) -> None:
-    """Refuse classes that a person cannot tell apart.
+    """Raise an error if class names look the same to a reader.
 
     Raises:
-        DataError: If two names differ by case, Unicode form or surrounding spaces alone.
+        DataError: If two names differ only in case, Unicode form or surrounding spaces.
     """
-    seen: dict[str, str] = {}
+    first: dict[str, str] = {}
     for name in sorted(set(names)):
-        plain = unicodedata.normalize("NFC", name).casefold().strip()
-        other = seen.setdefault(plain, name)
+        normalised = unicodedata.normalize("NFC", name).casefold().strip()
+        other = first.setdefault(normalised, name)
         if other != name:
             raise DataError(
-                f"classes '{other}' and '{name}' differ by case, spaces or Unicode form alone "
+                f"classes '{other}' and '{name}' differ only in case, spaces or Unicode form "
                 f"({other!a}, {name!a})",
-                "one name for one class",
+                "one name per class",
                 "give both the same name (data.rename maps old names to new ones)",
             )

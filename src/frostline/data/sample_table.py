@@ -1,4 +1,4 @@
-"""The one table that every source gives: which images, which labels, what belongs together."""
+"""The table that every source returns: the images, their labels and their groups."""
 
 import hashlib
 from collections import Counter
@@ -19,7 +19,7 @@ SPLIT_NAMES = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class BadImage:
-    """An image that was left out."""
+    """An image that was left out because it cannot be read."""
 
     path: str
     reason: str
@@ -27,7 +27,7 @@ class BadImage:
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What was seen when every image was read once; columns of length N, in the table's order."""
+    """Properties of the image files, as columns of length N in the table's order."""
 
     digests: tuple[str, ...]
     n_bytes: NDArray[np.int64]
@@ -36,14 +36,14 @@ class ImageFacts:
     modes: tuple[str, ...]
 
     def take(self, rows: NDArray[np.int64]) -> "ImageFacts":
-        """The facts of some rows, in the order of `rows`."""
-        picked = rows.tolist()
+        """Select some rows, in the order of `rows`."""
+        selected = rows.tolist()
         return ImageFacts(
-            tuple(self.digests[row] for row in picked),
+            tuple(self.digests[row] for row in selected),
             self.n_bytes[rows],
             self.widths_px[rows],
             self.heights_px[rows],
-            tuple(self.modes[row] for row in picked),
+            tuple(self.modes[row] for row in selected),
         )
 
 
@@ -53,17 +53,17 @@ class SampleTable:
 
     Attributes:
         name: Short name for logs and MLflow's experiment.
-        items: (N) relative path or drawing id; unique and stable.
+        items: (N) relative paths, or names of drawings; unique and stable.
         labels: (N) int64, index into `classes`.
-        groups: (N) str, what must stay on one side of a split; the item itself if nothing is known.
-        given_split: (N) "train", "val" or "test" where the source brings splits, else None.
+        groups: (N) str; images of one group stay in one split. An image without a group is its own.
+        given_split: (N) "train", "val" or "test" where the source defines splits, else None.
         classes: Class names, in the order of the labels.
-        fingerprint: sha256 over everything above and the images' own bytes.
-        open_image: Item to an RGB image, upright, on white; can be pickled.
+        fingerprint: sha256 over everything above and the bytes of the images.
+        open_image: Function from an item to an upright RGB image on white; can be pickled.
         skipped: Images that were left out because they cannot be read.
-        notes: What the source set aside or decided, in sentences for a person.
-        facts: Sizes, modes and digests, where images are files.
-        source: Where the images come from: a path, or how they were drawn.
+        notes: Sentences for the user about what the source left out or decided.
+        facts: Sizes, modes and digests, where the images are files.
+        source: Origin of the images: a path, or how they were drawn.
     """
 
     name: str
@@ -86,12 +86,12 @@ class SampleTable:
         return len(self.items)
 
     def counts(self) -> dict[str, int]:
-        """Number of images of each class, in class order."""
+        """Return the number of images of each class, in class order."""
         counts = np.bincount(self.labels, minlength=len(self.classes))
         return dict(zip(self.classes, counts.tolist(), strict=True))
 
     def profile(self) -> dict[str, Any]:
-        """What is recorded with a run: plain numbers and words."""
+        """Return what is recorded with a run, as plain numbers and text."""
         return {
             "name": self.name,
             "source": self.source,
@@ -110,11 +110,11 @@ def check_columns(
     given_split: NDArray[np.str_] | None,
     classes: Sequence[str],
 ) -> None:
-    """Refuse a table that no training should see.
+    """Raise an error if a table cannot be trained on.
 
     Raises:
         DataError: If columns differ in length, items repeat, a label is outside 0 .. K-1, a split
-            has an unknown name, there is no image, one class only, or a class without images.
+            has an unknown name, there is no image or only one class, or a class has no image.
     """
     n = len(items)
     lengths = {"labels": len(labels), "groups": len(groups)}
@@ -124,12 +124,10 @@ def check_columns(
         if length != n:
             raise DataError(f"{n} images but {length} {column}")
     if n == 0:
-        raise DataError(
-            "the data set holds no image", todo="check the path and the file extensions"
-        )
+        raise DataError("the data set has no image", todo="check the path and the file extensions")
     if len(set(items)) != n:
-        twice = [item for item, count in Counter(items).items() if count > 1]
-        raise DataError(f"images listed more than once: {name_some(twice)}")
+        repeated = [item for item, count in Counter(items).items() if count > 1]
+        raise DataError(f"images listed more than once: {name_some(repeated)}")
     outside = np.flatnonzero((labels < 0) | (labels >= len(classes)))
     if len(outside):
         raise DataError(
@@ -142,9 +140,9 @@ def check_columns(
             raise DataError(f"unknown split {name_some(unknown)}", ", ".join(SPLIT_NAMES))
     if len(classes) < 2:
         raise DataError(
-            f"there is one class only: {name_some(classes)}",
-            "two classes or more",
-            "put the images of each class into a folder of its own: ROOT/class/image.jpg",
+            f"there is only one class: {name_some(classes)}",
+            "at least two classes",
+            "put the images of each class into its own folder: ROOT/class/image.jpg",
         )
     counts = np.bincount(labels, minlength=len(classes))
     empty = [classes[label] for label in np.flatnonzero(counts == 0).tolist()]
@@ -156,7 +154,7 @@ def check_columns(
 
 
 def name_some(names: Iterable[str], limit: int = 10) -> str:
-    """Names in quotes, the first few of many, with the number of the others."""
+    """List names in quotes: the first `limit`, and the number of the others."""
     listed = list(names)
     shown = ", ".join(f"'{name}'" for name in listed[:limit])
     return shown if len(listed) <= limit else f"{shown} and {len(listed) - limit} more"
@@ -170,7 +168,7 @@ def fingerprint_of(
     classes: Sequence[str],
     contents: Sequence[str],
 ) -> str:
-    """One digest for a data set; equal digests mean equal training data.
+    """Compute the digest of a data set; equal digests mean equal training data.
 
     Args:
         items: (N) names.
@@ -178,7 +176,7 @@ def fingerprint_of(
         groups: (N) group names.
         given_split: (N) split names, or None.
         classes: Class names.
-        contents: (N) digest of each image's bytes, or one digest of what all are drawn from.
+        contents: (N) digest of the bytes of each image, or one text that defines all drawings.
 
     Returns:
         sha256 in hex.
@@ -193,7 +191,7 @@ def fingerprint_of(
         contents,
     )
     for column in columns:
-        # The separators cannot stand in a path, so that columns never run into each other.
+        # The separators cannot occur in a path, so that columns cannot be confused.
         digest.update("\0".join(column).encode("utf-8", "surrogatepass"))
         digest.update(b"\0\0")
     return digest.hexdigest()

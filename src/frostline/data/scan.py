@@ -1,8 +1,9 @@
-"""Every image file decoded once, and remembered: a second start reads only what changed."""
+"""Decode every image file once and store the result: a second start reads only what changed."""
 
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,9 @@ from frostline.data.sample_table import BadImage, ImageFacts
 from frostline.errors import DataError
 from frostline.files import replacing
 
-# Raised when the decoder learns to read or refuse other files.
+# Raised when the decoder accepts or rejects other files than before.
 SCAN_VERSION = 1
-# Files handed to a thread at a time: enough to make the hand-over cheap.
+# Files per task of a thread, so that the overhead of a task does not matter.
 CHUNK = 32
 MAX_LISTED = 100
 
@@ -28,12 +29,12 @@ log = logging.getLogger(__name__)
 
 
 class ListedFile(NamedTuple):
-    """A file as the folder lists it.
+    """A file as listed in its folder.
 
     Attributes:
         path: Relative to the root, with "/" between parts.
         n_bytes: Its size.
-        mtime_ns: When it was last changed.
+        mtime_ns: Time of its last change.
     """
 
     path: str
@@ -42,7 +43,7 @@ class ListedFile(NamedTuple):
 
 
 class InspectedImage(NamedTuple):
-    """What reading one file told: digest, size, mode; or the reason why it failed."""
+    """Digest, size and mode of one image file, or the reason why it cannot be read."""
 
     digest: str
     size_bytes: int
@@ -54,7 +55,7 @@ class InspectedImage(NamedTuple):
 
 @dataclass(frozen=True)
 class Scan:
-    """Good files with their facts, in the order given, and the bad ones."""
+    """Readable files with their properties, in the order given, and the unreadable ones."""
 
     good: tuple[str, ...]
     facts: ImageFacts
@@ -62,45 +63,45 @@ class Scan:
 
 
 def scan_files(root: Path, files: list[ListedFile]) -> Scan:
-    """Decode every file fully, except those that were decoded before and have not changed.
+    """Decode every file completely, except those decoded before that have not changed.
 
-    A file counts as unchanged if its path, size and modification time (ns) are.
+    A file counts as unchanged if its path, size and modification time (ns) are unchanged.
 
     Args:
         root: The folder that the paths are relative to.
-        files: What to read.
+        files: The files to read.
 
     Returns:
-        Readable files in the order of `files`, and the others with the reason.
+        The readable files in the order of `files`, and the others with the reason.
     """
     store = cache_folder("scans") / f"{_key(root)}.json"
-    known = _read_store(store)
-    fresh = [file for file in files if known.get(file.path, (None,))[0] != file]
-    if fresh:
-        known |= _read_all(root, fresh)
-        _write_store(store, known)
-    seen = [(file, known[file.path][1]) for file in files]
-    good = [(file, one) for file, one in seen if not one.reason]
+    records = _read_store(store)
+    changed = [file for file in files if records.get(file.path, (None,))[0] != file]
+    if changed:
+        records |= _read_all(root, changed)
+        _write_store(store, records)
+    inspected = [(file, records[file.path][1]) for file in files]
+    good = [(file, one) for file, one in inspected if not one.reason]
     return Scan(
         tuple(file.path for file, _ in good),
         facts_from([one for _, one in good]),
-        tuple(BadImage(file.path, one.reason) for file, one in seen if one.reason),
+        tuple(BadImage(file.path, one.reason) for file, one in inspected if one.reason),
     )
 
 
-def facts_from(seen: list[InspectedImage]) -> ImageFacts:
-    """The facts of readable images, as columns."""
+def facts_from(inspected: list[InspectedImage]) -> ImageFacts:
+    """Return the properties of readable images, as columns."""
     return ImageFacts(
-        tuple(one.digest for one in seen),
-        np.array([one.size_bytes for one in seen], dtype=np.int64),
-        np.array([one.width_px for one in seen], dtype=np.int64),
-        np.array([one.height_px for one in seen], dtype=np.int64),
-        tuple(one.mode for one in seen),
+        tuple(one.digest for one in inspected),
+        np.array([one.size_bytes for one in inspected], dtype=np.int64),
+        np.array([one.width_px for one in inspected], dtype=np.int64),
+        np.array([one.height_px for one in inspected], dtype=np.int64),
+        tuple(one.mode for one in inspected),
     )
 
 
 def inspect_image(data: bytes) -> InspectedImage:
-    """Decode the bytes of one file, at the least cost that finds every damage."""
+    """Decode the bytes of one file, as cheaply as possible without missing any damage."""
     digest = hashlib.sha256(data).hexdigest()
     try:
         image = open_checked(data, full=False)
@@ -110,11 +111,11 @@ def inspect_image(data: bytes) -> InspectedImage:
     return InspectedImage(digest, len(data), width, height, image.mode, "")
 
 
-def report_unreadable(bad: tuple[BadImage, ...], *, on_bad_image: str, n_files: int) -> None:
-    """Name all unreadable images in one message: an error, or a warning if they may be skipped.
+def report_unreadable(bad: Sequence[BadImage], *, on_bad_image: str, n_files: int) -> None:
+    """Report all unreadable images in one message: an error, or a warning if they are skipped.
 
     Args:
-        bad: The unreadable ones.
+        bad: The unreadable images.
         on_bad_image: "error" or "skip".
         n_files: Number of files read.
 
@@ -135,25 +136,26 @@ def report_unreadable(bad: tuple[BadImage, ...], *, on_bad_image: str, n_files: 
     )
 
 
-Known = dict[str, tuple[ListedFile, InspectedImage]]
+Records = dict[str, tuple[ListedFile, InspectedImage]]
 
 
-def _read_all(root: Path, files: list[ListedFile]) -> Known:
-    """Decode files in threads; Pillow and hashlib let go of Python's lock."""
+def _read_all(root: Path, files: list[ListedFile]) -> Records:
+    """Decode files in threads; Pillow and hashlib release Python's global lock."""
 
     def read(chunk: list[ListedFile]) -> list[InspectedImage]:
         return [_read_one(root / file.path) for file in chunk]
 
-    found: Known = {}
+    records: Records = {}
     chunks = [files[start : start + CHUNK] for start in range(0, len(files), CHUNK)]
     with (
         ThreadPoolExecutor(usable_cores()) as pool,
         show_progress("reading images", len(files)) as advance,
     ):
-        for chunk, seen in zip(chunks, pool.map(read, chunks), strict=True):
-            found |= {file.path: (file, one) for file, one in zip(chunk, seen, strict=True)}
+        for chunk, inspected in zip(chunks, pool.map(read, chunks), strict=True):
+            pairs = zip(chunk, inspected, strict=True)
+            records |= {file.path: (file, one) for file, one in pairs}
             advance(len(chunk))
-    return found
+    return records
 
 
 def _read_one(path: Path) -> InspectedImage:
@@ -167,31 +169,31 @@ def _key(root: Path) -> str:
     return hashlib.sha256(f"{SCAN_VERSION}\0{root.resolve()}".encode()).hexdigest()[:32]
 
 
-def _read_store(store: Path) -> Known:
+def _read_store(store: Path) -> Records:
     try:
         columns: dict[str, list[Any]] = json.loads(store.read_text())
         files = map(ListedFile, *(columns[name] for name in ListedFile._fields))
-        seen = map(InspectedImage, *(columns[name] for name in InspectedImage._fields))
-        return {file.path: (file, one) for file, one in zip(files, seen, strict=True)}
+        inspected = map(InspectedImage, *(columns[name] for name in InspectedImage._fields))
+        return {file.path: (file, one) for file, one in zip(files, inspected, strict=True)}
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError, OSError):
-        log.warning("the notes on files read before are damaged; all files are read again")
+        log.warning("the stored results of earlier scans are damaged; all files are read again")
         return {}
 
 
-def _write_store(store: Path, known: Known) -> None:
-    # What could not even be read has no digest. That may be mended without a change of the file
-    # (rights, a disk that answers again), so it is tried again each time.
-    known = {path: (file, one) for path, (file, one) in known.items() if one.digest}
+def _write_store(store: Path, records: Records) -> None:
+    # A file that could not be opened has no digest. The cause may go away without a change of the
+    # file (permissions, a disk that was not available), so it is tried again each time.
+    records = {path: (file, one) for path, (file, one) in records.items() if one.digest}
     columns: dict[str, list[Any]] = {
-        name: [getattr(file, name) for file, _ in known.values()] for name in ListedFile._fields
+        name: [getattr(file, name) for file, _ in records.values()] for name in ListedFile._fields
     }
     columns |= {
-        name: [getattr(one, name) for _, one in known.values()] for name in InspectedImage._fields
+        name: [getattr(one, name) for _, one in records.values()] for name in InspectedImage._fields
     }
     try:
         with replacing(store) as temporary:
             temporary.write_text(json.dumps(columns))
     except OSError as error:
-        log.warning("which files were read is not kept for the next start: %s", error)
+        log.warning("the results of the scan cannot be stored for the next start: %s", error)

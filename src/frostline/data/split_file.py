@@ -1,4 +1,4 @@
-"""Splits as a file that people can read, keep and use again: item, split, class, group."""
+"""Splits as a readable csv file that can be used again: item, split, class, group."""
 
 import csv
 from pathlib import Path
@@ -14,11 +14,11 @@ HEADER = ("item", "split", "class", "group")
 
 
 def save_splits(path: Path, table: SampleTable, splits: Splits) -> None:
-    """Write which image stands where; rows outside of all splits are left out."""
+    """Write the split of each image; images in no split are left out."""
     rows = [
         (table.items[row], name, table.classes[table.labels[row]], str(table.groups[row]))
-        for name, chosen in splits.named().items()
-        for row in chosen.tolist()
+        for name, members in splits.named().items()
+        for row in members.tolist()
     ]
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)
@@ -27,16 +27,16 @@ def save_splits(path: Path, table: SampleTable, splits: Splits) -> None:
 
 
 def load_splits(path: str, table: SampleTable, *, missing_class: str = "error") -> Splits:
-    """Read splits back and hold them against the table.
+    """Read splits from a file and check them against the table.
 
     Args:
-        path: A file that `save_splits` wrote, relative to where the person stands.
-        table: The images; those that the file does not name are in no split.
+        path: A file written by `save_splits`, relative to the working directory.
+        table: The images; those not named in the file are in no split.
         missing_class: As for `split_table`.
 
     Raises:
-        DataError: If the file is missing or is no such file, names images or splits that are not
-            there, or tears groups apart.
+        DataError: If the file is missing or lacks columns, names unknown images or splits, or puts
+            one group into several splits.
     """
     try:
         with Path(path).expanduser().open(newline="", encoding="utf-8") as handle:
@@ -46,33 +46,34 @@ def load_splits(path: str, table: SampleTable, *, missing_class: str = "error") 
     if not rows or not {"item", "split"} <= set(rows[0]):
         raise DataError(
             f"data.split_file={path} has no columns item and split",
-            "a splits.csv as every run keeps it",
+            "a splits.csv as recorded with every run",
         )
     index = {item: row for row, item in enumerate(table.items)}
-    unknown = [one["item"] for one in rows if one["item"] not in index]
+    unknown = [record["item"] for record in rows if record["item"] not in index]
     if unknown:
         raise DataError(
             f"data.split_file={path} names {len(unknown)} images that are not in {table.name}: "
             f"{name_some(unknown)}",
             "images of the data set that the splits were made for",
         )
-    strange = sorted({one["split"] for one in rows} - set(SPLIT_NAMES))
-    if strange:
+    unknown_splits = sorted({record["split"] for record in rows} - set(SPLIT_NAMES))
+    if unknown_splits:
         raise DataError(
-            f"data.split_file={path} has the split {name_some(strange)}", ", ".join(SPLIT_NAMES)
+            f"data.split_file={path} has the split {name_some(unknown_splits)}",
+            ", ".join(SPLIT_NAMES),
         )
-    chosen: dict[str, set[int]] = {name: set() for name in SPLIT_NAMES}
-    for one in rows:
-        chosen[one["split"]].add(index[one["item"]])
-    _check_disjoint(path, table, chosen)
-    splits = Splits(*(np.array(sorted(chosen[name]), dtype=np.int64) for name in SPLIT_NAMES))
+    members: dict[str, set[int]] = {name: set() for name in SPLIT_NAMES}
+    for record in rows:
+        members[record["split"]].add(index[record["item"]])
+    _check_disjoint(path, table, members)
+    splits = Splits(*(np.array(sorted(members[name]), dtype=np.int64) for name in SPLIT_NAMES))
     check_splits(table, splits, missing_class=missing_class)
     return splits
 
 
-def _check_disjoint(path: str, table: SampleTable, chosen: dict[str, set[int]]) -> None:
-    train, val, test = (chosen[name] for name in SPLIT_NAMES)
-    twice = (train & val) | (train & test) | (val & test)
-    if twice:
-        items = [table.items[row] for row in sorted(twice)]
+def _check_disjoint(path: str, table: SampleTable, members: dict[str, set[int]]) -> None:
+    train, val, test = (members[name] for name in SPLIT_NAMES)
+    shared = (train & val) | (train & test) | (val & test)
+    if shared:
+        items = [table.items[row] for row in sorted(shared)]
         raise DataError(f"data.split_file={path} has images in two splits: {name_some(items)}")

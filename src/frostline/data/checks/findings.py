@@ -151,7 +151,7 @@ def _leaks_across_splits(
             Finding(
                 "leak",
                 "groups in two splits",
-                f"{len(groups)} groups stand in more than one split: {name_some(groups)}.",
+                f"{len(groups)} groups are in more than one split: {name_some(groups)}.",
             )
         )
     return findings

@@ -19,19 +19,19 @@ def load_archive(
     names: str | None = None,
     rename: Mapping[str, str] | None = None,
 ) -> SampleTable:
-    """The table of an archive, which is unpacked on the first call.
+    """Load the table of an archive, which is unpacked on the first call.
 
     Args:
-        path: A .zip, .tar, .tar.gz or .tgz file, relative to where the person stands; inside, the
-            same layouts as those of a folder.
-        on_bad_image: "error": unreadable images end the run; "skip": they are left out.
+        path: A .zip, .tar, .tar.gz or .tgz file, relative to the working directory, with one of the
+            layouts of a folder inside.
+        on_bad_image: "error": unreadable images are an error; "skip": they are left out.
         label_pattern: As for a folder.
         group_by: As for a folder.
         names: As for a folder.
         rename: As for a folder.
 
     Raises:
-        DataError: If the archive is refused, or holds no classes.
+        DataError: If the archive is not safe to unpack, or has no classes.
     """
     archive = existing_path(path)
     if archive.is_dir():

@@ -20,19 +20,19 @@ def load_folder(
     names: str | None = None,
     rename: Mapping[str, str] | None = None,
 ) -> SampleTable:
-    """The table of a folder of images.
+    """Load the table of a folder of images.
 
     Args:
-        path: The folder, relative to where the person stands.
-        on_bad_image: "error": unreadable images end the run; "skip": they are left out.
-        label_pattern: A regular expression, searched in each path below the folder, whose group
-            `label` is the class; for folders where the class stands in the file's name.
-        group_by: A leaf-map.json, or a regular expression whose group is what images share.
-        names: Known class names whose spelling is taken over, such as "plantvillage".
+        path: The folder, relative to the working directory.
+        on_bad_image: "error": unreadable images are an error; "skip": they are left out.
+        label_pattern: A regular expression that is searched in each path below the folder; its
+            group `label` is the class. For data sets with the class in the file name.
+        group_by: A leaf-map.json, or a regular expression over the path whose group is the group.
+        names: Set of known class names whose spelling is used, such as "plantvillage".
         rename: Class names to other class names.
 
     Raises:
-        DataError: If the folder is missing or holds no classes, or images cannot be read.
+        DataError: If the folder is missing or has no classes, or images cannot be read.
     """
     root = existing_path(path)
     if not root.is_dir():
@@ -50,7 +50,7 @@ def read_folder(
     label_pattern: str | None,
     options: FileOptions,
 ) -> SampleTable:
-    """The table of an existing folder; see `load_folder`."""
+    """Load the table of an existing folder; see `load_folder`."""
     listing = list_images(root)
     files = {file.path: file for file in listing.files}
     if label_pattern is None:
@@ -59,7 +59,7 @@ def read_folder(
         layout = _by_pattern(list(files), label_pattern)
     return table_of_files(
         root,
-        layout.placed,
+        layout.images,
         files,
         name=name,
         options=options,
@@ -68,33 +68,31 @@ def read_folder(
 
 
 def _by_pattern(paths: Sequence[str], pattern: str) -> Layout:
-    """Classes from a regular expression over the paths.
+    """Read the classes with a regular expression over the paths.
 
     Raises:
-        DataError: If the expression is broken, has no group `label`, or matches no image.
+        DataError: If the expression is invalid, has no group `label`, or matches no image.
     """
     compiled = compile_pattern("data.label_pattern", pattern, "label")
-    found = [(path, compiled.search(path)) for path in paths]
-    placed = [LabelledImage(path, match["label"], "") for path, match in found if match]
-    missed = [path for path, match in found if not match]
-    if not placed:
+    matches = [(path, compiled.search(path)) for path in paths]
+    images = [LabelledImage(path, match["label"], "") for path, match in matches if match]
+    unmatched = [path for path, match in matches if not match]
+    if not images:
         raise DataError(
             f"data.label_pattern={pattern} matches none of {len(paths)} images, such as "
             f"{name_some(paths, 3)}"
         )
-    notes = (
-        [f"left out {len(missed)} images that the pattern does not match: {name_some(missed, 5)}"]
-        if missed
-        else []
-    )
-    return Layout(tuple(placed), tuple(notes))
+    if not unmatched:
+        return Layout(tuple(images), ())
+    note = f"ignored {len(unmatched)} images that data.label_pattern does not match: "
+    return Layout(tuple(images), (note + name_some(unmatched, 5),))
 
 
 def compile_pattern(key: str, pattern: str, group: str) -> re.Pattern[str]:
-    """Compile a person's regular expression.
+    """Compile a regular expression that the user gave.
 
     Raises:
-        DataError: If it is broken or lacks the named group.
+        DataError: If it is invalid or lacks the named group.
     """
     try:
         compiled = re.compile(pattern)

@@ -6,31 +6,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import category
 
-import numpy as np
 from PIL import Image
 
 from frostline.data.class_names import spelling
 from frostline.data.decode import UnreadableImageError, decode_file
 from frostline.data.groups import group_images
-from frostline.data.layout import LabelledImage, check_class_names
-from frostline.data.sample_table import BadImage, SampleTable, fingerprint_of, name_some
+from frostline.data.layout import LabelledImage
+from frostline.data.sample_table import BadImage, SampleTable, name_some
 from frostline.data.scan import ListedFile, report_unreadable, scan_files
+from frostline.data.sources.build_table import build_table
 from frostline.errors import DataError
 
-# Control characters, bytes that are no UTF-8, ends of lines and paragraphs: what breaks a table or
-# a terminal. Odd spaces (macOS writes one before "PM"), joined emoji and the marks of scripts that
-# run from right to left are names as people have them.
-_ODD = frozenset({"Cc", "Cs", "Zl", "Zp"})
+# Unicode categories that break a table or a terminal: control characters, bytes that are not UTF-8,
+# line and paragraph separators. Unusual spaces (macOS writes one before "PM"), joined emoji and the
+# marks of right-to-left scripts occur in real names and are allowed.
+_FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True)
 class FileOptions:
-    """What a person may ask of any source of image files.
+    """Options of every source of image files.
 
     Attributes:
-        on_bad_image: "error": unreadable images end the run; "skip": they are left out.
-        group_by: A column, a leaf-map.json or a regular expression; None: no grouping is known.
-        names: Known class names whose spelling is taken over, such as "plantvillage".
+        on_bad_image: "error": unreadable images are an error; "skip": they are left out.
+        group_by: A column, a leaf-map.json or a regular expression; None: no groups.
+        names: Set of known class names whose spelling is used, such as "plantvillage".
         rename: Class names to other class names.
     """
 
@@ -47,7 +47,7 @@ class FileOpener:
     root: Path
 
     def __call__(self, item: str) -> Image.Image:
-        """An upright RGB image on white.
+        """Open an image as upright RGB on white.
 
         Raises:
             UnreadableImageError: If the file has changed since it was checked.
@@ -59,23 +59,23 @@ class FileOpener:
 
 
 def existing_path(path: str) -> Path:
-    """A path as the person meant it: relative to where they stand, `~` for home.
+    """Resolve a path relative to the working directory, with `~` for the home folder.
 
     Raises:
-        DataError: If there is nothing there.
+        DataError: If there is no such file or folder.
     """
-    found = Path(path).expanduser().absolute()
-    if not found.exists():
+    resolved = Path(path).expanduser().absolute()
+    if not resolved.exists():
         raise DataError(
-            f"data.path={path}: there is no such file or folder (seen from {Path.cwd()})",
+            f"data.path={path}: there is no such file or folder (working directory: {Path.cwd()})",
             todo="give the path of your data set: data.path=DIR",
         )
-    return found
+    return resolved
 
 
 def table_of_files(
     root: Path,
-    placed: Sequence[LabelledImage],
+    images: Sequence[LabelledImage],
     files: Mapping[str, ListedFile],
     *,
     name: str,
@@ -84,63 +84,54 @@ def table_of_files(
     bad: Sequence[BadImage] = (),
     notes: Sequence[str] = (),
 ) -> SampleTable:
-    """Read all files once and make the table.
+    """Read all files once and build the table.
 
     Args:
-        root: What paths are relative to.
-        placed: Images with class and split.
-        files: Size and time of each, by path.
+        root: The folder that paths are relative to.
+        images: Images with class and split.
+        files: Size and time of each file, by path.
         name: Short name of the data set.
-        options: What a person may ask of any source of files.
+        options: Options of every source of image files.
         columns: Column name to (path to value), for grouping.
-        bad: What is known to be unreadable already, such as missing files.
-        notes: What the source has set aside.
+        bad: Images already known to be unreadable, such as missing files.
+        notes: Notes of the source.
 
     Raises:
-        DataError: If images are unreadable, names are unusable, or classes cannot be told apart.
+        DataError: If images are unreadable, names cannot be used, or class names look the same.
     """
-    placed = sorted(placed, key=lambda one: one.path)
-    _check_file_names(placed)
-    _check_rename(options.rename or {}, placed, options.names)
+    images = sorted(images, key=lambda image: image.path)
+    _check_file_names(images)
+    _check_rename(options.rename or {}, images, options.names)
     spell = spelling(options.names, options.rename)
-    placed = [one._replace(label=spell(one.label)) for one in placed]
-    groups, group_notes = group_images(placed, options.group_by, columns or {})
-    scan = scan_files(root, [files[one.path] for one in placed])
+    images = [image._replace(label=spell(image.label)) for image in images]
+    groups, group_notes = group_images(images, options.group_by, columns or {})
+    scan = scan_files(root, [files[image.path] for image in images])
     skipped = (*bad, *scan.bad)
-    report_unreadable(skipped, on_bad_image=options.on_bad_image, n_files=len(placed) + len(bad))
-    readable = set(scan.good)
-    kept = [one for one in placed if one.path in readable]
-
-    # Classes of all files, so that a class whose images are all unreadable is named, not lost.
-    classes = sorted_classes({one.label for one in placed})
-    check_class_names(classes)
-    index = {label: k for k, label in enumerate(classes)}
-    items = tuple(one.path for one in kept)
-    labels = np.array([index[one.label] for one in kept], dtype=np.int64)
-    group_names = np.array([groups.get(item, item) for item in items], dtype=np.str_)
-    given = np.array([one.split for one in kept]) if any(one.split for one in kept) else None
-    return SampleTable(
+    report_unreadable(skipped, on_bad_image=options.on_bad_image, n_files=len(images) + len(bad))
+    good = set(scan.good)
+    return build_table(
+        images,
+        [image for image in images if image.path in good],
+        scan.facts,
+        groups,
         name=name,
-        items=items,
-        labels=labels,
-        groups=group_names,
-        given_split=given,
-        classes=classes,
-        fingerprint=fingerprint_of(items, labels, group_names, given, classes, scan.facts.digests),
         open_image=FileOpener(root),
         skipped=skipped,
         notes=(*notes, *group_notes),
-        facts=scan.facts,
         source=str(root),
     )
 
 
-def _check_file_names(placed: Sequence[LabelledImage]) -> None:
-    odd = [ascii(one.path)[1:-1] for one in placed if _ODD.intersection(map(category, one.path))]
-    if odd:
+def _check_file_names(images: Sequence[LabelledImage]) -> None:
+    bad = [
+        ascii(image.path)[1:-1]
+        for image in images
+        if _FORBIDDEN_CATEGORIES.intersection(map(category, image.path))
+    ]
+    if bad:
         raise DataError(
-            f"{len(odd)} file names cannot be written down: {name_some(odd)}",
-            "names without line ends and control characters, in UTF-8",
+            f"{len(bad)} file names cannot be written to a table: {name_some(bad)}",
+            "names in UTF-8 without line ends and control characters",
             "rename these files"
             if sys.getfilesystemencoding() == "utf-8"
             else f"this system's locale reads names as {sys.getfilesystemencoding()}: "
@@ -149,24 +140,13 @@ def _check_file_names(placed: Sequence[LabelledImage]) -> None:
 
 
 def _check_rename(
-    rename: Mapping[str, str], placed: Sequence[LabelledImage], names: str | None
+    rename: Mapping[str, str], images: Sequence[LabelledImage], names: str | None
 ) -> None:
     spell = spelling(names, None)
-    present = {one.label for one in placed}
+    present = {image.label for image in images}
     unknown = sorted(set(rename) - present - {spell(label) for label in present})
     if unknown:
         raise DataError(
-            f"data.rename names classes that are not there: {name_some(unknown)}",
+            f"data.rename names classes that do not exist: {name_some(unknown)}",
             name_some(sorted(present), 40),
         )
-
-
-def sorted_classes(names: set[str]) -> tuple[str, ...]:
-    """Class names in order: as numbers where all are ("1" before "01"), else by letters."""
-    if all(map(_is_number, names)):
-        return tuple(sorted(names, key=lambda name: (int(name), len(name))))
-    return tuple(sorted(names))
-
-
-def _is_number(name: str) -> bool:
-    return name.isascii() and name.isdigit()

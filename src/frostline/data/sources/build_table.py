@@ -1,0 +1,73 @@
+"""From labelled images that have been read to a table; shared by all sources of image files."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from PIL import Image
+
+from frostline.data.layout import LabelledImage, check_class_names
+from frostline.data.sample_table import BadImage, ImageFacts, SampleTable, fingerprint_of
+
+
+def build_table(
+    images: Sequence[LabelledImage],
+    readable: Sequence[LabelledImage],
+    facts: ImageFacts,
+    groups: Mapping[str, str],
+    *,
+    name: str,
+    open_image: Callable[[str], Image.Image],
+    skipped: Sequence[BadImage],
+    notes: Sequence[str],
+    source: str,
+) -> SampleTable:
+    """Build the table of the readable images.
+
+    Args:
+        images: All images. They define the classes, so that a class whose images are all unreadable
+            is reported rather than lost.
+        readable: Those that can be read, sorted by path.
+        facts: Properties of the readable images, in the same order.
+        groups: Path to group; an image that is not in it is its own group.
+        name: Short name of the data set.
+        open_image: As in the table.
+        skipped: As in the table.
+        notes: As in the table.
+        source: As in the table.
+
+    Raises:
+        DataError: If class names look the same to a reader, or the table cannot be trained on.
+    """
+    classes = sorted_classes({image.label for image in images})
+    check_class_names(classes)
+    index = {label: k for k, label in enumerate(classes)}
+    items = tuple(image.path for image in readable)
+    labels = np.array([index[image.label] for image in readable], dtype=np.int64)
+    group_names = np.array([groups.get(item, item) for item in items], dtype=np.str_)
+    has_splits = any(image.split for image in readable)
+    given = np.array([image.split for image in readable]) if has_splits else None
+    return SampleTable(
+        name=name,
+        items=items,
+        labels=labels,
+        groups=group_names,
+        given_split=given,
+        classes=classes,
+        fingerprint=fingerprint_of(items, labels, group_names, given, classes, facts.digests),
+        open_image=open_image,
+        skipped=tuple(skipped),
+        notes=tuple(notes),
+        facts=facts,
+        source=source,
+    )
+
+
+def sorted_classes(names: set[str]) -> tuple[str, ...]:
+    """Sort class names: as numbers if all are numbers ("1" before "01"), else by letters."""
+    if all(map(_is_number, names)):
+        return tuple(sorted(names, key=lambda name: (int(name), len(name))))
+    return tuple(sorted(names))
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit()
