@@ -123,7 +123,7 @@ class Worker:
         """Run a function in the process and wait for it.
 
         Args:
-            function: An importable function. If `on_event` is given, it gets a keyword `tell`,
+            function: An importable function. If `on_event` is given, it gets a keyword `on_progress`,
                 which takes keyword values and hands them to `on_event` in this process.
             args: Its arguments, picklable.
             on_event: Called here with each message.
