@@ -1,8 +1,8 @@
-"""Are the intervals and claims of the report what they say? Simulated sweeps with a known truth.
+"""Check the report's intervals and claims on simulated sweeps with a known truth.
 
 python -m benchmarks.simulate [--sweeps 1000] [--score acc_micro]
 
-Prints, for each kind of sweep: how often the 95 % intervals of cells and of differences hold the
+Prints, for each kind of sweep, how often the 95 % intervals of cells and of differences contain the
 truth, and in how many sweeps at least one "better" is claimed that is not true.
 """
 
@@ -31,8 +31,8 @@ EQUIVALENCE = 0.005
 
 
 @dataclass(frozen=True)
-class World:
-    """How simulated sweeps come about; all effects are on a probit scale, independent normals.
+class Scenario:
+    """One kind of simulated sweep; all effects are independent normals on a probit scale.
 
     Attributes:
         name: For the table.
@@ -42,7 +42,7 @@ class World:
         photos: Photos of each leaf.
         n_classes: Classes, equally frequent.
         leaf_sd: How much leaves differ in difficulty.
-        taste_sd: How much a cell likes some leaves better than others.
+        interaction_sd: How much cells differ in which leaves are hard for them.
         seed_sd: How much the seeds of one cell differ.
         one_split: Whether all seeds share one validation set; else each draws its own half of
             twice as many leaves.
@@ -55,36 +55,38 @@ class World:
     photos: int = 3
     n_classes: int = 6
     leaf_sd: float = 0.8
-    taste_sd: float = 0.4
+    interaction_sd: float = 0.4
     seed_sd: float = 0.08
     one_split: bool = False
 
 
 MIXED = (0.90, 0.90, 0.89, 0.85, 0.80, 0.70)
 EQUAL = (0.90,) * 6
-WORLDS = (
-    World("3 seeds, own splits", MIXED, 3),
-    World("3 seeds, one split", MIXED, 3, one_split=True),
-    World("3 seeds, own splits, all equal", EQUAL, 3),
-    World("3 seeds, one split, all equal", EQUAL, 3, one_split=True),
-    World("3 seeds, noisy seeds", MIXED, 3, seed_sd=0.3),
-    World("3 seeds, noisy seeds, all equal", EQUAL, 3, seed_sd=0.3),
-    World("3 seeds, very noisy seeds, 3 equal cells", EQUAL[:3], 3, seed_sd=0.5, one_split=True),
-    World("5 seeds, own splits, 12 equal cells", (0.90,) * 12, 5),
-    World("3 seeds, 400 leaves, 97 %", (0.97, 0.97, 0.965, 0.95), 3, n_leaves=400, photos=1),
-    World("1 seed, single photos, no seed effect", MIXED, 1, n_leaves=150, photos=1, seed_sd=0.0),
+SCENARIOS = (
+    Scenario("3 seeds, own splits", MIXED, 3),
+    Scenario("3 seeds, one split", MIXED, 3, one_split=True),
+    Scenario("3 seeds, own splits, all equal", EQUAL, 3),
+    Scenario("3 seeds, one split, all equal", EQUAL, 3, one_split=True),
+    Scenario("3 seeds, noisy seeds", MIXED, 3, seed_sd=0.3),
+    Scenario("3 seeds, noisy seeds, all equal", EQUAL, 3, seed_sd=0.3),
+    Scenario("3 seeds, very noisy seeds, 3 equal cells", EQUAL[:3], 3, seed_sd=0.5, one_split=True),
+    Scenario("5 seeds, own splits, 12 equal cells", (0.90,) * 12, 5),
+    Scenario("3 seeds, 400 leaves, 97 %", (0.97, 0.97, 0.965, 0.95), 3, n_leaves=400, photos=1),
+    Scenario(
+        "1 seed, single photos, no seed effect", MIXED, 1, n_leaves=150, photos=1, seed_sd=0.0
+    ),
 )
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Shares over all simulated sweeps of one world.
+    """Shares over all simulated sweeps of one scenario.
 
     Attributes:
-        cells: Intervals of cells that hold the truth.
-        differences: Intervals of differences that hold the truth.
+        cells: Intervals of cells that contain the truth.
+        differences: Intervals of differences that contain the truth.
         false_claims: Sweeps with at least one untrue "better".
-        found: Truly worse cells (by 5 points or more) that are told apart from the top.
+        found: Truly worse cells (by 5 points or more) that are called worse.
         width: Median width of the differences' intervals.
     """
 
@@ -95,40 +97,47 @@ class Outcome:
     width: float
 
 
-def draw_sweep(world: World, rng: np.random.Generator) -> dict[str, dict[str, Predictions]]:
+def draw_sweep(scenario: Scenario, rng: np.random.Generator) -> dict[str, dict[str, Predictions]]:
     """One sweep's predictions, by cell and seed."""
-    pool = world.n_leaves if world.one_split else 2 * world.n_leaves
-    total_sd = (1 + world.leaf_sd**2 + world.taste_sd**2 + world.seed_sd**2) ** 0.5
-    leaf_effect = rng.normal(0, world.leaf_sd, pool)
-    classes = np.arange(pool) % world.n_classes
-    sides = [np.sort(rng.choice(pool, world.n_leaves, replace=False)) for _ in range(world.n_seeds)]
+    pool = scenario.n_leaves if scenario.one_split else 2 * scenario.n_leaves
+    total_sd = (1 + scenario.leaf_sd**2 + scenario.interaction_sd**2 + scenario.seed_sd**2) ** 0.5
+    leaf_effect = rng.normal(0, scenario.leaf_sd, pool)
+    classes = np.arange(pool) % scenario.n_classes
+    sides = [
+        np.sort(rng.choice(pool, scenario.n_leaves, replace=False)) for _ in range(scenario.n_seeds)
+    ]
     names = np.array([f"leaf{k:05d}" for k in range(pool)])
     sweep: dict[str, dict[str, Predictions]] = {}
-    for cell, truth in enumerate(world.cells):
+    for cell, truth in enumerate(scenario.cells):
         ability = stats.norm.ppf(truth) * total_sd
-        taste = rng.normal(0, world.taste_sd, pool)
+        interaction = rng.normal(0, scenario.interaction_sd, pool)
         sweep[f"cell{cell}"] = {}
         for seed, side in enumerate(sides):
-            leaves = np.repeat(side, world.photos)
-            drive = ability + rng.normal(0, world.seed_sd) + leaf_effect[leaves] + taste[leaves]
-            right = drive + rng.normal(0, 1, len(leaves)) > 0
+            leaves = np.repeat(side, scenario.photos)
+            latent = (
+                ability
+                + rng.normal(0, scenario.seed_sd)
+                + leaf_effect[leaves]
+                + interaction[leaves]
+            )
+            right = latent + rng.normal(0, 1, len(leaves)) > 0
             labels = classes[leaves]
-            wrong = (labels + rng.integers(1, world.n_classes, len(labels))) % world.n_classes
+            wrong = (labels + rng.integers(1, scenario.n_classes, len(labels))) % scenario.n_classes
             sweep[f"cell{cell}"][str(seed)] = _predictions(
-                names[leaves], labels, np.where(right, labels, wrong), world
+                names[leaves], labels, np.where(right, labels, wrong), scenario
             )
     return sweep
 
 
-def simulate(world: World, *, sweeps: int, score: str, seed: int) -> Outcome:
+def simulate(scenario: Scenario, *, sweeps: int, score: str, seed: int) -> Outcome:
     """Measure coverage and claims over many sweeps."""
     rng = np.random.default_rng(seed)
     cells, differences, false_claims, found, widths = [], [], [], [], []
-    truth = {f"cell{k}": value for k, value in enumerate(world.cells)}
+    truth = {f"cell{k}": value for k, value in enumerate(scenario.cells)}
     for _ in range(sweeps):
         runs = {
             name: {s: scored(p, score) for s, p in seeds.items()}
-            for name, seeds in draw_sweep(world, rng).items()
+            for name, seeds in draw_sweep(scenario, rng).items()
         }
         cells += list(_cells_covered(runs, truth))
         for low, high, true in _difference_intervals(runs, truth):
@@ -164,12 +173,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     print(f"{given.sweeps} sweeps of each kind, {given.score}, level {LEVEL:.0%}")
-    print(f"{'world':40} cells  differences  false claims  found  width (points)")
-    for world in WORLDS:
-        got = simulate(world, sweeps=given.sweeps, score=given.score, seed=given.seed)
+    print(f"{'scenario':40} cells  differences  false claims  found  width (points)")
+    for scenario in SCENARIOS:
+        got = simulate(scenario, sweeps=given.sweeps, score=given.score, seed=given.seed)
         print(
-            f"{world.name:40} {got.cells:5.1%}  {got.differences:11.1%}  {got.false_claims:12.1%}"
-            f"  {got.found:5.0%}  {100 * got.width:5.1f}",
+            f"{scenario.name:40} {got.cells:5.1%}  {got.differences:11.1%}"
+            f"  {got.false_claims:12.1%}  {got.found:5.0%}  {100 * got.width:5.1f}",
             flush=True,
         )
 
@@ -185,7 +194,7 @@ def _cells_covered(runs: dict[str, dict[str, Scored]], truth: dict[str, float]) 
 def _difference_intervals(
     runs: dict[str, dict[str, Scored]], truth: dict[str, float]
 ) -> Iterator[tuple[float, float, float]]:
-    """Each cell against the first: a choice made without looking at the figures."""
+    """Each cell against the first, which is fixed before the figures are drawn."""
     first, *rest = runs
     claims = compare_with_top(
         runs[first],
@@ -200,12 +209,15 @@ def _difference_intervals(
 
 
 def _predictions(
-    leaves: NDArray[np.str_], labels: NDArray[np.int64], answers: NDArray[np.int64], world: World
+    leaves: NDArray[np.str_],
+    labels: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    scenario: Scenario,
 ) -> Predictions:
     n_items = len(labels)
     items = np.array([f"{leaf}/{k:05d}" for k, leaf in enumerate(leaves)])
-    probs = np.zeros((n_items, world.n_classes), np.float16)
-    probs[np.arange(n_items), answers] = 1
+    probs = np.zeros((n_items, scenario.n_classes), np.float16)
+    probs[np.arange(n_items), predicted] = 1
     return Predictions(items, leaves, labels.astype(np.int64), probs)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.simulate import World, simulate
+from benchmarks.simulate import Scenario, simulate
 from frostline.stats.paired import compare_with_top, family_pairs, scored
 from frostline.stats.predictions import Predictions
 from frostline.stats.variance import NO_PRIOR, estimate, learn_prior, spread_of
@@ -133,13 +133,13 @@ def test_seeds_are_pooled_where_cells_agree_and_not_where_they_do_not():
 
 
 def test_coverage_and_false_claims_in_a_short_simulation():
-    mixed = World("mixed", (0.9, 0.9, 0.85, 0.7), 3, n_leaves=50)
+    mixed = Scenario("mixed", (0.9, 0.9, 0.85, 0.7), 3, n_leaves=50)
     got = simulate(mixed, sweeps=150, score="acc_micro", seed=1)
     # 150 sweeps of 4 correlated intervals: about 3 standard errors around 93 to 97 %.
     assert 0.90 <= got.cells <= 0.99
     assert 0.90 <= got.differences <= 0.995
     equal = simulate(
-        World("equal", (0.9,) * 5, 3, n_leaves=50), sweeps=150, score="f1_macro", seed=2
+        Scenario("equal", (0.9,) * 5, 3, n_leaves=50), sweeps=150, score="f1_macro", seed=2
     )
     assert equal.false_claims <= 0.09
 

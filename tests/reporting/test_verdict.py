@@ -73,7 +73,7 @@ def test_the_words_name_the_tie_the_reason_and_the_evidence(sweeps, tmp_path):
     words = _write(sweeps.make(WITH_LOSER), tmp_path).conclusion
     text = dict(words.paragraphs)
     assert re.fullmatch(
-        r"resnet50 freeze=4 and resnet50 freeze=2 cannot be told apart on validation\. "
+        r"resnet50 freeze=4 and resnet50 freeze=2 cannot be distinguished on validation\. "
         r"Take resnet50 freeze=4\. It .+\.",
         words.headline,
     )
@@ -87,7 +87,7 @@ def test_the_words_name_the_tie_the_reason_and_the_evidence(sweeps, tmp_path):
 def test_one_seed_says_what_it_cannot_say_and_how_many_would(sweeps, tmp_path):
     text = dict(_write(sweeps.make(WITH_LOSER, seeds=1), tmp_path).conclusion.paragraphs)
     assert "not for other seeds" in text["How sure is this"]
-    assert re.search(r"about \d+ seeds each would tell", text["How sure is this"])
+    assert re.search(r"about \d+ seeds each would show a difference of", text["How sure is this"])
 
 
 def test_drawings_are_called_drawings(sweeps, tmp_path):
@@ -98,8 +98,8 @@ def test_drawings_are_called_drawings(sweeps, tmp_path):
 
 def test_no_runs_are_a_page_that_says_so(sweeps, tmp_path):
     report = _write(([], sweeps.source()), tmp_path)
-    assert report.conclusion.headline == "There is no finished run to judge yet."
-    assert "No run was found." in report.page.read_text()
+    assert report.conclusion.headline == "There is no finished run to compare yet."
+    assert "There is no run." in report.page.read_text()
 
 
 def test_one_run_is_a_page_without_a_comparison(sweeps, tmp_path):
@@ -124,7 +124,10 @@ def test_failed_running_and_refused_runs_are_listed(sweeps, tmp_path):
     records[1] = sweeps.replace(records[1], status="RUNNING")
     report = _write(([*records, *other], source), tmp_path)
     text = dict(report.conclusion.paragraphs)["Not compared"]
-    assert "1 still running or waiting, 1 failed or stopped, 1 refused, trained on other" in text
+    assert (
+        "1 still running or waiting, 1 failed or stopped, 1 not comparable, trained on other"
+        in text
+    )
     html = report.page.read_text()
     assert "loss is &lt;nan&gt; &amp; gone" in html
     rows = list(csv.DictReader((tmp_path / "tables" / "left-out.csv").open()))

@@ -21,8 +21,8 @@ def certainty(verdict: Verdict) -> str:
         needed = seeds_for(gap, _ASSUMED_SEED_SD, level=verdict.rules.level)
         return (
             f"{text} If seeds differ by one point (standard deviation), which is common, about "
-            f"{needed} seeds each would tell {points(gap)} apart; 3 to 5 show how much they "
-            "differ here. Run the same command with more values of seed."
+            f"{needed} seeds each would show a difference of {points(gap)}; 3 to 5 show how much "
+            "they differ here. Run the same command with more values of seed."
         )
     rival = rivals[0]
     assert rival.comparison is not None
@@ -33,7 +33,8 @@ def certainty(verdict: Verdict) -> str:
         equivalence=verdict.rules.equivalence,
         level=verdict.rules.level,
     )
-    text += f"\nTo tell {verdict.top.cell.name} from {rival.cell.name} ({points(need.gap)} apart) "
+    names = f"{verdict.top.cell.name} from {rival.cell.name}"
+    text += f"\nTo distinguish {names} ({points(need.gap)} apart) "
     if need.seeds is not None and need.seeds > rival.comparison.spread.n_seeds:
         return text + f"about {need.seeds} seeds each would be needed."
     if need.seeds is not None:
@@ -41,7 +42,7 @@ def certainty(verdict: Verdict) -> str:
             text + "the seeds are about enough; the correction for all pairs asks for a few more."
         )
     return text + (
-        "more seeds alone will not do: about "
+        "more seeds alone are not enough: about "
         f"{times(need.images_factor)} times as many validation images would."
     )
 
@@ -52,13 +53,13 @@ def _evidence(verdict: Verdict, seeds: Sequence[int]) -> str:
     if max(seeds) == 1:
         return (
             f"Every configuration was run with one seed{images}. The intervals hold for other "
-            "images, not for other seeds: nothing here tells how much the order would change if "
+            "images, not for other seeds: nothing here shows how much the order would change if "
             "the same were run again."
         )
     many = f"{min(seeds)} to {max(seeds)}" if min(seeds) < max(seeds) else str(max(seeds))
     text = f"{many} seeds for each configuration{images}."
     if min(seeds) == 1:
-        text += " Those with one seed are judged by images alone."
+        text += " The intervals of those with one seed cover images alone."
     pairs = verdict.family_size
     if pairs > 1:
         text += (

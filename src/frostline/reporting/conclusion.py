@@ -46,8 +46,8 @@ def conclude(
     )
     if verdict is None:
         return Conclusion(
-            "There is no finished run to judge yet.",
-            [*drawings, ("What there is", left_out or "No run was found.")],
+            "There is no finished run to compare yet.",
+            [*drawings, ("What there is", left_out or "There is no run.")],
         )
     paragraphs = [*drawings, ("Why", _why(verdict))]
     if len(verdict.rows) > 1:
@@ -67,11 +67,12 @@ def _headline(verdict: Verdict) -> str:
         return _lone_winner(verdict)
     if len(others) == 1:
         ends = " It is the cheaper one." if take is not top else " It costs no more."
-        return f"{take.cell.name} and {others[0].cell.name} cannot be told apart on validation." + (
-            f" Take {take.cell.name}.{ends}"
+        return (
+            f"{take.cell.name} and {others[0].cell.name} cannot be distinguished on validation."
+            + (f" Take {take.cell.name}.{ends}")
         )
     return (
-        f"{len(others) + 1} of {len(verdict.rows)} configurations cannot be told apart on "
+        f"{len(others) + 1} of {len(verdict.rows)} configurations cannot be distinguished on "
         f"validation. Take {take.cell.name}, the cheapest of them."
     )
 
@@ -90,7 +91,7 @@ def _why(verdict: Verdict) -> str:
     score = SHORT_SCORE_NAMES[verdict.rules.score]
     lines = [f"Highest {score} on validation: {top.cell.name}, {_with_interval(top, verdict)}."]
     for standing, opening in (
-        ("open", "Cannot be told apart from it"),
+        ("open", "Cannot be distinguished from it"),
         ("alike", f"Within {points(verdict.rules.equivalence)} of it, too close to matter"),
         ("behind", "Probably worse, though not proven after correction for all pairs"),
         ("worse", "Worse"),
@@ -137,8 +138,8 @@ def _may_cost(verdict: Verdict) -> str:
     )
     if low < -4 * verdict.rules.equivalence:
         text += (
-            f" Up to {points(low)} may be lost: cannot be told apart does not mean equal. If that "
-            f"is too much, take {verdict.top.cell.name}, or run what would settle it."
+            f" Up to {points(low)} may be lost: not distinguishable does not mean equal. If that "
+            f"is too much, take {verdict.top.cell.name}, or run what would decide it."
         )
     return text
 
@@ -148,13 +149,13 @@ def _left_out(selection: Selection) -> str:
         "running": "still running or waiting",
         "failed": "failed or stopped",
         "no score": "finished without a usable score",
-        "other data": "refused, trained on other data",
-        "other split": "refused, scored on other images",
+        "other data": "not comparable, trained on other data",
+        "other split": "not comparable, scored on other images",
         "duplicate": "duplicate",
     }
     parts = [
-        f"{len(selection.left_out_as(kind))} {words}"
-        for kind, words in kinds.items()
+        f"{len(selection.left_out_as(kind))} {text}"
+        for kind, text in kinds.items()
         if selection.left_out_as(kind)
     ]
     return (

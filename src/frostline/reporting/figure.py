@@ -20,7 +20,7 @@ class Series:
     Attributes:
         name: For the legend.
         x: Numbers or category names.
-        y: Numbers; percent where the axis says so.
+        y: Numbers; in percent where the axis is.
         low: Lower ends of intervals, same length; empty without intervals.
         high: Upper ends.
         labels: What each point is, for hovering; empty for none.

@@ -8,10 +8,10 @@ from frostline.reporting.tables import Column, Table, Value
 from frostline.stats.rules import SCORES, SHORT_SCORE_NAMES
 from frostline.stats.verdict import TRAIN_S, Row, Verdict
 
-STANDING_WORDS = {
+STANDING_TEXTS = {
     "top": "highest",
     "alike": "as good in practice",
-    "open": "cannot be told apart",
+    "open": "cannot be distinguished",
     "behind": "probably worse, not proven",
     "worse": "worse",
     "not tested": "not tested",
@@ -89,9 +89,9 @@ def _leader(
     c = row.comparison
     is_recommended = row is verdict.recommended
     test = held_out.value if is_recommended else row.cell.mean(f"test/{verdict.rules.score}")
-    verdict_text = "recommended" if is_recommended else STANDING_WORDS[row.standing]
+    verdict_text = "recommended" if is_recommended else STANDING_TEXTS[row.standing]
     if is_recommended and row.standing != "top":
-        verdict_text += f", {STANDING_WORDS[row.standing]}"
+        verdict_text += f", {STANDING_TEXTS[row.standing]}"
     return [
         row.cell.name,
         verdict_text,

@@ -17,8 +17,8 @@ _DPI = 110
 _DODGE = 0.15
 # Inches: of a figure, and what a turned label below an axis needs.
 _WIDTH, _HEIGHT, _LABEL_WIDTH = 7.4, 4.4, 0.3
-_MOST_LETTERS = 28
-_MOST_LEGEND_LETTERS = 60
+_MAX_LETTERS = 28
+_MAX_LEGEND_LETTERS = 60
 
 
 def write_png(figure: Figure, folder: Path) -> Path:
@@ -61,13 +61,13 @@ def _series(axes: Axes, figure: Figure) -> None:
 
 def _label_places(axes: Axes, names: list[str]) -> None:
     """Names below the axis, turned where side by side they would run into each other."""
-    short = [_short(name, _MOST_LETTERS) for name in names]
+    short = [_short(name, _MAX_LETTERS) for name in names]
     turned = 30 if max(map(len, short)) * len(short) > 60 else 0
     axes.set_xticks(range(len(short)), short, rotation=turned, ha="right" if turned else "center")
 
 
 def _short(name: str, letters: int) -> str:
-    """A name without its middle where it is long: both ends tell values apart."""
+    """A long name without its middle: values differ at both ends."""
     if len(name) <= letters:
         return name
     return f"{name[: letters // 2]}…{name[1 - (letters + 1) // 2 :]}"
@@ -81,7 +81,7 @@ def _draw(axes: Axes, series: Series, x: np.ndarray) -> None:
     errors = None
     if series.low:
         errors = np.vstack([y - np.asarray(series.low), np.asarray(series.high) - y]).clip(min=0)
-    label = _short(series.name, _MOST_LEGEND_LETTERS) if series.in_legend else "_nolegend_"
+    label = _short(series.name, _MAX_LEGEND_LETTERS) if series.in_legend else "_nolegend_"
     axes.errorbar(x, y, errors, color=colour, marker=marker, ls=line, label=label, capsize=3)
     ringed = sorted(series.ringed)
     if ringed:
@@ -93,7 +93,7 @@ def _heat(axes: Axes, heat: Heat) -> None:
     colours = LinearSegmentedColormap.from_list("blues", [str(colour) for _, colour in BLUES])
     image = axes.imshow(np.ma.masked_invalid(values), cmap=colours, aspect="auto")
     _label_places(axes, list(heat.columns))
-    axes.set_yticks(range(len(heat.rows)), [_short(row, 2 * _MOST_LETTERS) for row in heat.rows])
+    axes.set_yticks(range(len(heat.rows)), [_short(row, 2 * _MAX_LETTERS) for row in heat.rows])
     finite = values[np.isfinite(values)]
     middle = (finite.min() + finite.max()) / 2 if finite.size else 0.0
     for (row, column), value in np.ndenumerate(values):

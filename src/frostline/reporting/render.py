@@ -1,4 +1,4 @@
-"""Render self-contained HTML pages: styles, scripts, figures and plotly.js stand in the file."""
+"""Render self-contained HTML pages: styles, scripts, figures and plotly.js are in the file."""
 
 import base64
 import gzip

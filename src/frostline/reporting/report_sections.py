@@ -34,7 +34,7 @@ def report_sections(
         selection: What is compared and what is not.
         held_out: The recommended cell on the test images.
         source: Where curves and predictions come from.
-        records: All runs that were found.
+        records: All runs, those that are left out included.
         sweep: The sweep's run.
     """
     left_out = _left_out_section(selection)

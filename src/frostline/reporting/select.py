@@ -81,7 +81,8 @@ def select(records: Iterable[RunRecord], score_metric: str) -> Selection:
     groups: dict[tuple[tuple[str, str], ...], list[RunRecord]] = defaultdict(list)
     for run in usable:
         groups[tuple(sorted(configuration(run.params).items()))].append(run)
-    cells, compared = [], []
+    cells: list[Cell] = []
+    compared: list[RunRecord] = []
     for key, runs in groups.items():
         by_seed = _newest_by_seed(runs, left_out)
         compared += by_seed.values()

@@ -20,7 +20,7 @@ def effects_section(verdict: Verdict, selection: Selection) -> Section:
     """Effects of each value, and the strongest interactions."""
     swept = list(selection.swept)
     if not swept or len(verdict.rows) < 3:
-        return Section(_ID, _TITLE, ["Too little was swept to tell."])
+        return Section(_ID, _TITLE, ["Too little was swept to estimate effects."])
     params = [row.cell.params for row in verdict.rows]
     values = [row.value for row in verdict.rows]
     effects = main_effects(params, values, swept, verdict.rules.level)
@@ -33,8 +33,8 @@ def effects_section(verdict: Verdict, selection: Selection) -> Section:
     tables = []
     if len(swept) > 1 and not pairs:
         notes.append(
-            "Whether parameters act together cannot be told: every combination of two of them is a "
-            "single configuration, or they never vary together."
+            "Whether parameters act together cannot be estimated: every combination of two of them "
+            "is a single configuration, or they never vary together."
         )
     if pairs:
         strongest = pairs[0]

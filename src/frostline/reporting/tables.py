@@ -55,7 +55,7 @@ class Table:
 
     def without_empty_columns(self) -> "Table":
         """The table without the columns in which every value is missing."""
-        places = np.flatnonzero(self.frame().notna().any())
+        places = np.flatnonzero(self.frame().notna().any()).tolist()
         return replace(
             self,
             columns=[self.columns[place] for place in places],

@@ -27,7 +27,7 @@ class ClassResults:
         f1: `(K,)`.
         low: Lower ends of the intervals of `f1`.
         high: Upper ends.
-        confused: `(K,)` index of the class that each is most often taken for; -1 for never.
+        confused: `(K,)` index of the class that each is most often mistaken for; -1 for never.
         confused_frac: How often, as a share of the class.
     """
 
@@ -69,15 +69,15 @@ def class_results(runs: Sequence[Predictions], level: float) -> ClassResults:
     low, high = bootstrap_by_group(
         counts.reshape(len(names), -1), f1_of, repeats=REPEATS, level=level, seed=_BOOTSTRAP_SEED
     )
-    hits, labelled, answered = counts.sum(axis=0)
+    hits, labelled, predicted_as = counts.sum(axis=0)
     wrong = confusion(labels, predicted, n_classes)
     np.fill_diagonal(wrong, 0)
     most = wrong.max(axis=1)
     return ClassResults(
         n=labelled,
         recall=np.where(labelled > 0, hits / np.maximum(labelled, 1), np.nan),
-        precision=np.where(answered > 0, hits / np.maximum(answered, 1), np.nan),
-        f1=f1_from_counts(hits, labelled, answered),
+        precision=np.where(predicted_as > 0, hits / np.maximum(predicted_as, 1), np.nan),
+        f1=f1_from_counts(hits, labelled, predicted_as),
         low=low,
         high=high,
         confused=np.where(most > 0, wrong.argmax(axis=1), -1),

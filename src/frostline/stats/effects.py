@@ -75,10 +75,10 @@ def main_effects(
     inverse = np.linalg.pinv(design.T @ design)
     coefficients = inverse @ design.T @ y
     left_df = len(y) - int(np.linalg.matrix_rank(design))
-    rest = float(((y - design @ coefficients) ** 2).sum())
+    residual = float(((y - design @ coefficients) ** 2).sum())
     quantile = float(stats.t.ppf(0.5 + level / 2, left_df)) if left_df > 0 else float("nan")
-    error = rest / left_df if left_df > 0 else float("nan")
-    found: dict[str, list[Effect]] = {}
+    error = residual / left_df if left_df > 0 else float("nan")
+    by_factor: dict[str, list[Effect]] = {}
     start = 1
     for factor, names in levels.items():
         contrast = _contrast(design.shape[1], start, len(names))
@@ -86,11 +86,11 @@ def main_effects(
         effects = contrast @ coefficients
         spread = quantile * np.sqrt(np.maximum(error * np.diag(contrast @ inverse @ contrast.T), 0))
         counts = [sum(p.get(factor) == name for p in params) for name in names]
-        found[factor] = [
+        by_factor[factor] = [
             Effect(factor, name, count, float(e), float(e - half), float(e + half))
             for name, count, e, half in zip(names, counts, effects, spread, strict=True)
         ]
-    ranked = sorted(found.values(), key=lambda group: -np.ptp([one.effect for one in group]))
+    ranked = sorted(by_factor.values(), key=lambda group: -np.ptp([one.effect for one in group]))
     return [one for group in ranked for one in group]
 
 
@@ -101,25 +101,25 @@ def interactions(
     y = np.asarray(values, dtype=np.float64)
     levels = {factor: _levels(params, factor) for factor in factors}
     additive = _additive(params, levels)
-    rest, rank = _rest(additive, y)
-    found = []
+    residual, rank = _residual(additive, y)
+    pairs = []
     for first, second in itertools.combinations(factors, 2):
         columns = [
             np.array([p.get(first) == a and p.get(second) == b for p in params], dtype=np.float64)
             for a, b in itertools.product(levels[first][1:], levels[second][1:])
         ]
         full = np.column_stack([additive, *columns])
-        full_rest, full_rank = _rest(full, y)
-        if full_rank == rank or rest <= 1e-15:
+        full_residual, full_rank = _residual(full, y)
+        if full_rank == rank or residual <= 1e-15:
             continue
-        explained = 1 - full_rest / rest
+        explained = 1 - full_residual / residual
         left_df = len(y) - full_rank
         p = float("nan")
-        if left_df > 0 and full_rest > 0:
-            f = (rest - full_rest) / (full_rank - rank) / (full_rest / left_df)
+        if left_df > 0 and full_residual > 0:
+            f = (residual - full_residual) / (full_rank - rank) / (full_residual / left_df)
             p = float(stats.f.sf(f, full_rank - rank, left_df))
-        found.append(Interaction(first, second, float(explained), p))
-    return sorted(found, key=lambda one: -one.explained)
+        pairs.append(Interaction(first, second, float(explained), p))
+    return sorted(pairs, key=lambda one: -one.explained)
 
 
 def _levels(params: Sequence[Mapping[str, str]], factor: str) -> list[str]:
@@ -144,6 +144,6 @@ def _contrast(n_columns: int, start: int, n_levels: int) -> Floats:
     return np.asarray(pick - pick.mean(axis=0), dtype=np.float64)
 
 
-def _rest(design: Floats, y: Floats) -> tuple[float, int]:
+def _residual(design: Floats, y: Floats) -> tuple[float, int]:
     coefficients, _, rank, _ = np.linalg.lstsq(design, y, rcond=None)
     return float(((y - design @ coefficients) ** 2).sum()), int(rank)

@@ -138,7 +138,7 @@ def relation(interval: tuple[float, float], equivalence: float) -> Relation:
 
     Returns:
         `alike` (wholly within the region: too close to matter), `better` or `worse` (0 is
-        excluded), or `open` (cannot be told apart).
+        excluded), or `open` (cannot be distinguished).
 
     Source:
         Schuirmann, J. Pharmacokinet. Biopharm. 1987 (equivalence); Kruschke, Adv. Methods Pract.

@@ -112,8 +112,8 @@ def compare_with_top(
 ) -> list[Comparison]:
     """Compare cells with the cell that has the highest score.
 
-    The top was found by looking at the same figures, so a claim about it stands for any pair: the
-    correction is Holm's over *all pairs* of cells, not only over those with the top.
+    The top was found by looking at the same figures, so a claim about it could have been made
+    about any pair: Holm's correction counts *all pairs* of cells, not only those with the top.
 
     Args:
         top: The runs of the top cell, by seed.
@@ -144,12 +144,12 @@ def compare_with_top(
     ):
         difference = estimate(spread, prior, floor=floor)
         interval = difference.interval(level)
-        told = relation(interval, equivalence)
-        if told in {"better", "worse"} and p_holm >= 1 - level:
-            told = "open"
+        standing = relation(interval, equivalence)
+        if standing in {"better", "worse"} and p_holm >= 1 - level:
+            standing = "open"
         results.append(
             Comparison(
-                name, difference, interval, p, float(p_holm), told, spread, *counts, is_exact
+                name, difference, interval, p, float(p_holm), standing, spread, *counts, is_exact
             )
         )
     return results
@@ -163,8 +163,8 @@ def family_pairs(n_cells: int) -> int:
 def _floor(spread: Spread, cell: Seeds) -> float:
     """Variance of half an image won and half lost, so that few disagreements are not certainty.
 
-    Without any disagreement it is a whole group either way: nothing then tells how alike photos of
-    one leaf are.
+    Without any disagreement it is a whole group either way: then there is no estimate of how alike
+    photos of one leaf are.
 
     Source: Agresti and Min, "Simple improved confidence intervals for comparing matched
     proportions", Stat. Med. 2005 (the variance's part of it).

@@ -13,7 +13,7 @@ Ints = NDArray[np.int64]
 def value_and_influence(predictions: Predictions, score: str) -> tuple[float, Floats]:
     """A score and its linearisation: removing or repeating item i moves it by about u_i.
 
-    The macro scores average over the classes that occur as a label or as an answer. Their
+    The macro scores average over the classes that occur as a label or as a prediction. Their
     influences are widened by g / (g - 1) in variance, g being the number of groups of the item's
     class, as a class with few leaves says less about its own spread.
 
@@ -29,7 +29,7 @@ def value_and_influence(predictions: Predictions, score: str) -> tuple[float, Fl
 
     Source:
         Influence functions of ratios: Hampel, "The influence curve and its role in robust
-        estimation", JASA 1974; F1_k = 2 TP_k / (labels_k + answers_k).
+        estimation", JASA 1974; F1_k = 2 TP_k / (labels_k + predictions_k).
     """
     labels, predicted = predictions.labels, predictions.predicted
     n_items = len(labels)
@@ -43,20 +43,20 @@ def value_and_influence(predictions: Predictions, score: str) -> tuple[float, Fl
         return value, (correct - value) / n_items
     n_classes = predictions.probs.shape[1]
     labelled = np.bincount(labels, minlength=n_classes)
-    answered = np.bincount(predicted, minlength=n_classes)
+    predicted_as = np.bincount(predicted, minlength=n_classes)
     hits = np.bincount(labels[correct > 0], minlength=n_classes)
     widened = _widening(predictions.groups, labels, n_classes)
     if score == "acc_macro":
-        seen = labelled > 0
+        occurs = labelled > 0
         recall = hits / np.maximum(labelled, 1)
-        influence = (correct - recall[labels]) / labelled[labels] / seen.sum()
-        return float(recall[seen].mean()), influence * widened
-    seen = labelled + answered > 0
-    total = np.maximum(labelled + answered, 1)
+        influence = (correct - recall[labels]) / labelled[labels] / occurs.sum()
+        return float(recall[occurs].mean()), influence * widened
+    occurs = labelled + predicted_as > 0
+    total = np.maximum(labelled + predicted_as, 1)
     f1 = 2 * hits / total
     as_label = (correct * 2 - f1[labels]) / total[labels]
-    as_answer = -f1[predicted] / total[predicted]
-    return float(f1[seen].mean()), (as_label + as_answer) / seen.sum() * widened
+    as_prediction = -f1[predicted] / total[predicted]
+    return float(f1[occurs].mean()), (as_label + as_prediction) / occurs.sum() * widened
 
 
 def confusion(labels: Ints, predicted: Ints, n_classes: int) -> Ints:
@@ -65,9 +65,9 @@ def confusion(labels: Ints, predicted: Ints, n_classes: int) -> Ints:
     return flat.reshape(n_classes, n_classes).astype(np.int64)
 
 
-def f1_from_counts(hits: Floats, labelled: Floats, answered: Floats) -> Floats:
-    """F1 from counts of any equal shape; NaN where a class is neither a label nor an answer."""
-    total = labelled + answered
+def f1_from_counts(hits: Floats, labelled: Floats, predicted_as: Floats) -> Floats:
+    """F1 from counts of any equal shape; NaN where a class is neither a label nor a prediction."""
+    total = labelled + predicted_as
     return np.where(total > 0, 2 * hits / np.maximum(total, 1), np.nan)
 
 

@@ -1,8 +1,8 @@
-"""How far a score could be off: what images and what seeds contribute, told apart.
+"""How far a score could be off: what images contribute and what seeds contribute.
 
 A cell is run with several seeds; each run is scored on the images of its seed's split. A mean over
-S seeds is off for two reasons: other images (they come in groups: photos of one leaf stand or fall
-together, and one leaf can be in the validation set of several seeds), and other seeds.
+S seeds is off for two reasons: other images (they come in groups: photos of one leaf are right or
+wrong together, and one leaf can be in the validation set of several seeds), and other seeds.
 
     Var(mean) = items + (between - noise, hardly below 0)
 
@@ -11,7 +11,7 @@ values over S, and `noise` that part of `between` which the groups explain alrea
 images for every seed this is the two-way random effects analysis of variance; with disjoint images
 it never falls below either one-way answer. Degrees of freedom after Satterthwaite.
 
-Three seeds say little about `between`. The ratio between / noise is therefore drawn towards its
+Three seeds estimate `between` poorly. The ratio between / noise is therefore shrunk towards its
 value in the other cells of the sweep, as strongly as these agree with each other.
 
 Source:
@@ -58,13 +58,13 @@ class Spread:
 
     @property
     def ratio(self) -> float:
-        """Between / noise: about 1 where seeds add nothing; NaN where that cannot be told."""
+        """Between / noise: about 1 where seeds add nothing; NaN where that is unknown."""
         return self.between / self.noise if self.n_seeds > 1 and self.noise > 0 else float("nan")
 
 
 @dataclass(frozen=True)
 class Prior:
-    """What a family of cells says about the ratio between / noise.
+    """The ratio between / noise as estimated from a family of cells.
 
     Attributes:
         ratio: The family's typical ratio.
@@ -134,11 +134,11 @@ def estimate(
 ) -> Estimate:
     """Put the parts together: a value with its standard error and degrees of freedom.
 
-    With one seed only the images' part is in it; `spread.n_seeds` tells.
+    With one seed (`spread.n_seeds`) only the images' part is in it.
 
     Args:
         spread: The parts.
-        prior: What the other cells say about seeds.
+        prior: The ratio of seeds' variance to noise in the other cells.
         floor: Added to the images' variance, for few or no disagreements.
         for_claim: Count degrees of freedom cautiously. A claim looks at the far tail, which hangs
             on them, and comparisons with one top share its runs: they are worth half their number.

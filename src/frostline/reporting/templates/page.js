@@ -3,7 +3,7 @@
 (async () => {
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const figures = JSON.parse(document.getElementById("figures").textContent);
-  const say = (text) => document.querySelectorAll(".plot").forEach((box) => {
+  const showText = (text) => document.querySelectorAll(".plot").forEach((box) => {
     box.textContent = text;
   });
 
@@ -37,7 +37,7 @@
   }
 
   if (typeof DecompressionStream === "undefined") {
-    say("This browser is too old to draw the figure; the table below holds its numbers.");
+    showText("This browser is too old to draw the figure; the table below holds its numbers.");
     return;
   }
   const script = document.createElement("script");
