@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from frostline.config.schema import Settings
-from frostline.data.checks.findings import THUMBNAIL
+from frostline.data.checks.checkup import THUMBNAIL
 from frostline.data.checks.shortcuts import Probe, probe_shortcuts
 from frostline.data.load import load_table
 from frostline.data.pixels import open_pixels

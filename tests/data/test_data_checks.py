@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from frostline.commands.data import main
+from frostline.data.checks.checkup import check_table
 from frostline.data.checks.data_page import data_page
 from frostline.data.checks.duplicates import find_duplicates, perceptual_hash
-from frostline.data.checks.findings import check_table
 from frostline.data.sources.folder import load_folder
 from frostline.data.splits import split_table
 
@@ -49,7 +49,7 @@ def test_planted_shortcut_is_reported_with_numbers(leaves):
 def test_planted_leak_is_found(leaves):
     table = leaves(n_images=300, leak=0.3)
     checkup = check_table(table, seed=0)
-    assert titles(checkup, "warning") == ["photos of one thing are probably not grouped"]
+    assert titles(checkup, "warning") == ["photos of one object are probably not grouped"]
     assert "data.group_by" in checkup.findings[0].text
     for one, other in checkup.duplicates.near:
         assert table.items[one].split("_photo")[0] == table.items[other].split("_photo")[0]
@@ -60,7 +60,7 @@ def test_a_leak_across_given_splits_is_reported(leaves, tmp_path):
     sides = ["train", "val", "train", "test"]
     root = written(table, tmp_path / "d", lambda k, item: f"{sides[k % 4]}/{item.split('/')[0]}")
     checkup = check_table(load(root), seed=0)
-    assert titles(checkup, "leak") == ["the same picture in two splits"]
+    assert titles(checkup, "leak") == ["the same image in two splits"]
     assert re.search(r"(9\d|100)\.\d% of val and (9\d|100)\.\d% of test", checkup.findings[0].text)
     grouped = check_table(load(root, group_by=r"leaf\d+"), seed=0)
     assert "groups in two splits" in titles(grouped, "leak")
@@ -70,7 +70,7 @@ def test_a_leak_across_own_splits_is_reported(leaves):
     table = leaves(n_images=200, n_species=1, leak=0.6)
     splits = split_table(table, val_frac=0.2, test_frac=0.2, seed=0)
     checkup = check_table(table, seed=0, splits=splits, probing=False)
-    assert titles(checkup, "leak") == ["the same picture in two splits"]
+    assert titles(checkup, "leak") == ["the same image in two splits"]
     assert checkup.probes == ()
     clean = leaves(n_images=200, n_species=1)
     splits = split_table(clean, val_frac=0.2, test_frac=0.2, seed=0)
@@ -90,7 +90,7 @@ def test_copies_and_conflicting_labels(photo_tree):
     shutil.copy(root / "a" / "img_003.png", root / "b" / "copy.png")
     shutil.copy(root / "a" / "img_004.png", root / "a" / "twin.png")
     checkup = check_table(load(root), seed=0)
-    assert "one picture, two labels" in titles(checkup, "warning")
+    assert "one image, two labels" in titles(checkup, "warning")
     assert "exact copies" in titles(checkup, "note")
     pairs = {(checkup.table.items[i], checkup.table.items[j]) for i, j in checkup.duplicates.exact}
     assert pairs == {("a/img_003.png", "b/copy.png"), ("a/img_004.png", "a/twin.png")}
@@ -153,7 +153,7 @@ def test_command(photo_tree, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert main([str(root)]) == 0
     assert "16 images, 2 classes" in capsys.readouterr().out
-    assert (tmp_path / "data.html").read_text().startswith("<!doctype html>")
+    assert (tmp_path / "data.html").read_text().startswith("<!DOCTYPE html>")
     assert main([str(root), "--json", "--out", ""]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["counts"] == {"a": 8, "b": 8}
@@ -168,7 +168,7 @@ def test_command_on_a_missing_path_and_on_a_leak(photo_tree, capsys, tmp_path, m
     )
     shutil.copy(root / "train/a/img_000.png", root / "test/a/leak.png")
     assert main([str(root), "--out", ""]) == 1
-    assert "the same picture in two splits" in capsys.readouterr().out
+    assert "the same image in two splits" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -191,8 +191,8 @@ def test_data_that_cannot_be_trained_on_are_an_error(
         warnings.simplefilter("error")  # scikit-learn's about small classes included
         assert main([str(root)]) == 1
     shown = capsys.readouterr().out
-    assert "error: a training would stop." in shown and message in shown
-    assert "a training would stop" in (tmp_path / "data.html").read_text()
+    assert "error: this data set cannot be trained on." in shown and message in shown
+    assert "this data set cannot be trained on" in (tmp_path / "data.html").read_text()
 
 
 def test_a_page_is_written_into_new_folders_or_fails_with_a_message(photo_tree, capsys, tmp_path):

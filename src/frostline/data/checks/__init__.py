@@ -1,1 +1,1 @@
-"""What is wrong with a data set, found before training: findings with numbers."""
+"""Checks of a data set before training: findings with numbers."""

@@ -1,12 +1,13 @@
-"""The checks of a data set and its splits, made once and kept beside its decoded images."""
+"""The checks of a data set and its splits, run once and stored in the cache."""
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from frostline.data.cache import cache_folder
+from frostline.data.checks.checkup import check_table
 from frostline.data.checks.data_page import data_page
-from frostline.data.checks.findings import Finding, check_table
+from frostline.data.checks.findings import Finding
 from frostline.data.sample_table import SampleTable
 from frostline.data.splits import Splits, split_digest
 from frostline.files import replacing
@@ -17,11 +18,11 @@ CHECKS_VERSION = 1
 
 @dataclass(frozen=True)
 class CachedChecks:
-    """What the checks found.
+    """The results of the checks.
 
     Attributes:
         findings: Errors first, then leaks, warnings and notes.
-        page: The readable page, `data.html`.
+        page: The page for the user, `data.html`.
     """
 
     findings: tuple[Finding, ...]
@@ -29,28 +30,28 @@ class CachedChecks:
 
 
 def cached_checks(table: SampleTable, splits: Splits, *, probing: bool) -> CachedChecks:
-    """Check a data set as a run splits it, or read what was found before.
+    """Check a data set as a run splits it, or read the stored results.
 
     Args:
         table: The images.
         splits: The run's splits.
-        probing: Also probe for shortcuts, which takes a few seconds, where nothing is kept yet.
+        probing: Also probe for shortcuts, which takes a few seconds, if no results are stored yet.
     """
     folder = _folder(table, splits)
-    page, listed = folder / "data.html", folder / "findings.json"
-    if not listed.is_file():
+    page, stored = folder / "data.html", folder / "findings.json"
+    if not stored.is_file():
         checkup = check_table(table, seed=0, splits=splits, probing=probing)
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(page) as temporary:
             temporary.write_text(data_page(checkup), encoding="utf-8")
-        with replacing(listed) as temporary:
+        with replacing(stored) as temporary:
             temporary.write_text(json.dumps([asdict(finding) for finding in checkup.findings]))
-    found = json.loads(listed.read_text())
-    return CachedChecks(tuple(Finding(**one) for one in found), page)
+    findings = json.loads(stored.read_text())
+    return CachedChecks(tuple(Finding(**finding) for finding in findings), page)
 
 
 def cached_page(table: SampleTable, splits: Splits) -> Path | None:
-    """The page of an earlier checkup of the same data and splits, if there is one."""
+    """Return the page of an earlier check of the same data and splits, if there is one."""
     page = _folder(table, splits) / "data.html"
     return page if page.is_file() else None
 

@@ -1,21 +1,21 @@
-"""A checkup for the terminal."""
+"""Print the results of the checks to the terminal."""
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from frostline.data.checks.findings import Checkup
+from frostline.data.checks.checkup import Checkup
 
 COLOURS = {"error": "bold red", "leak": "bold red", "warning": "yellow", "note": "dim"}
 MAX_ROWS = 60
 
 
 def show(checkup: Checkup, *, page: str) -> None:
-    """Print classes, probes and findings, the worst at the end, where the eye is.
+    """Print classes, probes and findings, with the worst finding at the end, next to the prompt.
 
     Args:
-        checkup: What was found.
-        page: Where the page with sample images is; empty if none was written.
+        checkup: The results of the checks.
+        page: File of the page with sample images; empty if none was written.
     """
     console = Console()
     table = checkup.table
@@ -29,7 +29,7 @@ def show(checkup: Checkup, *, page: str) -> None:
     console.print(counts)
     if len(table.classes) > MAX_ROWS:
         console.print(f"and {len(table.classes) - MAX_ROWS} more classes")
-    probes = Table("what alone gives the class", "macro accuracy", "guessing", box=None)
+    probes = Table("evidence alone", "macro accuracy", "guessing", box=None)
     for probe in checkup.probes:
         score = f"{probe.acc_macro:.1%} +- {probe.margin:.1%}"
         probes.add_row(probe.evidence, score, f"{probe.chance:.1%}")
@@ -39,4 +39,4 @@ def show(checkup: Checkup, *, page: str) -> None:
         text = f"[{colour}]{finding.level}: {escape(finding.title)}.[/] {escape(finding.text)}"
         console.print(text, soft_wrap=True)
     if page:
-        console.print(f"with sample images: {escape(page)}")
+        console.print(f"page with sample images: {escape(page)}")

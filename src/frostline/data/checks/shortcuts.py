@@ -1,4 +1,4 @@
-"""Does something other than the subject give the class away?
+"""Test whether something other than the subject predicts the class.
 
 Source: Noyan 2022 (arXiv:2206.04374): eight background pixels of PlantVillage give 49 % on 38
 classes.
@@ -20,9 +20,9 @@ class Probe:
     """How well one kind of evidence alone predicts the class.
 
     Attributes:
-        evidence: What was looked at.
-        acc_macro: Mean over the classes of the share found, in cross-validation by groups.
-        chance: What guessing gives: 1 / K.
+        evidence: The name of the evidence, such as "file size".
+        acc_macro: Mean over the classes of the recall, in cross-validation by groups.
+        chance: Accuracy of guessing: 1 / K.
         margin: Twice the standard error of `acc_macro`.
     """
 
@@ -33,12 +33,12 @@ class Probe:
 
     @property
     def gives_away(self) -> bool:
-        """True if it is surely and clearly better than guessing."""
+        """Whether it is clearly better than guessing, beyond the margin of error."""
         return self.acc_macro - self.margin > 1.5 * self.chance
 
 
 def border_pixels(thumbnails: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The colours of four corners and four edge middles: (N, 24) in 0 .. 1.
+    """Return the colours of four corners and four edge centres: (N, 24) in 0 .. 1.
 
     Args:
         thumbnails: (N, T, T, 3) uint8.
@@ -52,16 +52,16 @@ def border_pixels(thumbnails: NDArray[np.uint8]) -> NDArray[np.float64]:
 def probe_shortcuts(
     table: SampleTable, thumbnails: NDArray[np.uint8], groups: NDArray[np.int64], *, seed: int
 ) -> list[Probe]:
-    """Predict the class from border pixels, from the file's size and from the image's shape.
+    """Predict the class from border pixels, from the file size and from the image shape.
 
     Args:
         table: The images.
         thumbnails: (N, T, T, 3) uint8.
-        groups: (N) int64; copies of one picture should share a group.
-        seed: Of the folds and the forest.
+        groups: (N) int64; copies of one image should share a group.
+        seed: Seed of the folds and the forest.
 
     Returns:
-        One probe for each kind of evidence that there is.
+        One probe for each kind of evidence that is available.
     """
     evidence = {"8 border pixels": border_pixels(thumbnails)}
     if table.facts is not None:
@@ -87,7 +87,7 @@ def _probe(
     groups: NDArray[np.int64],
     seed: int,
 ) -> Probe | None:
-    """Cross-validate a forest; None where classes are too small for folds."""
+    """Cross-validate a random forest; None if a class is too small for folds."""
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -103,7 +103,7 @@ def _probe(
     present = np.unique(labels)
     shares = np.array([(predicted[labels == k] == k).mean() for k in present])
     counts = np.array([(labels == k).sum() for k in present])
-    # Of a mean of binomial shares; at least one image's worth, where all or none are found.
+    # Variance of a mean of binomial shares; not zero where all or no images are found.
     variance = np.maximum(shares * (1 - shares), 1 / counts) / counts
     margin = 2 * float(np.sqrt(variance.sum())) / len(present)
     return Probe(name, float(shares.mean()), 1 / len(present), margin)
