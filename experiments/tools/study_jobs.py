@@ -97,9 +97,9 @@ def compose_study(name: str, overrides: Sequence[str]) -> Study:
         sweeper: dict[str, Any] = OmegaConf.to_container(master.hydra.sweeper)  # type: ignore[assignment]
         jobs = []
         for cell in study_cells(sweeper.get("cells"), sweeper.get("axes")):
-            asked = words_of(cell, sweeper.get("params") or {}, typed, parser)
-            swept = _swept_keys(asked, parser)
-            for job in split_sweep(asked, parser):
+            overrides_of_cell = words_of(cell, sweeper.get("params") or {}, typed, parser)
+            swept = _swept_keys(overrides_of_cell, parser)
+            for job in split_sweep(overrides_of_cell, parser):
                 values = [
                     _short(override) for override in job if override.partition("=")[0] in swept
                 ]

@@ -15,7 +15,7 @@ from frostline.config.study_scale import STUDIES, scales_of
 from frostline.sweep.execute import Job, execute
 
 NAMES = sorted(file.stem for file in STUDIES.glob("*.yaml") if scales_of(file.stem))
-# What says how a run goes, whatever its sizes and its network.
+# The keys that shape a recipe, apart from sizes and network.
 SHAPE = ("freeze", "frozen_bn", "augment", "head", "schedule", "optimizer", "lr_schedule", "loss")
 SWITCHES = ("split_by", "test_background", "shortcut", "imbalance", "variant")
 
@@ -92,11 +92,11 @@ def shape_of(settings: Settings) -> str:
 
 def shapes() -> dict[str, tuple[str, str]]:
     """One cell of each shape of recipe: shape to study and cell."""
-    found: dict[str, tuple[str, str]] = {}
+    shapes_found: dict[str, tuple[str, str]] = {}
     for name in NAMES:
         for job in composed(name, "small").jobs:
-            found.setdefault(shape_of(job.settings), (name, job.label))
-    return found
+            shapes_found.setdefault(shape_of(job.settings), (name, job.label))
+    return shapes_found
 
 
 def tiny(settings: Settings, folder: Path, uri: str) -> Settings:

@@ -59,14 +59,14 @@ def test_classes_can_be_species_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         ({"test_background": "field"}, "say how many photos the test has"),
         ({"test_images": 3}, "the smallest of 5 classes gets none"),
     ],
 )
-def test_impossible_tests_are_told(values: dict[str, object], told: str) -> None:
-    with pytest.raises(DataError, match=told):
+def test_impossible_tests_are_errors(values: dict[str, object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
         leaves(**values)
 
 

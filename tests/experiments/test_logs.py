@@ -1,4 +1,4 @@
-"""Logs for other tools: what stands in the CSV file, and TensorBoard only where it is installed."""
+"""Logs for other tools: the rows of the CSV file, and TensorBoard only where it is installed."""
 
 import csv
 import importlib.util

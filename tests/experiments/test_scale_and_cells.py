@@ -1,4 +1,4 @@
-"""What a study is made of: scales said in Hydra's words, cells, axes, and what goes wrong there."""
+"""What a study is made of: scales as Hydra overrides, cells, axes, and what goes wrong there."""
 
 from pathlib import Path
 
@@ -22,22 +22,22 @@ def studies(tmp_path: Path) -> Path:
 
 def test_a_scale_is_a_choice_of_the_study(studies: Path) -> None:
     words = ["-m", "scale=full", "+experiments=two", "lr=1"]
-    told = ["-m", "experiments/two@_global_=full", "+experiments=two", "lr=1"]
-    assert spell_out_scale(words, studies) == told
+    message = ["-m", "experiments/two@_global_=full", "+experiments=two", "lr=1"]
+    assert spell_out_scale(words, studies) == message
     assert spell_out_scale(["-m", "freeze=0"], studies) == ["-m", "freeze=0"]
     assert scales_of("two", studies) == ["small", "full"]
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["scale=full"], "scale=full: a scale belongs to a study.*\n.*two"),
         (["+experiments=two", "scale=huge"], "the study two has no such scale\n.*small, full"),
         (["+experiments=one", "scale=full"], "the study one has one size only"),
     ],
 )
-def test_a_wrong_scale_is_told(studies: Path, words: list[str], told: str) -> None:
-    with pytest.raises(ConfigError, match=f"(?s){told}"):
+def test_a_wrong_scale_is_an_error(studies: Path, words: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"(?s){message}"):
         spell_out_scale(words, studies)
 
 
@@ -60,19 +60,19 @@ def test_what_is_typed_and_what_a_cell_says_win_over_the_grid() -> None:
 
 
 @pytest.mark.parametrize("cells", [["lr=1"], {"a": "lr=1"}, {"a": ["lr"]}, {"a": [3]}, {}], ids=str)
-def test_cells_written_otherwise_are_told(cells: object) -> None:
+def test_cells_written_otherwise_are_errors(cells: object) -> None:
     with pytest.raises(ConfigError, match=r"hydra\.sweeper\.cells.*\n.*NAME: \[key=value"):
         study_cells(cells, None)
 
 
-def test_a_word_that_hydra_cannot_read_is_told_with_its_cell() -> None:
+def test_a_word_that_hydra_cannot_read_is_an_error_with_its_cell() -> None:
     (cell,) = study_cells({"broken": ["lr=[1"]}, None)
     with pytest.raises(ConfigError, match="cell broken"):
         words_of(cell, {}, [], OverridesParser.create())
 
 
 @pytest.mark.parametrize("word", ["freeze=glob(*)", "freeze=range(3,0)", "head=glob(z*)"])
-def test_a_word_that_sweeps_over_nothing_is_told(word: str) -> None:
+def test_a_word_that_sweeps_over_nothing_is_an_error(word: str) -> None:
     (cell,) = study_cells(None, None)
     repository = Path(__file__).resolve().parents[2] / "conf"
     loader = ConfigLoaderImpl(create_config_search_path(str(repository)))

@@ -9,23 +9,23 @@ OURS = ("Corn___Common_rust", "Corn___healthy", "Tomato___Late_blight")
 
 
 def test_names_are_found_by_their_letters() -> None:
-    found = map_classes(("corn - common rust", "Corn___healthy", "Tomato mosaic"), OURS, {})
-    assert found.index.tolist() == [0, 1, -1]
-    assert found.unknown == ("Tomato mosaic",)
-    assert found.absent == ("Tomato___Late_blight",)
-    assert found.respelt == {"corn - common rust": "Corn___Common_rust"}
+    result = map_classes(("corn - common rust", "Corn___healthy", "Tomato mosaic"), OURS, {})
+    assert result.index.tolist() == [0, 1, -1]
+    assert result.unknown == ("Tomato mosaic",)
+    assert result.absent == ("Tomato___Late_blight",)
+    assert result.respelt == {"corn - common rust": "Corn___Common_rust"}
 
 
 def test_two_of_theirs_may_be_one_of_ours() -> None:
-    found = map_classes(
+    result = map_classes(
         ("healthy maize", "Corn healthy"), OURS, {"healthy maize": "Corn___healthy"}
     )
-    assert found.index.tolist() == [1, 1]
+    assert result.index.tolist() == [1, 1]
 
 
 def test_letters_that_fit_twice_decide_nothing() -> None:
-    found = map_classes(("a b", "c"), ("A_B", "a-b", "c"), {})
-    assert found.index.tolist() == [-1, 2]
+    result = map_classes(("a b", "c"), ("A_B", "a-b", "c"), {})
+    assert result.index.tolist() == [-1, 2]
 
 
 def test_mistakes_are_named() -> None:

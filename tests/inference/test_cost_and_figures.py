@@ -23,19 +23,19 @@ ON_CPU = SimpleNamespace(accelerator="cpu", precision="32-true")
 def test_cost_counts_parameters_and_operations() -> None:
     torch.set_num_threads(1)
     network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Flatten(), nn.Linear(8 * 256, 5))
-    found = cost_of(
+    result = cost_of(
         network.eval(),
         size_px=16,
         checkpoint_bytes=2**20,
         engine=ON_CPU,  # type: ignore[arg-type]
     )
-    assert found["params"] == 3 * 8 * 9 + 8 + 8 * 256 * 5 + 5
-    assert found["gflops"] * 1e9 == 2 * (8 * 27 * 256 + 8 * 256 * 5)
-    assert found["weights_mib"] == pytest.approx(found["params"] * 4 / 2**20)
-    assert found["checkpoint_mib"] == 1.0
-    assert found["peak_memory_mib_batch_64"] >= 0
+    assert result["params"] == 3 * 8 * 9 + 8 + 8 * 256 * 5 + 5
+    assert result["gflops"] * 1e9 == 2 * (8 * 27 * 256 + 8 * 256 * 5)
+    assert result["weights_mib"] == pytest.approx(result["params"] * 4 / 2**20)
+    assert result["checkpoint_mib"] == 1.0
+    assert result["peak_memory_mib_batch_64"] >= 0
     for n in (1, 64):
-        product = found[f"latency_ms_batch_{n}"] * found[f"images_per_s_batch_{n}"]
+        product = result[f"latency_ms_batch_{n}"] * result[f"images_per_s_batch_{n}"]
         assert product == pytest.approx(1e3 * n)
 
 
@@ -48,10 +48,10 @@ def test_figures_are_those_of_training_where_all_classes_are_there() -> None:
 def test_macro_figures_leave_out_classes_without_images() -> None:
     labels = torch.tensor([0, 0, 1, 1])
     logits = torch.eye(3)[torch.tensor([0, 2, 1, 1])] * 9
-    found = figures_of(logits, labels)
-    assert found["acc_micro"] == 0.75
-    assert found["acc_macro"] == pytest.approx((0.5 + 1.0) / 2)
-    assert found["f1_macro"] == pytest.approx((2 / 3 + 1.0) / 2)
+    result = figures_of(logits, labels)
+    assert result["acc_micro"] == 0.75
+    assert result["acc_macro"] == pytest.approx((0.5 + 1.0) / 2)
+    assert result["f1_macro"] == pytest.approx((2 / 3 + 1.0) / 2)
 
 
 def test_intervals_are_wider_where_images_come_in_groups() -> None:

@@ -25,7 +25,7 @@ def predictions(labels: np.ndarray, probs: np.ndarray) -> Predictions:
 
 
 def drawn(n: int, n_classes: int, sharpness: float, seed: int = 0) -> Predictions:
-    """Labels drawn from softmax(z), probabilities said to be softmax(sharpness * z)."""
+    """Labels drawn from softmax(z), predicted probabilities are softmax(sharpness * z)."""
     rng = np.random.default_rng(seed)
     z = rng.normal(size=(n, n_classes))
 
@@ -39,11 +39,11 @@ def drawn(n: int, n_classes: int, sharpness: float, seed: int = 0) -> Prediction
 
 
 def test_classes_as_scikit_learn_has_them(tmp_path: Path) -> None:
-    said = drawn(300, 5, 1.0)
-    counts = count_confusions(said.labels, said.predicted, 5)
-    assert np.array_equal(counts, confusion_matrix(said.labels, said.predicted))
+    sample = drawn(300, 5, 1.0)
+    counts = count_confusions(sample.labels, sample.predicted, 5)
+    assert np.array_equal(counts, confusion_matrix(sample.labels, sample.predicted))
     each = class_figures(counts)
-    expected = precision_recall_fscore_support(said.labels, said.predicted)
+    expected = precision_recall_fscore_support(sample.labels, sample.predicted)
     for ours, theirs in zip((each.precision, each.recall, each.f1), expected[:3], strict=True):
         assert np.allclose(ours, theirs)
     assert np.array_equal(each.support, expected[3])
@@ -68,20 +68,20 @@ def test_a_class_without_images_has_no_recall_and_no_rates() -> None:
 def test_calibration_error_by_hand() -> None:
     # Four answers at .75, half of them right; two at 1.0, both right: ECE = 4/6 * .25.
     probs = np.array([[0.75, 0.25]] * 4 + [[0.0, 1.0]] * 2)
-    found = calibrate(predictions(np.array([0, 0, 1, 1, 1, 1]), probs))
-    assert found.ece == pytest.approx(4 / 6 * 0.25)
-    assert found.counts.sum() == 6
-    there = found.counts > 0
-    assert found.confidence[there].tolist() == pytest.approx([0.75, 1.0])
-    assert found.accuracy[there].tolist() == [0.5, 1.0]
+    result = calibrate(predictions(np.array([0, 0, 1, 1, 1, 1]), probs))
+    assert result.ece == pytest.approx(4 / 6 * 0.25)
+    assert result.counts.sum() == 6
+    filled = result.counts > 0
+    assert result.confidence[filled].tolist() == pytest.approx([0.75, 1.0])
+    assert result.accuracy[filled].tolist() == [0.5, 1.0]
 
 
 @pytest.mark.parametrize("sharpness", [0.5, 2.0])
 def test_temperature_is_what_was_wrong(sharpness: float) -> None:
-    said = drawn(6000, 4, sharpness)
-    temperature = fit_temperature(said)
+    sample = drawn(6000, 4, sharpness)
+    temperature = fit_temperature(sample)
     assert temperature == pytest.approx(sharpness, rel=0.12)
-    before, after = calibrate(said), calibrate(said, temperature=temperature)
+    before, after = calibrate(sample), calibrate(sample, temperature=temperature)
     assert before.ece > 0.08 > 0.04 > after.ece
     assert after.nll < before.nll
 
@@ -91,9 +91,9 @@ def test_temperature_has_an_end_where_everything_is_right() -> None:
     assert fit_temperature(predictions(np.array([0, 1]), probs)) >= 0.05
 
 
-def test_the_gallery_begins_with_the_surest_error() -> None:
+def test_the_gallery_begins_with_the_most_confident_error() -> None:
     probs = np.array([[0.6, 0.4], [0.1, 0.9], [0.7, 0.3], [0.95, 0.05], [0.2, 0.8]])
-    said = predictions(np.array([1, 0, 0, 0, 1]), probs)
-    assert worst_errors(said, 5).tolist() == [1, 0]
-    # The surest of each class in turn: classes 0 and 1, then class 0 again.
-    assert most_confident_right(said, 5).tolist() == [3, 4, 2]
+    sample = predictions(np.array([1, 0, 0, 0, 1]), probs)
+    assert worst_errors(sample, 5).tolist() == [1, 0]
+    # The most confident of each class in turn: classes 0 and 1, then class 0 again.
+    assert most_confident_right(sample, 5).tolist() == [3, 4, 2]

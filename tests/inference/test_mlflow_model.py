@@ -23,7 +23,7 @@ from tests.inference.tiny_run import draw_ramps, save_untrained, train_tiny
 
 
 @pytest.mark.slow
-def test_served_over_http_it_says_what_pytorch_says(tmp_path: Path) -> None:
+def test_served_over_http_it_agrees_with_pytorch(tmp_path: Path) -> None:
     torch.set_num_threads(1)
     draw_ramps(tmp_path / "photos", per_class=2)
     checkpoint = save_untrained(tmp_path)
@@ -96,8 +96,8 @@ def test_registered_it_is_loaded_by_its_name(
     mlflow.set_tracking_uri(uri)
     model = mlflow.pyfunc.load_model("models:/ramps/1")
     example = np.zeros((2, 3, 64, 64), np.uint8)
-    said = model.predict({"images": example})
+    output = model.predict({"images": example})
     rebuilt = rebuild_run(lambda: open_store(None, "photos", folder=tmp_path), run_id)
     expected = rebuilt.network(rebuilt.preprocess.normalise(torch.from_numpy(example)))
-    assert np.allclose(said["logits"], expected.numpy(), atol=1e-3)
+    assert np.allclose(output["logits"], expected.numpy(), atol=1e-3)
     assert model.metadata.metadata["classes"] == ["falling", "level", "rising"]

@@ -34,10 +34,10 @@ def stand_there(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_files_folders_and_patterns_each_image_once() -> None:
-    found = find_images(["photos/rising/01.png", "photos", "photos/*/0[01].png"])
-    assert len(found) == 13
-    assert found[0] == Path("photos/rising/01.png")
-    assert Path("photos/empty.jpg") in found
+    files = find_images(["photos/rising/01.png", "photos", "photos/*/0[01].png"])
+    assert len(files) == 13
+    assert files[0] == Path("photos/rising/01.png")
+    assert Path("photos/empty.jpg") in files
     assert len(find_images(["photos/**/*.png"])) == 12
 
 
@@ -50,14 +50,14 @@ def test_what_is_not_there_is_named(given: str) -> None:
 def test_three_formats_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     call = ["checkpoints/best.ckpt", "photos", "--top", "2", "--batch-size", "5"]
     predict.main(call)
-    told = capsys.readouterr()
-    rows = list(csv.DictReader(told.out.splitlines()))
+    captured = capsys.readouterr()
+    rows = list(csv.DictReader(captured.out.splitlines()))
     assert list(rows[0]) == ["file", "class", "probability", "class_2", "probability_2", "error"]
-    assert "13 images, 1 of them could not be read" in told.err
+    assert "13 images, 1 of them could not be read" in captured.err
     predict.main([*call, "--json"])
     objects = json.loads(capsys.readouterr().out)
-    predict.main([*call, "--out", "said.parquet"])
-    table = pq.read_table("said.parquet").to_pylist()
+    predict.main([*call, "--out", "answers.parquet"])
+    table = pq.read_table("answers.parquet").to_pylist()
     assert len(rows) == len(objects) == len(table) == 13
     for row, one, stored in zip(rows, objects, table, strict=True):
         assert row["file"] == one["file"] == stored["file"]
@@ -72,11 +72,11 @@ def test_three_formats_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_answers_do_not_depend_on_the_batch(capsys: pytest.CaptureFixture[str]) -> None:
-    said = []
+    answers = []
     for size in ("1", "7"):
         predict.main(["checkpoints/best.ckpt", "photos", "--batch-size", size, "--json"])
-        said.append(json.loads(capsys.readouterr().out))
-    for one, other in zip(*said, strict=True):
+        answers.append(json.loads(capsys.readouterr().out))
+    for one, other in zip(*answers, strict=True):
         for a, b in zip(one["top"], other["top"], strict=True):
             assert a["class"] == b["class"]
             assert a["probability"] == pytest.approx(b["probability"], abs=1e-5)
@@ -89,14 +89,18 @@ def test_no_readable_image_is_exit_code_1(capsys: pytest.CaptureFixture[str]) ->
     assert "the file is empty" in capsys.readouterr().out
 
 
-def test_mistakes_are_told_before_anything_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_are_reported_before_anything_is_loaded(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with pytest.raises(SystemExit) as ended:
-        predict.main(["checkpoints/best.ckpt", "photos", "--out", "said.xls"])
+        predict.main(["checkpoints/best.ckpt", "photos", "--out", "answers.xls"])
     assert ended.value.code == 2
     assert "unknown kind of file" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("out", ["said.csv", "said.json", "said.jsonl", "said.parquet", None])
+@pytest.mark.parametrize(
+    "out", ["answers.csv", "answers.json", "answers.jsonl", "answers.parquet", None]
+)
 def test_a_name_that_is_no_utf8_costs_no_answer(
     out: str | None, tmp_path: Path, place: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
@@ -125,5 +129,7 @@ def test_a_name_that_is_no_utf8_costs_no_answer(
         ]
     else:
         text = written.read_text(encoding="utf-8")
-        rows = json.loads(text) if out == "said.json" else list(map(json.loads, text.splitlines()))
+        rows = (
+            json.loads(text) if out == "answers.json" else list(map(json.loads, text.splitlines()))
+        )
         assert [os.fsencode(row["file"])[-6:] for row in rows] == [b"/a.png", b"/\xff.png"]

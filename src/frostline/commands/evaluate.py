@@ -15,7 +15,6 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from frostline.commands.arguments import (
     add_run,
@@ -26,9 +25,6 @@ from frostline.commands.arguments import (
     run_given,
 )
 from frostline.errors import ConfigError
-
-if TYPE_CHECKING:
-    from frostline.inference.evaluation import Evaluation
 
 SPLITS = ("train", "val", "test", "all")
 LEVELS = ("full", "light", "off")
@@ -46,6 +42,7 @@ def _run(given: argparse.Namespace) -> None:
     if class_names and not given.data:
         raise ConfigError("--map is for another data set", todo="give it with --data")
     from frostline.inference.evaluation import evaluate_run, log_on_run
+    from frostline.inference.evaluation_text import evaluation_lines
     from frostline.tracking.store import open_store
 
     rebuilt = run_given(given)
@@ -69,36 +66,8 @@ def _run(given: argparse.Namespace) -> None:
     if given.json:
         print(json.dumps(done.as_dict(), indent=2, ensure_ascii=False))
         return
-    print("\n".join(_lines(done)))
+    print("\n".join(evaluation_lines(done)))
     print(f"\nfiles: {done.folder}" + ("  (also in MLflow, on the run)" if logged else ""))
-
-
-def _lines(done: "Evaluation") -> list[str]:
-    """Format an evaluation for the terminal."""
-    lines = [f"{done.run} on {done.where}: {done.n_images} images of {done.n_groups} groups"]
-    lines += [f"  {note}" for note in done.notes]
-    has_logged = bool(done.logged)
-    lines.append(f"{'':12}{'now':>12}{'logged':>12}{'':4}" + "95 % interval")
-    # In the order of the intervals, macro first; the loss has no interval and comes last.
-    for name in sorted(done.figures, key=[*done.intervals, *done.figures].index):
-        value = done.figures[name]
-        logged = f"{done.logged[name]:>12.6f}" if has_logged else f"{'-':>12}"
-        low, high = done.intervals.get(name, (float("nan"), float("nan")))
-        interval = f"{low:.4f} .. {high:.4f}" if name in done.intervals else ""
-        lines.append(f"{name:12}{value:>12.6f}{logged}{'':4}{interval}".rstrip())
-    if has_logged:
-        lines.append(
-            "the same as logged, to the last digit"
-            if done.largest_difference == 0
-            else f"differs from the logged figures by at most {done.largest_difference:.2g}"
-        )
-    for name, value in done.cost.items():
-        lines.append(f"{name:34}{_shown(value)}")
-    return lines
-
-
-def _shown(value: float) -> str:
-    return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
 
 
 def _pair(text: str) -> tuple[str, str]:

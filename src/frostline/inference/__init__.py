@@ -1,1 +1,1 @@
-"""A trained run at work: built again, judged, asked, measured, taken away."""
+"""Use a trained run: rebuild its network, evaluate, predict, explain, measure its cost, export."""

@@ -28,7 +28,7 @@ def columns_of(top: int) -> list[str]:
 
 
 def write_answers(answers: Iterable[Answer], classes: Sequence[str], top: int, path: Path) -> None:
-    """Write answers as the file's name says; the file appears when it is whole."""
+    """Write answers in the format of the file's suffix; the file appears when it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         match path.suffix.lower():

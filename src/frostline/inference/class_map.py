@@ -62,12 +62,12 @@ def map_classes(theirs: Sequence[str], ours: Sequence[str], given: Mapping[str, 
     Raises:
         DataError: If `given` names unknown classes, or no class matches.
     """
-    for names, known in ((given.keys(), theirs), (given.values(), ours)):
-        unknown = sorted(set(names) - set(known))
+    for names, allowed in ((given.keys(), theirs), (given.values(), ours)):
+        unknown = sorted(set(names) - set(allowed))
         if unknown:
             raise DataError(
                 f"--map names unknown classes: {name_some(unknown)}",
-                name_some(sorted(known), 40),
+                name_some(sorted(allowed), 40),
             )
     by_letters: dict[str, list[int]] = {}
     for k, name in enumerate(ours):

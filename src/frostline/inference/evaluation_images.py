@@ -46,7 +46,7 @@ class EvaluationImages:
 def find_images_to_evaluate(
     rebuilt: Rebuilt, split: str | None, data: Sequence[str], class_names: Mapping[str, str]
 ) -> EvaluationImages:
-    """Load the images that an evaluation asks for.
+    """Load the images of an evaluation.
 
     Args:
         rebuilt: The run.

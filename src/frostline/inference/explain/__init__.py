@@ -1,1 +1,1 @@
-"""Evidence of what a trained run does and where it fails."""
+"""Evidence of how a trained run works and where it fails."""

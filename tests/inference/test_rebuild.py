@@ -1,4 +1,4 @@
-"""Nothing is unpickled, and what does not fit is said."""
+"""Nothing is unpickled, and what does not fit is an error."""
 
 import io
 import os

@@ -28,7 +28,7 @@ def independent(features, labels):
             )
             for start in ([0.0, 0.0], [3.0, 2.0])
         ]
-        best.append(-min(found.fun for found in tries))
+        best.append(-min(one.fun for one in tries))
     return float(np.mean(best))
 
 

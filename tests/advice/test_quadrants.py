@@ -33,20 +33,20 @@ def test_the_four_quadrants(images: int, classes: int, position: float, name: st
 
 
 def test_distances_from_the_borders() -> None:
-    found = place(1_000, 10, at(0.2))
-    assert found.size_distance == pytest.approx(-1.0)
-    assert found.similarity_distance == pytest.approx(-0.3)
-    assert found.doubts == ()
+    result = place(1_000, 10, at(0.2))
+    assert result.size_distance == pytest.approx(-1.0)
+    assert result.similarity_distance == pytest.approx(-0.3)
+    assert result.doubts == ()
 
 
-def test_two_borders_of_size_that_disagree_are_told() -> None:
+def test_two_borders_of_size_that_disagree_are_doubts() -> None:
     (doubt,) = place(10_000, 2, at(0.9)).doubts
     assert doubt.startswith("10,000 images in all are small by the border of 20,000, and 5,000 a")
     assert len(place(54_000, 1_000, at(0.9)).doubts) == 1
     assert place(54_000, 38, at(0.9)).doubts == ()
 
 
-def test_measures_that_disagree_and_a_near_border_are_told() -> None:
+def test_measures_that_disagree_and_a_near_border_are_doubts() -> None:
     split = place(500, 10, at(0.6, first=0.2))
     assert split.similar
     assert "disagree: 0.20 and 1.00" in split.doubts[0]
@@ -55,17 +55,17 @@ def test_measures_that_disagree_and_a_near_border_are_told() -> None:
 
 
 def test_references_are_the_ends_of_the_axis() -> None:
-    found = similarity_of(0.5, 0.01, 0.3, 0.01, [LIKE, UNLIKE, OTHER])
-    assert (found.position, found.by_confidence, found.by_agreement) == pytest.approx((1, 1, 1))
+    result = similarity_of(0.5, 0.01, 0.3, 0.01, [LIKE, UNLIKE, OTHER])
+    assert (result.position, result.by_confidence, result.by_agreement) == pytest.approx((1, 1, 1))
     assert similarity_of(0.1, 0.0, 0.1, 0.0, [LIKE, UNLIKE]).position == pytest.approx(0)
     middle = 1 / (1 + math.exp((math.log(9)) / 2))  # half way in log odds from .5 to .1
     assert similarity_of(middle, 0.0, 0.2, 0.0, [LIKE, UNLIKE]).position == pytest.approx(0.5)
 
 
 def test_errors_are_carried_to_the_axis() -> None:
-    found = similarity_of(0.5, 0.01, 0.3, 0.02, [LIKE, UNLIKE])
+    result = similarity_of(0.5, 0.01, 0.3, 0.02, [LIKE, UNLIKE])
     expected = (0.01 * 4 / (log_odds(0.5) - log_odds(0.1)) + 0.02 / 0.2) / 2
-    assert found.error == pytest.approx(expected)
+    assert result.error == pytest.approx(expected)
 
 
 def test_an_axis_needs_both_ends() -> None:
@@ -75,6 +75,6 @@ def test_an_axis_needs_both_ends() -> None:
         between(1.0, 2.0, 2.0)
 
 
-def test_twelve_images_tell_nothing() -> None:
+def test_twelve_images_are_too_few() -> None:
     assert "12 training images" in too_few(12)
     assert too_few(40) == ""

@@ -32,10 +32,10 @@ def test_features_are_the_means_of_what_the_frozen_prefixes_give(name):
     size = 224 if name.startswith("swin") else None
     backbone = build_backbone(name, weights="random", image_size=size, seed=0)
     images = random_images(3, backbone.input.size_px)
-    found = stage_features(backbone, lambda rows: images[rows], np.arange(3))
-    assert len(found.stages) == len(backbone.stages)
-    assert found.pixels.shape == (3, 192)
-    assert found.pixels == pytest.approx(
+    result = stage_features(backbone, lambda rows: images[rows], np.arange(3))
+    assert len(result.stages) == len(backbone.stages)
+    assert result.pixels.shape == (3, 192)
+    assert result.pixels == pytest.approx(
         torch.nn.functional.adaptive_avg_pool2d(
             torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255, 8
         )
@@ -47,7 +47,7 @@ def test_features_are_the_means_of_what_the_frozen_prefixes_give(name):
     compared = 0
     with torch.inference_mode():
         whole = backbone.model.eval()(ready)
-        assert found.stages[-1] == pytest.approx(whole.numpy(), abs=1e-4)
+        assert result.stages[-1] == pytest.approx(whole.numpy(), abs=1e-4)
         for number in range(1, len(backbone.stages)):
             parts = cut(backbone, number, pool="avg")
             assert parts.exact, parts.reason
@@ -61,7 +61,7 @@ def test_features_are_the_means_of_what_the_frozen_prefixes_give(name):
             else:
                 last = name.startswith("swin")
                 expected = output.mean(dim=(1, 2) if last else (2, 3))
-            assert found.stages[number - 1] == pytest.approx(expected.numpy(), abs=1e-4), number
+            assert result.stages[number - 1] == pytest.approx(expected.numpy(), abs=1e-4), number
     assert compared >= 3
 
 
@@ -80,14 +80,14 @@ def test_the_classifier_gives_the_logits_of_the_whole_model():
     backbone = build_backbone(LITE, weights="pretrained", image_size=64, seed=0)
     images = random_images(2, 64)
     features = stage_features(backbone, lambda rows: images[rows], np.arange(2)).stages[-1]
-    found = pretrained_classifier(backbone, "pretrained", features.shape[1])
-    assert isinstance(found, Classifier)
+    result = pretrained_classifier(backbone, "pretrained", features.shape[1])
+    assert isinstance(result, Classifier)
     whole = timm.create_model(LITE, pretrained=False).eval()
     tensors = read_tensors(find_packaged(LITE).file)
     whole.load_state_dict(rename_packaged(LITE, tensors, timm.create_model(LITE, num_classes=0)))
     with torch.inference_mode():
         expected = whole(normalised(images, backbone.input)).numpy()
-    assert features @ found.weights.T + found.bias == pytest.approx(expected, abs=1e-3)
+    assert features @ result.weights.T + result.bias == pytest.approx(expected, abs=1e-3)
 
 
 def test_random_weights_know_no_classes():

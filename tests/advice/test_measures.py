@@ -71,8 +71,8 @@ def test_a_probe_learns_what_is_linear_and_nothing_else():
     linear = rng.normal(size=(120, 4))
     linear[:, 2] += 6 * labels
     noise = rng.normal(size=(120, 4))
-    found, guessed = (probe_predictions(x, labels, own_groups(120)) for x in (linear, noise))
-    assert macro_accuracy(found, labels) > 0.95
+    result, guessed = (probe_predictions(x, labels, own_groups(120)) for x in (linear, noise))
+    assert macro_accuracy(result, labels) > 0.95
     assert macro_accuracy(guessed, labels) < 0.65
 
 

@@ -1,4 +1,4 @@
-"""What `src.advise` takes and refuses, how it ranks, what it says."""
+"""What `src.advise` takes and refuses, how it ranks, what it prints."""
 
 import json
 
@@ -35,9 +35,9 @@ def own_caches(tmp_path, monkeypatch):
 
 def measured(name, knn, *, width=0.05):
     stages = tuple(StageScore(k, 0.1 * k, score, -score, width) for k, score in enumerate(knn))
-    known = Familiarity(0.2, 0.01, 0.7, 0.2, 0.002)
+    familiarity = Familiarity(0.2, 0.01, 0.7, 0.2, 0.002)
     size = Size(100, 100, 4, 25.0, 20, 1.5)
-    return Measured(name, "packaged", "abc", 224, 100, size, stages, known, "", 1.0)
+    return Measured(name, "packaged", "abc", 224, 100, size, stages, familiarity, "", 1.0)
 
 
 def photos(root, *, classes=2, per_class=30, side=32):
@@ -59,10 +59,10 @@ def test_depths_by_score_and_by_the_baseline():
 
 
 def test_backbones_by_their_last_features_with_ties():
-    found = rank_backbones(
+    result = rank_backbones(
         [measured("low", [0, 0.4]), measured("best", [0, 0.9]), measured("near", [0, 0.85])]
     )
-    assert [(one.backbone, one.tied) for one in found] == [
+    assert [(one.backbone, one.tied) for one in result] == [
         ("best", True),
         ("near", True),
         ("low", False),
@@ -73,7 +73,7 @@ def test_reliability_is_read_best_first(tmp_path):
     assert reliabilities(tmp_path / "none.json") == []
     entry = {"low": -0.1, "high": 0.5, "cells": 18}
     rankings = [{"measure": "knn", "tau": 0.1, **entry}, {"measure": "logme", "tau": 0.3, **entry}]
-    file = tmp_path / "kept.json"
+    file = tmp_path / "reliability.json"
     file.write_text(json.dumps({"rankings": rankings}))
     assert reliabilities(file)[0] == Reliability("logme", 0.3, -0.1, 0.5, 18)
 
@@ -89,10 +89,10 @@ def test_every_strategy_has_its_critics():
     assert any("Lee" in text for text in objections_to("large_different"))
 
 
-def test_references_are_by_weights_and_another_extractor_is_told():
-    found, caveat = references_for("renamed", references_digest())
+def test_references_are_by_weights_and_another_extractor_is_reported():
+    result, caveat = references_for("renamed", references_digest())
     assert caveat == ""
-    assert {one.kind for one in found} == {"similar", "different", "between"}
+    assert {one.kind for one in result} == {"similar", "different", "between"}
     _, caveat = references_for("resnet50", "0" * 64)
     assert "measured with tf_efficientnet_lite0 and its own weights, not with resnet50" in caveat
 
@@ -136,15 +136,15 @@ def test_the_source_follows_the_path(tmp_path):
 
 
 def test_several_backbones_and_data_keys(tmp_path):
-    found = read_request(
+    result = read_request(
         [f"data.path={tmp_path}", "backbone=resnet50,vgg16,resnet50", "data.val_frac=0.3"]
     )
-    assert [one.backbone for one in found] == ["resnet50", "vgg16"]
-    assert {one.data.val_frac for one in found} == {0.3}
+    assert [one.backbone for one in result] == ["resnet50", "vgg16"]
+    assert {one.data.val_frac for one in result} == {0.3}
 
 
 @pytest.mark.parametrize(
-    ("words", "error", "says"),
+    ("words", "error", "message"),
     [
         (["data.path=no/such"], ConfigError, "no such file or folder"),
         (["backbone=resnet5O"], BackboneError, "nearest names: resnet50"),
@@ -154,10 +154,10 @@ def test_several_backbones_and_data_keys(tmp_path):
         (["data.pth=x"], ConfigError, "data.pth: there is no such key"),
     ],
 )
-def test_what_cannot_be_asked(words, error, says):
+def test_requests_that_are_refused(words, error, message):
     with pytest.raises(error) as caught:
         read_request(words)
-    assert says in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_the_next_command_can_be_pasted():
@@ -168,15 +168,15 @@ def test_the_next_command_can_be_pasted():
     )
 
 
-def test_twelve_images_cannot_tell(tmp_path, capsys):
+def test_twelve_images_are_too_few_to_choose(tmp_path, capsys):
     main([f"data.path={photos(tmp_path / 'few', per_class=6)}"])
     text = capsys.readouterr().out
     assert "NO STRATEGY CAN BE CHOSEN: 12 images in all" in text
     assert "python -m src.train -m" in text
 
 
-@pytest.mark.parametrize(("classes", "says"), [(50, "too few images to split"), (0, "error: ")])
-def test_one_image_a_class_and_no_classes_are_errors(tmp_path, capsys, classes, says):
+@pytest.mark.parametrize(("classes", "message"), [(50, "too few images to split"), (0, "error: ")])
+def test_one_image_a_class_and_no_classes_are_errors(tmp_path, capsys, classes, message):
     place = photos(tmp_path / "odd", classes=classes, per_class=1)
     place.mkdir(exist_ok=True)
     if not classes:
@@ -185,7 +185,7 @@ def test_one_image_a_class_and_no_classes_are_errors(tmp_path, capsys, classes, 
     with pytest.raises(SystemExit) as caught:
         main([f"data.path={place}"])
     assert caught.value.code == 2
-    assert says in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_random_weights_have_no_similarity(tmp_path, capsys):
@@ -203,7 +203,7 @@ def test_random_weights_have_no_similarity(tmp_path, capsys):
     assert 'id="figure-accuracy"' in page
 
 
-def test_a_page_that_cannot_be_written_is_said_first(tmp_path, capsys):
+def test_a_page_that_cannot_be_written_is_an_error_before_measuring(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["data.path=x", "--out", str(tmp_path / "no" / "page.html")])
     assert "its folder does not exist" in capsys.readouterr().err
@@ -213,14 +213,14 @@ def test_a_page_that_cannot_be_written_is_said_first(tmp_path, capsys):
 def test_advice_on_drawings(capsys, tmp_path):
     words = ["data=leaves", "data.n_images=120", "data.n_species=1", "data.photos_per_leaf=1"]
     main([*words, f"backbone={LITE}", "image_size=64", "--json"])
-    found = json.loads(capsys.readouterr().out)
-    assert found["strategy"] == "small_different"
-    assert found["drawn"] is True
-    assert found["choices"][0]["thresholds"]["large_per_class"] == 1000
-    assert found["choices"][0]["measured"]["image_size_px"] == 224
-    assert found["scores_at_image_size"][0]["image_size_px"] == 64
-    assert found["size"]["images"] == 70
-    assert found["next"].startswith("python -m src.train -m data=leaves data.n_images=120")
-    last = found["scores_at_image_size"][0]["stages"][-1]
+    result = json.loads(capsys.readouterr().out)
+    assert result["strategy"] == "small_different"
+    assert result["drawn"] is True
+    assert result["choices"][0]["thresholds"]["large_per_class"] == 1000
+    assert result["choices"][0]["measured"]["image_size_px"] == 224
+    assert result["scores_at_image_size"][0]["image_size_px"] == 64
+    assert result["size"]["images"] == 70
+    assert result["next"].startswith("python -m src.train -m data=leaves data.n_images=120")
+    last = result["scores_at_image_size"][0]["stages"][-1]
     assert last["stage"] == 5
     assert last["probe"] > 0.35  # five classes

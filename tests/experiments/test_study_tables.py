@@ -1,4 +1,4 @@
-"""What a study's tables say, against answers whose figures are known."""
+"""The tables of a study, from predictions whose figures are known."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from frostline.tracking.records import RunRecord
 N_LEAVES, PHOTOS = 150, 2
 
 
-def said(share_right: float, seed: int, *, word: str = "test", rare: int = 0) -> Predictions:
+def answers(share_right: float, seed: int, *, word: str = "test", rare: int = 0) -> Predictions:
     """Answers on two classes; whole leaves are right or wrong, the first `rare` of them class 1."""
     items = [f"A/{word}{leaf:05d}_photo{p}" for leaf in range(N_LEAVES) for p in range(PHOTOS)]
     rng = np.random.default_rng(seed)
@@ -59,7 +59,7 @@ class FakeJob:
 
 
 def recorded(cells: Mapping[str, Mapping[str, Sequence[Predictions]]], table: dict) -> Recorded:
-    """A study whose runs said what is given, seed by seed, cell by cell."""
+    """A study whose runs have the given predictions, seed by seed, cell by cell."""
     known, runs, jobs = {}, {}, []
     for label, splits in cells.items():
         runs[label] = {}
@@ -70,7 +70,7 @@ def recorded(cells: Mapping[str, Mapping[str, Sequence[Predictions]]], table: di
             runs[label][seed] = RunRecord(
                 run_id, run_id, "x", "FINISHED", params, metrics, tags, 0, 1
             )  # fmt: skip
-            known |= {(run_id, split): said_[seed] for split, said_ in splits.items()}
+            known |= {(run_id, split): by_seed[seed] for split, by_seed in splits.items()}
             jobs.append(FakeJob(label, seed))
     study = study_jobs.Study("demo", (), tuple(jobs), table)  # type: ignore[arg-type]
     return Recorded(study, runs, FakeSource(known))
@@ -79,16 +79,16 @@ def recorded(cells: Mapping[str, Mapping[str, Sequence[Predictions]]], table: di
 def test_differences_are_paired_and_claims_corrected() -> None:
     seeds = range(3)
     cells = {
-        "base": {"test": [said(0.70, s) for s in seeds]},
-        "same": {"test": [said(0.70, s) for s in seeds]},
-        "better": {"test": [said(0.90, s) for s in seeds]},
+        "base": {"test": [answers(0.70, s) for s in seeds]},
+        "same": {"test": [answers(0.70, s) for s in seeds]},
+        "better": {"test": [answers(0.90, s) for s in seeds]},
     }
     made = recorded(cells, {"compare": {"same": "base", "better": "base"}})
-    told = comparisons.differences(made, {"same": "base", "better": "base"})
-    assert told["better"].points.value == pytest.approx(0.20, abs=1e-6)
-    assert told["better"].is_significant and told["better"].points.low > 0.1
-    assert told["same"].points.value == 0 and not told["same"].is_significant
-    assert told["same"].points.low < 0 < told["same"].points.high
+    compared = comparisons.differences(made, {"same": "base", "better": "base"})
+    assert compared["better"].points.value == pytest.approx(0.20, abs=1e-6)
+    assert compared["better"].is_significant and compared["better"].points.low > 0.1
+    assert compared["same"].points.value == 0 and not compared["same"].is_significant
+    assert compared["same"].points.low < 0 < compared["same"].points.high
     text = tables.write_tables(made)
     assert "| better | 3 | 90.0 (" in text
     assert "- *better* is better than *base*: +20.0 (" in text
@@ -96,45 +96,45 @@ def test_differences_are_paired_and_claims_corrected() -> None:
     assert text == tables.write_tables(made)
 
 
-def test_a_promise_is_what_validation_says_beyond_the_test() -> None:
+def test_excess_optimism_is_validation_minus_test() -> None:
     seeds = range(4)
     cells = {
         "leaky": {
-            "val": [said(0.95, s, word="leaf") for s in seeds],
-            "test": [said(0.60, s + 50) for s in seeds],
+            "val": [answers(0.95, s, word="leaf") for s in seeds],
+            "test": [answers(0.60, s + 50) for s in seeds],
         },
         "whole": {
-            "val": [said(0.70, s, word="leaf") for s in seeds],
-            "test": [said(0.68, s + 90) for s in seeds],
+            "val": [answers(0.70, s, word="leaf") for s in seeds],
+            "test": [answers(0.68, s + 90) for s in seeds],
         },
     }
-    found = comparisons.excess_optimism(recorded(cells, {}), "leaky", "whole")
-    assert found is not None
+    result = comparisons.excess_optimism(recorded(cells, {}), "leaky", "whole")
+    assert result is not None
     whole_leaves = (
         round(0.95 * 150) - round(0.6 * 150) - round(0.7 * 150) + round(0.68 * 150)
     ) / 150
-    assert found.value == pytest.approx(whole_leaves, abs=1e-6)
-    assert found.low > 0.15
+    assert result.value == pytest.approx(whole_leaves, abs=1e-6)
+    assert result.low > 0.15
 
 
 def test_accuracy_flatters_where_a_rare_class_is_never_found() -> None:
-    cells = {"rare": {"test": [said(1.0, 0, rare=20)]}}
-    found = comparisons.accuracy_over_f1(recorded(cells, {}), "rare")
-    assert found is not None
+    cells = {"rare": {"test": [answers(1.0, 0, rare=20)]}}
+    result = comparisons.accuracy_over_f1(recorded(cells, {}), "rare")
+    assert result is not None
     # 280 of 300 right, all answers class 0: F1 of the classes 2*280/580 and 0.
-    assert found.value == pytest.approx(280 / 300 - 280 / 580, abs=1e-6)
+    assert result.value == pytest.approx(280 / 300 - 280 / 580, abs=1e-6)
 
 
 def test_the_deviation_between_seeds_has_an_interval() -> None:
-    found = comparisons.seed_deviation([0.8, 0.9])
-    assert found is not None and found.value == pytest.approx(0.0707107)
-    assert found.low < found.value < found.high and found.high > 2
+    result = comparisons.seed_deviation([0.8, 0.9])
+    assert result is not None and result.value == pytest.approx(0.0707107)
+    assert result.low < result.value < result.high and result.high > 2
     assert comparisons.seed_deviation([0.8]) is None
 
 
-def test_all_mistakes_have_a_line_and_unknown_cells_are_told() -> None:
-    cells = {"a": {"test": [said(0.7, s) for s in range(2)]}}
-    cells["b"] = {"test": [said(0.8, s) for s in range(2)]}
+def test_all_mistakes_have_a_line_and_unknown_cells_are_errors() -> None:
+    cells = {"a": {"test": [answers(0.7, s) for s in range(2)]}}
+    cells["b"] = {"test": [answers(0.8, s) for s in range(2)]}
     spec = {"cell": "b", "against": "a"}
     kinds = {"one": "difference", "two": "accuracy over F1", "three": "seeds", "four": "promise"}
     table = {"mistakes": {name: {**spec, "measure": kind} for name, kind in kinds.items()}}
@@ -162,17 +162,17 @@ def test_only_what_stands_between_the_markers_changes(tmp_path: Path) -> None:
         fill(tmp_path / "other.md", markers("small"), "x", what=small)
 
 
-def test_a_sweep_that_was_not_run_is_told_with_its_command(
+def test_a_sweep_that_was_not_run_is_reported_with_its_command(
     fresh_store_uri: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         command.main(["vgg16_features", "--uri", fresh_store_uri, "--partial"])
     assert ended.value.code == 2
-    told = capsys.readouterr().err
-    assert "12 of 12 runs of vgg16_features are not in" in told
-    assert "python -m src.train -m +experiments=vgg16_features" in told
+    message = capsys.readouterr().err
+    assert "12 of 12 runs of vgg16_features are not in" in message
+    assert "python -m src.train -m +experiments=vgg16_features" in message
 
 
-def test_an_unknown_study_is_told() -> None:
+def test_an_unknown_study_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"(?s)nosuch: there is no such study.*brahimi"):
         study_jobs.compose_study("nosuch", [])

@@ -138,10 +138,10 @@ def test_what_a_launcher_composes_again_is_what_was_planned() -> None:
         lambda own: settings(*own),
         lambda asking: ["small_different"] * len(asking),
     )
-    ((kept, made),) = chosen
-    assert kept == overrides
+    ((original, made),) = chosen
+    assert original == overrides
     facts = JobFacts("data", "splits", "", 100, 4, 5, 224, 1, "cpu 32-true", "torch 2.14")
-    job = plan_job(0, kept, made, facts)
+    job = plan_job(0, original, made, facts)
     again = settings(*launch_overrides(job.overrides, job.settings))
     assert again == job.settings
     assert (again.strategy.name, again.strategy.choice) == ("auto", "small_different")
