@@ -55,6 +55,7 @@ class SweepSettings(StrictModel):
     id: str | None
     parent_run_id: str | None
     job_digest: str | None
+    numerics: str | None
     label: str | None
     slots: Count | None
     group: str | None

@@ -17,7 +17,7 @@ from frostline.config.identity import config_digest
 from frostline.config.schema import Settings
 from frostline.config.versions import RESULTS_VERSION, installed_libraries
 from frostline.data.load import data_name
-from frostline.errors import FrostlineError
+from frostline.errors import ConfigError, FrostlineError
 from frostline.sweep.failures import hint_for
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.signals import StopSignalError
@@ -79,17 +79,20 @@ def open_run(store: "Store", settings: Settings, runs: "list[RunRecord]") -> "tu
 
     Returns:
         The run, and whether it is resumed.
+
+    Raises:
+        ConfigError: If this machine would compute otherwise than the job was planned for.
     """
     from frostline.tracking.abandoned import end_abandoned_runs
-    from frostline.training.engine import numerics_of
 
+    numerics = _planned_numerics(settings)
     key = {"frostline.job_digest": settings.sweep.job_digest or ""}
     tags = key | {
         "frostline.kind": "job",
         "frostline.config_digest": config_digest(settings),
         "frostline.results_version": str(RESULTS_VERSION),
         "frostline.libraries": installed_libraries(),
-        "frostline.numerics": numerics_of(settings.trainer),
+        "frostline.numerics": numerics,
     }
     if settings.sweep.id is not None:
         tags["frostline.sweep_id"] = settings.sweep.id
@@ -104,6 +107,23 @@ def open_run(store: "Store", settings: Settings, runs: "list[RunRecord]") -> "tu
             end_abandoned_runs(store, key)
         run = store.start_run(settings.run_name, tags, settings.sweep.parent_run_id)
     return run, resumed
+
+
+def _planned_numerics(settings: Settings) -> str:
+    """How this machine computes the job, which is part of what the job is recognised by.
+
+    It can differ from the plan where a launcher of Hydra brings jobs to other machines.
+    """
+    from frostline.training.engine import numerics_of
+
+    here, planned = numerics_of(settings.trainer), settings.sweep.numerics
+    if planned is not None and here != planned:
+        raise ConfigError(
+            f"the job was planned for {planned}, but this machine computes with {here}",
+            todo="name what `auto` should come to, such as trainer.accelerator=cuda "
+            "trainer.precision=bf16-mixed",
+        )
+    return here
 
 
 def _is_interrupted(store: "Store", newest: "RunRecord", key: dict[str, str]) -> bool:

@@ -1,0 +1,41 @@
+"""A job is computed on the kind of device and in the precision that it was planned for."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from frostline.config.composed import settings_of
+from frostline.config.location import CONF
+from frostline.config.schema import Settings
+from frostline.errors import ConfigError
+from frostline.sweep.job_record import open_run
+from frostline.tracking.store import Store, open_store
+
+HERE = "cpu 32-true"
+
+
+def job(numerics: str | None) -> Settings:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        settings = settings_of(compose("train", overrides=["trainer=cpu"]))
+    update = {"job_digest": "d" * 64, "numerics": numerics}
+    return settings.model_copy(update={"sweep": settings.sweep.model_copy(update=update)})
+
+
+@pytest.fixture
+def store(tmp_path: Path, fresh_store_uri: str) -> Store:
+    return open_store(fresh_store_uri, "leaves", folder=tmp_path)
+
+
+@pytest.mark.parametrize("planned", [None, HERE])
+def test_a_run_records_how_it_is_computed(store: Store, planned: str | None) -> None:
+    run, resumed = open_run(store, job(planned), [])
+    run.finish("FINISHED")
+    assert not resumed
+    assert store.get_run(run.run_id).tags["frostline.numerics"] == HERE
+
+
+def test_a_job_planned_for_another_device_is_refused_before_it_has_a_run(store: Store) -> None:
+    with pytest.raises(ConfigError, match=r"planned for cuda .*, but this machine .* cpu 32-true"):
+        open_run(store, job("cuda bf16-mixed, TF32 off, deterministic where possible"), [])
+    assert store.find_runs({}) == []
