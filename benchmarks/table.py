@@ -4,7 +4,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from experiments.tools.study_text import fill
+from experiments.tools.markers import fill
 
 BETWEEN = ("<!-- results: begin -->", "<!-- results: end -->")
 
