@@ -68,7 +68,7 @@ def prepare(work: Workload, folder: Path) -> Givens:
         with torch.inference_mode():
             features = backbone.eval()(torch.zeros(1, 3, size, size)).shape[1]
         frozen = {
-            freeze: frozenset(backbone.depth(int(freeze) if freeze.isdigit() else freeze).frozen)
+            freeze: backbone.depth(int(freeze) if freeze.isdigit() else freeze).frozen_tensors
             for freeze in wanted
         }
         given = Given(

@@ -22,7 +22,8 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from frostline.backbones.build import Backbone, build_backbone
+from frostline.backbones.backbone import Backbone
+from frostline.backbones.build import build_backbone
 from frostline.backbones.split.cut import cut
 from frostline.cores import usable_cores
 from frostline.data.geometry import evaluation_geometry
@@ -85,7 +86,7 @@ def ours(
 ) -> tuple[np.ndarray, str]:
     """What `src.predict` does after it has found the run."""
     predictor = Predictor(
-        Network(cut(backbone, 0, pool="avg").suffix, head).eval(),
+        Network(cut(backbone, backbone.depth(0), pool="avg").suffix, head).eval(),
         BatchTransform(backbone.input, augment="none", seed=0),
         evaluation_geometry(backbone.input),
         "cpu",
@@ -106,7 +107,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     backbone = build_backbone(given.backbone, weights="random", image_size=None, seed=0)
-    features = cut(backbone, 0, pool="avg").num_features
+    features = cut(backbone, backbone.depth(0), pool="avg").num_features
     head = build_head(features, CLASSES, hidden=None, dropout=0.0, batch_norm=False, seed=0)
     with tempfile.TemporaryDirectory() as folder:
         paths = draw(Path(folder), given.images)

@@ -17,8 +17,9 @@ from frostline.backbones.compute_mode import ComputeMode
 from frostline.config.recipe import AdamW, ConstantLr, CrossEntropy
 from frostline.data.mixing import BatchMix
 from frostline.data.order import EpochSampler
-from frostline.features.feature_datamodule import PassOutputs, RowOutputs, as_it_is
-from frostline.features.stored_file import OutputForm, Segment
+from frostline.features.feature_datamodule import RowOutputs, StoredInputs, unchanged
+from frostline.features.output_form import OutputForm
+from frostline.features.stored_file import Segment
 from frostline.features.stored_outputs import StoredOutputs
 from frostline.training.callbacks import EpochSeed, ProgressEvents
 from frostline.training.engine import Engine, build_trainer
@@ -70,12 +71,16 @@ def _ours(features: torch.Tensor, labels: torch.Tensor, folder: Path) -> float:
     def loader(rows: Any, *, training: bool) -> Any:
         sampler = EpochSampler(rows, batch_size=BATCH, seed=0, n_views=1, training=training)
         return DataLoader(
-            read, batch_size=None, sampler=sampler, generator=torch.Generator(), collate_fn=as_it_is
+            read,
+            batch_size=None,
+            sampler=sampler,
+            generator=torch.Generator(),
+            collate_fn=unchanged,
         )
 
     task = ClassificationTask(
         backbone=nn.Identity(), prefix=nn.Identity(), suffix=nn.Identity(), head=_head(),
-        preprocess=PassOutputs(ComputeMode("32-true"), ComputeMode("32-true")),
+        preprocess=StoredInputs(ComputeMode("32-true"), ComputeMode("32-true")),
         mix=BatchMix("none", alpha=1.0, n_classes=CLASSES, seed=0),
         loss=build_loss(
             CrossEntropy(name="cross_entropy", label_smoothing=0.0, class_weights=0.0), None

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import timm
 
-from frostline.backbones.build import Backbone, build_backbone
-from frostline.backbones.split.cut import record_stages
+from frostline.backbones.backbone import Backbone
+from frostline.backbones.build import build_backbone
+from frostline.backbones.split.stage_cuts import stage_cut_finder
 from frostline.errors import BackboneError
 from tests.contracts.architectures import ARCHITECTURES
 from tests.contracts.backbone_contract import (
@@ -104,9 +105,9 @@ def survey_one(name: str) -> Row:
     wrong = ""
     try:
         check_partition(backbone)
-        recordings = record_stages(backbone, pool="avg")
+        finder = stage_cut_finder(backbone, pool="avg")
         for freeze in [*range(1, count), "all"]:
-            outcomes.append(check_depth(backbone, freeze, recordings=recordings))
+            outcomes.append(check_depth(backbone, freeze, finder=finder))
     except BrokenContractError as error:
         wrong = f"freeze={len(outcomes) + 1}: {error}"
     except RuntimeError as error:

@@ -10,7 +10,7 @@ from frostline.advice.measures.stage_features import stage_features
 from frostline.backbones.build import build_backbone
 from frostline.backbones.packaged_weights import find_packaged, rename_packaged
 from frostline.backbones.split.cut import cut
-from frostline.backbones.weights import read_tensors
+from frostline.backbones.tensor_files import read_tensors
 
 LITE = "tf_efficientnet_lite0"
 needs_lite = pytest.mark.skipif(find_packaged(LITE) is None, reason="packaged weights are missing")
@@ -49,7 +49,7 @@ def test_features_are_the_means_of_what_the_frozen_prefixes_give(name):
         whole = backbone.model.eval()(ready)
         assert result.stages[-1] == pytest.approx(whole.numpy(), abs=1e-4)
         for number in range(1, len(backbone.stages)):
-            parts = cut(backbone, number, pool="avg")
+            parts = cut(backbone, backbone.depth(number), pool="avg")
             assert parts.exact, parts.reason
             output = parts.prefix.eval()(ready)
             output = output[0] if isinstance(output, tuple | list) else output

@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from frostline.backbones.build import Backbone, build_backbone
-from frostline.backbones.split.cut import Whole, cut
-from frostline.backbones.split.segment import Segment
+from frostline.backbones.backbone import Backbone
+from frostline.backbones.build import build_backbone
+from frostline.backbones.split.cut import WholeModel, cut
+from frostline.backbones.split.model_part import ModelPart
 from frostline.errors import BackboneError
 
 
@@ -25,59 +26,59 @@ def test_parts_are_the_model_at_every_depth() -> None:
     with torch.no_grad():
         whole = backbone(_images())
     for depth in (0, 1, 2, 3, 4, 5, "all", "layer3.0", "layer2.0.conv1"):
-        parts = cut(backbone, depth, pool="avg")
+        parts = cut(backbone, backbone.depth(depth), pool="avg")
         assert parts.exact, parts.reason
         with torch.no_grad():
             assert torch.equal(parts.suffix(parts.prefix(_images())), whole), depth
-        assert parts.depth_label == str(depth)
+        assert parts.depth.label == str(depth)
 
 
 def test_what_is_counted() -> None:
     backbone = _build("resnet50")
-    parts = cut(backbone, 2, pool="avg")
-    assert parts.frozen_params == 225_344
-    assert parts.total_params == 23_508_032
-    assert parts.frozen_params_frac == pytest.approx(225_344 / 23_508_032)
-    assert (parts.frozen_stages, parts.num_stages, parts.num_features) == (2, 5, 2048)
+    parts = cut(backbone, backbone.depth(2), pool="avg")
+    assert parts.depth.frozen_params == 225_344
+    assert parts.depth.total_params == 23_508_032
+    assert parts.depth.frozen_params_frac == pytest.approx(225_344 / 23_508_032)
+    assert (parts.depth.frozen_stages, parts.depth.num_stages, parts.num_features) == (2, 5, 2048)
     flops = [stage.flops for stage in backbone.stages]
-    assert parts.frozen_flops_frac == pytest.approx(sum(flops[:2]) / sum(flops))
-    inside = cut(backbone, "layer3.2", pool="avg")
-    assert inside.frozen_stages == 3
-    assert 0 < inside.frozen_flops_frac < sum(flops[:4]) / sum(flops)
+    assert parts.depth.frozen_flops_frac == pytest.approx(sum(flops[:2]) / sum(flops))
+    inside = cut(backbone, backbone.depth("layer3.2"), pool="avg")
+    assert inside.depth.frozen_stages == 3
+    assert 0 < inside.depth.frozen_flops_frac < sum(flops[:4]) / sum(flops)
 
 
 def test_vgg16_with_block5_open_trains_7_079_424() -> None:
     backbone = _build("vgg16", 150)
-    parts = cut(backbone, 4, pool="flatten")
+    parts = cut(backbone, backbone.depth(4), pool="flatten")
     trains = sum(p.numel() for p in parts.suffix.parameters() if p.requires_grad)
     assert trains == 7_079_424
     assert parts.num_features == 8192
     assert nn.Linear(parts.num_features, 256).weight.numel() + 256 == 2_097_408
-    assert cut(backbone, 4, pool="avg").num_features == 512
+    assert cut(backbone, backbone.depth(4), pool="avg").num_features == 512
 
 
-def test_freeze_all_hands_over_pooled_features() -> None:
+def test_freeze_all_gives_pooled_features() -> None:
     backbone = _build("resnet10t")
     for freeze in ("all", 5):
-        parts = cut(backbone, freeze, pool="avg")
+        parts = cut(backbone, backbone.depth(freeze), pool="avg")
         assert parts.prefix(_images()).shape == (3, 512)
         assert isinstance(parts.suffix, nn.Identity)
-        assert parts.frozen_params_frac == parts.frozen_flops_frac == 1.0
+        assert parts.depth.frozen_params_frac == parts.depth.frozen_flops_frac == 1.0
 
 
 def test_the_prefix_has_no_gradient_and_the_suffix_has() -> None:
     backbone = _build("resnet10t")
-    parts = cut(backbone, 3, pool="avg")
-    handed = parts.prefix(_images())
-    assert not handed.requires_grad
-    parts.suffix(handed).sum().backward()
+    parts = cut(backbone, backbone.depth(3), pool="avg")
+    crossing = parts.prefix(_images())
+    assert not crossing.requires_grad
+    parts.suffix(crossing).sum().backward()
     assert backbone.model.layer4[0].conv1.weight.grad is not None
     assert backbone.model.layer1[0].conv1.weight.grad is None
 
 
 def test_the_suffix_shares_its_modules_with_the_model() -> None:
     backbone = _build("resnet10t")
-    parts = cut(backbone, 3, pool="avg")
+    parts = cut(backbone, backbone.depth(3), pool="avg")
     with torch.no_grad():
         for parameter in parts.suffix.parameters():
             parameter.zero_()
@@ -87,7 +88,7 @@ def test_the_suffix_shares_its_modules_with_the_model() -> None:
 
 def test_suffix_alone_goes_into_train_and_eval_mode() -> None:
     backbone = _build("test_vit")
-    parts = cut(backbone, 2, pool="avg")
+    parts = cut(backbone, backbone.depth(2), pool="avg")
     parts.suffix.train()
     assert backbone.model.blocks[5].training
     assert not backbone.model.blocks[0].training
@@ -95,35 +96,35 @@ def test_suffix_alone_goes_into_train_and_eval_mode() -> None:
     assert not backbone.model.blocks[5].training
 
 
-def test_what_is_handed_over_is_as_small_as_can_be() -> None:
+def test_what_crosses_the_boundary_is_as_small_as_possible() -> None:
     backbone = _build("vgg11")
-    assert cut(backbone, 1, pool="avg").prefix(_images()).shape == (3, 64, 32, 32)
+    assert cut(backbone, backbone.depth(1), pool="avg").prefix(_images()).shape == (3, 64, 32, 32)
     xception = _build("legacy_xception", 96)
-    assert cut(xception, 2, pool="avg").prefix(_images(96)).ndim == 4
+    assert cut(xception, xception.depth(2), pool="avg").prefix(_images(96)).ndim == 4
 
 
-def test_several_tensors_are_handed_over_as_one_row_an_image() -> None:
+def test_several_tensors_cross_as_one_row_per_image() -> None:
     backbone = _build("hrnet_w18_small")
-    parts = cut(backbone, 2, pool="avg")
+    parts = cut(backbone, backbone.depth(2), pool="avg")
     assert parts.exact
-    handed = parts.prefix(_images())
-    assert handed.ndim == 2
+    crossing = parts.prefix(_images())
+    assert crossing.ndim == 2
     backbone.eval()
     with torch.no_grad():
         whole = backbone(_images())
-        mixed = torch.stack([handed[2], handed[0], handed[1]])
+        mixed = torch.stack([crossing[2], crossing[0], crossing[1]])
         assert torch.allclose(parts.suffix(mixed), whole[[2, 0, 1]], atol=1e-5)
 
 
-def test_a_kept_output_may_be_used_again_and_again() -> None:
+def test_an_output_can_be_used_again_and_again() -> None:
     for name in ("densenet121", "test_nfnet", "resnetv2_18"):
         backbone = _build(name)
-        parts = cut(backbone, 2, pool="avg")
+        parts = cut(backbone, backbone.depth(2), pool="avg")
         backbone.train()
-        handed = parts.prefix(_images())
-        kept = handed.clone()
-        parts.suffix(handed)
-        assert torch.equal(handed, kept), name
+        crossing = parts.prefix(_images())
+        original = crossing.clone()
+        parts.suffix(crossing)
+        assert torch.equal(crossing, original), name
 
 
 def test_train_mode_draws_dropout_in_the_suffix_only() -> None:
@@ -131,19 +132,19 @@ def test_train_mode_draws_dropout_in_the_suffix_only() -> None:
     for module in backbone.model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.5
-    parts = cut(backbone, 2, pool="avg")
+    parts = cut(backbone, backbone.depth(2), pool="avg")
     backbone.train()
-    handed = parts.prefix(_images())
-    assert torch.equal(handed, parts.prefix(_images()))
+    crossing = parts.prefix(_images())
+    assert torch.equal(crossing, parts.prefix(_images()))
     torch.manual_seed(0)
-    first = parts.suffix(handed)
-    assert not torch.equal(first, parts.suffix(handed))
+    first = parts.suffix(crossing)
+    assert not torch.equal(first, parts.suffix(crossing))
     torch.manual_seed(0)
-    assert torch.equal(first, parts.suffix(handed))
+    assert torch.equal(first, parts.suffix(crossing))
 
 
-class _Chancy(nn.Module):
-    """A model whose outermost code decides by its mode, and that hides a side effect."""
+class _DropsOut(nn.Module):
+    """A model whose outermost code depends on its mode."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -160,20 +161,20 @@ class _Chancy(nn.Module):
 
 
 def _backbone_of(model: nn.Module) -> Backbone:
-    from frostline.backbones.execution_order import walk
+    from frostline.backbones.execution_order import record_timeline
     from frostline.backbones.spec import InputSpec, WeightsInfo
-    from frostline.backbones.stage_scale import divide
+    from frostline.backbones.stage_scale import divide_into_stages
 
     spec = InputSpec(32, (0.5,) * 3, (0.5,) * 3, "bicubic", 1.0, "center", False)
     model.feature_info = [{"module": "one", "reduction": 1}, {"module": "two", "reduction": 2}]
-    timeline = walk(model, 32)
-    stages = divide(model, timeline, "own")
+    timeline = record_timeline(model, 32)
+    stages = divide_into_stages(model, timeline, "own")
     return Backbone("own", model, spec, timeline, stages, WeightsInfo("random", "random", ""))
 
 
 def test_outermost_code_that_depends_on_the_mode_does_so_in_the_suffix() -> None:
-    backbone = _backbone_of(_Chancy())
-    parts = cut(backbone, 1, pool="avg")
+    backbone = _backbone_of(_DropsOut())
+    parts = cut(backbone, backbone.depth(1), pool="avg")
     assert parts.exact, parts.reason
     images = _images(32)
     for mode in (True, False):
@@ -184,8 +185,8 @@ def test_outermost_code_that_depends_on_the_mode_does_so_in_the_suffix() -> None
         assert torch.equal(parts.suffix(parts.prefix(images)), whole)
 
 
-class _Sneaky(_Chancy):
-    """Changes a value behind the back of its later steps."""
+class _InPlace(_DropsOut):
+    """Changes a value in place."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.one(x)
@@ -194,8 +195,8 @@ class _Sneaky(_Chancy):
         return y.mean((2, 3))
 
 
-class _ByBatch(_Chancy):
-    """Gives other results for other numbers of images."""
+class _ByBatch(_DropsOut):
+    """Its results depend on the number of images."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.one(x)
@@ -203,27 +204,27 @@ class _ByBatch(_Chancy):
         return x.mean((2, 3))
 
 
-class _Constant(_Chancy):
-    """Gives the same for every image, so that equality would show nothing."""
+class _Constant(_DropsOut):
+    """Returns the same for every image, so that equality would show nothing."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return (self.two(self.one(x)) * 0.0).mean((2, 3))
 
 
-@pytest.mark.parametrize("model", [_Sneaky, _ByBatch, _Constant])
+@pytest.mark.parametrize("model", [_InPlace, _ByBatch, _Constant])
 def test_a_cut_that_is_not_exact_is_refused_and_freezing_works(model: type[nn.Module]) -> None:
     backbone = _backbone_of(model())
-    parts = cut(backbone, 1, pool="avg")
+    parts = cut(backbone, backbone.depth(1), pool="avg")
     assert not parts.exact
     assert not parts.reusable
     assert parts.reason
     assert isinstance(parts.prefix, nn.Identity)
-    assert isinstance(parts.suffix, Whole)
+    assert isinstance(parts.suffix, WholeModel)
     images = _images(32)
     assert torch.equal(parts.suffix(parts.prefix(images)), backbone(images))
     assert not backbone.model.one.weight.requires_grad
     assert backbone.model.two.weight.requires_grad
-    assert parts.frozen_stages == 1
+    assert parts.depth.frozen_stages == 1
 
 
 @pytest.mark.parametrize("name", ["resnet10t", "test_vit", "test_convnext"])
@@ -232,19 +233,19 @@ def test_other_poolings(name: str, pool: str) -> None:
     backbone = _build(name)
     names = list(backbone.model.state_dict())
     own = backbone.eval()(_images())
-    parts = cut(backbone, 2, pool=pool)
+    parts = cut(backbone, backbone.depth(2), pool=pool)
     assert parts.exact, parts.reason
     features = parts.suffix(parts.prefix(_images()))
     assert features.shape == (3, parts.num_features)
     assert features.shape[1] > own.shape[1] if pool == "flatten" else features.shape == own.shape
     assert list(backbone.model.state_dict()) == names
-    again = cut(backbone, 2, pool="avg")
+    again = cut(backbone, backbone.depth(2), pool="avg")
     assert torch.equal(again.suffix(again.prefix(_images())), own)
 
 
 def test_max_pooling_is_the_maximum_over_the_map() -> None:
     backbone = _build("resnet10t")
-    parts = cut(backbone, "all", pool="max")
+    parts = cut(backbone, backbone.depth("all"), pool="max")
     backbone.eval()
     with torch.no_grad():
         expected = backbone.model.forward_features(_images()).amax((2, 3))
@@ -253,17 +254,17 @@ def test_max_pooling_is_the_maximum_over_the_map() -> None:
 
 def test_a_model_without_one_map_refuses_other_poolings() -> None:
     backbone = _build("crossvit_tiny_240", None)
-    with pytest.raises(BackboneError, match="does not hand out one unpooled map"):
-        cut(backbone, 1, pool="max")
+    with pytest.raises(BackboneError, match="does not return one unpooled map"):
+        cut(backbone, backbone.depth(1), pool="max")
 
 
 def test_the_parts_survive_copies_and_pickles() -> None:
     backbone = _build("test_vit")
-    parts = cut(backbone, 3, pool="avg")
+    parts = cut(backbone, backbone.depth(3), pool="avg")
     backbone.eval()
     whole = backbone(_images())
     for twin in (copy.deepcopy(parts), pickle.loads(pickle.dumps(parts))):
-        assert isinstance(twin.suffix, Segment)
+        assert isinstance(twin.suffix, ModelPart)
         assert torch.equal(twin.suffix(twin.prefix(_images())), whole)
 
 
@@ -271,7 +272,7 @@ def test_weights_load_into_plain_timm_and_back() -> None:
     import timm
 
     backbone = _build("resnet10t")
-    cut(backbone, 2, pool="avg")
+    cut(backbone, backbone.depth(2), pool="avg")
     plain = timm.create_model("resnet10t", num_classes=7)
     result = plain.load_state_dict(backbone.model.state_dict(), strict=False)
     assert result.unexpected_keys == []

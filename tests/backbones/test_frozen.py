@@ -5,15 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from frostline.backbones.build import Backbone, build_backbone
-from frostline.backbones.freezing import (
-    FrozenPart,
-    digest_of,
-    is_held_in_eval,
-    set_frozen,
-    trainable_parameters,
-)
+from frostline.backbones.backbone import Backbone
+from frostline.backbones.build import build_backbone
+from frostline.backbones.freezing import is_held_in_eval, set_frozen, trainable_parameters
 from frostline.backbones.split.cut import cut
+from frostline.backbones.state_digest import FrozenPart, digest_of
 
 
 @pytest.fixture
@@ -29,11 +25,11 @@ def _trains(backbone: Backbone) -> set[str]:
     return {name for name, p in backbone.model.named_parameters() if p.requires_grad}
 
 
-def test_train_on_any_parent_does_not_wake_a_frozen_module(backbone: Backbone) -> None:
-    set_frozen(backbone, 3)
+def test_train_on_any_parent_leaves_a_frozen_module_in_eval_mode(backbone: Backbone) -> None:
+    set_frozen(backbone, backbone.depth(3))
     outer = nn.Sequential(backbone, nn.Linear(1, 1))
-    for wake in (backbone.model.train, backbone.train, outer.train, backbone.model.layer1.train):
-        wake()
+    for train in (backbone.model.train, backbone.train, outer.train, backbone.model.layer1.train):
+        train()
         for path in ("conv1", "bn1", "layer1.0.bn1", "layer2", "layer2.0.bn2"):
             assert not backbone.model.get_submodule(path).training, path
     assert backbone.model.layer3.training
@@ -42,7 +38,7 @@ def test_train_on_any_parent_does_not_wake_a_frozen_module(backbone: Backbone) -
 
 
 def test_statistics_of_a_frozen_stage_do_not_move(backbone: Backbone) -> None:
-    set_frozen(backbone, 2)
+    set_frozen(backbone, backbone.depth(2))
     backbone.train()
     before = copy.deepcopy(backbone.model.state_dict())
     backbone(torch.randn(4, 3, 64, 64))
@@ -53,7 +49,7 @@ def test_statistics_of_a_frozen_stage_do_not_move(backbone: Backbone) -> None:
 
 
 def test_frozen_bn_train_lets_statistics_move_and_nothing_else(backbone: Backbone) -> None:
-    parts = cut(backbone, 2, pool="avg", frozen_bn="train")
+    parts = cut(backbone, backbone.depth(2), pool="avg", frozen_bn="train")
     assert parts.exact
     assert not parts.reusable
     backbone.train()
@@ -69,26 +65,26 @@ def test_set_frozen_is_a_function_of_the_depth_alone(backbone: Backbone) -> None
     backbone.train()
     seen = {}
     for depth in (0, 2, 4, "all"):
-        set_frozen(backbone, depth)
+        set_frozen(backbone, backbone.depth(depth))
         seen[depth] = (_modes(backbone), _trains(backbone))
     for depth in ("all", 0, 4, 2, 0, "all", 2):
-        set_frozen(backbone, depth)
+        set_frozen(backbone, backbone.depth(depth))
         assert (_modes(backbone), _trains(backbone)) == seen[depth], depth
     assert seen["all"][1] == set()
     assert seen[0][1] == {name for name, _ in backbone.model.named_parameters()}
     assert all(seen[0][0].values())
 
 
-def test_waking_in_eval_mode_stays_in_eval_mode(backbone: Backbone) -> None:
-    set_frozen(backbone, "all")
+def test_a_module_released_in_eval_mode_stays_in_eval_mode(backbone: Backbone) -> None:
+    set_frozen(backbone, backbone.depth("all"))
     backbone.eval()
-    set_frozen(backbone, 0)
+    set_frozen(backbone, backbone.depth(0))
     assert not any(_modes(backbone).values())
 
 
 def test_names_in_the_state_and_copies_stay(backbone: Backbone) -> None:
     names = list(backbone.model.state_dict())
-    set_frozen(backbone, 2)
+    set_frozen(backbone, backbone.depth(2))
     assert list(backbone.model.state_dict()) == names
     assert type(backbone.model.bn1) is nn.BatchNorm2d
     for twin in (copy.deepcopy(backbone), pickle.loads(pickle.dumps(backbone))):
@@ -97,13 +93,13 @@ def test_names_in_the_state_and_copies_stay(backbone: Backbone) -> None:
         assert not twin.model.bn1.training
         assert twin.model.layer4.training
         assert digest_of(twin.model) == digest_of(backbone.model)
-        set_frozen(twin, 0)
+        set_frozen(twin, twin.depth(0))
         assert twin.model.bn1.training
         assert not backbone.model.bn1.training
 
 
-def test_digest_tells_any_change_in_parameters_and_buffers(backbone: Backbone) -> None:
-    parts = cut(backbone, 2, pool="avg")
+def test_digest_shows_any_change_in_parameters_and_buffers(backbone: Backbone) -> None:
+    parts = cut(backbone, backbone.depth(2), pool="avg")
     before = digest_of(parts.frozen_modules)
     with torch.no_grad():
         backbone.model.layer4[0].conv1.weight.add_(1)
@@ -123,7 +119,7 @@ def test_digest_follows_names_and_types() -> None:
 
 
 def test_trainable_parameters_are_those_behind_the_depth_once(backbone: Backbone) -> None:
-    parts = cut(backbone, 4, pool="avg")
+    parts = cut(backbone, backbone.depth(4), pool="avg")
     head = nn.Linear(parts.num_features, 3)
     found = trainable_parameters(parts.suffix, head, backbone)
     expected = [*backbone.model.layer4.parameters(), *head.parameters()]
@@ -133,6 +129,6 @@ def test_trainable_parameters_are_those_behind_the_depth_once(backbone: Backbone
 
 def test_freezing_drops_stale_gradients(backbone: Backbone) -> None:
     backbone(torch.randn(2, 3, 64, 64)).sum().backward()
-    set_frozen(backbone, 1)
+    set_frozen(backbone, backbone.depth(1))
     assert backbone.model.conv1[0].weight.grad is None
     assert backbone.model.layer1[0].conv1.weight.grad is not None

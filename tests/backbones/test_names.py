@@ -31,7 +31,7 @@ def test_known_names_pass(name: str) -> None:
 
 
 def test_a_typo_is_answered_with_the_nearest_names() -> None:
-    with pytest.raises(BackboneError, match="backbone=resnet5 is not a model that timm knows") as e:
+    with pytest.raises(BackboneError, match="backbone=resnet5 is not a model of timm") as e:
         check_backbone_name("resnet5")
     assert "resnet50" in e.value.allowed
     assert str(pickle.loads(pickle.dumps(e.value))) == str(e.value)
@@ -44,8 +44,8 @@ def test_an_unknown_tag_is_answered_with_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize("name", ["hf-hub:timm/resnet50", "models/resnet50", "C:\\resnet50"])
-def test_a_place_is_refused(name: str) -> None:
-    with pytest.raises(BackboneError, match="names a place, not a model"):
+def test_a_path_is_refused(name: str) -> None:
+    with pytest.raises(BackboneError, match="is a path or an address, not a model's name"):
         check_backbone_name(name)
 
 

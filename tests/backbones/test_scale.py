@@ -72,13 +72,18 @@ def test_stem_is_apart_where_timm_lists_four() -> None:
     assert [stage.modules[0] for stage in stages[1:]] == [f"stages.{i}" for i in range(4)]
 
 
+def stages_at(name: str, freeze: int | str, image_size: int | None) -> tuple[int, int]:
+    depth = check_freeze(name, freeze, image_size)
+    return depth.frozen_stages, depth.num_stages
+
+
 def test_check_counts_whole_stages() -> None:
-    assert check_freeze("resnet50", 2, None) == (2, 5)
-    assert check_freeze("resnet50", "2", None) == (2, 5)
-    assert check_freeze("resnet50", "all", None) == (5, 5)
-    assert check_freeze("resnet50", "layer3.2", None) == (3, 5)
-    assert check_freeze("resnet50", "layer3", None) == (4, 5)
-    assert check_freeze("levit_128", 3, None) == (3, 3)
+    assert stages_at("resnet50", 2, None) == (2, 5)
+    assert stages_at("resnet50", "2", None) == (2, 5)
+    assert stages_at("resnet50", "all", None) == (5, 5)
+    assert stages_at("resnet50", "layer3.2", None) == (3, 5)
+    assert stages_at("resnet50", "layer3", None) == (4, 5)
+    assert stages_at("levit_128", 3, None) == (3, 3)
 
 
 def test_depth_out_of_range_is_answered_with_the_table() -> None:
@@ -99,7 +104,7 @@ def test_a_word_that_is_no_module_is_answered_with_examples(freeze: str) -> None
 
 @pytest.mark.parametrize(("freeze", "frozen"), [(-1, 4), (-3, 2), (-5, 0), ("-1", 4)])
 def test_negative_depth_counts_from_the_end(freeze: int | str, frozen: int) -> None:
-    assert check_freeze("resnet50", freeze, None) == (frozen, 5)
+    assert stages_at("resnet50", freeze, None) == (frozen, 5)
 
 
 def test_negative_depth_beyond_the_first_stage_is_refused() -> None:
@@ -109,12 +114,12 @@ def test_negative_depth_beyond_the_first_stage_is_refused() -> None:
 
 
 def test_a_model_without_features_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from frostline.backbones.stage_scale import divide
+    from frostline.backbones.stage_scale import divide_into_stages
 
     model, _, timeline, _ = outline("resnet18", None)
     monkeypatch.setattr(model, "feature_info", [])
     with pytest.raises(BackboneError, match="resnet18 cannot be divided into stages"):
-        divide(model, timeline, "resnet18")
+        divide_into_stages(model, timeline, "resnet18")
 
 
 def test_an_impossible_size_names_the_right_one() -> None:

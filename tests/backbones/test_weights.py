@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 
 from frostline.backbones.build import build_backbone
 from frostline.backbones.packaged_weights import PACKAGES, find_packaged, rename_packaged
-from frostline.backbones.weights import preflight, read_tensors
+from frostline.backbones.tensor_files import read_tensors
+from frostline.backbones.weights import find_weights
 from frostline.errors import WeightsError
 
 LITES = sorted(PACKAGES)
@@ -77,12 +78,12 @@ def test_a_packaged_tensor_of_another_shape_is_refused() -> None:
     with pytest.raises(WeightsError, match=r"nothing for bn2\.bias"):
         rename_packaged("tf_efficientnet_lite0", short, model)
     odd = {**tensors, "_blocks.99._bn1.bias": torch.zeros(1)}
-    with pytest.raises(WeightsError, match="has no place"):
+    with pytest.raises(WeightsError, match="has no counterpart"):
         rename_packaged("tf_efficientnet_lite0", odd, model)
 
 
 def test_random_needs_nothing() -> None:
-    found = preflight(["resnet50", "book_cnn"], "random")
+    found = find_weights(["resnet50", "book_cnn"], "random")
     assert {source.source for source in found.values()} == {"random"}
     assert found["resnet50"].digest == ""
 
@@ -116,7 +117,7 @@ def test_a_file_of_tensors_is_loaded(tmp_path: Path, plain: torch.nn.Module, suf
     assert info.missing == info.unexpected == info.mismatched == ()
     for key, tensor in backbone.model.state_dict().items():
         assert torch.equal(tensor, state[key]), key
-    assert preflight(["test_resnet"], str(file))["test_resnet"].digest == (
+    assert find_weights(["test_resnet"], str(file))["test_resnet"].digest == (
         hashlib.sha256(file.read_bytes()).hexdigest()
     )
 
@@ -136,7 +137,7 @@ def test_tensors_that_do_not_fit_are_named(tmp_path: Path, plain: torch.nn.Modul
 
 def test_a_file_of_another_model_is_refused(tmp_path: Path, plain: torch.nn.Module) -> None:
     torch.save(plain.state_dict(), tmp_path / "other.pth")
-    with pytest.raises(WeightsError, match=r"other\.pth do not fit book_cnn: 0 tensors do"):
+    with pytest.raises(WeightsError, match=r"other\.pth do not fit book_cnn: only 0 tensors do"):
         _load(tmp_path / "other.pth", "book_cnn")
 
 
@@ -176,13 +177,13 @@ def test_a_truncated_file_is_named(tmp_path: Path, plain: torch.nn.Module) -> No
 )
 def test_what_is_no_file_is_refused(weights: str, message: str) -> None:
     with pytest.raises(WeightsError, match=message):
-        preflight(["resnet18"], weights)
+        find_weights(["resnet18"], weights)
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").touch()
-    with pytest.raises(WeightsError, match="is not a kind of file that is read"):
-        preflight(["resnet18"], str(tmp_path / "model.onnx"))
+    with pytest.raises(WeightsError, match="is not a supported kind of file"):
+        find_weights(["resnet18"], str(tmp_path / "model.onnx"))
 
 
 # --- the hub and its cache, with a stand-in on this machine, in a process of its own
@@ -220,10 +221,10 @@ class _Hub(http.server.BaseHTTPRequestHandler):
 _ASK = """
 import json, sys
 from frostline.backbones.build import build_backbone
-from frostline.backbones.weights import preflight
+from frostline.backbones.weights import find_weights
 from frostline.errors import FrostlineError
 try:
-    source = preflight(sys.argv[1:], "pretrained")[sys.argv[1]]
+    source = find_weights(sys.argv[1:], "pretrained")[sys.argv[1]]
     backbone = build_backbone(sys.argv[1], weights="pretrained", image_size=64, seed=3)
     info = backbone.weights
     weight = float(next(backbone.model.parameters()).detach().flatten()[0])

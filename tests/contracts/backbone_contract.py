@@ -8,16 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from frostline.backbones.build import Backbone
+from frostline.backbones.backbone import Backbone
 from frostline.backbones.depth import Depth
-from frostline.backbones.freezing import (
-    digest_of,
-    is_held_in_eval,
-    named_state,
-    trainable_parameters,
-)
+from frostline.backbones.freezing import is_held_in_eval, trainable_parameters
 from frostline.backbones.split.cut import Cut, cut
-from frostline.backbones.split.search import Recordings
+from frostline.backbones.split.cut_finder import CutFinder
+from frostline.backbones.state_digest import digest_of, named_state
 
 _BATCH = 4
 _CLASSES = 3
@@ -25,14 +21,14 @@ _RATE = 0.2
 
 
 class BrokenContractError(AssertionError):
-    """A backbone that does not do what is promised of every backbone."""
+    """A backbone does not do what is promised of every backbone."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of checking one depth.
+    """The result of checking one depth.
 
-    Args:
+    Attributes:
         depth: What was frozen.
         exact: Whether there is an exact cut.
         reason: Why not.
@@ -51,10 +47,10 @@ def check_partition(backbone: Backbone) -> None:
     """
     listed = [name for stage in backbone.stages for name in stage.tensors]
     names = {name for name, _ in named_state(backbone.model)}
-    _demand(len(listed) == len(set(listed)), "a tensor is in two stages")
-    _demand(set(listed) == names, "a tensor is in no stage")
+    _require(len(listed) == len(set(listed)), "a tensor is in two stages")
+    _require(set(listed) == names, "a tensor is in no stage")
     params = sum(stage.params for stage in backbone.stages)
-    _demand(params == backbone.total_params, "the stages' parameters do not add up")
+    _require(params == backbone.total_params, "the stages' parameters do not add up")
 
 
 def check_depth(
@@ -62,22 +58,22 @@ def check_depth(
     freeze: int | str,
     *,
     seed: int = 0,
-    recordings: Recordings | None = None,
+    finder: CutFinder | None = None,
 ) -> Outcome:
-    """Check one depth of a backbone: the cut, two training steps, and what they left alone.
+    """Check one depth of a backbone: the cut, two training steps, and what must not change.
 
     Args:
-        backbone: It is left frozen to that depth, with rates of dropout, and the weights it had.
+        backbone: Afterwards it is frozen to that depth, has drop rates, and its own weights.
         freeze: A depth.
         seed: Of images, labels and head.
-        recordings: Of the backbone's own pooling, shared by several depths.
+        finder: For the backbone's own pooling, shared by several depths.
 
     Raises:
         BrokenContractError: Something that must hold does not.
     """
-    parts = cut(backbone, freeze, pool="avg", recordings=recordings)
     depth = backbone.depth(freeze)
-    _sow_chance(backbone.model)
+    parts = cut(backbone, depth, pool="avg", finder=finder)
+    _set_drop_rates(backbone.model)
     images, labels, head = _task(backbone, parts, seed)
     backbone.train()
     _check_modes(backbone, depth)
@@ -86,15 +82,15 @@ def check_depth(
     state = copy.deepcopy(backbone.model.state_dict())
     _check_steps(backbone, parts, head, images, labels)
     backbone.model.load_state_dict(state)
-    return Outcome(parts.depth_label, parts.exact, "" if parts.exact else parts.reason)
+    return Outcome(parts.depth.label, parts.exact, "" if parts.exact else parts.reason)
 
 
-def _demand(holds: bool, otherwise: str) -> None:
+def _require(holds: bool, otherwise: str) -> None:
     if not holds:
         raise BrokenContractError(otherwise)
 
 
-def _sow_chance(model: nn.Module) -> None:
+def _set_drop_rates(model: nn.Module) -> None:
     """Give every dropout and drop path a rate, so that train mode differs from eval mode."""
     for module in model.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd):
@@ -117,22 +113,25 @@ def _task(backbone: Backbone, parts: Cut, seed: int) -> tuple[Tensor, Tensor, nn
 
 
 def _check_modes(backbone: Backbone, depth: Depth) -> None:
-    """After ``train()`` on the whole, frozen modules sleep and all others train."""
+    """After `train()` on the whole, frozen modules are in eval mode and all others train."""
     for path, module in backbone.model.named_modules():
         prefix = f"{path}." if path else ""
         tensors = [name for name, _ in named_state(module)]
         if not tensors:
             continue
-        frozen = all(f"{prefix}{name}" in depth.frozen for name in tensors)
-        _demand(is_held_in_eval(module) == frozen, f"{path}: asleep is not what it should be")
-        _demand(module.training != frozen, f"{path}: train mode is not what it should be")
+        frozen = all(f"{prefix}{name}" in depth.frozen_tensors for name in tensors)
+        _require(
+            is_held_in_eval(module) == frozen,
+            f"{path}: frozen modules must be held in eval mode, and no others",
+        )
+        _require(module.training != frozen, f"{path}: is in the wrong mode")
     for name, parameter in backbone.model.named_parameters(remove_duplicate=False):
-        if name in depth.frozen:
-            _demand(not parameter.requires_grad, f"{name} is frozen and has a gradient")
+        if name in depth.frozen_tensors:
+            _require(not parameter.requires_grad, f"{name} is frozen and has a gradient")
 
 
 def _check_equal_in_training(backbone: Backbone, parts: Cut, images: Tensor) -> None:
-    """In train mode the parts give what the whole gives, and leave the same statistics."""
+    """In train mode the parts return what the model returns, and leave the same statistics."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         state = copy.deepcopy(backbone.model.state_dict())
         torch.manual_seed(1)
@@ -143,10 +142,10 @@ def _check_equal_in_training(backbone: Backbone, parts: Cut, images: Tensor) -> 
         apart = parts.suffix(parts.prefix(images.clone()))
         after_apart = copy.deepcopy(backbone.model.state_dict())
         backbone.model.load_state_dict(state)
-    _demand(apart.shape == whole.shape, "in train mode the parts give another shape")
-    _demand(_equal(apart, whole), "in train mode the parts differ from the model")
+    _require(apart.shape == whole.shape, "in train mode the parts return another shape")
+    _require(_equal(apart, whole), "in train mode the parts differ from the model")
     for name, tensor in after_whole.items():
-        _demand(_equal(tensor, after_apart[name]), f"{name} is updated in another way")
+        _require(_equal(tensor, after_apart[name]), f"{name} is updated in another way")
 
 
 def _equal(first: Tensor, second: Tensor) -> bool:
@@ -156,7 +155,7 @@ def _equal(first: Tensor, second: Tensor) -> bool:
 def _check_steps(
     backbone: Backbone, parts: Cut, head: nn.Module, images: Tensor, labels: Tensor
 ) -> None:
-    """Two steps leave what is frozen bit by bit, change the rest, and can be saved."""
+    """Two steps change nothing that is frozen and something of the rest."""
     before = digest_of(parts.frozen_modules)
     trains = {
         n: p.detach().clone() for n, p in backbone.model.named_parameters() if p.requires_grad
@@ -167,20 +166,20 @@ def _check_steps(
     used = backbone.timeline.first_use
     named = backbone.model.named_parameters()
     in_model = {id(p) for name, p in named if p.requires_grad and name in used}
-    _demand(in_model <= held, "the optimiser misses parameters that train")
-    _demand(all(p.requires_grad for p in parameters), "the optimiser holds a frozen parameter")
+    _require(in_model <= held, "the optimiser misses parameters that train")
+    _require(all(p.requires_grad for p in parameters), "the optimiser holds a frozen parameter")
     for _ in range(2):
         optimizer.zero_grad()
         with torch.no_grad():
-            handed = parts.prefix(images)
-        loss = F.cross_entropy(head(parts.suffix(handed)), labels)
+            outputs = parts.prefix(images)
+        loss = F.cross_entropy(head(parts.suffix(outputs)), labels)
         torch.autograd.backward(loss)
         optimizer.step()
-    _demand(digest_of(parts.frozen_modules) == before, "training changed what is frozen")
+    _require(digest_of(parts.frozen_modules) == before, "training changed what is frozen")
     if trains:
         now = dict(backbone.model.named_parameters())
         moved = sum(not torch.equal(now[name], old) for name, old in trains.items())
-        _demand(moved > 0, "training changed nothing of what trains")
+        _require(moved > 0, "training changed nothing of what trains")
 
 
 def check_saved(backbone: Backbone, make: Callable[[], nn.Module], images: Tensor) -> None:
@@ -196,8 +195,8 @@ def check_saved(backbone: Backbone, make: Callable[[], nn.Module], images: Tenso
     """
     plain = make()
     result = plain.load_state_dict(backbone.model.state_dict(), strict=False)
-    _demand(not result.unexpected_keys, f"timm does not know {result.unexpected_keys[:3]}")
+    _require(not result.unexpected_keys, f"timm does not know {result.unexpected_keys[:3]}")
     backbone.eval()
     plain.eval()
     with torch.no_grad():
-        _demand(_equal(plain(images), backbone(images)), "a plain timm model gives another result")
+        _require(_equal(plain(images), backbone(images)), "a plain timm model gives another result")

@@ -12,7 +12,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from torch import Tensor
 
-from frostline.backbones.freezing import named_state
+from frostline.backbones.state_digest import named_state
 from frostline.config.composed import settings_of
 from frostline.config.schema import Settings
 from frostline.training import callbacks

@@ -9,7 +9,8 @@ import torch
 from benchmarks.survey import PAGE, survey_one
 from frostline.backbones.build import build_backbone, create_timm
 from frostline.backbones.freezing import set_frozen
-from frostline.backbones.split.cut import cut, record_stages
+from frostline.backbones.split.cut import cut
+from frostline.backbones.split.stage_cuts import stage_cut_finder
 from tests.contracts.architectures import ARCHITECTURES
 from tests.contracts.backbone_contract import (
     BrokenContractError,
@@ -30,11 +31,11 @@ SMALL = [
 def test_contract_at_every_depth(name: str, size: int) -> None:
     backbone = build_backbone(name, weights="random", image_size=size, seed=0)
     check_partition(backbone)
-    recordings = record_stages(backbone, pool="avg")
+    finder = stage_cut_finder(backbone, pool="avg")
     for freeze in [*range(len(backbone.stages) + 1), "all"]:
-        outcome = check_depth(backbone, freeze, recordings=recordings)
+        outcome = check_depth(backbone, freeze, finder=finder)
         assert outcome.exact, f"freeze={freeze}: {outcome.reason}"
-    cut(backbone, 1, pool="avg")
+    cut(backbone, backbone.depth(1), pool="avg")
     images = torch.randn(2, 3, size, size)
     check_saved(backbone, lambda: create_timm(name, backbone.input), images)
 
@@ -55,16 +56,15 @@ def test_the_contract_notices_statistics_that_move() -> None:
         check_depth(backbone, 2)
 
 
-def test_the_contract_notices_a_module_that_was_woken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_contract_notices_a_module_that_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
     backbone = build_backbone("resnet10t", weights="random", image_size=64, seed=0)
 
-    def wakes(backbone: object, *args: object, **kwargs: object) -> object:
-        depth = set_frozen(backbone, *args, **kwargs)  # type: ignore[arg-type]
+    def releases_one(backbone: object, *args: object, **kwargs: object) -> None:
+        set_frozen(backbone, *args, **kwargs)  # type: ignore[arg-type]
         del backbone.model.bn1.__dict__["train"]  # type: ignore[attr-defined]
-        return depth
 
-    monkeypatch.setattr("frostline.backbones.split.cut.set_frozen", wakes)
-    with pytest.raises(BrokenContractError, match="bn1: asleep is not what it should be"):
+    monkeypatch.setattr("frostline.backbones.split.cut.set_frozen", releases_one)
+    with pytest.raises(BrokenContractError, match="bn1: frozen modules must be held in eval mode"):
         check_depth(backbone, 2)
 
 

@@ -12,7 +12,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from frostline.backbones.build import Backbone, build_backbone
+from frostline.backbones.backbone import Backbone
+from frostline.backbones.build import build_backbone
 from frostline.backbones.compute_mode import ComputeMode, Layout
 from frostline.backbones.split.cut import Cut, cut
 from frostline.config.recipe import ConstantLr, CrossEntropy, Sgd
@@ -21,10 +22,11 @@ from frostline.data.mixing import BatchMix
 from frostline.data.sample_table import SampleTable
 from frostline.data.sources.leaves import load_leaves
 from frostline.data.splits import split_table
-from frostline.features import reuse
+from frostline.features import prefix_outputs
 from frostline.features.disk_speed import disk_speeds
 from frostline.features.feature_store import store_folder
-from frostline.features.reuse import Inputs, PrefixJob, open_inputs
+from frostline.features.prefix_outputs import PrefixJob
+from frostline.features.reuse import Inputs, open_inputs
 from frostline.training.callbacks import EpochSeed
 from frostline.training.engine import Engine, build_trainer
 from frostline.training.head import build_head
@@ -79,14 +81,14 @@ def prefix_job(
     table: SampleTable, name: str, freeze: int | str, *, augment: str, seed: int, batch_size: int
 ) -> tuple[PrefixJob, Backbone, Cut]:
     backbone = build_backbone(name, weights="random", image_size=64, seed=7)
-    parts = cut(backbone, freeze, pool="avg")
+    parts = cut(backbone, backbone.depth(freeze), pool="avg")
     splits = split_table(table, val_frac=0.2, test_frac=0.2, seed=seed)
     data = ImageDataModule(
         table, splits, backbone.input, augment=augment, batch_size=batch_size, seed=seed,
         workers=0, memory_gib=1.0,
     )  # fmt: skip
     return (
-        PrefixJob(backbone, parts, data, freeze, "avg", "cpu", FLOAT32, FLOAT32),
+        PrefixJob(backbone, parts, data, "cpu", FLOAT32, FLOAT32),
         backbone,
         parts,
     )
@@ -251,9 +253,9 @@ def test_deeper_prefix_starts_from_a_shallower(
     train(table, name, shallow, tmp_path, reuse="auto", epochs=1)
     without = train(table, name, deep, tmp_path, reuse="off")
     seen: list[int] = []
-    spied = reuse._continued
+    spied = prefix_outputs._outputs_from
     monkeypatch.setattr(
-        reuse, "_continued", lambda *args: (seen.append(len(args[1])), spied(*args))[1]
+        prefix_outputs, "_outputs_from", lambda *args: (seen.append(len(args[1])), spied(*args))[1]
     )
     with_store = train(table, name, deep, tmp_path, reuse="auto")
     assert sum(seen) > 1, "the deeper prefix was computed from the images"
@@ -275,7 +277,7 @@ def test_reasons_against(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", ["full", "no folder"])
-def test_a_run_goes_on_without_a_store_that_cannot_be_written(
+def test_a_run_continues_without_a_store_that_cannot_be_written(
     fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job, _, _ = prefix_job(small_leaves(), "test_resnet", 1, augment="none", seed=0, batch_size=16)
@@ -287,7 +289,7 @@ def test_a_run_goes_on_without_a_store_that_cannot_be_written(
     else:
         disk_speeds(store_folder())
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
-    said: list[str] = []
+    messages: list[str] = []
     try:
         inputs = open_inputs(
             job,
@@ -295,13 +297,13 @@ def test_a_run_goes_on_without_a_store_that_cannot_be_written(
             mix="none",
             epochs=2,
             jobs=100,
-            on_progress=lambda text: said.append(text),
+            on_progress=lambda text: messages.append(text),
         )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not inputs.decision.reuse
     assert "cannot be written" in inputs.decision.reason
-    assert any("goes on without the store" in text for text in said)
+    assert any("continues without stored features" in text for text in messages)
     assert inputs.data is job.data
     assert not list(tmp_path.rglob("*.outputs")) + list(tmp_path.rglob("*.tmp"))
 

@@ -23,8 +23,9 @@ from frostline.config.recipe import (
 )
 from frostline.data.mixing import BatchMix
 from frostline.data.order import EpochSampler
-from frostline.features.feature_datamodule import PassOutputs, RowOutputs
-from frostline.features.stored_file import OutputForm, Segment
+from frostline.features.feature_datamodule import RowOutputs, StoredInputs
+from frostline.features.output_form import OutputForm
+from frostline.features.stored_file import Segment
 from frostline.features.stored_outputs import StoredOutputs
 from frostline.training.callbacks import EpochSeed
 from frostline.training.engine import Engine, build_trainer
@@ -81,7 +82,7 @@ def train_alone(
     )
     task = ClassificationTask(
         backbone=nn.Identity(), prefix=nn.Identity(), suffix=nn.Identity(), head=job.head,
-        preprocess=PassOutputs(ComputeMode("32-true"), ComputeMode("32-true")),
+        preprocess=StoredInputs(ComputeMode("32-true"), ComputeMode("32-true")),
         mix=BatchMix("none", alpha=1.0, n_classes=CLASSES, seed=SEED),
         loss=build_loss(loss, weights), optimizer=job.optimizer, lr_schedule=job.lr_schedule,
         lr=job.lr,

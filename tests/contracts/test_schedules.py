@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from frostline.backbones.freezing import named_state
+from frostline.backbones.state_digest import named_state
 from frostline.errors import FrostlineError
 from frostline.inference.rebuild import rebuild_run
 from frostline.sweep.preflight import check_jobs
@@ -49,13 +49,14 @@ def test_only_what_the_phase_thaws_trains_and_only_that_changes(
     given = settings(f"backbone={backbone}", f"freeze={freeze}", f"schedule={schedule}", "epochs=5")
     seen = ran(given, tmp_path, monkeypatch)
     made = assemble(given, lambda **_: None)
-    assert len(made.phases) == (2 if schedule == "head_first" else 6 - made.parts.frozen_stages)
+    gradual_phases = 6 - made.parts.depth.frozen_stages
+    assert len(made.phases) == (2 if schedule == "head_first" else gradual_phases)
     model = made.backbone.model
     before = seen.start
     assert sorted(seen.epochs) == [0, 1, 2, 3, 4]
     for number, epoch in sorted(seen.epochs.items()):
         phase = phase_of(made.phases, number)
-        frozen = made.backbone.depth(phase.freeze).frozen
+        frozen = made.backbone.depth(phase.freeze).frozen_tensors
         parameters = {name for name, _ in model.named_parameters()}
         assert epoch.trains == parameters - frozen
         assert epoch.awake == awake_of(model, frozen) - batch_norms(model)
@@ -67,11 +68,11 @@ def test_only_what_the_phase_thaws_trains_and_only_that_changes(
         assert not any(name.endswith("running_mean") for name in changed)
         before = epoch.state
         assert seen.record.metrics["schedule/frozen_stages", number] == float(
-            made.backbone.depth(phase.freeze).stages
+            made.backbone.depth(phase.freeze).frozen_stages
         )
-    for name in made.backbone.depth(freeze).frozen:
+    for name in made.backbone.depth(freeze).frozen_tensors:
         assert torch.equal(seen.start[name], seen.epochs[4].state[name])
-    assert seen.record.params["frozen_stages"] == made.parts.frozen_stages
+    assert seen.record.params["frozen_stages"] == made.parts.depth.frozen_stages
     assert seen.record.params["trainable_params"] == sum(
         p.numel() for n, p in model.named_parameters() if n not in made.parts.frozen_modules.names
     ) + sum(p.numel() for p in made.head.parameters())
@@ -100,7 +101,7 @@ def test_thawed_statistics_adapt_where_that_is_asked_for(
     options = ("backbone=test_resnet", "freeze=3", "schedule=head_first", "schedule.head_epochs=1")
     seen = ran(settings(*options, "schedule.thawed_bn=train", "epochs=2"), tmp_path, monkeypatch)
     model = assemble(settings(*options), lambda **_: None).backbone
-    frozen = model.depth(3).frozen
+    frozen = model.depth(3).frozen_tensors
     assert seen.epochs[1].awake == awake_of(model.model, frozen)
     means = {name for name in seen.start if name.endswith("running_mean")}
     for name in means:

@@ -1,4 +1,4 @@
-"""The store: whole or absent, shared, checked, limited. Faults are made for real."""
+"""The store: whole or absent, shared, checked, limited. The faults are real."""
 
 import json
 import multiprocessing
@@ -15,13 +15,9 @@ import torch
 from frostline.commands.features import main
 from frostline.features.entry_key import EntryKey
 from frostline.features.feature_store import FeatureStore
-from frostline.features.stored_file import (
-    DamagedSegmentError,
-    OutputForm,
-    SegmentWriter,
-    StoreFailedError,
-    open_segment,
-)
+from frostline.features.output_form import OutputForm
+from frostline.features.segment_writer import SegmentWriter
+from frostline.features.stored_file import DamagedSegmentError, StoreFailedError, open_segment
 from frostline.features.stored_outputs import StoredOutputs
 
 
@@ -80,7 +76,7 @@ def test_several_segments_read_as_one_in_memory_and_mapped(
     rows, views = np.array([1, 7, 1, 0]), np.array([1, 0, 0, 1])
     segments = store.entry(key()).segments()
     in_memory = StoredOutputs(segments).take(rows, views)
-    monkeypatch.setattr("frostline.features.stored_outputs.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("frostline.features.stored_outputs.MAX_IN_MEMORY_BYTES", 0)
     mapped = StoredOutputs(segments).take(rows, views)
     assert torch.equal(in_memory, mapped)
     assert mapped[:, 0].tolist() == [1000.0, 7000.0, 1000.0, 0.0]
@@ -89,7 +85,7 @@ def test_several_segments_read_as_one_in_memory_and_mapped(
 
 
 @pytest.mark.parametrize("where", ["head", "data", "foot", "cut short", "empty", "grown"])
-def test_damage_is_found_and_the_rest_stays(store: FeatureStore, where: str) -> None:
+def test_damage_is_detected_and_the_rest_stays(store: FeatureStore, where: str) -> None:
     damaged, whole = put(store, "net", view=0), put(store, "net", view=1)
     content = bytearray(damaged.read_bytes())
     place = {"head": 30, "data": 4096 + 777, "foot": len(content) - 40}.get(where)
@@ -130,7 +126,9 @@ def _die_while_writing(folder: Path, ready: object) -> None:
         time.sleep(60)
 
 
-def test_a_killed_owner_frees_the_entry_and_its_rest_is_swept(store: FeatureStore) -> None:
+def test_a_killed_owner_frees_the_entry_and_leaves_no_file(
+    store: FeatureStore,
+) -> None:
     context = multiprocessing.get_context("fork")
     ready = context.Event()
     process = context.Process(target=_die_while_writing, args=(store.folder, ready))
@@ -188,7 +186,7 @@ def _write_with_little_room(folder: Path, results: object) -> None:
         results.put("written")  # type: ignore[attr-defined]
 
 
-def test_no_room_on_the_disk_is_told_and_leaves_nothing(store: FeatureStore) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(store: FeatureStore) -> None:
     context = multiprocessing.get_context("fork")
     results = context.Queue()
     process = context.Process(target=_write_with_little_room, args=(store.folder, results))

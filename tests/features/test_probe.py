@@ -14,7 +14,7 @@ from frostline.backbones.compute_mode import (
     in_layout,
     parse_compute_mode,
 )
-from frostline.features.feature_datamodule import PassOutputs
+from frostline.features.feature_datamodule import StoredInputs
 from frostline.training.engine import Engine
 from frostline.training.precision_probe import TRIED, choose_modes
 
@@ -124,7 +124,7 @@ def test_each_part_gets_its_layout_and_the_same_values(frozen: Layout, trained: 
     assert layout_of(handed) == trained
     assert torch.equal(handed, images)
     views = torch.zeros(2, dtype=torch.int64)
-    stored = PassOutputs(forward, training)(
+    stored = StoredInputs(forward, training)(
         in_layout(images, frozen), views, training=True, epoch=0, batch_idx=0
     )
     assert layout_of(stored) == trained

@@ -1,11 +1,16 @@
-"""What is computed, and whether: pure functions."""
+"""Which outputs are computed, and whether they are stored: pure functions."""
 
 import numpy as np
 import pytest
 
-from frostline.backbones.split.segment import BoundaryValue, Plan, Ref, Step
+from frostline.backbones.split.program import (
+    BoundaryTensor,
+    Call,
+    Program,
+    ResultRef,
+    continue_from,
+)
 from frostline.data.order import BatchRows, EpochSampler
-from frostline.features.chain import plan_from
 from frostline.features.cost_model import Speeds, Work, decide_from_cost
 from frostline.features.view_pairs import (
     as_pairs,
@@ -16,7 +21,7 @@ from frostline.features.view_pairs import (
 )
 
 SPEEDS = Speeds(write=200e6, read_disk=500e6, read_memory=2e9)
-ROOM = {"room_bytes": 10**12, "memory_bytes": 10**12}
+ROOM = {"max_new_bytes": 10**12, "memory_bytes": 10**12}
 
 
 def sampler(n: int, n_views: int, *, training: bool = True, first: int = 0) -> EpochSampler:
@@ -90,10 +95,10 @@ def test_jobs_that_share_a_prefix_make_storing_pay() -> None:
 
 def test_storing_does_not_pay_for_a_fast_accelerator_and_large_outputs() -> None:
     assert not decide_from_cost(work(prefix_s=5e-5), SPEEDS, **ROOM).reuse
-    slow_way = decide_from_cost(
+    slow_transfer = decide_from_cost(
         Work(2000, 0, 1, 4.5e-4, 800_000, transfer_bytes_s=1e9), SPEEDS, **ROOM
     )
-    assert not slow_way.reuse
+    assert not slow_transfer.reuse
     assert decide_from_cost(Work(2000, 0, 1, 4.5e-4, 800_000), SPEEDS, **ROOM).reuse
 
 
@@ -103,26 +108,26 @@ def test_other_jobs_of_the_sweep_count() -> None:
     assert decide_from_cost(work(passes=600, missing=500, jobs=6), SPEEDS, **ROOM).reuse
 
 
-def test_no_room_is_a_reason() -> None:
-    decision = decide_from_cost(work(), SPEEDS, room_bytes=10**8, memory_bytes=10**12)
+def test_no_space_is_a_reason() -> None:
+    decision = decide_from_cost(work(), SPEEDS, max_new_bytes=10**8, memory_bytes=10**12)
     assert not decision.reuse
-    assert "381 MiB would be stored, and there is room for 95" in decision.reason
+    assert "381 MiB would be stored, and there is space for 95" in decision.reason
 
 
-def test_rest_of_a_plan() -> None:
+def test_what_remains_of_a_program() -> None:
     def add(a: int, b: int) -> int:
         return a + b
 
-    steps = (
-        Step("a", "function", add, (Ref("x"), 1), {}),
-        Step("b", "function", add, (Ref("a"), 1), {}, drop=("a",)),
-        Step("c", "function", add, (Ref("b"), Ref("b")), {}, drop=("b",)),
+    calls = (
+        Call("a", "function", add, (ResultRef("x"), 1), {}),
+        Call("b", "function", add, (ResultRef("a"), 1), {}, drop=("a",)),
+        Call("c", "function", add, (ResultRef("b"), ResultRef("b")), {}, drop=("b",)),
     )
-    plan = Plan((BoundaryValue("x", 1, ()),), steps, Ref("c"))
-    rest = plan_from(plan, (BoundaryValue("b", 1, ()),))
+    program = Program((BoundaryTensor("x", 1, ()),), calls, ResultRef("c"))
+    rest = continue_from(program, (BoundaryTensor("b", 1, ()),))
     assert rest is not None
-    assert [step.name for step in rest.steps] == ["c"]
-    assert rest.steps[0].drop == ("b",)
-    again = Step("d", "function", add, (Ref("c"), Ref("x")), {})
-    skip = Plan((BoundaryValue("x", 1, ()),), (*steps, again), Ref("d"))
-    assert plan_from(skip, (BoundaryValue("b", 1, ()),)) is None, "the images are needed again"
+    assert [call.name for call in rest.calls] == ["c"]
+    assert rest.calls[0].drop == ("b",)
+    again = Call("d", "function", add, (ResultRef("c"), ResultRef("x")), {})
+    skip = Program((BoundaryTensor("x", 1, ()),), (*calls, again), ResultRef("d"))
+    assert continue_from(skip, (BoundaryTensor("b", 1, ()),)) is None, "the images are needed again"

@@ -120,7 +120,7 @@ def features(folder: Path) -> dict[str, dict[str, float]]:
 
     def summary(name: str, depth: int) -> dict[str, float]:
         backbone = build_backbone(name, weights="random", image_size=64, seed=0)
-        parts = cut(backbone, depth, pool="avg")
+        parts = cut(backbone, backbone.depth(depth), pool="avg")
         data = ImageDataModule(
             table,
             splits,

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from frostline.backbones.build import Backbone, build_backbone
+from frostline.backbones.backbone import Backbone
+from frostline.backbones.build import build_backbone
 from frostline.backbones.split.cut import cut
 from frostline.inference.explain.attribution import Layer, find_layer, grad_cam, overlay, share_off
 
@@ -52,7 +53,7 @@ def test_share_off_is_a_share_of_the_attribution() -> None:
 class Classifier(nn.Module):
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
-        parts = cut(backbone, 0, pool="avg")
+        parts = cut(backbone, backbone.depth(0), pool="avg")
         self.features = parts.suffix
         self.head = nn.Linear(parts.num_features, 3)
 

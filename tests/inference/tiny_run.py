@@ -71,7 +71,7 @@ def save_untrained(folder: Path, *overrides: str, classes: Sequence[str] = CLASS
     backbone = build_backbone(
         settings.backbone, weights="random", image_size=settings.image_size, seed=3
     )
-    parts = cut(backbone, 0, pool=settings.head.pool)
+    parts = cut(backbone, backbone.depth(0), pool=settings.head.pool)
     hidden = settings.head.hidden if isinstance(settings.head, MlpHead) else None
     head = build_head(
         parts.num_features, len(classes), hidden=hidden, dropout=settings.head.dropout,

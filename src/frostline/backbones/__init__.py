@@ -1,1 +1,1 @@
-"""Backbones: any timm classifier, divided into stages, cut in two at any of them."""
+"""Backbones: any timm classifier, divided into stages, frozen and cut in two at any depth."""

@@ -15,16 +15,16 @@ _HIDDEN = 512
 class BookCNN(nn.Module):
     """Three 3x3 convolutions (32, 64, 64), each ReLU, max-pool, dropout; fc 512; a classifier.
 
-    The layer of 512 lies between the last stage and the classifier, so with the classifier taken
-    off it is part of the backbone and its features are 512 wide. With 33 classes and 64 px the
+    The layer of 512 is between the last stage and the classifier, so without the classifier it
+    is part of the backbone, whose features are 512 wide. With 33 classes and 64 px the
     whole has 2,170,913 parameters.
 
     Args:
         num_classes: Outputs of the classifier; 0 leaves it out.
         in_chans: Channels of the input.
         img_size: Side of the input in pixels, a multiple of 8; sets the width of the flattened map.
-        global_pool: ``flatten`` keeps the flatten and the layer of 512, an empty string hands
-            the map on as it is.
+        global_pool: `flatten` keeps the flatten and the layer of 512, an empty string returns
+            the map as it is.
         conv_drop_rate: Dropout after each convolution.
         drop_rate: Dropout after the layer of 512.
 
@@ -83,7 +83,7 @@ class BookCNN(nn.Module):
         """Give the model a new last layer, or none with 0 classes.
 
         Raises:
-            ValueError: The pooling is neither ``flatten`` nor an empty string.
+            ValueError: The pooling is neither `flatten` nor an empty string.
         """
         if global_pool is not None:
             if global_pool not in ("flatten", ""):
@@ -93,19 +93,19 @@ class BookCNN(nn.Module):
         self.fc = nn.Linear(_HIDDEN, num_classes) if num_classes > 0 else nn.Identity()
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Map images ``(N, 3, S, S)`` float to ``(N, 64, S/8, S/8)``."""
+        """Map images `(N, 3, S, S)` float to `(N, 64, S/8, S/8)`."""
         features: Tensor = self.features(x)
         return features
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """Map ``(N, 64, S/8, S/8)`` to ``(N, 512)`` and on to the classes."""
+        """Map `(N, 64, S/8, S/8)` to `(N, 512)` and on to the classes."""
         if not self.global_pool:
             return x
         x = self.hidden(x)
         return x if pre_logits else self.fc(x)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map images ``(N, 3, S, S)`` float to ``(N, classes)``."""
+        """Map images `(N, 3, S, S)` float to `(N, classes)`."""
         return self.forward_head(self.forward_features(x))
 
 

@@ -1,4 +1,4 @@
-"""How one direction is computed: in which precision, and with which order of axes in memory."""
+"""How a forward or training pass is computed: its precision, and the memory layout of its maps."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,16 +8,16 @@ from torch import Tensor, nn
 
 Layout = Literal["channels_last", "contiguous"]
 USUAL_LAYOUT: Layout = "channels_last"
-_FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
-_IMAGE_DIMS = 4
+_MEMORY_FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
+_MAP_NDIM = 4
 
 
 @dataclass(frozen=True)
 class ComputeMode:
-    """A way to compute; none changes more than rounding.
+    """A precision and a memory layout. Modes differ in rounding only.
 
     Attributes:
-        precision: Lightning's word for it.
+        precision: As Lightning names it: `32-true`, `bf16-mixed`.
         layout: Order of the axes of images and maps in memory.
     """
 
@@ -31,35 +31,35 @@ class ComputeMode:
 
 
 def parse_compute_mode(text: str) -> ComputeMode:
-    """The reverse of `str(way)`.
+    """Read a mode from the text that `str(mode)` gives.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: The text is not such a text.
     """
     match text.split():
         case [precision]:
             return ComputeMode(precision)
         case [precision, "contiguous"]:
             return ComputeMode(precision, "contiguous")
-    raise ValueError(f"{text!r} is no way to compute")
+    raise ValueError(f"{text!r} is not a compute mode")
 
 
 def in_layout(tensor: Tensor, layout: Layout) -> Tensor:
-    """The same values, those of images and maps (B, C, H, W) in another order in memory."""
-    if tensor.dim() != _IMAGE_DIMS:
+    """Return the same values; images and maps (N, C, H, W) are copied to the layout if needed."""
+    if tensor.dim() != _MAP_NDIM:
         return tensor
-    return tensor.contiguous(memory_format=_FORMATS[layout])
+    return tensor.contiguous(memory_format=_MEMORY_FORMATS[layout])
 
 
 class InComputeMode(nn.Module):
-    """Runs a frozen prefix in a way of its own, whatever the training around it uses.
+    """Runs a frozen prefix in its own compute mode, which may differ from that of the training.
 
     Args:
         prefix: The frozen stages.
         accelerator: Where they are.
         forward: How they are computed.
-        training: How what comes after them is; it gets what it needs: float32 if it computes in
-            that, and its own layout.
+        training: How the suffix is computed; it gets its input in float32 if it computes in
+            that, and in its own layout.
     """
 
     def __init__(
@@ -69,18 +69,18 @@ class InComputeMode(nn.Module):
         self._prefix = (prefix,)  # not registered: the backbone owns it
         self._accelerator = accelerator
         self._forward, self._training = forward, training
-        self._halves = forward.precision == "bf16-mixed"
+        self._in_bfloat16 = forward.precision == "bf16-mixed"
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, 3, S, S) to the prefix's outputs."""
-        with torch.autocast(self._accelerator, dtype=torch.bfloat16, enabled=self._halves):
+        """Map images (N, 3, S, S) to the prefix's outputs."""
+        with torch.autocast(self._accelerator, dtype=torch.bfloat16, enabled=self._in_bfloat16):
             outputs: Tensor = self._prefix[0](in_layout(images, self._forward.layout))
         return to_training_mode(outputs, self._forward, self._training)
 
 
 def to_training_mode(outputs: Tensor, forward: ComputeMode, training: ComputeMode) -> Tensor:
-    """A prefix's outputs (B, ...) as what trains on them wants them."""
+    """Convert a prefix's outputs (N, ...) to the type and layout of the training."""
     if forward.precision == "bf16-mixed" and training.precision == "32-true":
         outputs = outputs.float()
-    # Where both use one layout, the prefix's own is left: some models have their channels last.
+    # Where both use one layout, the prefix's own stays: some models have their channels last.
     return outputs if forward.layout == training.layout else in_layout(outputs, training.layout)

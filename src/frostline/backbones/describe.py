@@ -1,12 +1,12 @@
-"""What can be said of a backbone without loading its weights, as facts and as text."""
+"""The facts about a backbone that need no weights, as data and as text."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from frostline.backbones.build import Backbone
+from frostline.backbones.backbone import Backbone
 from frostline.backbones.packaged_weights import find_packaged
 from frostline.backbones.spec import Stage, WeightsInfo
-from frostline.backbones.split.cut import probe_cuts
+from frostline.backbones.split.stage_cuts import check_stage_cuts
 from frostline.backbones.stages import Outline, outline
 from frostline.backbones.weights_hub import find_cached, has_pretrained
 from frostline.errors import BackboneError
@@ -16,7 +16,7 @@ _MODULES_WIDTH = 26
 
 
 def origin_of_weights(name: str) -> str:
-    """Say where pretrained weights would come from; the network is not asked."""
+    """Return where pretrained weights would come from, without using the network."""
     packaged = find_packaged(name)
     if packaged is not None:
         return f"packaged ({packaged.where})"
@@ -35,40 +35,41 @@ def describe(name: str, image_size: int | None) -> dict[str, Any]:
 
     Returns:
         Name, image size, parameters, FLOPs, where weights would come from, and its stages, each
-        with its share of parameters and FLOPs up to and with it and whether it can be cut there.
+        with the share of parameters and FLOPs up to its end, and whether there is a cut there.
 
     Raises:
-        BackboneError: The name is unknown or the model cannot be divided.
+        BackboneError: The name is unknown, or the model cannot be divided.
     """
-    found = outline(name, image_size)
-    cuts = probe_cuts(_as_backbone(name, found))
-    facts = _summary(name, found)
-    facts["stages"] = list(_stage_facts(found.stages, cuts))
+    outlined = outline(name, image_size)
+    problems = check_stage_cuts(_as_backbone(name, outlined))
+    facts = _summary(name, outlined)
+    facts["stages"] = list(_stage_facts(outlined.stages, problems))
     return facts
 
 
-def _as_backbone(name: str, found: Outline) -> Backbone:
-    nothing = WeightsInfo("random", "none: an outline", "")
-    return Backbone(name, found.model, found.input, found.timeline, found.stages, nothing)
+def _as_backbone(name: str, outlined: Outline) -> Backbone:
+    no_weights = WeightsInfo("random", "none: an outline", "")
+    model, spec, timeline, stages = outlined
+    return Backbone(name, model, spec, timeline, stages, no_weights)
 
 
-def _summary(name: str, found: Outline) -> dict[str, Any]:
+def _summary(name: str, outlined: Outline) -> dict[str, Any]:
     return {
         "name": name,
-        "image_size_px": found.input.size_px,
-        "fixed_size": found.input.fixed_size,
-        "params": sum(stage.params for stage in found.stages),
-        "forward_flops": found.timeline.total_flops,
-        "num_stages": len(found.stages),
+        "image_size_px": outlined.input.size_px,
+        "fixed_size": outlined.input.fixed_size,
+        "params": sum(stage.params for stage in outlined.stages),
+        "forward_flops": outlined.timeline.total_flops,
+        "num_stages": len(outlined.stages),
         "weights": origin_of_weights(name),
     }
 
 
-def _stage_facts(stages: Sequence[Stage], cuts: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _stage_facts(stages: Sequence[Stage], cut_problems: Sequence[str]) -> Iterator[dict[str, Any]]:
     params = sum(stage.params for stage in stages) or 1
     flops = sum(stage.flops for stage in stages) or 1
     frozen_params = frozen_flops = 0
-    for stage, problem in zip(stages, cuts, strict=True):
+    for stage, problem in zip(stages, cut_problems, strict=True):
         frozen_params += stage.params
         frozen_flops += stage.flops
         yield {
@@ -87,13 +88,13 @@ def describe_many(names: Iterable[str], image_size: int | None) -> Iterator[dict
     """Yield a summary of each backbone, or its name and the reason why there is none."""
     for name in names:
         try:
-            found = outline(name, image_size)
+            outlined = outline(name, image_size)
         except BackboneError as error:
             yield {"name": name, "error": error.given.splitlines()[0]}
             continue
-        shares = list(_stage_facts(found.stages, [""] * len(found.stages)))
+        shares = list(_stage_facts(outlined.stages, [""] * len(outlined.stages)))
         yield {
-            **_summary(name, found),
+            **_summary(name, outlined),
             "frozen_params_frac": [stage["frozen_params_frac"] for stage in shares],
         }
 
@@ -106,7 +107,7 @@ def _count(value: float) -> str:
 
 
 def short_list(names: Sequence[str], width: int) -> str:
-    """Join module paths within a width; blocks.0, blocks.1, blocks.2 become ``blocks.0-2``."""
+    """Join module paths within a width; blocks.0, blocks.1, blocks.2 become `blocks.0-2`."""
     runs: list[list[str]] = []
     for name in names:
         parent, _, last = name.rpartition(".")
@@ -122,7 +123,7 @@ def short_list(names: Sequence[str], width: int) -> str:
 
 
 def page(facts: dict[str, Any]) -> str:
-    """Lay the facts about one backbone out for a terminal of 96 columns."""
+    """Format the facts about one backbone for a terminal of 96 columns."""
     size = facts["image_size_px"]
     fixed = " (fixed)" if facts["fixed_size"] else ""
     head = (
@@ -150,19 +151,19 @@ def page(facts: dict[str, Any]) -> str:
     lines.extend(f"no cut: {reason}" for reason in sorted(reasons))
     lines.append(
         "\nfrozen, FLOPs: share of the backbone's parameters and forward FLOPs up to that depth; "
-        "cut: whether\nthe frozen part can run apart from the rest (proven bit by bit when a run "
+        "cut: whether\nthe frozen part can run apart from the rest (verified bit by bit when a run "
         "starts)."
     )
     return "\n".join(lines)
 
 
-def list_lines(found: Iterable[dict[str, Any]]) -> Iterator[str]:
+def list_lines(summaries: Iterable[dict[str, Any]]) -> Iterator[str]:
     """Yield a heading and one line of at most 96 columns for each backbone."""
     yield (
         f"{'backbone':<42} {'params':>8} {'FLOPs':>8} {'px':>4}  "
         f"{'frozen share by depth':<24} weights"
     )
-    for facts in found:
+    for facts in summaries:
         if "error" in facts:
             yield f"{facts['name']:<42} {facts['error']}"[:_WIDTH]
             continue

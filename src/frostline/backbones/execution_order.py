@@ -1,6 +1,6 @@
-"""One forward pass without numbers: in which order a model uses its parts, and what each costs.
+"""One forward pass on the meta device: in which order a model uses its parts, what each costs.
 
-The pass runs on the meta device, so it computes shapes only and needs no memory for activations.
+It computes shapes only, so it needs neither the numbers nor memory for activations.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,16 +17,19 @@ from torch.nn.modules.module import (
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from frostline.backbones.meta_device import call_on_meta, eval_mode, meta_tensors
+
 
 @dataclass
 class Timeline:
-    """What happened when; times count events from 0.
+    """The order of events in a forward pass; times count events from 0.
 
-    Args:
-        enter: First time a module began, by module path.
-        exit: Last time a module ended, by module path.
+    Attributes:
+        enter: First time a module was called, by module path.
+        exit: Last time a module returned, by module path.
         first_use: First time a parameter or buffer was read, by its name in the state.
-        flops_until: FLOPs of one image spent up to a module's first begin and last end.
+        flops_until: FLOPs for one image up to a module's first call (`enter`) and last return
+            (`exit`).
         out_shape: Shape of a module's last output, without the batch axis.
         total_flops: FLOPs of one image.
     """
@@ -39,8 +42,8 @@ class Timeline:
     total_flops: int = 0
 
 
-class _TensorUse(TorchFunctionMode):
-    """Notes when a named tensor is first handed to an operation."""
+class _FirstUses(TorchFunctionMode):
+    """Records when a named tensor is first an argument of an operation."""
 
     def __init__(self, names: dict[int, str], timeline: Timeline, clock: "_Clock") -> None:
         super().__init__()
@@ -50,7 +53,7 @@ class _TensorUse(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        for value in _flat((args, kwargs)):
+        for value in _tensors_in((args, kwargs)):
             name = self._names.get(id(value))
             if name is not None and name not in self._timeline.first_use:
                 self._timeline.first_use[name] = self._clock.tick()
@@ -66,47 +69,20 @@ class _Clock:
         return self._now
 
 
-def _flat(value: Any) -> Iterator[Any]:
+def _tensors_in(value: Any) -> Iterator[Any]:
     if isinstance(value, list | tuple):
         for entry in value:
-            yield from _flat(entry)
+            yield from _tensors_in(entry)
     elif isinstance(value, dict):
         for entry in value.values():
-            yield from _flat(entry)
+            yield from _tensors_in(entry)
     elif isinstance(value, Tensor):
         yield value
 
 
 def _shape(value: Any) -> tuple[int, ...]:
-    first = next(_flat(value), None)
+    first = next(_tensors_in(value), None)
     return tuple(first.shape[1:]) if first is not None else ()
-
-
-def meta_state(model: nn.Module) -> dict[str, Tensor]:
-    """Return stand-ins on the meta device for every parameter and buffer.
-
-    Each place in each module is there once, and tensors that are shared share their stand-in. It
-    is for ``functional_call`` with ``tie_weights=False``: its own tying replaces the tensors of a
-    module that stands in two places twice, and cannot put them back.
-    """
-    twins: dict[int, Tensor] = {}
-    state: dict[str, Tensor] = {}
-    for path, module in model.named_modules():
-        own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
-        for name, tensor in own:
-            if id(tensor) not in twins:
-                twin = torch.empty_like(tensor, device="meta")
-                is_parameter = isinstance(tensor, nn.Parameter)
-                twins[id(tensor)] = (
-                    nn.Parameter(twin, requires_grad=False) if is_parameter else twin
-                )
-            state[f"{path}.{name}" if path else name] = twins[id(tensor)]
-    return state
-
-
-def without_numbers(model: nn.Module, state: dict[str, Tensor], argument: object) -> Any:
-    """Call a model with stand-ins for its tensors."""
-    return torch.func.functional_call(model, dict(state), (argument,), tie_weights=False)
 
 
 def _first_names(model: nn.Module) -> dict[str, str]:
@@ -120,25 +96,28 @@ def _first_names(model: nn.Module) -> dict[str, str]:
 
 
 @contextmanager
-def _noted(paths: dict[int, str], timeline: Timeline, clock: _Clock) -> Iterator[None]:
-    """Note the begin and end of every module while the block runs."""
+def _recording_modules(paths: dict[int, str], timeline: Timeline, clock: _Clock) -> Iterator[None]:
+    """Record calls and returns of every module in this block."""
     with FlopCounterMode(display=False) as flops:
 
-        def begin(module: nn.Module, args: Any) -> None:
+        def on_call(module: nn.Module, args: Any) -> None:
             path = paths.get(id(module))
             if path is not None and path not in timeline.enter:
                 timeline.enter[path] = clock.tick()
                 timeline.flops_until[path, "enter"] = flops.get_total_flops()
                 timeline.out_shape[path, "enter"] = _shape(args)
 
-        def end(module: nn.Module, _: Any, output: Any) -> None:
+        def on_return(module: nn.Module, _: Any, output: Any) -> None:
             path = paths.get(id(module))
             if path is not None:
                 timeline.exit[path] = clock.tick()
                 timeline.flops_until[path, "exit"] = flops.get_total_flops()
                 timeline.out_shape[path, "exit"] = _shape(output)
 
-        handles = [register_module_forward_pre_hook(begin), register_module_forward_hook(end)]
+        handles = [
+            register_module_forward_pre_hook(on_call),
+            register_module_forward_hook(on_return),
+        ]
         try:
             yield
         finally:
@@ -147,26 +126,13 @@ def _noted(paths: dict[int, str], timeline: Timeline, clock: _Clock) -> Iterator
     timeline.total_flops = flops.get_total_flops()
 
 
-@contextmanager
-def held_in_eval(model: nn.Module) -> Iterator[None]:
-    """Put every module into eval mode while the block runs, and each into its own mode after."""
-    modes = {module: module.training for module in model.modules()}
-    for module in modes:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
+def record_timeline(model: nn.Module, size_px: int, in_chans: int = 3) -> Timeline:
+    """Run a model once on the meta device and record the order in which it uses its parts.
 
-
-def walk(model: nn.Module, size_px: int, in_chans: int = 3) -> Timeline:
-    """Run a model once on the meta device and note what it does.
-
-    The model itself is left as it was: its parameters are replaced by stand-ins for the one pass.
+    The model itself is not changed: its tensors are replaced for this one pass.
 
     Args:
-        model: Any image model; its training mode is put back afterwards.
+        model: Any image model; its training mode is restored afterwards.
         size_px: Side of the square input.
         in_chans: Channels of the input.
 
@@ -174,12 +140,12 @@ def walk(model: nn.Module, size_px: int, in_chans: int = 3) -> Timeline:
         The timeline of a forward pass in eval mode over one image.
 
     Raises:
-        Exception: Whatever the model raises on an image of this size.
+        Exception: The model raised it on an image of this size.
 
-    Source: FLOPs are counted by ``torch.utils.flop_counter`` (a multiply-add counts as two).
+    Source: FLOPs are counted by `torch.utils.flop_counter` (a multiply-add counts as two).
     """
     timeline, clock = Timeline(), _Clock()
-    state = meta_state(model)
+    state = meta_tensors(model)
     names: dict[int, str] = {}
     for name, tensor in state.items():
         names.setdefault(id(tensor), name)
@@ -187,11 +153,11 @@ def walk(model: nn.Module, size_px: int, in_chans: int = 3) -> Timeline:
     image = torch.empty(1, in_chans, size_px, size_px, device="meta")
     with (
         torch.no_grad(),
-        held_in_eval(model),
-        _noted(paths, timeline, clock),
-        _TensorUse(names, timeline, clock),
+        eval_mode(model),
+        _recording_modules(paths, timeline, clock),
+        _FirstUses(names, timeline, clock),
     ):
-        output = without_numbers(model, state, image)
+        output = call_on_meta(model, state, image)
     timeline.out_shape["", "exit"] = _shape(output)
     for name, first in _first_names(model).items():
         if first in timeline.first_use:
@@ -201,19 +167,19 @@ def walk(model: nn.Module, size_px: int, in_chans: int = 3) -> Timeline:
 
 
 def outermost(paths: Iterable[str], around: str) -> list[str]:
-    """Return those of the paths inside a module that lie in no other of them."""
+    """Return the paths inside a module that are not inside another of the paths."""
     inside = {path for path in paths if path.startswith(f"{around}.")}
-    return [path for path in inside if not any(up in inside for up in _above(path))]
+    return [path for path in inside if not any(parent in inside for parent in _parents(path))]
 
 
-def _above(path: str) -> Iterator[str]:
+def _parents(path: str) -> Iterator[str]:
     while "." in path:
         path = path.rpartition(".")[0]
         yield path
 
 
 def _include_containers(model: nn.Module, timeline: Timeline) -> None:
-    """Give modules that are never called themselves (lists) the span of what they hold."""
+    """Give modules that are never called themselves (lists) the span of the modules in them."""
     for path, _ in model.named_modules():
         if not path or path in timeline.enter:
             continue

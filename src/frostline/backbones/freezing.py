@@ -1,65 +1,16 @@
-"""Frozen is frozen: no gradients, eval mode that nobody can undo by accident, and the proof."""
+"""Freezing a backbone to a depth: no gradients, and eval mode that `.train()` cannot undo."""
 
-import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable
+from typing import Literal
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
+from frostline.backbones.backbone import Backbone
 from frostline.backbones.depth import Depth
-from frostline.backbones.stage_scale import time_of
-
-if TYPE_CHECKING:
-    from frostline.backbones.build import Backbone
+from frostline.backbones.stage_boundaries import time_of
 
 FrozenBn = Literal["eval", "train"]
 _BATCH_NORMS = (nn.modules.batchnorm._BatchNorm,)
-
-
-@dataclass(frozen=True)
-class FrozenPart:
-    """The frozen parameters and buffers of a model, looked up by name when they are needed.
-
-    Moving a model to another device replaces its buffers, so the tensors are not kept here.
-
-    Args:
-        model: The model that holds them.
-        names: Their names in its state.
-    """
-
-    model: nn.Module
-    names: frozenset[str]
-
-    def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield name and tensor, parameters first, in the order of the model."""
-        yield from (
-            (name, tensor) for name, tensor in named_state(self.model) if name in self.names
-        )
-
-
-def named_state(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Yield every parameter and buffer with its name; a shared one under each of its names."""
-    yield from module.named_parameters(remove_duplicate=False)
-    yield from module.named_buffers(remove_duplicate=False)
-
-
-def digest_of(*parts: nn.Module | FrozenPart) -> str:
-    """Return sha256 hex over names, types, shapes and bytes of parameters and buffers.
-
-    Args:
-        parts: Modules, or the frozen part of one.
-    """
-    digest = hashlib.sha256()
-    for part in parts:
-        tensors = part.named_tensors() if isinstance(part, FrozenPart) else named_state(part)
-        for name, tensor in tensors:
-            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-            data = tensor.detach().cpu().contiguous().reshape(-1)
-            if data.numel():
-                digest.update(data.view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def trainable_parameters(*modules: nn.Module) -> list[nn.Parameter]:
@@ -94,95 +45,91 @@ def freeze_tensors(model: nn.Module, frozen: frozenset[str]) -> None:
 
 
 class _HeldInEval:
-    """Stands in for the ``train`` of one module: the module stays in eval mode.
+    """Replaces the `train` method of one module: the module stays in eval mode.
 
     It is an attribute of the module, not a new class or wrapper, so the names in the state dict,
-    deep copies and pickles stay as they are. It remembers what was asked for, for the day the
-    module wakes.
+    deep copies and pickles stay as they are. It stores the mode that was requested last, which
+    the module takes when it is released.
     """
 
-    def __init__(self, module: nn.Module, asked: bool) -> None:
+    def __init__(self, module: nn.Module, requested: bool) -> None:
         self.module = module
-        self.asked = asked
+        self.requested = requested
 
     def __call__(self, mode: bool = True) -> nn.Module:
-        self.asked = mode
+        self.requested = mode
         for child in self.module.children():
             child.train(mode)
         self.module.training = False
         return self.module
 
 
-def hold_in_eval(model: nn.Module, held_in_eval: Iterable[str], frozen_bn: FrozenBn) -> None:
-    """Put modules into eval mode for good, and wake all others that were put so before.
+def hold_in_eval(model: nn.Module, paths: Iterable[str], frozen_bn: FrozenBn) -> None:
+    """Hold modules in eval mode, and release all others that were held before.
 
-    ``train()`` on a sleeping module, or on any module around it, leaves it in eval mode. A module
-    that wakes takes the mode that was asked for last.
+    `train()` on a held module, or on any module around it, leaves it in eval mode. A module that
+    is released takes the mode that was requested last.
 
     Args:
         model: The model.
-        held_in_eval: Paths of the modules that sleep.
-        frozen_bn: With ``train`` the batch normalisations among them keep following
-            ``train()`` and so adapt their statistics.
+        paths: The modules to hold.
+        frozen_bn: With `train` the batch normalisations among them keep following `train()` and
+            so adapt their statistics.
     """
-    paths = set(held_in_eval)
+    held = set(paths)
     for path, module in model.named_modules():
-        stay = module.__dict__.pop("train", None)
-        asked = stay.asked if isinstance(stay, _HeldInEval) else module.training
+        previous = module.__dict__.pop("train", None)
+        requested = previous.requested if isinstance(previous, _HeldInEval) else module.training
         adapts = frozen_bn == "train" and isinstance(module, _BATCH_NORMS)
-        if path in paths and not adapts:
-            module.__dict__["train"] = _HeldInEval(module, asked)
+        if path in held and not adapts:
+            module.__dict__["train"] = _HeldInEval(module, requested)
             module.training = False
         else:
-            module.training = asked
+            module.training = requested
 
 
 def is_held_in_eval(module: nn.Module) -> bool:
-    """Say whether a module is held in eval mode."""
+    """Return whether a module is held in eval mode."""
     return isinstance(module.__dict__.get("train"), _HeldInEval)
 
 
-def set_frozen(backbone: "Backbone", freeze: int | str, *, frozen_bn: FrozenBn = "eval") -> Depth:
-    """Freeze a backbone to a depth and thaw the rest; what was frozen before does not matter.
+def set_frozen(backbone: Backbone, depth: Depth, *, frozen_bn: FrozenBn = "eval") -> None:
+    """Freeze a backbone to a depth and unfreeze the rest; what was frozen before does not matter.
 
     Args:
         backbone: Changed in place; the names in its state stay.
-        freeze: A number, ``all`` or a module path.
-        frozen_bn: With ``train`` the statistics of frozen batch normalisations go on adapting.
-
-    Returns:
-        What is frozen now.
-
-    Raises:
-        BackboneError: There is no such depth.
+        depth: From `Backbone.depth`.
+        frozen_bn: With `train` the statistics of frozen batch normalisations keep adapting.
     """
-    depth = backbone.depth(freeze)
-    freeze_tensors(backbone.model, depth.frozen)
-    hold_in_eval(backbone.model, _held_in_eval(backbone, depth), frozen_bn)
-    return depth
+    freeze_tensors(backbone.model, depth.frozen_tensors)
+    hold_in_eval(backbone.model, _frozen_modules(backbone, depth), frozen_bn)
 
 
-def _held_in_eval(backbone: "Backbone", depth: Depth) -> list[str]:
-    """Return the modules that belong wholly to the frozen part."""
+def _frozen_modules(backbone: Backbone, depth: Depth) -> list[str]:
+    """Return the modules that lie wholly in the frozen part.
+
+    They are read off the model now and not when the depth is resolved, because another pooling
+    may have replaced modules since.
+    """
     model, timeline = backbone.model, backbone.timeline
-    if depth.whole:
+    if depth.is_whole:
         return [path for path, _ in model.named_modules()]
-    if not depth.frozen:
+    if not depth.frozen_tensors:
         return []
     until = time_of(depth.boundary, timeline) if depth.boundary else None
-    held_in_eval: set[str] = set()
+    frozen: set[str] = set()
     for path, module in model.named_modules():
         names = [name for name, _ in module.named_parameters(path, remove_duplicate=False)]
         names += [name for name, _ in module.named_buffers(path, remove_duplicate=False)]
         if names:
-            is_frozen = depth.frozen.issuperset(names)
+            is_frozen = depth.frozen_tensors.issuperset(names)
         elif path in timeline.enter:
             is_frozen = until is not None and timeline.enter[path] <= until
         else:
-            is_frozen = path.rpartition(".")[0] in held_in_eval
+            is_frozen = path.rpartition(".")[0] in frozen
         if is_frozen:
-            held_in_eval.add(path)
-    return sorted(held_in_eval)
+            frozen.add(path)
+    return sorted(frozen)
 
 
 def batch_statistics(model: nn.Module) -> set[str]:

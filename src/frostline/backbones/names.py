@@ -1,4 +1,4 @@
-"""Which names a backbone may have, answered without importing timm (that alone takes seconds)."""
+"""The valid names of backbones, read without importing timm, which takes seconds."""
 
 import difflib
 import fnmatch
@@ -21,7 +21,7 @@ def _timm_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
     spec = importlib.util.find_spec("timm")
     if spec is None or not spec.submodule_search_locations:
         raise BackboneError(
-            given="timm is not installed, so no backbone is known",
+            given="timm is not installed, so there are no backbones",
             todo="run `make setup`",
         )
     names: set[str] = set()
@@ -35,7 +35,7 @@ def _timm_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _natural(name: str) -> list[tuple[int, str | int]]:
-    """Sort key under which resnet18 stands before resnet101."""
+    """Sort key that puts resnet18 before resnet101."""
     parts = re.split(r"(\d+)", name)
     return [(1, int(part)) if part.isdigit() else (0, part) for part in parts]
 
@@ -44,7 +44,7 @@ def list_backbones(pattern: str = "*") -> list[str]:
     """List the backbones whose name matches a shell pattern.
 
     Args:
-        pattern: Such as ``resnet50`` or ``vit_*``.
+        pattern: Such as `resnet50` or `vit_*`.
 
     Returns:
         Names in natural order; empty when none matches.
@@ -54,15 +54,15 @@ def list_backbones(pattern: str = "*") -> list[str]:
 
 
 def _nearest(name: str, count: int) -> list[str]:
-    """Return names like the given one: first those that begin alike, then by similarity."""
-    known = list_backbones("*")
-    close = difflib.get_close_matches(name, known, n=count, cutoff=0.6)
-    begin_alike = [known_name for known_name in known if known_name.startswith(name)]
-    return list(dict.fromkeys([*close, *begin_alike]))[:count]
+    """Return names like the given one: first the most similar, then those that begin alike."""
+    names = list_backbones("*")
+    similar = difflib.get_close_matches(name, names, n=count, cutoff=0.6)
+    begin_alike = [other for other in names if other.startswith(name)]
+    return list(dict.fromkeys([*similar, *begin_alike]))[:count]
 
 
 def split_tag(name: str) -> tuple[str, str]:
-    """Split ``resnet50.a1_in1k`` into the architecture and the tag of its weights.
+    """Split `resnet50.a1_in1k` into the architecture and the tag of its weights.
 
     Returns:
         The architecture, and the tag or an empty string.
@@ -75,14 +75,14 @@ def check_backbone_name(name: str) -> None:
     """Check that a backbone of this name can be built.
 
     Args:
-        name: A timm model name, with or without the tag of its weights, or ``book_cnn``.
+        name: A timm model name, with or without the tag of its weights, or `book_cnn`.
 
     Raises:
-        BackboneError: The name is unknown, or names a place rather than a model.
+        BackboneError: The name is unknown, or is a path or address rather than a name.
     """
-    if any(sign in name for sign in "/\\:"):
+    if any(character in name for character in "/\\:"):
         raise BackboneError(
-            given=f"backbone={name} names a place, not a model",
+            given=f"backbone={name} is a path or an address, not a model's name",
             allowed="a timm model name such as resnet50 or resnet50.a1_in1k, or book_cnn",
             todo="give the model's name as backbone and the file as weights=PATH",
         )
@@ -94,20 +94,20 @@ def check_backbone_name(name: str) -> None:
         return
     nearest = _nearest(base, count=5)
     raise BackboneError(
-        given=f"backbone={name} is not a model that timm knows",
+        given=f"backbone={name} is not a model of timm",
         allowed=(f"nearest names: {', '.join(nearest)}" if nearest else "any timm model name"),
         todo="list them with `python -m src.backbones 'PATTERN'`, such as 'resnet*'",
     )
 
 
 def _check_tag(name: str, base: str) -> None:
-    """Check a weights tag against timm's own list; only then is timm imported."""
+    """Check a weights tag against timm's own list; this alone imports timm."""
     import timm
 
     tagged = timm.list_models(base, include_tags=True) if base not in OWN_NAMES else []
     if name not in tagged:
-        known = [entry for entry in tagged if "." in entry]
+        with_tag = [entry for entry in tagged if "." in entry]
         raise BackboneError(
             given=f"backbone={name}: {base} has no weights of that tag",
-            allowed=", ".join([base, *known]),
+            allowed=", ".join([base, *with_tag]),
         )

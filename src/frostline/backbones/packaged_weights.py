@@ -1,6 +1,6 @@
-"""Pretrained weights that come as Python packages: three efficientnet-lites, with ImageNet weights.
+"""Pretrained weights from Python packages: three efficientnet-lites, trained on ImageNet.
 
-The packages use the names of another implementation; here they are put under timm's names.
+The packages use the tensor names of another implementation; here they are renamed to timm's.
 """
 
 import importlib.metadata
@@ -35,7 +35,7 @@ _PLAIN = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw
 class PackagedFile:
     """A file of weights inside an installed package.
 
-    Args:
+    Attributes:
         where: Package and version.
         file: The file on this machine.
     """
@@ -48,7 +48,7 @@ def find_packaged(name: str) -> PackagedFile | None:
     """Find the packaged weights of a backbone, without importing the package.
 
     Args:
-        name: A backbone; a weights tag other than ImageNet-1k's has no package.
+        name: A backbone; only the weights tag of ImageNet-1k has packages.
     """
     base, tag = split_tag(name)
     package = PACKAGES.get(base)
@@ -65,18 +65,19 @@ def find_packaged(name: str) -> PackagedFile | None:
 
 
 def rename_packaged(name: str, tensors: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """Put the tensors of a package under timm's names, every one checked.
+    """Rename the tensors of a package to timm's names, and check every one.
 
     Args:
         name: The backbone.
-        tensors: What the package holds.
+        tensors: Those of the package.
         model: The timm model without classifier.
 
     Returns:
-        The tensors under timm's names, the classifier among them.
+        The tensors under timm's names, including the classifier's.
 
     Raises:
-        WeightsError: A tensor has no place, has another shape there, or a place stays empty.
+        WeightsError: A tensor has no counterpart in timm's model, or one of another shape, or one
+            of timm's has none in the package.
     """
     state = model.state_dict()
     blocks = list(dict.fromkeys(re.findall(r"^blocks\.\d+\.\d+", "\n".join(state), re.MULTILINE)))
@@ -84,24 +85,24 @@ def rename_packaged(name: str, tensors: dict[str, Tensor], model: nn.Module) -> 
     for key, tensor in tensors.items():
         new = _timm_name(key, blocks, tensors)
         if new is None or (new in state and state[new].shape != tensor.shape):
-            place = "has no place" if new is None else f"does not fit {new}"
+            problem = "has no counterpart" if new is None else f"does not fit {new}"
             raise WeightsError(
-                given=f"packaged weights of {name}: {key} {tuple(tensor.shape)} {place} in timm's "
-                "model",
+                given=f"packaged weights of {name}: {key} {tuple(tensor.shape)} {problem} in "
+                "timm's model",
                 todo="install the version of the package that requirements.txt names",
             )
         renamed[new] = tensor
-    empty = [key for key in state if key not in renamed]
-    if empty or len(renamed) != len(tensors):
+    missing = [key for key in state if key not in renamed]
+    if missing or len(renamed) != len(tensors):
         raise WeightsError(
-            given=f"packaged weights of {name}: nothing for {', '.join(empty[:5])}",
+            given=f"packaged weights of {name}: nothing for {', '.join(missing[:5])}",
             todo="install the version of the package that requirements.txt names",
         )
     return renamed
 
 
 def _timm_name(key: str, blocks: list[str], tensors: dict[str, Tensor]) -> str | None:
-    """Return timm's name for one tensor of the package, or None if there is no such place."""
+    """Return timm's name for one tensor of the package, or None if there is none."""
     module, _, rest = key.partition(".")
     if module in _TOP or module in _CLASSIFIER:
         return f"{(_TOP | _CLASSIFIER)[module]}.{rest}"

@@ -6,9 +6,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from frostline.backbones.build import Backbone
-from frostline.backbones.execution_order import held_in_eval, meta_state, without_numbers
-from frostline.backbones.freezing import named_state
+from frostline.backbones.backbone import Backbone
+from frostline.backbones.meta_device import call_on_meta, eval_mode, meta_tensors
+from frostline.backbones.state_digest import named_state
 from frostline.errors import BackboneError
 
 Pool = Literal["avg", "max", "flatten"]
@@ -16,27 +16,28 @@ _TOKENS_NDIM = 3
 
 
 @dataclass(frozen=True)
-class Finish:
-    """What is done with the model's output so that features ``(N, F)`` come out.
+class OutputPooling:
+    """What is left to do with the model's output to get features `(N, F)`.
 
-    Args:
-        reduce: ``none``, ``flatten``, ``max`` or ``mean``.
+    Attributes:
+        reduce: `none`, `flatten`, `max` or `mean`.
         axes: Axes that a maximum or mean is taken over, the batch axis being 0.
-        skip_tokens: Class and register tokens that it leaves out.
-        features: Whether the model's features are taken, before its head, instead of its output.
+        skip_tokens: Class and register tokens that the maximum or mean leaves out.
+        from_features: Whether the model's features are pooled, before its head, instead of its
+            output.
     """
 
     reduce: Literal["none", "flatten", "max", "mean"]
     axes: tuple[int, ...] = ()
     skip_tokens: int = 0
-    features: bool = False
+    from_features: bool = False
 
-    def of(self, model: Any, x: Tensor) -> Tensor:
-        """Run a model on images ``(N, 3, S, S)`` and finish its output to ``(N, F)``."""
-        return self(model.forward_features(x) if self.features else model(x))
+    def run(self, model: Any, x: Tensor) -> Tensor:
+        """Run a model on images `(N, 3, S, S)` and pool its output to `(N, F)`."""
+        return self(model.forward_features(x) if self.from_features else model(x))
 
     def __call__(self, y: Tensor) -> Tensor:
-        """Map the model's output to ``(N, F)``."""
+        """Map the model's output to `(N, F)`."""
         if self.reduce == "none":
             return y
         if self.reduce == "flatten":
@@ -49,10 +50,11 @@ class Finish:
 
 
 Snapshot = list[tuple[nn.Module, dict[str, Any], dict[str, Any]]]
+"""For each module its children and its plain attributes."""
 
 
 def _snapshot(model: nn.Module) -> Snapshot:
-    """Remember which modules hold which, and their plain attributes."""
+    """Copy which modules hold which, and their plain attributes."""
     return [
         (
             module,
@@ -63,7 +65,7 @@ def _snapshot(model: nn.Module) -> Snapshot:
     ]
 
 
-def _put_back(snapshot: Snapshot) -> None:
+def _restore(snapshot: Snapshot) -> None:
     for module, children, attributes in snapshot:
         module._modules.clear()
         module._modules.update(children)
@@ -72,90 +74,101 @@ def _put_back(snapshot: Snapshot) -> None:
                 vars(module)[key] = value
 
 
-def set_pool(backbone: Backbone, pool: Pool) -> Finish:
+def set_pool(backbone: Backbone, pool: Pool) -> OutputPooling:
     """Make the model of a backbone pool as asked, and return what is left to do with its output.
 
     What a model has between its pooling and its classifier (a norm, a 1x1 convolution) stays.
 
     Args:
         backbone: Its model is reconfigured; parameters and their names stay.
-        pool: ``avg`` is the model's own pooling, whatever that is; ``max`` the maximum over the
-            map; ``flatten`` the whole map as one row.
+        pool: `avg` is the model's own pooling, which need not be an average; `max` the maximum
+            over the map; `flatten` the whole map as one row.
 
     Raises:
         BackboneError: The model cannot pool in that way.
     """
-    if backbone.own_pool is not None:
-        _put_back(backbone.own_pool)
-        backbone.own_pool = None
+    if backbone.original_pooling is not None:
+        _restore(backbone.original_pooling)
+        backbone.original_pooling = None
     if pool == "avg":
         shape = backbone.timeline.out_shape["", "exit"]
-        return Finish("none") if len(shape) == 1 else _reduce(backbone, "mean", shape)
+        return OutputPooling("none") if len(shape) == 1 else _reduce(backbone, "mean", shape)
     snapshot = _snapshot(backbone.model)
     if pool == "max" and _try_reset(backbone, "max", snapshot) and len(output_shape(backbone)) == 1:
-        backbone.own_pool = snapshot
-        return Finish("none")
-    _put_back(snapshot)
+        backbone.original_pooling = snapshot
+        return OutputPooling("none")
+    _restore(snapshot)
     if _try_reset(backbone, "", snapshot) and len(output_shape(backbone)) > 1:
-        backbone.own_pool = snapshot
-        return _unpooled(backbone, pool, output_shape(backbone), features=False)
-    _put_back(snapshot)
+        backbone.original_pooling = snapshot
+        return _pool_map(backbone, pool, output_shape(backbone), from_features=False)
+    _restore(snapshot)
     try:
-        shape = output_shape(backbone, features=True)
+        shape = output_shape(backbone, from_features=True)
     except Exception:  # a model without such a method, or with several maps
         shape = ()
     if len(shape) > 1:
-        return _unpooled(backbone, pool, shape, features=True)
+        return _pool_map(backbone, pool, shape, from_features=True)
     raise BackboneError(
-        given=f"head.pool={pool}: {backbone.name} does not hand out one unpooled map",
+        given=f"head.pool={pool}: {backbone.name} does not return one unpooled map",
         allowed="head.pool=avg (the model's own pooling)",
     )
 
 
-def _unpooled(backbone: Backbone, pool: Pool, shape: tuple[int, ...], *, features: bool) -> Finish:
+def _pool_map(
+    backbone: Backbone, pool: Pool, shape: tuple[int, ...], *, from_features: bool
+) -> OutputPooling:
     if pool == "flatten":
-        return Finish("flatten", features=features)
-    return _reduce(backbone, "max", shape, features=features)
+        return OutputPooling("flatten", from_features=from_features)
+    return _reduce(backbone, "max", shape, from_features=from_features)
 
 
 def _try_reset(backbone: Backbone, pool: str, snapshot: Snapshot) -> bool:
-    """Set the pooling by timm's own means; False if the model has no such or loses parameters."""
+    """Set the pooling by timm's own method; False if there is none or parameters are lost."""
     before = {name for name, _ in named_state(backbone.model)}
     reset: Any = getattr(backbone.model, "reset_classifier", None)
     try:
         reset(0, pool)
         output_shape(backbone)
-    except Exception:  # whatever a model raises on a pooling it does not know
-        _put_back(snapshot)
+    except Exception:  # models raise all kinds of errors on a pooling that they do not have
+        _restore(snapshot)
         return False
     return {name for name, _ in named_state(backbone.model)} == before
 
 
-class _Entry(nn.Module):
-    """A model entered at its features or as a whole."""
+class _PooledModel(nn.Module):
+    """A model with its pooling as one module."""
 
-    def __init__(self, model: nn.Module, finish: Finish) -> None:
+    def __init__(self, model: nn.Module, pooling: OutputPooling) -> None:
         super().__init__()
         self.model = model
-        self.finish = finish
+        self.pooling = pooling
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.finish.of(self.model, x)
+        return self.pooling.run(self.model, x)
 
 
-def output_shape(backbone: Backbone, *, features: bool = False) -> tuple[int, ...]:
+def output_shape(backbone: Backbone, *, from_features: bool = False) -> tuple[int, ...]:
     """Return the shape of the model's output for one image, without the batch axis.
 
     Args:
         backbone: The backbone.
-        features: Whether its features are meant, before its head.
+        from_features: Whether its features are meant, before its head.
     """
     size = backbone.input.size_px
     image = torch.empty(1, 3, size, size, device="meta")
-    entry = _Entry(backbone.model, Finish("none", features=features))
-    with torch.no_grad(), held_in_eval(backbone.model):
-        output = without_numbers(entry, meta_state(entry), image)
+    pooled = _PooledModel(backbone.model, OutputPooling("none", from_features=from_features))
+    with torch.no_grad(), eval_mode(backbone.model):
+        output = call_on_meta(pooled, meta_tensors(pooled), image)
     return tuple(output.shape[1:])
+
+
+def num_features(backbone: Backbone, pooling: OutputPooling) -> int:
+    """Return the width F of the features `(N, F)` after pooling."""
+    if backbone.original_pooling is None and not pooling.from_features:
+        shape = backbone.timeline.out_shape["", "exit"]
+    else:
+        shape = output_shape(backbone, from_features=pooling.from_features)
+    return int(pooling(torch.empty(1, *shape, device="meta")).shape[1])
 
 
 def _reduce(
@@ -163,12 +176,12 @@ def _reduce(
     reduce: Literal["max", "mean"],
     shape: tuple[int, ...],
     *,
-    features: bool = False,
-) -> Finish:
-    """Reduce tokens ``(N, T, F)``, or a map with its channels first or last."""
+    from_features: bool = False,
+) -> OutputPooling:
+    """Reduce tokens `(N, T, F)`, or a map with its channels first or last."""
     if len(shape) + 1 == _TOKENS_NDIM:
         skip = int(getattr(backbone.model, "num_prefix_tokens", 0))
-        return Finish(reduce, axes=(1,), skip_tokens=skip, features=features)
+        return OutputPooling(reduce, axes=(1,), skip_tokens=skip, from_features=from_features)
     channels = {getattr(backbone.model, name, 0) for name in ("num_features", "head_hidden_size")}
     last = shape[-1] in channels and shape[0] not in channels
-    return Finish(reduce, axes=(1, 2) if last else (2, 3), features=features)
+    return OutputPooling(reduce, axes=(1, 2) if last else (2, 3), from_features=from_features)

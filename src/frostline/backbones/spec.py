@@ -1,4 +1,4 @@
-"""The plain facts about a backbone: what it eats, where its weights came from, its stages."""
+"""The plain facts about a backbone: its input, where its weights came from, its stages."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,15 +8,15 @@ WeightsOrigin = Literal["packaged", "cache", "hub", "path", "random"]
 
 @dataclass(frozen=True)
 class InputSpec:
-    """How an image is prepared for a backbone, as the weights were trained and judged.
+    """How an image is prepared for a backbone, as its weights were trained and evaluated.
 
-    Args:
+    Attributes:
         size_px: Side of the square input in pixels.
         mean: Mean per RGB channel, of values in [0, 1].
         std: Standard deviation per RGB channel, of values in [0, 1].
-        interpolation: Name of the resampling filter, such as ``bicubic``.
+        interpolation: Name of the resampling filter, such as `bicubic`.
         crop_pct: Side of the evaluation crop as a share of the resized image, in (0, 1].
-        crop_mode: How the evaluation crop is taken: ``center``, ``squash`` or ``border``.
+        crop_mode: How the evaluation crop is taken: `center`, `squash` or `border`.
         fixed_size: True where the model is built for one size and takes no other.
     """
 
@@ -31,15 +31,15 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class WeightsInfo:
-    """Where the numbers in a backbone came from.
+    """Where the weights of a backbone came from.
 
-    Args:
-        source: Which of the places answered.
+    Attributes:
+        source: The kind of place.
         where: A name that is the same on every machine: a package and its version, a hub
             repository, a file's name; never an absolute path.
         digest: sha256 hex over the names, shapes and bytes of all parameters and buffers.
-        missing: Tensors of the model that the file did not have.
-        unexpected: Tensors of the file that the model does not have (a left-out classifier apart).
+        missing: Tensors of the model that the file does not have.
+        unexpected: Tensors of the file that the model does not have, except the classifier's.
         mismatched: Tensors in both whose shapes differ.
     """
 
@@ -53,11 +53,11 @@ class WeightsInfo:
 
 @dataclass(frozen=True)
 class Boundary:
-    """A moment of the forward pass: just before or just after a module of the model.
+    """A point in the forward pass: just before or just after a module of the model.
 
-    Args:
+    Attributes:
         module: Path of the module inside the model.
-        edge: ``enter`` is just before it runs, ``exit`` just after.
+        edge: `enter` is just before it runs, `exit` just after.
     """
 
     module: str
@@ -66,16 +66,16 @@ class Boundary:
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the depth scale; stages are numbered from 1 in the order they run.
+    """One step of the stage scale; stages are numbered from 1 in the order in which they run.
 
-    Args:
+    Attributes:
         number: 1 for the stage next to the image.
         modules: The largest modules that lie wholly in this stage, and tensors outside of modules.
         tensors: Names of its parameters and buffers in the model's state.
         params: Number of values in its parameters.
         flops: Floating-point operations of its forward pass for one image.
         end: Where it ends; None for the last one, which ends with the model.
-        out_shape: Shape of what it hands on, without the batch axis.
+        out_shape: Shape of its output, without the batch axis.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""Pretrained weights: where they are, whether they can be had, and which of them fit."""
+"""Weights of a backbone: finding where they are, and loading them into the model."""
 
 import hashlib
 from collections.abc import Sequence
@@ -7,13 +7,26 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from frostline.backbones.freezing import digest_of
 from frostline.backbones.packaged_weights import find_packaged, rename_packaged
 from frostline.backbones.spec import WeightsInfo, WeightsOrigin
-from frostline.backbones.weights_hub import find_cached, has_pretrained, probe_hub
+from frostline.backbones.state_digest import digest_of
+from frostline.backbones.tensor_files import (
+    TensorMatch,
+    describe_misfit,
+    match_tensors,
+    read_tensors,
+)
+from frostline.backbones.weights_hub import (
+    download,
+    find_cached,
+    has_pretrained,
+    probe_hub,
+    timm_filter,
+)
 from frostline.errors import WeightsError
 
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
+# Under which other programs nest a model in their state dicts.
 _PREFIXES = ("model.", "module.", "backbone.model.", "state_dict.")
 
 
@@ -21,11 +34,11 @@ _PREFIXES = ("model.", "module.", "backbone.model.", "state_dict.")
 class WeightsSource:
     """Where the weights of a backbone will come from.
 
-    Args:
-        source: Which of the places answered.
+    Attributes:
+        source: The kind of place.
         where: A name that is the same on every machine.
-        digest: sha256 hex of the file; empty for random weights, or what the hub says of it.
-        file: The file on this machine, if it is here already.
+        digest: sha256 hex of the file, computed or as stated by the hub; empty for random weights.
+        file: The file on this machine, if it is already here.
     """
 
     source: WeightsOrigin
@@ -34,46 +47,46 @@ class WeightsSource:
     file: Path | None = None
 
 
-def preflight(names: Sequence[str], weights: str) -> dict[str, WeightsSource]:
+def find_weights(names: Sequence[str], weights: str) -> dict[str, WeightsSource]:
     """Find the weights of every backbone of a sweep before its first job.
 
     Args:
-        names: Backbones, known by name.
-        weights: ``pretrained``, ``random`` or a path.
+        names: Names of known backbones.
+        weights: `pretrained`, `random` or a path.
 
     Returns:
         A source for each name.
 
     Raises:
-        WeightsError: Some backbone has none; the message names them all and the ways out.
+        WeightsError: Some backbone has none; the message names all of them and the alternatives.
     """
     if weights == "random":
         return {name: WeightsSource("random", "random") for name in names}
     if weights != "pretrained":
         source = _check_path(weights)
         return dict.fromkeys(names, source)
-    found: dict[str, WeightsSource] = {}
-    wanted: list[str] = []
+    sources: dict[str, WeightsSource] = {}
+    not_local: list[str] = []
     for name in dict.fromkeys(names):
-        here = _find_here(name)
-        if here is not None:
-            found[name] = here
+        local = _find_local(name)
+        if local is not None:
+            sources[name] = local
         else:
-            wanted.append(name)
-    without = [name for name in wanted if not has_pretrained(name)]
-    answers = probe_hub([name for name in wanted if name not in without])
+            not_local.append(name)
+    without = [name for name in not_local if not has_pretrained(name)]
+    answers = probe_hub([name for name in not_local if name not in without])
     reasons = dict.fromkeys(without, "timm has no pretrained weights for it")
     for name, answer in answers.items():
         if answer.reason:
             reasons[name] = answer.reason
         else:
-            found[name] = WeightsSource("hub", answer.where, answer.digest)
+            sources[name] = WeightsSource("hub", answer.where, answer.digest)
     if reasons:
-        raise _nowhere({name: reasons[name] for name in wanted if name in reasons})
-    return found
+        raise _not_found({name: reasons[name] for name in not_local if name in reasons})
+    return sources
 
 
-def _nowhere(reasons: dict[str, str]) -> WeightsError:
+def _not_found(reasons: dict[str, str]) -> WeightsError:
     lines = "\n".join(f"  {name}: {reason}" for name, reason in reasons.items())
     return WeightsError(
         given="no pretrained weights for these backbones (looked for a packaged file, in the local "
@@ -86,7 +99,7 @@ def _nowhere(reasons: dict[str, str]) -> WeightsError:
     )
 
 
-def _find_here(name: str) -> WeightsSource | None:
+def _find_local(name: str) -> WeightsSource | None:
     packaged = find_packaged(name)
     if packaged is not None:
         return WeightsSource("packaged", packaged.where, file_digest(packaged.file), packaged.file)
@@ -103,7 +116,7 @@ def file_digest(file: Path) -> str:
 
 
 def _check_path(weights: str) -> WeightsSource:
-    """Check that ``weights`` is a file of a kind that is read."""
+    """Check that `weights` is a file of a supported kind."""
     if "://" in weights:
         raise WeightsError(
             given=f"weights={weights} is an address; weights are only read from local files",
@@ -117,7 +130,7 @@ def _check_path(weights: str) -> WeightsSource:
         )
     if file.suffix not in _SUFFIXES:
         raise WeightsError(
-            given=f"weights={weights} is not a kind of file that is read",
+            given=f"weights={weights} is not a supported kind of file",
             allowed=", ".join(_SUFFIXES),
         )
     return WeightsSource("path", file.name, file_digest(file), file)
@@ -126,23 +139,21 @@ def _check_path(weights: str) -> WeightsSource:
 def load_weights(
     name: str, model: nn.Module, weights: str, *, left_out: Sequence[str]
 ) -> WeightsInfo:
-    """Give a model its weights.
+    """Load weights into a model.
 
     Args:
         name: The backbone's name.
         model: The model without classifier, randomly initialised; changed in place.
-        weights: ``pretrained``, ``random`` or a path.
+        weights: `pretrained`, `random` or a path.
         left_out: Modules that the file may have and the model has not: the classifier.
 
     Returns:
         Where they came from, and which tensors did not fit (only for a path; all others must).
 
     Raises:
-        WeightsError: Nothing was found, the file cannot be read safely, or the tensors do not fit.
+        WeightsError: None were found, the file cannot be read safely, or the tensors do not fit.
     """
-    from frostline.backbones.weights_hub import download
-
-    source = preflight([name], weights)[name]
+    source = find_weights([name], weights)[name]
     if source.source == "random":
         return WeightsInfo("random", "random", digest_of(model))
     file = source.file if source.file is not None else download(name)
@@ -150,60 +161,25 @@ def load_weights(
     if source.source == "packaged":
         tensors = rename_packaged(name, tensors, model)
     else:
-        tensors = _as_timm(name, model, tensors)
-    fit = fit_tensors(model, tensors, left_out)
-    strict = source.source != "path"
-    if not fit.fitting or (strict and (fit.missing or fit.mismatched)):
-        raise _misfit(name, source, fit)
-    model.load_state_dict(fit.fitting, strict=False)
+        tensors = _with_timm_names(name, model, tensors)
+    match = match_tensors(model, tensors, left_out)
+    must_fit = source.source != "path"
+    if not match.fitting or (must_fit and (match.missing or match.mismatched)):
+        raise _misfit(name, source, match)
+    model.load_state_dict(match.fitting, strict=False)
     return WeightsInfo(
-        source.source, source.where, digest_of(model), fit.missing, fit.unexpected, fit.mismatched
+        source.source,
+        source.where,
+        digest_of(model),
+        match.missing,
+        match.unexpected,
+        match.mismatched,
     )
 
 
-def read_tensors(file: Path) -> dict[str, Tensor]:
-    """Read the tensors of a file without running any code in it.
-
-    Raises:
-        WeightsError: The file is damaged, or holds objects other than tensors.
-    """
-    import pickle
-
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        if file.suffix == ".safetensors":
-            return dict(load_file(file, device="cpu"))
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise WeightsError(
-            given=f"{file.name} holds Python objects, which could run code; it was not opened",
-            allowed="files of tensors alone: .safetensors, or .pth saved from a state_dict",
-            todo="save it again: `torch.save(model.state_dict(), FILE)`",
-        ) from None
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError) as error:
-        raise WeightsError(
-            given=f"{file.name} cannot be read: {str(error).splitlines()[0]}",
-            todo="the file may be damaged or cut short: fetch it again",
-        ) from None
-    for key in ("state_dict", "state_dict_ema", "model", "model_state_dict"):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
-        raise WeightsError(
-            given=f"{file.name} does not hold a state dict",
-            allowed="a mapping of names to tensors, alone or under the key state_dict",
-        )
-    return content
-
-
-def _as_timm(name: str, model: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Put tensors under timm's names: drop wrappers' prefixes, then timm's own filter."""
-    from frostline.backbones.weights_hub import timm_filter
-
-    known = set(model.state_dict())
+def _with_timm_names(name: str, model: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Rename tensors as timm does: remove other programs' prefixes, then apply timm's filter."""
+    names = set(model.state_dict())
     best = tensors
     for prefix in _PREFIXES:
         bare = {
@@ -211,54 +187,14 @@ def _as_timm(name: str, model: nn.Module, tensors: dict[str, Tensor]) -> dict[st
             for key, value in tensors.items()
             if key.startswith(prefix)
         }
-        if len(known.intersection(bare)) > len(known.intersection(best)):
+        if len(names.intersection(bare)) > len(names.intersection(best)):
             best = bare
     return timm_filter(name, model, best)
 
 
-@dataclass(frozen=True)
-class Fit:
-    """Which tensors of a file have a place in a model."""
-
-    fitting: dict[str, Tensor]
-    missing: tuple[str, ...]
-    unexpected: tuple[str, ...]
-    mismatched: tuple[str, ...]
-
-
-def fit_tensors(model: nn.Module, tensors: dict[str, Tensor], left_out: Sequence[str]) -> Fit:
-    """Compare a file's tensors with a model's, by name and shape."""
-    state = model.state_dict()
-    fitting = {k: v for k, v in tensors.items() if k in state and v.shape == state[k].shape}
-    mismatched = tuple(
-        f"{key}: {tuple(value.shape)} in the file, {tuple(state[key].shape)} in the model"
-        for key, value in tensors.items()
-        if key in state and key not in fitting
-    )
-    counters = {key for key in state if key.endswith("num_batches_tracked")}
-    missing = tuple(key for key in state if key not in tensors and key not in counters)
-    dropped = tuple(f"{module}." for module in left_out)
-    unexpected = tuple(key for key in tensors if key not in state and not key.startswith(dropped))
-    return Fit(fitting, missing, unexpected, mismatched)
-
-
-def describe_misfit(missing: Sequence[str], unexpected: Sequence[str], other: Sequence[str]) -> str:
-    """Say in lines which tensors did not fit; empty if all did."""
-    lines = []
-    for word, names in (
-        ("not in the file", missing),
-        ("not in the model", unexpected),
-        ("of another shape", other),
-    ):
-        if names:
-            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-            lines.append(f"  {len(names)} {word}: {', '.join(names[:5])}{more}")
-    return "\n".join(lines)
-
-
-def _misfit(name: str, source: WeightsSource, fit: Fit) -> WeightsError:
+def _misfit(name: str, source: WeightsSource, match: TensorMatch) -> WeightsError:
     return WeightsError(
-        given=f"the weights {source.where} do not fit {name}: {len(fit.fitting)} tensors do\n"
-        + describe_misfit(fit.missing, fit.unexpected, fit.mismatched),
+        given=f"the weights {source.where} do not fit {name}: only {len(match.fitting)} tensors "
+        f"do\n{describe_misfit(match.missing, match.unexpected, match.mismatched)}",
         todo="check that the file belongs to this backbone",
     )

@@ -1,4 +1,4 @@
-"""The model hub and its local cache: what is here, what could be had, and fetching it."""
+"""The model hub and its local cache: which weights they have, and downloading them."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ _SAFE_NAMES = {
 class CachedFile:
     """A file of weights in the local cache.
 
-    Args:
+    Attributes:
         where: Repository and file name, or the address's last part.
         file: The file on this machine.
     """
@@ -36,12 +36,12 @@ class CachedFile:
 
 @dataclass(frozen=True)
 class HubAnswer:
-    """What the hub says of a backbone's weights.
+    """Whether the hub has a backbone's weights.
 
-    Args:
+    Attributes:
         where: Repository and file name.
-        digest: sha256 of the file as the hub states it; empty if it does not.
-        reason: Why they cannot be had; empty if they can.
+        digest: sha256 of the file as stated by the hub; empty if it states none.
+        reason: Why they are not available; empty if they are.
     """
 
     where: str = ""
@@ -50,19 +50,19 @@ class HubAnswer:
 
 
 def timm_settings(name: str) -> Any:
-    """Return timm's record of a backbone's weights: input size, normalisation, where they lie.
+    """Return timm's record of a backbone's weights: input size, normalisation, where to find them.
 
     Raises:
-        BackboneError: timm has none.
+        BackboneError: timm has no such record.
     """
     cfg = timm.get_pretrained_cfg(name)
     if cfg is None:
-        raise BackboneError(given=f"backbone={name}: timm does not say what input it takes")
+        raise BackboneError(given=f"backbone={name}: timm does not list what input it takes")
     return cfg
 
 
 def has_pretrained(name: str) -> bool:
-    """Say whether timm knows of any pretrained weights for a backbone."""
+    """Return whether timm lists any pretrained weights for a backbone."""
     return bool(timm_settings(name).has_weights)
 
 
@@ -79,14 +79,14 @@ def _candidates(name: str) -> Iterator[tuple[str, str | None, str]]:
 
 
 def find_cached(name: str) -> CachedFile | None:
-    """Look for a backbone's weights in the local cache; the network is never asked."""
+    """Look for a backbone's weights in the local cache, without using the network."""
     import torch
     from huggingface_hub import try_to_load_from_cache
 
     for repository, revision, filename in _candidates(name):
-        found = try_to_load_from_cache(repository, filename, revision=revision)
-        if isinstance(found, str):
-            return CachedFile(f"{repository}/{filename}", Path(found))
+        path = try_to_load_from_cache(repository, filename, revision=revision)
+        if isinstance(path, str):
+            return CachedFile(f"{repository}/{filename}", Path(path))
     url = timm_settings(name).url
     if url:
         filename = Path(url if isinstance(url, str) else url[1]).name
@@ -97,7 +97,7 @@ def find_cached(name: str) -> CachedFile | None:
 
 
 def probe_hub(names: Sequence[str]) -> dict[str, HubAnswer]:
-    """Ask the hub, once and all at the same time, whether it would serve these weights.
+    """Ask the hub whether it has these weights, for all of them at the same time.
 
     Args:
         names: Backbones that timm has weights for.
@@ -114,7 +114,7 @@ def _probe(name: str) -> HubAnswer:
 
     if constants.HF_HUB_OFFLINE:
         return HubAnswer(reason="not in the cache, and HF_HUB_OFFLINE forbids asking the hub")
-    reason = "it is on an address outside the hub and not in the cache"
+    reason = "its address is outside the hub, and it is not in the cache"
     for repository, revision, filename in _candidates(name):
         url = hf_hub_url(repository, filename, revision=revision)
         try:
@@ -126,7 +126,7 @@ def _probe(name: str) -> HubAnswer:
             status = getattr(error.response, "status_code", "an error")
             login = " (it asks for a login: `hf auth login`)" if status in (401, 403) else ""
             return HubAnswer(reason=f"the hub answers {status} for {repository}{login}")
-        except Exception as error:  # whatever the transport raises: the hub cannot be reached
+        except Exception as error:  # the transport raises many kinds: the hub cannot be reached
             return HubAnswer(reason=f"the hub cannot be reached ({type(error).__name__})")
         etag = metadata.etag or ""
         return HubAnswer(f"{repository}/{filename}", etag if _SHA256.fullmatch(etag) else "")
@@ -134,10 +134,10 @@ def _probe(name: str) -> HubAnswer:
 
 
 def download(name: str) -> Path:
-    """Fetch a backbone's weights from the hub into the local cache.
+    """Download a backbone's weights from the hub into the local cache.
 
     Raises:
-        WeightsError: The hub does not serve them.
+        WeightsError: The download failed.
     """
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
@@ -148,11 +148,11 @@ def download(name: str) -> Path:
             return Path(hf_hub_download(repository, filename, revision=revision))
         except EntryNotFoundError:
             reason = f"the hub has no {filename} in {repository}"
-        except Exception as error:  # any failure to fetch is told with its way out
+        except Exception as error:  # the transport raises many kinds; the message gives the reason
             reason = str(error).strip().splitlines()[0] or type(error).__name__
             break
     raise WeightsError(
-        given=f"the weights of {name} could not be fetched: {reason}",
+        given=f"the weights of {name} could not be downloaded: {reason}",
         allowed="weights=random, or weights=PATH (a .safetensors or .pth file)",
     )
 
@@ -160,8 +160,9 @@ def download(name: str) -> Path:
 def timm_filter(name: str, model: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Apply timm's own conversion of old checkpoints to a family's present names and sizes.
 
-    It also resamples position embeddings to the model's image size. timm hands it to its loader
-    from inside each family's constructor, so it is caught there; no weights are loaded by this.
+    It also resamples position embeddings to the model's image size. timm passes the conversion to
+    its loader from inside each family's constructor, so it is captured there; no weights are
+    loaded by this.
 
     Args:
         name: The backbone.
@@ -176,18 +177,18 @@ def timm_filter(name: str, model: nn.Module, tensors: dict[str, Tensor]) -> dict
     except TypeError:
         return dict(convert(dict(tensors)))
     except (KeyError, RuntimeError, AttributeError, IndexError):
-        return tensors  # a file that is none of this family: the check of names says so
+        return tensors  # not a file of this family: matching the names will report that
 
 
 def _filter_of(name: str) -> Callable[..., Any] | None:
     import torch
     from timm.models import _builder
 
-    caught: list[Callable[..., Any] | None] = []
+    captured: list[Callable[..., Any] | None] = []
 
-    def catch(*_: object, filter_fn: Callable[..., Any] | None = None, **__: object) -> None:
-        caught.append(filter_fn)
+    def capture(*_: object, filter_fn: Callable[..., Any] | None = None, **__: object) -> None:
+        captured.append(filter_fn)
 
-    with patch.object(_builder, "load_pretrained", catch), torch.device("meta"):
+    with patch.object(_builder, "load_pretrained", capture), torch.device("meta"):
         timm.create_model(name, pretrained=True)
-    return caught[0] if caught else None
+    return captured[0] if captured else None

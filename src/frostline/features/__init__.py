@@ -1,1 +1,1 @@
-"""Outputs of frozen prefixes: kept on disk, reused over epochs, seeds, learning rates and jobs."""
+"""Stored features: a frozen prefix's outputs on disk, reused over epochs, seeds, rates and jobs."""

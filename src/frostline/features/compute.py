@@ -13,7 +13,7 @@ _AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
 def precision_context(accelerator: str, precision: str) -> AbstractContextManager[object]:
-    """What Lightning wraps a step into, for its word for a precision.
+    """Return the context in which Lightning runs a step at a precision.
 
     Args:
         accelerator: `cpu`, `cuda` or `mps`.
@@ -31,17 +31,17 @@ def compute_outputs(
     accelerator: str,
     precision: str,
 ) -> Iterator[Tensor]:
-    """Outputs of the prefix, batch by batch.
+    """Compute outputs of the prefix, batch by batch.
 
     Args:
-        run: uint8 images (B, 3, R, R) and views (B) to outputs (B, ...), on the accelerator.
-        images: Where rows' images come from, in the memory format of the training.
+        run: Maps uint8 images (N, 3, R, R) and views (N) to outputs (N, ...), on the accelerator.
+        images: The rows' images, in the memory format of the training.
         batches: Rows and views.
         accelerator: Where to compute.
-        precision: Lightning's word for it.
+        precision: `32-true`, `bf16-mixed` or `16-mixed`.
 
     Yields:
-        Outputs of one batch (B, ...) on the CPU.
+        Outputs of one batch (N, ...) on the CPU.
     """
     for batch in batches:
         inputs, _, _, views = images[batch]
@@ -53,16 +53,17 @@ def compute_outputs(
 def prefix_of_images(
     preprocess: nn.Module, prefix: nn.Module
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """The whole frozen way from decoded images to outputs.
+    """Return the function from decoded images to the prefix's outputs.
 
     Args:
-        preprocess: Views and normalisation; its views are finite, so epoch and batch do not count.
+        preprocess: Views and normalisation; its views are finite, so epoch and batch do not
+            matter.
         prefix: The frozen stages.
     """
 
     def run(images: Tensor, views: Tensor) -> Tensor:
-        ready = preprocess(images, views, training=True, epoch=0, batch_idx=0)
-        outputs: Tensor = prefix(ready)
+        inputs = preprocess(images, views, training=True, epoch=0, batch_idx=0)
+        outputs: Tensor = prefix(inputs)
         return outputs
 
     return run

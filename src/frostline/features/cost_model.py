@@ -1,4 +1,4 @@
-"""Whether to keep a prefix's outputs: a pure decision, told with its reason."""
+"""Whether to store a prefix's outputs: a pure decision with its reason."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Speeds:
-    """What this machine's disk and memory do, in bytes a second.
+    """Speeds of this machine's disk and memory, in bytes per second.
 
     Attributes:
         write: Writing to the store's disk, synced.
         read_disk: Reading what is not in memory.
-        read_memory: Gathering rows of what is in memory.
+        read_memory: Gathering rows from memory.
     """
 
     write: float
@@ -22,13 +22,13 @@ class Speeds:
 
 @dataclass(frozen=True)
 class Work:
-    """What a job, and those that share its prefix, will do.
+    """The work of a job, and of those that share its prefix.
 
     Attributes:
-        passes: Prefix passes over one image without the store: all epochs, validation and test.
+        passes: Prefix passes over single images without the store: all epochs, validation, test.
         missing: Pairs that are not stored yet.
-        jobs: Jobs that will read the same outputs, this one included.
-        prefix_s: Seconds of the prefix for one image, where the job computes.
+        jobs: Jobs that will read the same outputs, including this one.
+        prefix_s: Seconds of the prefix for one image, on the job's device.
         item_bytes: Bytes of one output.
         transfer_bytes_s: From memory to the accelerator; None on the CPU.
     """
@@ -47,7 +47,7 @@ class Decision:
 
     Attributes:
         reuse: Whether stored outputs are used.
-        reason: In words, with the figures that decided.
+        reason: As text, with the deciding figures.
     """
 
     reuse: bool
@@ -67,15 +67,15 @@ def decide_from_facts(
     augment: str,
     mix: str,
 ) -> Decision | None:
-    """What is settled before anything is measured; None if reuse is possible.
+    """Decide what needs no measuring; None if reuse is possible.
 
     Args:
         wanted: `auto` or `off`.
         nothing_frozen: Whether the depth freezes nothing at all.
         reusable: Whether an exact cut was found, whose outputs never change.
-        cut_reason: What the cut says of itself.
-        is_finite: Whether the recipe has a finite set of views.
-        augment: The recipe's name.
+        cut_reason: The cut's reason.
+        is_finite: Whether the augmentation has a finite set of views.
+        augment: The augmentation's name.
         mix: How images of a batch are mixed; `none` if they are not.
     """
     if wanted == "off":
@@ -83,11 +83,11 @@ def decide_from_facts(
     if nothing_frozen:
         return Decision(False, "nothing is frozen")
     if not reusable:
-        return Decision(False, f"the frozen stages' outputs cannot be kept: {cut_reason}")
+        return Decision(False, f"the frozen stages' outputs cannot be stored: {cut_reason}")
     if not is_finite:
         return Decision(
             False,
-            f"augment={augment} draws without end, so no image is seen twice; "
+            f"augment={augment} has no finite set of views, so no image is seen twice; "
             "the prefix runs on each batch, without autograd",
         )
     if mix != "none":
@@ -95,29 +95,32 @@ def decide_from_facts(
     return None
 
 
-def decide_from_cost(work: Work, speeds: Speeds, *, room_bytes: int, memory_bytes: int) -> Decision:
-    """Whether keeping outputs costs less time than computing them again, and fits.
+def decide_from_cost(
+    work: Work, speeds: Speeds, *, max_new_bytes: int, memory_bytes: int
+) -> Decision:
+    """Decide whether storing outputs takes less time than computing them again, and fits.
 
     Args:
         work: What will be done.
-        speeds: What the machine does.
-        room_bytes: The most that may be added to the store.
-        memory_bytes: What the system can keep of the store's files in memory.
+        speeds: Speeds of the machine.
+        max_new_bytes: How much may be added to the store.
+        memory_bytes: How much of the store's files the system can hold in memory.
     """
     size = work.missing * work.item_bytes
-    if size > room_bytes:
+    if size > max_new_bytes:
         return Decision(
             False,
-            f"{size / MIB:,.0f} MiB would be stored, and there is room for {room_bytes / MIB:,.0f}",
+            f"{size / MIB:,.0f} MiB would be stored, and there is space for "
+            f"{max_new_bytes / MIB:,.0f}",
         )
-    stored_once = work.missing * (work.prefix_s + work.item_bytes / speeds.write)
+    store_s = work.missing * (work.prefix_s + work.item_bytes / speeds.write)
     distinct = max(work.missing, work.passes / max(1, work.jobs)) * work.item_bytes
     read = speeds.read_memory if distinct <= memory_bytes else speeds.read_disk
     each_read_s = work.item_bytes / read
     if work.transfer_bytes_s is not None:
         each_read_s += work.item_bytes / work.transfer_bytes_s
     again_s = work.jobs * work.passes * work.prefix_s
-    reuse_s = stored_once + work.jobs * work.passes * each_read_s
+    reuse_s = store_s + work.jobs * work.passes * each_read_s
     shared = f" in {work.jobs} jobs" if work.jobs > 1 else ""
     figures = (
         f"{work.missing:,} outputs to compute instead of {work.jobs * work.passes:,}{shared}, "

@@ -1,4 +1,4 @@
-"""How fast this machine writes, reads and gathers: measured once, in a fraction of a second."""
+"""How fast this machine writes, reads and gathers, measured once in a fraction of a second."""
 
 import contextlib
 import json
@@ -10,36 +10,36 @@ from pathlib import Path
 import numpy as np
 
 from frostline.features.cost_model import Speeds
-from frostline.features.stored_file import storing
+from frostline.features.stored_file import store_errors
 from frostline.files import replacing
 
-_TRIED_BYTES = 16 * 2**20
+_TEST_BYTES = 16 * 2**20
 _ROW_BYTES = 64 * 2**10
 _FILE = "speeds.json"
 
 
 def disk_speeds(folder: Path) -> Speeds:
-    """The speeds of a folder's disk and of memory, kept in the folder.
+    """Return the speeds of a folder's disk and of memory, measured once and stored in the folder.
 
     Args:
-        folder: The store's folder; made if it is missing.
+        folder: The store's folder; created if it is missing.
 
     Raises:
         StoreFailedError: If the folder cannot be written to.
     """
-    kept = folder / _FILE
+    file = folder / _FILE
     with contextlib.suppress(OSError, ValueError, TypeError):
-        return Speeds(**json.loads(kept.read_text()))
-    with storing():
+        return Speeds(**json.loads(file.read_text()))
+    with store_errors():
         folder.mkdir(parents=True, exist_ok=True)
         speeds = _measure(folder / f".speed.{os.getpid()}.tmp")
-        with replacing(kept) as temporary:
+        with replacing(file) as temporary:
             temporary.write_text(json.dumps(asdict(speeds)))
     return speeds
 
 
 def _measure(path: Path) -> Speeds:
-    content = np.arange(_TRIED_BYTES, dtype=np.uint8).reshape(-1, _ROW_BYTES)
+    content = np.arange(_TEST_BYTES, dtype=np.uint8).reshape(-1, _ROW_BYTES)
     try:
         begun = time.perf_counter()
         with path.open("wb") as file:
@@ -60,4 +60,4 @@ def _measure(path: Path) -> Speeds:
     content[order].sum()
     gathered_s = time.perf_counter() - begun
     times_s = (written_s, read_s, gathered_s)
-    return Speeds(*(_TRIED_BYTES / max(seconds, 1e-6) for seconds in times_s))
+    return Speeds(*(_TEST_BYTES / max(seconds, 1e-6) for seconds in times_s))

@@ -1,4 +1,4 @@
-"""Batches of stored outputs under the contract of batches of images."""
+"""Batches of stored outputs, in the same form as batches of images."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from frostline.features.stored_outputs import StoredOutputs
 
 
 class RowOutputs(Dataset[Batch]):
-    """Table rows and views to batches of stored outputs; indexed by a whole batch at a time."""
+    """Batches of stored outputs by table rows and views; indexed by a whole batch at a time."""
 
     def __init__(self, outputs: StoredOutputs, labels: NDArray[np.int64]) -> None:
         self._outputs = outputs
@@ -33,10 +33,10 @@ class RowOutputs(Dataset[Batch]):
 
 
 class FeatureDataModule(pl.LightningDataModule):
-    """Stands in for an `ImageDataModule`: the same order, the same views, outputs for images.
+    """Replaces an `ImageDataModule`: the same order and views, with outputs in place of images.
 
     Args:
-        images: Whose samplers are used.
+        images: Provides the samplers.
         outputs: Every output that the samplers will ask for.
     """
 
@@ -46,22 +46,22 @@ class FeatureDataModule(pl.LightningDataModule):
         self._rows = RowOutputs(outputs, images.table.labels)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled, with views, exactly as the images would have been."""
+        """Return the training split, shuffled and with views exactly as the images would be."""
         return self._loader("train", training=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """In table order, view 0."""
+        """Return the split in table order, view 0."""
         return self._loader("val", training=False)
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """In table order, view 0."""
+        """Return the split in table order, view 0."""
         return self._loader("test", training=False)
 
     def evaluation_dataloader(self, split: str) -> DataLoader[Batch]:
-        """`val` or `test`.
+        """Return `val` or `test` in table order, view 0.
 
         Raises:
-            ValueError: For `train`, whose evaluation outputs need not be stored.
+            ValueError: For `train`, whose view 0 is not always stored.
         """
         if split == "train":
             raise ValueError("evaluate the training split on images: ImageDataModule has them")
@@ -69,29 +69,29 @@ class FeatureDataModule(pl.LightningDataModule):
 
     def _loader(self, split: str, *, training: bool) -> DataLoader[Batch]:
         sampler = self.images.sampler(split, training=training)
-        # A generator of its own, as for images: dropout draws from the global one.
+        # A generator of its own, as for images, because dropout draws from the global one.
         generator = torch.Generator()
         return DataLoader(
-            self._rows, batch_size=None, sampler=sampler, generator=generator, collate_fn=as_it_is
+            self._rows, batch_size=None, sampler=sampler, generator=generator, collate_fn=unchanged
         )
 
 
-def as_it_is(batch: Any) -> Any:
-    """The batch: it consists of tensors already, which the default would look through."""
+def unchanged(batch: Any) -> Any:
+    """Return a batch as it is; the default would look through its tensors and copy them."""
     return batch
 
 
-class PassOutputs(nn.Module):
-    """Takes the place of `preprocess`: stored outputs are nearly ready as they are.
+class StoredInputs(nn.Module):
+    """Replaces `preprocess` for stored outputs, which only need the type and layout of training.
 
     Args:
         forward: How they were computed.
-        training: How what trains on them computes.
+        training: How the training on them computes.
     """
 
     def __init__(self, forward: ComputeMode, training: ComputeMode) -> None:
         super().__init__()
-        self._ways = (forward, training)
+        self._modes = (forward, training)
 
     def forward(
         self,
@@ -102,5 +102,5 @@ class PassOutputs(nn.Module):
         epoch: int,  # noqa: ARG002
         batch_idx: int,  # noqa: ARG002
     ) -> Tensor:
-        """Hand the stored outputs on."""
-        return to_training_mode(inputs, *self._ways)
+        """Return stored outputs (N, ...) in the type and layout of the training."""
+        return to_training_mode(inputs, *self._modes)

@@ -1,4 +1,4 @@
-"""Computing the outputs that an entry lacks, once it is clear that keeping them pays."""
+"""Computing the outputs that an entry lacks, if a trial shows that storing them pays."""
 
 import itertools
 import logging
@@ -11,27 +11,29 @@ from torch import Tensor
 
 from frostline.data.order import BatchRows
 from frostline.features.cost_model import Decision, Speeds, Work, decide_from_cost
-from frostline.features.feature_store import Entry, FeatureStore
-from frostline.features.stored_file import OutputForm, Segment, open_segment
+from frostline.features.feature_entry import Entry
+from frostline.features.feature_store import FeatureStore
+from frostline.features.output_form import OutputForm
+from frostline.features.stored_file import Segment, open_segment
 from frostline.features.view_pairs import as_pairs, count
 
-# What moves to an accelerator's memory over PCIe 4 x16 in practice, bytes a second.
+# To an accelerator's memory over PCIe 4 x16 in practice, bytes per second.
 TRANSFER_BYTES_S = 12e9
-_TELL_EVERY_S = 2.0
-_MEMORY_SHARE = 0.5
+_REPORT_EVERY_S = 2.0
+_MAX_SHARE_OF_MEMORY = 0.5
 
 log = logging.getLogger(__name__)
 
 Compute = Callable[[Sequence[BatchRows]], Iterator[Tensor]]
-"""Batches of (row, view) pairs to their outputs, in order."""
+"""Maps batches of (row, view) pairs to their outputs, in order."""
 
 
 @dataclass(frozen=True)
 class Demand:
-    """What the outputs are wanted for.
+    """What the outputs are used for.
 
     Attributes:
-        passes: Prefix passes over one image that a job would make without the store.
+        passes: Prefix passes over single images that a job would make without the store.
         jobs: Jobs that share the outputs.
         on_accelerator: Whether outputs move to another device's memory.
     """
@@ -50,25 +52,26 @@ def fill(
     speeds: Speeds,
     on_progress: Callable[..., None],
 ) -> tuple[Decision, Segment | None]:
-    """Compute what is missing and keep it, if that pays: the first batches tell.
+    """Compute and store what is missing, if that pays, which the first batches show.
 
     Args:
         entry: Owned by this process.
         store: Its store.
         missing: At least one batch.
         compute: The prefix.
-        demand: What for.
+        demand: What the outputs are used for.
         speeds: Of this machine.
         on_progress: Receives `text=`.
 
     Returns:
-        The decision, and the new segment if outputs are kept.
+        The decision, and the new segment if outputs are stored.
 
     Raises:
         StoreFailedError: If they cannot be written.
     """
     running = compute(missing)
-    first, prefix_s = _tried(running, missing, warm_up=2 if demand.on_accelerator else 0)
+    warm_up = 2 if demand.on_accelerator else 0
+    first, prefix_s = _time_first_batches(running, missing, warm_up=warm_up)
     form = OutputForm.of(first[0])
     work = Work(
         passes=demand.passes,
@@ -81,31 +84,31 @@ def fill(
     decision = decide_from_cost(
         work,
         speeds,
-        room_bytes=store.room_bytes(),
-        memory_bytes=int(_MEMORY_SHARE * psutil.virtual_memory().available),
+        max_new_bytes=store.max_new_bytes(),
+        memory_bytes=int(_MAX_SHARE_OF_MEMORY * psutil.virtual_memory().available),
     )
     if not decision.reuse:
         return decision, None
     removed = store.make_room(work.missing * work.item_bytes, keep=entry.key)
     if removed:
-        log.info("%d least recently used entries left the store of prefix outputs", len(removed))
+        log.info("%d least recently used entries of stored features were removed", len(removed))
     with entry.writer(as_pairs(missing), form) as writer:
-        last, done = time.monotonic(), 0
+        reported_s, done = time.monotonic(), 0
         for outputs in itertools.chain(first, running):
             writer.append(outputs)
             done += len(outputs)
-            if time.monotonic() - last >= _TELL_EVERY_S:
-                last = time.monotonic()
+            if time.monotonic() - reported_s >= _REPORT_EVERY_S:
+                reported_s = time.monotonic()
                 on_progress(text=f"outputs of the frozen stages: {done:,} of {work.missing:,}")
         path = writer.commit()
-    # What was just written needs no check; mapping it keeps it alive if it is evicted.
+    # What was just written needs no check; once mapped it stays readable if it is evicted.
     return decision, open_segment(path, check=False)
 
 
-def _tried(
+def _time_first_batches(
     running: Iterator[Tensor], missing: Sequence[BatchRows], *, warm_up: int
 ) -> tuple[list[Tensor], float]:
-    """The first batches' outputs, and seconds an image of the last of them."""
+    """Return the first batches' outputs, and seconds per image of the last of them."""
     first: list[Tensor] = []
     seconds = 0.0
     for batch in missing[: warm_up + 1]:

@@ -1,7 +1,7 @@
 """Which (row, view) pairs a job will need, in the order in which it will need them.
 
-Order and views are pure functions of seed and epoch, so a job knows before its first step every
-output it will ever read: nothing else is computed, and whole batches are computed as the job would
+Order and views are pure functions of seed and epoch, so before its first step a job can list every
+output that it will read. Nothing else is computed, and whole batches are computed as the job would
 have computed them, so that they are bit-identical to those of a job without the store.
 """
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from frostline.data.order import BatchRows, EpochSampler
 
-# Room for views in a pair's code: the largest finite recipe, dihedral.
+# The most views of a finite augmentation: dihedral.
 MAX_VIEWS = 8
 
 
 def pair_codes(rows: NDArray[np.int64], views: NDArray[np.int64]) -> NDArray[np.int64]:
-    """One number for each (row, view)."""
+    """Return one number for each (row, view)."""
     return rows * MAX_VIEWS + views
 
 
@@ -28,10 +28,10 @@ def needed_batches(
     *,
     first_epoch: int = 0,
 ) -> list[BatchRows]:
-    """The batches that a job will ask for, each pair only where it comes first.
+    """Return the batches that a job will read, each pair only where it comes first.
 
     Args:
-        training: The job's own sampler; its epoch is put back afterwards.
+        training: The job's own sampler; its epoch is restored afterwards.
         epochs: How many epochs at most.
         evaluation: The samplers of validation and test.
         first_epoch: The first of these epochs.
@@ -49,29 +49,29 @@ def needed_batches(
 
 
 def missing_batches(needed: Sequence[BatchRows], stored: NDArray[np.int64]) -> list[BatchRows]:
-    """The needed batches without what is stored already.
+    """Return the needed batches without what is already stored.
 
     Args:
-        needed: What `needed_batches` found.
+        needed: From `needed_batches`.
         stored: Codes of the stored pairs.
     """
     return _unseen(needed, set(stored.tolist()))
 
 
 def count(batches: Iterable[BatchRows]) -> int:
-    """How many pairs there are."""
+    """Return how many pairs there are."""
     return sum(len(batch.rows) for batch in batches)
 
 
 def as_pairs(batches: Sequence[BatchRows]) -> NDArray[np.int64]:
-    """(n, 2): row and view of all pairs, in order."""
+    """Return row and view of all pairs (n, 2), in order."""
     if not batches:
         return np.empty((0, 2), dtype=np.int64)
     return np.concatenate([np.stack([batch.rows, batch.views], axis=1) for batch in batches])
 
 
 def _unseen(batches: Sequence[BatchRows], seen: set[int]) -> list[BatchRows]:
-    """Keep whole new batches as they are, and gather what is new in all others; adds to `seen`."""
+    """Return whole new batches as they are, then what is new in the others; adds to `seen`."""
     whole: list[BatchRows] = []
     rest: list[tuple[int, int]] = []
     for batch in batches:

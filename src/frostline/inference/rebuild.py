@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from frostline.backbones.build import Backbone, build_backbone
+from frostline.backbones.backbone import Backbone
+from frostline.backbones.build import build_backbone
 from frostline.backbones.split.cut import cut
 from frostline.config.recorded_config import recorded_settings
 from frostline.config.schema import Settings
@@ -131,7 +132,7 @@ def rebuild(restored: Restored, classes: tuple[str, ...]) -> Rebuilt:
         settings.backbone, weights="random", image_size=settings.image_size, seed=settings.seed
     )
     # Nothing is trained, so the model is cut at depth 0: the suffix is the whole model.
-    parts = cut(backbone, 0, pool=settings.head.pool)
+    parts = cut(backbone, backbone.depth(0), pool=settings.head.pool)
     head = head_of(settings, parts.num_features, len(classes))
     state = content.get("state_dict")
     for prefix, module in (("backbone.model.", backbone.model), ("head.", head)):

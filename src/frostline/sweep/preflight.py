@@ -23,7 +23,7 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
     Raises:
         FrostlineError: One error that names all problems of all jobs.
     """
-    from frostline.backbones.weights import preflight
+    from frostline.backbones.weights import find_weights
     from frostline.training.engine import numerics_of
 
     problems: list[FrostlineError] = []
@@ -38,7 +38,7 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
     digests: dict[tuple[str, str], str] = {}
     for weights in dict.fromkeys(s.weights for s in jobs):
         names = list(dict.fromkeys(s.backbone for s in jobs if s.weights == weights))
-        found = attempt(preflight, names, weights)
+        found = attempt(find_weights, names, weights)
         if found is not FAILED:
             digests |= {(name, weights): info.digest for name, info in found.items()}
     raise_together(problems)
@@ -90,14 +90,14 @@ class _Collector:
 
 def _check_backbone(settings: Settings) -> tuple[int, int, int, int]:
     """Frozen stages, stages, input size and bytes of a backbone at a depth, without its weights."""
-    from frostline.backbones.freezing import named_state
     from frostline.backbones.stages import check_freeze, outline
+    from frostline.backbones.state_digest import named_state
 
     name, image_size = settings.backbone, settings.image_size
-    frozen, stages = check_freeze(name, settings.freeze, image_size)
+    depth = check_freeze(name, settings.freeze, image_size)
     model, spec, *_ = outline(name, image_size)
     size = sum(tensor.numel() * tensor.element_size() for _, tensor in named_state(model))
-    return frozen, stages, spec.size_px, size
+    return depth.frozen_stages, depth.num_stages, spec.size_px, size
 
 
 def _check_schedule(settings: Settings, frozen_stages: int, num_stages: int) -> None:

@@ -44,8 +44,8 @@ import frostline.tracking.provenance
 import frostline.tracking.store
 import frostline.training.head_group
 import frostline.training.run  # noqa: F401
-from frostline.backbones.pooling import Finish
-from frostline.backbones.split.search import Recordings
+from frostline.backbones.pooling import OutputPooling
+from frostline.backbones.split.cut_finder import CutFinder
 from frostline.backbones.stages import outline
 from frostline.config.versions import installed_libraries
 from frostline.tracking.database_schema import newest_version
@@ -57,7 +57,7 @@ newest_version()
 # The first model that a process looks at without numbers pays for what torch then sets up.
 model, spec, _, stages = outline(WARMED_BY, None)
 if (boundary := stages[1].end) is not None:
-    Recordings(model, [boundary], spec.size_px, Finish("none")).cut_at(boundary)
+    CutFinder(model, [boundary], spec.size_px, OutputPooling("none")).find(boundary)
 # What lives now lives to the end. A collection in a job would look through all of it, and copy by
 # its marks every page that the job shares with this process: a second, once or more a job.
 # https://docs.python.org/3/library/gc.html#gc.freeze

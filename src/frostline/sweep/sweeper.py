@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from frostline.advice.auto_strategy import resolve_all
 from frostline.backbones.names import check_backbone_name
-from frostline.backbones.split.cut_notes import shared_notes
+from frostline.backbones.shared_cache import shared_cache
 from frostline.config.composed import settings_of
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError, FrostlineError
@@ -73,7 +73,7 @@ class PlannedSweeper(Sweeper):
         self._compose(
             batch[:1]
         )  # most mistakes are in every job; they are reported before any import
-        with shared_notes():
+        with shared_cache():
             warm_up()
             try:
                 return self._run(self._resolve_strategies(self._compose(batch)))

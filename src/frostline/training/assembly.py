@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from frostline.backbones.build import Backbone, build_backbone
+from frostline.backbones.backbone import Backbone
+from frostline.backbones.build import build_backbone
 from frostline.backbones.split.cut import Cut, cut
-from frostline.backbones.weights import describe_misfit
+from frostline.backbones.tensor_files import describe_misfit
 from frostline.config.recipe import MlpHead
 from frostline.config.schema import Settings
 from frostline.data.image_datamodule import ImageDataModule
@@ -114,8 +115,8 @@ def assemble(settings: Settings, on_progress: Callable[..., None]) -> Assembly:
         phases=phases_of(
             settings.schedule,
             freeze=settings.freeze,
-            frozen_stages=parts.frozen_stages,
-            num_stages=parts.num_stages,
+            frozen_stages=parts.depth.frozen_stages,
+            num_stages=parts.depth.num_stages,
             epochs=settings.epochs,
         ),
     )
@@ -123,7 +124,8 @@ def assemble(settings: Settings, on_progress: Callable[..., None]) -> Assembly:
 
 def cut_of(settings: Settings, backbone: Backbone, freeze: int | str) -> Cut:
     """A run's backbone frozen and cut at a depth."""
-    return cut(backbone, freeze, pool=settings.head.pool, frozen_bn=settings.frozen_bn)
+    depth = backbone.depth(freeze)
+    return cut(backbone, depth, pool=settings.head.pool, frozen_bn=settings.frozen_bn)
 
 
 def data_of(settings: Settings, table: SampleTable, backbone: Backbone) -> ImageDataModule:

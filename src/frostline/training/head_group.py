@@ -17,14 +17,14 @@ import torch
 from torch import Tensor, nn
 
 from frostline.backbones.compute_mode import ComputeMode
-from frostline.backbones.freezing import digest_of
+from frostline.backbones.state_digest import digest_of
 from frostline.config.schema import Settings
 from frostline.data.image_datamodule import ImageDataModule
 from frostline.errors import ConfigError
 from frostline.features.cost_model import Decision
 from frostline.features.feature_datamodule import RowOutputs
 from frostline.features.fill import Demand
-from frostline.features.reuse import PrefixJob, stored_outputs
+from frostline.features.prefix_outputs import PrefixJob, prepare_outputs
 from frostline.features.stored_file import StoreFailedError
 from frostline.features.stored_outputs import StoredOutputs
 from frostline.features.view_pairs import needed_batches
@@ -131,7 +131,7 @@ class HeadGroup:
         factor = lr_factor(
             settings.lr_schedule, total_steps=steps * settings.epochs, steps_per_epoch=steps
         )
-        frozen = {"schedule/frozen_stages": float(parts.cut.frozen_stages)}
+        frozen = {"schedule/frozen_stages": float(parts.cut.depth.frozen_stages)}
         for epoch, metrics in enumerate(member.result.history):
             rate = {"lr": settings.lr * factor(epoch * steps)}
             recorder.record_epoch(metrics | rate | frozen, epoch)
@@ -262,8 +262,6 @@ def _stored_features(
         parts.backbone,
         parts.cut,
         data[0],
-        first.freeze,
-        first.head.pool,
         engine.accelerator,
         mode,
         mode,
@@ -272,7 +270,7 @@ def _stored_features(
     passes = first.epochs * (sizes["train"] + sizes["val"]) + sizes["val"] + sizes["test"]
     demand = Demand(passes, jobs=len(jobs), on_accelerator=False)
     try:
-        outputs, decision, _ = stored_outputs(prefix, needed, demand, on_progress)
+        outputs, decision, _ = prepare_outputs(prefix, needed, demand, on_progress)
     except StoreFailedError as failure:
         raise ConfigError(f"the store of prefix outputs cannot be written: {failure}") from None
     if outputs is None:
@@ -319,8 +317,8 @@ def _phases(settings: Settings, parts: Assembly) -> tuple[Phase, ...]:
     return phases_of(
         settings.schedule,
         freeze=settings.freeze,
-        frozen_stages=parts.cut.frozen_stages,
-        num_stages=parts.cut.num_stages,
+        frozen_stages=parts.cut.depth.frozen_stages,
+        num_stages=parts.cut.depth.num_stages,
         epochs=settings.epochs,
     )
 

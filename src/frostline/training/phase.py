@@ -8,7 +8,8 @@ from torch import nn
 from frostline.backbones.compute_mode import ComputeMode
 from frostline.backbones.freezing import hold_in_eval, is_held_in_eval
 from frostline.backbones.split.cut import Cut
-from frostline.features.reuse import Inputs, PrefixJob, open_inputs
+from frostline.features.prefix_outputs import PrefixJob
+from frostline.features.reuse import Inputs, open_inputs
 from frostline.training.assembly import Assembly
 from frostline.training.engine import Engine
 from frostline.training.precision_probe import choose_modes
@@ -71,15 +72,13 @@ def open_phase(
         nn.Sequential(parts.suffix, run.head),
         size_px=backbone.input.size_px,
         batch=settings.batch_size,
-        about=f"{backbone.name} frozen to {parts.depth_label}",
+        about=f"{backbone.name} frozen to {parts.depth.label}",
     )
     inputs = open_inputs(
         PrefixJob(
             backbone,
             parts,
             run.data,
-            phase.freeze,
-            settings.head.pool,
             engine.accelerator,
             forward,
             training,

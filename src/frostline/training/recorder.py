@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from frostline.backbones.build import Backbone
+from frostline.backbones.backbone import Backbone
 from frostline.backbones.split.cut import Cut
 from frostline.data.checks.cached_checks import cached_page
 from frostline.data.image_datamodule import ImageDataModule
@@ -116,9 +116,9 @@ class RunRecorder:
         self._run.log_params(
             {
                 "image_size": backbone.input.size_px,
-                "frozen_stages": cut.frozen_stages,
-                "frozen_params_frac": round(cut.frozen_params_frac, 6),
-                "frozen_flops_frac": round(cut.frozen_flops_frac, 6),
+                "frozen_stages": cut.depth.frozen_stages,
+                "frozen_params_frac": round(cut.depth.frozen_params_frac, 6),
+                "frozen_flops_frac": round(cut.depth.frozen_flops_frac, 6),
                 "trainable_params": trainable_params,
             }
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
-from frostline.backbones.freezing import digest_of
+from frostline.backbones.state_digest import digest_of
 from frostline.config.schema import Settings
 from frostline.training import callbacks, resume
 from frostline.training.assembly import Assembly, assemble
@@ -83,7 +83,7 @@ def train_run(
         observers = [
             callbacks.EpochSeed(settings.seed),
             proof,
-            callbacks.EpochMetrics(recorder.record_epoch, opened.cut.frozen_stages),
+            callbacks.EpochMetrics(recorder.record_epoch, opened.cut.depth.frozen_stages),
             callbacks.ProgressEvents(on_progress, settings.epochs),
             history,
             *epoch_logs(settings.callbacks, folder / "logs", history),

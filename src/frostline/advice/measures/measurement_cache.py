@@ -25,9 +25,9 @@ def cached_measure(
     on_progress: Callable[[str], None],
 ) -> Measured:
     """Return the result of `measure`, from the cache if it is there."""
-    from frostline.backbones.weights import preflight
+    from frostline.backbones.weights import find_weights
 
-    source = preflight([backbone], weights)[backbone]
+    source = find_weights([backbone], weights)[backbone]
     items = hashlib.sha256("\0".join(table.items[row] for row in rows.tolist()).encode())
     parts = (
         table.fingerprint,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.backbones.build import Backbone
+from frostline.backbones.backbone import Backbone
 
 Floats = NDArray[np.float64]
 
@@ -35,12 +35,13 @@ def pretrained_classifier(backbone: Backbone, weights: str, n_features: int) -> 
         The classifier, or a sentence why there is none.
     """
     from frostline.backbones.packaged_weights import rename_packaged
-    from frostline.backbones.weights import preflight, read_tensors
+    from frostline.backbones.tensor_files import read_tensors
+    from frostline.backbones.weights import find_weights
     from frostline.backbones.weights_hub import download, timm_filter, timm_settings
 
     if weights == "random":
         return "random weights know no classes"
-    source = preflight([backbone.name], weights)[backbone.name]
+    source = find_weights([backbone.name], weights)[backbone.name]
     tensors = read_tensors(source.file if source.file is not None else download(backbone.name))
     if source.source == "packaged":
         tensors = rename_packaged(backbone.name, tensors, backbone.model)

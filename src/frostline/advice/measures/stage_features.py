@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from frostline.backbones.build import Backbone
+from frostline.backbones.backbone import Backbone
 from frostline.backbones.pooling import set_pool
 from frostline.backbones.spec import Boundary
-from frostline.backbones.stage_scale import time_of
+from frostline.backbones.stage_boundaries import time_of
 from frostline.training.allocator import keep_freed_memory
 
 Floats = NDArray[np.float64]
@@ -53,7 +53,7 @@ def stage_features(
         on_batch: Receives the number of images done after each batch.
     """
     keep_freed_memory()
-    finish = set_pool(backbone, "avg")
+    pooling = set_pool(backbone, "avg")
     mean = torch.tensor(backbone.input.mean).view(1, 3, 1, 1)
     std = torch.tensor(backbone.input.std).view(1, 3, 1, 1)
     model = backbone.model.to(memory_format=torch.channels_last)
@@ -71,7 +71,7 @@ def stage_features(
                 pixels.append(nn.functional.adaptive_avg_pool2d(values, PIXELS_SIDE).flatten(1))
                 ready = ((values - mean) / std).contiguous(memory_format=torch.channels_last)
                 means.clear()
-                output = finish.of(model, ready)
+                output = pooling.run(model, ready)
                 for number, stage in enumerate(backbone.stages):
                     if stage.end is not None and number in means:
                         pooled[number].append(means[number])

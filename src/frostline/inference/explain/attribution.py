@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from frostline.backbones.build import Backbone
+from frostline.backbones.backbone import Backbone
 
 Maps = NDArray[np.float32]
 # A module that was called: its path, itself, the shape of its output.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from frostline.backbones.pooling import Pool, set_pool
-from frostline.backbones.split.cut import Whole
+from frostline.backbones.split.cut import WholeModel
 from frostline.data.contact_sheet import contact_sheet
 from frostline.inference.explain.evidence import write_evidence
 from frostline.inference.explain.subject import Subject
@@ -42,7 +42,7 @@ def write_run_evidence(
         return {}
     metrics: dict[str, float] = {}
     try:
-        features = Whole(run.backbone.model, set_pool(run.backbone, pool), frozen=False)
+        features = WholeModel(run.backbone.model, set_pool(run.backbone, pool), frozen=False)
         subject = Subject(
             table=run.table,
             classes=run.table.classes,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from frostline.backbones.build import Backbone
+from frostline.backbones.backbone import Backbone
 from frostline.data.geometry import Geometry, square
 from frostline.data.sample_table import SampleTable
 from frostline.data.transforms import BatchTransform
