@@ -14,7 +14,7 @@ CLASSES = ["maize_healthy", "maize_rust", "potato_blight", "potato_healthy", "to
 
 @dataclass
 class MemorySource:
-    """Predictions and curves by run id; remembers what was asked for."""
+    """Predictions and curves by run id; records what was read."""
 
     held: dict = field(default_factory=dict)
     curves: dict = field(default_factory=dict)

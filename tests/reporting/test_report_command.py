@@ -154,7 +154,7 @@ def test_what_does_not_exist_is_one_message_without_a_traceback(sweep, capsys, a
     assert "Traceback" not in shown
 
 
-def test_an_empty_store_says_what_to_run(tmp_path):
+def test_an_empty_store_is_an_error_with_the_command_to_run(tmp_path):
     store = open_store(f"sqlite:///{tmp_path / 'mlflow.db'}", "Default")
     with pytest.raises(TrackingError, match=r"there is no sweep in [\s\S]*python -m src.train -m"):
         write_sweep_report(store, "abc", tmp_path / "out")

@@ -50,7 +50,7 @@ def test_an_unreadable_config_changes_nothing(sweeps):
     assert with_unlogged_settings(records, source) == records
 
 
-def test_what_changes_no_figure_makes_no_cells(sweeps):
+def test_settings_without_effect_make_no_cells(sweeps):
     a = "report: true\nlr: 1\ntrainer:\n  threads: 1\ndata:\n  path: x\nstrategy:\n  typed: [lr]\n"
     b = "report: false\nlr: 1\ntrainer:\n  threads: 2\ndata:\n  path: y\nstrategy:\n  typed: []\n"
     records, source = _two_decays(sweeps, {"a": a, "b": b})
@@ -61,7 +61,7 @@ def test_what_changes_no_figure_makes_no_cells(sweeps):
     assert got.swept == ("trainer.precision",)
 
 
-def test_a_configuration_is_not_named_by_what_is_not_known_of_it(sweeps):
+def test_a_configuration_is_named_only_by_settings_that_are_recorded_for_it(sweeps):
     texts = {"a": "head: {pool: max}\n", "b": "head: {pool: avg}\n"}
     records, source = _two_decays(sweeps, texts)
     other, _ = sweeps.make(

@@ -16,7 +16,7 @@ PAIR = [
 WITH_LOSER = [*PAIR, ({"backbone": "resnet50", "freeze": "all"}, 0.6, 2.0, 40_000)]
 
 
-def _judge(made, rules=RULES):
+def _verdict(made, rules=RULES):
     records, source = made
     return verdict_on(select(records, rules.metric), source, rules)
 
@@ -25,8 +25,8 @@ def _write(made, out, rules=RULES):
     return write_folder(*made, rules, out, title="Test")
 
 
-def test_the_cheapest_of_those_that_cannot_be_told_apart_is_recommended(sweeps):
-    verdict = _judge(sweeps.make(WITH_LOSER))
+def test_the_cheapest_of_those_that_cannot_be_distinguished_is_recommended(sweeps):
+    verdict = _verdict(sweeps.make(WITH_LOSER))
     assert verdict.recommended.cell.name == "resnet50 freeze=4"
     standing = {row.cell.name: row.standing for row in verdict.rows}
     assert standing["resnet50 freeze=all"] == "worse"
@@ -39,7 +39,7 @@ def test_the_cheapest_of_those_that_cannot_be_told_apart_is_recommended(sweeps):
 
 def test_a_clear_winner_is_recommended_although_it_costs_more(sweeps):
     cells = [PAIR[0], ({"backbone": "resnet50", "freeze": "all"}, 0.6, 2.0, 40_000)]
-    assert _judge(sweeps.make(cells)).recommended.cell.name == "resnet50 freeze=2"
+    assert _verdict(sweeps.make(cells)).recommended.cell.name == "resnet50 freeze=2"
 
 
 def test_probably_worse_is_not_recommended_and_not_claimed(sweeps, tmp_path):
@@ -58,7 +58,7 @@ def test_about_equal_times_do_not_decide(sweeps):
         ({"backbone": "resnet50", "freeze": "2"}, 0.90, 10.3, 1),
         ({"backbone": "resnet50", "freeze": "4"}, 0.88, 10.0, 1),
     ]
-    verdict = _judge(sweeps.make(cells))
+    verdict = _verdict(sweeps.make(cells))
     assert verdict.recommended is verdict.top
 
 
@@ -69,7 +69,7 @@ def test_test_figures_are_read_for_the_recommended_cell_only(sweeps, tmp_path):
     assert asked == set(verdict.recommended.cell.run_ids.values())
 
 
-def test_the_words_name_the_tie_the_reason_and_the_evidence(sweeps, tmp_path):
+def test_the_conclusion_states_the_tie_the_reason_and_the_evidence(sweeps, tmp_path):
     words = _write(sweeps.make(WITH_LOSER), tmp_path).conclusion
     text = dict(words.paragraphs)
     assert re.fullmatch(
@@ -84,19 +84,19 @@ def test_the_words_name_the_tie_the_reason_and_the_evidence(sweeps, tmp_path):
     assert "These images are drawings" not in text
 
 
-def test_one_seed_says_what_it_cannot_say_and_how_many_would(sweeps, tmp_path):
+def test_with_one_seed_the_page_states_its_limits_and_how_many_seeds_are_needed(sweeps, tmp_path):
     text = dict(_write(sweeps.make(WITH_LOSER, seeds=1), tmp_path).conclusion.paragraphs)
     assert "not for other seeds" in text["How sure is this"]
     assert re.search(r"about \d+ seeds each would show a difference of", text["How sure is this"])
 
 
-def test_drawings_are_called_drawings(sweeps, tmp_path):
+def test_the_page_states_that_images_are_drawings(sweeps, tmp_path):
     report = _write(sweeps.make(PAIR, data="leaves", n_leaves=20), tmp_path)
     assert report.conclusion.paragraphs[0][0] == "These images are drawings"
     assert "These images are drawings" in report.page.read_text()
 
 
-def test_no_runs_are_a_page_that_says_so(sweeps, tmp_path):
+def test_without_runs_there_is_a_page_that_states_it(sweeps, tmp_path):
     report = _write(([], sweeps.source()), tmp_path)
     assert report.conclusion.headline == "There is no finished run to compare yet."
     assert "There is no run." in report.page.read_text()
@@ -107,7 +107,7 @@ def test_one_run_is_a_page_without_a_comparison(sweeps, tmp_path):
     assert report.conclusion.headline.startswith("Only resnet50 freeze=2 has results")
 
 
-def test_missing_predictions_are_said_and_nothing_is_claimed(sweeps, tmp_path):
+def test_missing_predictions_are_reported_and_nothing_is_claimed(sweeps, tmp_path):
     made = sweeps.make(WITH_LOSER, with_predictions=False)
     report = _write(made, tmp_path)
     assert {row.standing for row in report.verdict.rows[1:]} == {"not tested"}
@@ -116,7 +116,7 @@ def test_missing_predictions_are_said_and_nothing_is_claimed(sweeps, tmp_path):
     assert "has no predictions that can be read" in report.page.read_text()
 
 
-def test_failed_running_and_refused_runs_are_listed(sweeps, tmp_path):
+def test_failed_running_and_not_comparable_runs_are_listed(sweeps, tmp_path):
     records, source = sweeps.make(WITH_LOSER, n_leaves=30)
     other, _ = sweeps.make(PAIR[:1], seeds=1, data="weeds", tag="w", n_leaves=30)
     tags = dict(records[0].tags) | {"frostline.failure": "loss is <nan> & gone"}
@@ -134,7 +134,7 @@ def test_failed_running_and_refused_runs_are_listed(sweeps, tmp_path):
     assert [row["what"] for row in rows] == ["failed", "other data", "running"]
 
 
-def test_a_hostile_name_stays_text(sweeps, tmp_path):
+def test_markup_and_formulas_in_names_stay_text(sweeps, tmp_path):
     cells = [({"backbone": "</script><b>x", "freeze": "=1+1"}, 0.9, 1.0, 1), PAIR[0]]
     html = _write(sweeps.make(cells, n_leaves=20), tmp_path).page.read_text()
     assert "</script><b>" not in html
@@ -172,7 +172,7 @@ def test_csv_holds_full_precision_and_json_the_recommendation(sweeps, tmp_path):
 
 def test_only_the_best_are_tested_one_by_one(sweeps):
     records, source = sweeps.depth(n_leaves=20)
-    verdict = _judge((records, source), Rules("acc_micro", 0.95, 0.005, 5))
+    verdict = _verdict((records, source), Rules("acc_micro", 0.95, 0.005, 5))
     assert [row.standing == "not tested" for row in verdict.rows] == [False] * 5 + [True] * 7
     assert verdict.rows[5].why == "only the first 5 are tested one by one"
     assert verdict.family_size == 66
