@@ -20,6 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from frostline.backbones.names import check_backbone_name
 from frostline.commands.error_output import leave_closed_pipe, not_writable, print_error
 from frostline.config.composed import settings_of
 from frostline.config.location import CONF
@@ -43,6 +44,7 @@ def run_job(config: DictConfig) -> "Outcome | float":
         The job's outcome; for a single run the metric that chose the best epoch, at that epoch.
     """
     settings = settings_of(config)
+    check_backbone_name(settings.backbone)
     raise_on_signals()
     own = HydraConfig.get()
     folder = Path(own.runtime.output_dir)

@@ -171,7 +171,7 @@ def measure(
     with ThreadPoolExecutor(usable_cores()) as pool:
 
         def images(some: NDArray[np.int64]) -> NDArray[np.uint8]:
-            return np.stack(list(pool.map(pixels.one, some.tolist())))
+            return np.stack(list(pool.map(pixels.decode, some.tolist())))
 
         on_progress(f"{backbone}: {len(rows):,} training images at {model.input.size_px} px")
         features = stage_features(model, images, rows)
