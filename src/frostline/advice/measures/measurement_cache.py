@@ -1,4 +1,4 @@
-"""Measurements kept on disk, so that equal data, split, backbone and seed are measured once."""
+"""Measurements stored on disk, so that equal data, split, backbone and seed are measured once."""
 
 import hashlib
 import json
