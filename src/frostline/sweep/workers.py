@@ -123,8 +123,8 @@ class Worker:
         """Run a function in the process and wait for it.
 
         Args:
-            function: An importable function. If `on_event` is given, it gets a keyword `on_progress`,
-                which takes keyword values and hands them to `on_event` in this process.
+            function: An importable function. If `on_event` is given, it gets a keyword argument
+                `on_progress`, whose keyword values are passed to `on_event` in this process.
             args: Its arguments, picklable.
             on_event: Called here with each message.
 
