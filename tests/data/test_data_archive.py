@@ -90,7 +90,7 @@ def test_paths_that_leave_the_folder(tmp_path, own_cache, name):
         zipped(tmp_path / "a.zip", {"x/1.png": png(), name: png()}),
         tarred(tmp_path / "a.tar", (tarfile.TarInfo(name), png())),
     ):
-        with pytest.raises(DataError, match="leaves the folder"):
+        with pytest.raises(DataError, match="is outside the folder"):
             unpack_once(archive)
     assert not list(tmp_path.rglob("evil*"))
     assert not [path for path in (own_cache / "archives").iterdir() if path.is_dir()]
@@ -118,7 +118,7 @@ def test_symbolic_link_in_a_zip(tmp_path):
 def test_decompression_bomb(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x/zeros.png", bytes(100 * 2**20))
-    with pytest.raises(DataError, match="no set of photos"):
+    with pytest.raises(DataError, match="not a set of photos"):
         unpack_once(tmp_path / "a.zip")
 
 
@@ -130,7 +130,7 @@ def test_a_member_larger_than_declared(tmp_path, monkeypatch):
         return [unpack.Member(one.path, 5, one.handle) for one in real(*arguments)]
 
     monkeypatch.setattr(unpack, "_members", lie)
-    with pytest.raises(DataError, match="holds more than it says"):
+    with pytest.raises(DataError, match="is larger than declared"):
         unpack_once(archive)
 
 
@@ -140,7 +140,7 @@ def test_damaged_unknown_and_encrypted_archives(tmp_path):
     with pytest.raises(DataError, match="cannot be unpacked: Bad CRC-32"):
         unpack_once(tmp_path / "flipped.zip")
     (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match="no archive that can be read"):
+    with pytest.raises(DataError, match="not an archive that can be read"):
         unpack_once(tmp_path / "cut.zip")
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
         info = tarfile.TarInfo("x/1.png")

@@ -121,20 +121,20 @@ def test_on_the_fly_in_workers_gives_the_same(leaves, monkeypatch, caplog, tmp_p
         data = module(table, workers=2)
         flown = batches(data.train_dataloader())
     assert data.pixels(GEOMETRY).is_decoded_on_the_fly
-    assert "decoded anew in every epoch" in caplog.text
+    assert "decoded again in every epoch" in caplog.text
     for one, other in zip(stored, flown, strict=True):
         assert all(map(torch.equal, one, other))
 
 
 def count_decodes(monkeypatch):
     done = []
-    real = OnTheFlyPixels.one
+    real = OnTheFlyPixels.decode
 
     def spy(self, row):
         done.append(row)
         return real(self, row)
 
-    monkeypatch.setattr(OnTheFlyPixels, "one", spy)
+    monkeypatch.setattr(OnTheFlyPixels, "decode", spy)
     return done
 
 
@@ -179,7 +179,7 @@ def test_failed_decoding_leaves_no_files(leaves, monkeypatch, own_cache):
     def fail(self, row):
         raise RuntimeError("disk on fire")
 
-    monkeypatch.setattr(OnTheFlyPixels, "one", fail)
+    monkeypatch.setattr(OnTheFlyPixels, "decode", fail)
     with pytest.raises(RuntimeError, match="disk on fire"):
         open_pixels(leaves(), GEOMETRY, memory_gib=1)
     assert [path.suffix for path in (own_cache / "pixels").iterdir()] == [".lock"]

@@ -6,7 +6,8 @@ from PIL import Image
 from sklearn.linear_model import RidgeClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
-from frostline.data.sources.leaves import class_sizes, leaf_of
+from frostline.data.drawing.leaf_drawer import leaf_of
+from frostline.data.sources.leaves import class_sizes
 from frostline.data.splits import split_table
 from frostline.errors import DataError
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from frostline.backbones.spec import InputSpec
+from frostline.data.drawing.leaf_drawer import is_test_leaf, leaf_of
 from frostline.data.sample_table import SampleTable
-from frostline.data.sources.leaves import is_test_leaf, leaf_of, load_leaves
+from frostline.data.sources.leaves import load_leaves
 from frostline.data.splits import split_table
 from frostline.data.transforms import BatchTransform
 from frostline.errors import DataError
@@ -61,7 +62,7 @@ def test_classes_can_be_species_alone() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"test_background": "field"}, "say how many photos the test has"),
+        ({"test_background": "field"}, "give the number of test photos"),
         ({"test_images": 3}, "the smallest of 5 classes gets none"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The config group `data`: what each source of images may be told."""
+"""The config group `data`: the settings of each source of images."""
 
 from typing import Annotated, Literal
 
@@ -8,7 +8,7 @@ from frostline.config.strict_model import Count, Fraction, PositiveFraction, Str
 
 
 class DataSettings(StrictModel):
-    """What every data source has: how images are split, drawn and kept."""
+    """Settings of every data source: how images are split, sampled and held in memory."""
 
     val_frac: Annotated[float, Field(gt=0.0, lt=1.0)]
     test_frac: Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -23,7 +23,7 @@ class DataSettings(StrictModel):
 
 
 class FileData(DataSettings):
-    """What every source of image files has."""
+    """Settings of every source of image files."""
 
     path: str
     on_bad_image: Literal["error", "skip"]
@@ -60,7 +60,7 @@ class FolderData(FileData):
 
 
 class ArchiveData(FileData):
-    """A .zip or .tar that holds such a folder."""
+    """A .zip or .tar of such a folder."""
 
     source: Literal["archive"]
     label_pattern: str | None

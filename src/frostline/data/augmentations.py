@@ -1,4 +1,4 @@
-"""Random training recipes, from torchvision; every image of a batch is drawn by itself.
+"""Random augmentations from torchvision; every image of a batch has its own draw.
 
 To add one: a name in `AUGMENTS`, a branch in `random_recipe`, a file in conf/augment/.
 """
@@ -14,21 +14,21 @@ from frostline.data.finite_views import FINITE_VIEWS
 if TYPE_CHECKING:
     from frostline.backbones.spec import InputSpec
 
-# Crops are taken from a larger square; the second of them in evaluation, too: a known mistake.
+# Crops are taken from a larger square; `crop_always` also crops in evaluation: a known mistake.
 CROPS = ("crop", "crop_always")
 AUGMENTS = (*FINITE_VIEWS, *CROPS, "trivial", "randaugment", "color")
 
-# Resize to 64, random crop of 52: the book's recipe, taken to any size.
+# Resize to 64, random crop of 52: the book's recipe, for any size.
 CROP_FRAC = 52 / 64
 
 RandomRecipe = Callable[[Tensor, int], Tensor]
 
 
 def random_recipe(augment: str, spec: "InputSpec") -> RandomRecipe | None:
-    """The random part of a recipe, or None if its views are finite.
+    """Return the random part of an augmentation, or None if its views are finite.
 
     Returns:
-        A function of images (B, 3, R, R) uint8 and a seed, to images (B, 3, S, S) uint8.
+        A function from images (B, 3, R, R) uint8 and a seed to images (B, 3, S, S) uint8.
     """
     if augment in FINITE_VIEWS:
         return None
@@ -36,7 +36,7 @@ def random_recipe(augment: str, spec: "InputSpec") -> RandomRecipe | None:
 
     if augment in CROPS:
         return _each(v2.Compose([v2.RandomCrop(spec.size_px), v2.RandomHorizontalFlip()]))
-    # Turned and sheared images show the weights' mean colour in the corners, not black.
+    # The corners of rotated and sheared images get the weights' mean colour, not black.
     fill = [round(255 * value) for value in spec.mean]
     bilinear = InterpolationMode.BILINEAR
     policies: dict[str, v2.Transform] = {
@@ -48,10 +48,10 @@ def random_recipe(augment: str, spec: "InputSpec") -> RandomRecipe | None:
 
 
 def _each(transform: Callable[[Tensor], Tensor]) -> RandomRecipe:
-    """Apply a torchvision transform to each image of a batch by itself.
+    """Apply a torchvision transform to each image of a batch separately.
 
     torchvision draws from the global CPU generator, once for a whole batch; the generator is
-    seeded here and put back afterwards.
+    seeded here and restored afterwards.
     """
 
     def apply(images: Tensor, seed: int) -> Tensor:

@@ -7,12 +7,12 @@ from pathlib import Path
 from frostline.errors import DataError
 
 CACHE_VARIABLE = "FROSTLINE_CACHE"
-# What one kind of cached thing may take on disk before the least recently used goes.
-LIMIT_BYTES = 50 * 2**30
+# Limit of each kind of cached data on disk; beyond it the least recently used is deleted.
+MAX_BYTES = 50 * 2**30
 
 
 def cache_folder(kind: str) -> Path:
-    """The folder for one kind of cached thing, made if it is missing.
+    """Return the folder for one kind of cached data, created if it is missing.
 
     Args:
         kind: Such as "scans" or "pixels".
@@ -21,7 +21,7 @@ def cache_folder(kind: str) -> Path:
         `$FROSTLINE_CACHE/kind`, or `frostline/kind` in the user's cache folder.
 
     Raises:
-        DataError: If nothing can be written there.
+        DataError: If it cannot be written.
     """
     given = os.environ.get(CACHE_VARIABLE)
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -39,10 +39,10 @@ def cache_folder(kind: str) -> Path:
     return folder
 
 
-def evict(folder: Path, *, room_bytes: int, limit_bytes: int = LIMIT_BYTES) -> None:
+def evict(folder: Path, *, room_bytes: int, limit_bytes: int = MAX_BYTES) -> None:
     """Delete the least recently used files until `room_bytes` more fit into the limit.
 
-    Files in use stay readable for those who have opened them.
+    Processes that have opened a deleted file can still read it.
     """
     files = [(path.stat(), path) for path in folder.glob("*.npy")]
     total = sum(stat.st_size for stat, _ in files)

@@ -1,4 +1,4 @@
-"""One spelling for the classes of data sets that go around in several copies."""
+"""One spelling for the classes of data sets that exist in several copies."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -51,33 +51,33 @@ NAME_SETS = {"plantvillage": PLANTVILLAGE_CLASSES}
 
 
 def spelling(names: str | None, rename: Mapping[str, str] | None) -> Callable[[str], str]:
-    """How a class found in the data is called in the table.
+    """Return the function that gives the name of a class in the table.
 
     Args:
-        names: A set of known names whose spelling is taken over, or None.
+        names: Set of known names whose spelling is used, or None.
         rename: Names to other names; applied last.
 
     Returns:
-        A function of a name; names that are not known stay as they are.
+        A function from a name in the data; unknown names are not changed.
 
     Raises:
         DataError: If there is no such set.
     """
     if names is not None and names not in NAME_SETS:
         raise DataError(f"data.names={names}: there is no such set", ", ".join(NAME_SETS))
-    known = {_letters(name): name for name in NAME_SETS[names]} if names else {}
-    changed = rename or {}
+    by_letters = {_letters(name): name for name in NAME_SETS[names]} if names else {}
+    renamed = rename or {}
 
     @cache
     def spell(name: str) -> str:
-        canonical = known.get(_letters(name), name)
-        return changed.get(name, changed.get(canonical, canonical))
+        canonical = by_letters.get(_letters(name), name)
+        return renamed.get(name, renamed.get(canonical, canonical))
 
     return spell
 
 
 def _letters(name: str) -> str:
-    """What copies of a data set leave of a name: letters and digits, without remarks.
+    """Reduce a name to what all copies of a data set have: letters and digits, no parentheses.
 
     `Corn_(maize)___Common_rust_` and `Corn___Common_rust` both are `corncommonrust`.
     """

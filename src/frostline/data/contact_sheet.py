@@ -1,4 +1,4 @@
-"""What a recipe does to images: a row for each image, the evaluation image first."""
+"""A picture of what an augmentation does: a row per image, the evaluation image first."""
 
 import numpy as np
 import torch
@@ -12,29 +12,29 @@ GAP_PX = 2
 
 
 def contact_sheet(data: ImageDataModule, *, n_images: int, n_epochs: int, seed: int) -> Image.Image:
-    """Training images as the first epochs see them.
+    """Draw training images as they are in the first epochs.
 
     Args:
-        data: The data module, with its recipe.
+        data: The data module, with its augmentation.
         n_images: Rows.
         n_epochs: Columns after the first.
         seed: The run's seed, for the views.
 
     Returns:
-        An RGB picture of n_images rows: the evaluation image, then one image an epoch.
+        An RGB picture of n_images rows: the evaluation image, then one image per epoch.
     """
     rows = data.splits.train[:: max(1, len(data.splits.train) // n_images)][:n_images]
-    plain = _batch(data, rows, training=False)
-    wide = _batch(data, rows, training=True)
-    columns = [plain]
+    evaluation = _batch(data, rows, training=False)
+    training = _batch(data, rows, training=True)
+    columns = [evaluation]
     for epoch in range(n_epochs):
         views = epoch_views(len(rows), data.preprocess.n_views, seed=seed, epoch=epoch)
         columns.append(
             data.preprocess.augmented(
-                wide, torch.from_numpy(views), training=True, epoch=epoch, batch_idx=0
+                training, torch.from_numpy(views), training=True, epoch=epoch, batch_idx=0
             )
         )
-    side = plain.shape[-1] + GAP_PX
+    side = evaluation.shape[-1] + GAP_PX
     sheet = np.full((side * len(rows), side * len(columns), 3), 255, dtype=np.uint8)
     for column, images in enumerate(columns):
         for row, image in enumerate(images.permute(0, 2, 3, 1).numpy()):

@@ -1,4 +1,4 @@
-"""From an image of any size to the square that a backbone takes, as its weights were judged.
+"""Turn an image of any size into the square of a backbone, as its weights were evaluated.
 
 Source: the evaluation transform of timm (`timm.data.transforms_factory.transforms_imagenet_eval`),
 reproduced to the pixel here because importing timm takes many seconds; a test compares the two.
@@ -46,12 +46,12 @@ class Geometry:
 
     @property
     def key(self) -> str:
-        """All of it in one line, to name what was made with it."""
+        """All values in one line, as part of cache keys."""
         return repr(sorted(asdict(self).items()))
 
 
 def evaluation_geometry(spec: "InputSpec") -> Geometry:
-    """The geometry that the weights were judged with."""
+    """Return the geometry that the weights were evaluated with."""
     red, green, blue = (round(255 * value) for value in spec.mean)
     mode = spec.crop_mode or "center"
     return Geometry(
@@ -60,7 +60,7 @@ def evaluation_geometry(spec: "InputSpec") -> Geometry:
 
 
 def crop_source_geometry(spec: "InputSpec", crop_frac: float) -> Geometry:
-    """The larger square that random crops of `size_px` are taken from.
+    """Return the larger square that random crops of `size_px` are taken from.
 
     Args:
         spec: The backbone's input.

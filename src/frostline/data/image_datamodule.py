@@ -1,4 +1,4 @@
-"""Batches for Lightning: images decoded once, whole batches indexed, order and views by seed."""
+"""Batches for Lightning: images decoded once, indexed by batch, order and views by seed."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Batch(NamedTuple):
-    """What a task gets: from images, or from stored features with the same fields.
+    """A batch of images, or of stored features with the same fields.
 
     Attributes:
         inputs: (B, 3, R, R) uint8 images, or stored outputs of a frozen prefix.
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
 
 
 class RowImages(Dataset[Batch]):
-    """Table rows to batches of decoded images; indexed by a whole batch at a time."""
+    """Batches of decoded images; indexed by the rows of a whole batch."""
 
     def __init__(self, pixels: Pixels, labels: NDArray[np.int64]) -> None:
         self._pixels = pixels
@@ -60,13 +60,13 @@ class ImageDataModule(pl.LightningDataModule):
 
     Args:
         table: The images.
-        splits: Which rows stand where.
+        splits: The rows of each split.
         spec: The backbone's input.
-        augment: Name of the training recipe.
+        augment: Name of the augmentation.
         batch_size: Images in a batch.
         seed: The run's seed.
-        workers: Processes that decode, where images are decoded on the fly.
-        memory_gib: Decoded images are kept in memory up to this size.
+        workers: Number of decoding processes if images are decoded on the fly.
+        memory_gib: Decoded images are held in memory up to this size.
         sampling: "natural", or "balanced": every class is drawn equally often in training.
     """
 
@@ -105,29 +105,29 @@ class ImageDataModule(pl.LightningDataModule):
         return frozenset(self._opened)
 
     def pixels(self, geometry: Geometry) -> Pixels:
-        """The decoded images of the whole table in one geometry, decoded on the first call."""
+        """Return the images of the whole table in one geometry, decoded on the first call."""
         if geometry not in self._opened:
             self._opened[geometry] = open_pixels(self.table, geometry, memory_gib=self._memory_gib)
         return self._opened[geometry]
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled, with views; the order depends on seed and epoch alone."""
+        """Shuffled, with views; the order depends only on seed and epoch."""
         return self._loader("train", training=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """In table order, the evaluation image, nothing dropped."""
+        """In table order, with evaluation images, nothing dropped."""
         return self._loader("val", training=False)
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """In table order, the evaluation image, nothing dropped."""
+        """In table order, with evaluation images, nothing dropped."""
         return self._loader("test", training=False)
 
     def evaluation_dataloader(self, split: str) -> DataLoader[Batch]:
-        """Any split as it is evaluated: `train` in table order, without augmentation."""
+        """Load any split as in evaluation: `train` in table order, without augmentation."""
         return self._loader(split, training=False)
 
     def sampler(self, split: str, *, training: bool) -> EpochSampler:
-        """Whose rows and views make up a split's batches; the same for images and features."""
+        """Return the sampler of a split's rows and views; the same for images and features."""
         rows = self.splits.named()[split]
         return EpochSampler(
             rows,
@@ -135,7 +135,7 @@ class ImageDataModule(pl.LightningDataModule):
             seed=self._seed,
             n_views=self.preprocess.n_views,
             training=training,
-            weights=self._chances(rows) if training else None,
+            weights=self._sampling_weights(rows) if training else None,
         )
 
     def _loader(self, split: str, *, training: bool) -> DataLoader[Batch]:
@@ -147,11 +147,11 @@ class ImageDataModule(pl.LightningDataModule):
             sampler=self.sampler(split, training=training),
             num_workers=workers,
             persistent_workers=workers > 0,
-            # Its own, or each new iterator would draw from the generator that dropout draws from.
+            # Its own generator: otherwise each iterator would draw from the one that dropout uses.
             generator=torch.Generator(),
         )
 
-    def _chances(self, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    def _sampling_weights(self, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
         if self._sampling != "balanced":
             return None
         labels = self.table.labels[rows]

@@ -7,16 +7,16 @@ from numpy.typing import NDArray
 def class_weights(
     labels: NDArray[np.int64], n_classes: int, *, strength: float
 ) -> NDArray[np.float64]:
-    """Weights of the classes in the loss, from the training split's counts.
+    """Compute the weights of the classes in the loss from the counts of the training split.
 
     Args:
         labels: (N) int64, labels of the training images.
         n_classes: K.
-        strength: 0: all weights are 1; 1: in inverse proportion to the counts; between: the
+        strength: 0: all weights are 1; 1: inversely proportional to the counts; between: the
             inverse counts to that power.
 
     Returns:
-        (K) weights; their mean over the N images is 1, so that the loss keeps its scale.
+        (K) weights; their mean over the N images is 1, so that the scale of the loss is unchanged.
 
     Source: the balanced heuristic of King and Zeng 2001 (scikit-learn's `class_weight`) for
     strength 1.
@@ -27,6 +27,6 @@ def class_weights(
 
 
 def imbalance_ratio(counts: NDArray[np.int64]) -> float:
-    """Images of the largest class over those of the smallest that has any."""
+    """Divide the number of images of the largest class by that of the smallest nonempty one."""
     present = counts[counts > 0]
     return float(present.max() / present.min())

@@ -1,4 +1,4 @@
-"""mixup and cutmix, from torchvision, drawn from (seed, epoch, batch)."""
+"""mixup and cutmix from torchvision, with draws that depend on (seed, epoch, batch)."""
 
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ class BatchMix:
 
     Args:
         name: One of `MIXES`.
-        alpha: Both parameters of the beta distribution that the shares are drawn from, > 0.
+        alpha: Both parameters of the beta distribution of the shares, > 0.
         n_classes: K.
         seed: The run's seed.
 
@@ -44,16 +44,16 @@ class BatchMix:
         Args:
             images: (B, 3, S, S) float, normalised.
             labels: (B) int64.
-            epoch: 0-based; decides the draw, with the seed and `batch_idx`.
+            epoch: 0-based; determines the draw, with the seed and `batch_idx`.
             batch_idx: 0-based within the epoch.
 
         Returns:
-            Images as before, and labels as shares (B, K) float that sum to 1; with `none`, both
-            as they came.
+            The mixed images, and labels as shares (B, K) float that sum to 1; with `none`, both
+            unchanged.
         """
         if self._mix is None:
             return images, labels
-        # torchvision draws from the global CPU generator, which is put back afterwards.
+        # torchvision draws from the global CPU generator, which is restored afterwards.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(self._seed, "mix", epoch, batch_idx))
             mixed, shares = self._mix(images, labels)

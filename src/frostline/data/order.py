@@ -1,7 +1,7 @@
-"""The order of images and the choice among their views: pure functions of seed and epoch.
+"""The order of images and the choice of their views, as pure functions of seed and epoch.
 
-Training on images and training on stored features both draw from here, so that they see the same
-images in the same order, and a resumed run goes on as if it had never stopped.
+Training on images and training on stored features both use them and therefore see the same images
+in the same order; a resumed run continues as if it had never stopped.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from frostline.data.seeds import derive_seed
 
 
 class BatchRows(NamedTuple):
-    """Which table rows a batch holds, and which view of each."""
+    """The table rows of a batch, and the view of each."""
 
     rows: NDArray[np.int64]
     views: NDArray[np.int64]
@@ -25,13 +25,13 @@ class BatchRows(NamedTuple):
 def epoch_order(
     n: int, *, seed: int, epoch: int, weights: NDArray[np.float64] | None = None
 ) -> NDArray[np.int64]:
-    """The order in which n training samples are seen in one epoch.
+    """Draw the order of n training samples in one epoch.
 
     Args:
         n: Number of samples.
         seed: The run's seed.
         epoch: 0-based.
-        weights: (n) relative chances; where given, n samples are drawn with replacement.
+        weights: (n) relative probabilities; if given, n samples are drawn with replacement.
 
     Returns:
         (n) positions 0 .. n-1; a permutation unless `weights` are given.
@@ -43,7 +43,7 @@ def epoch_order(
 
 
 def epoch_views(n: int, n_views: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
-    """The view drawn for each position of one epoch's order.
+    """Draw the view for each position of one epoch's order.
 
     Returns:
         (n) int64 in 0 .. n_views-1, uniform.
@@ -53,7 +53,7 @@ def epoch_views(n: int, n_views: int, *, seed: int, epoch: int) -> NDArray[np.in
 
 
 def rank_and_world_size() -> tuple[int, int]:
-    """This process's number and the number of processes of a distributed run; else 0 of 1."""
+    """Return rank and number of processes of a distributed run; (0, 1) in any other run."""
     group = torch.distributed
     if group.is_available() and group.is_initialized():
         return group.get_rank(), group.get_world_size()
@@ -63,16 +63,16 @@ def rank_and_world_size() -> tuple[int, int]:
 def batch_bounds(
     n: int, batch_size: int, *, training: bool, processes: int = 1
 ) -> list[tuple[int, int]]:
-    """Start and end of each batch.
+    """Return start and end of each batch.
 
-    In training a last batch of one sample joins the batch before it: BatchNorm cannot take the
-    variance of one sample, and dropping the sample would lose it. Nothing is ever dropped. So does
-    a last batch of fewer samples than there are processes to share it.
+    In training a last batch of one sample is merged with the batch before it: BatchNorm cannot
+    compute the variance of one sample, and no sample may be dropped. The same holds for a last
+    batch with fewer samples than processes.
     """
     starts = list(range(0, n, batch_size))
     bounds = [(start, min(start + batch_size, n)) for start in starts]
-    least = max(2, processes)
-    if training and len(bounds) > 1 and bounds[-1][1] - bounds[-1][0] < least:
+    min_samples = max(2, processes)
+    if training and len(bounds) > 1 and bounds[-1][1] - bounds[-1][0] < min_samples:
         last = bounds.pop()
         bounds[-1] = (bounds[-1][0], last[1])
     return bounds
@@ -85,9 +85,9 @@ class EpochSampler(Sampler[BatchRows]):
         rows: (n) table rows of one split.
         batch_size: Samples in a batch.
         seed: The run's seed.
-        n_views: How many views each image has; 1 if the recipe has no finite set.
+        n_views: Number of views per image; 1 if the augmentation has no finite set.
         training: Shuffle and draw views; otherwise table order and view 0.
-        weights: (n) relative chances of the rows, for balanced sampling.
+        weights: (n) relative probabilities of the rows, for balanced sampling.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class EpochSampler(Sampler[BatchRows]):
         self._batch_size = batch_size
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose whose order and views are drawn."""
+        """Set the epoch whose order and views are drawn."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -129,7 +129,7 @@ class EpochSampler(Sampler[BatchRows]):
         else:
             order = np.arange(n)
             views = np.zeros(n, dtype=np.int64)
-        # Each process of a distributed run takes its part of a training batch, and evaluates all.
+        # A process of a distributed run trains on its part of each batch, and evaluates on all.
         number, step = rank_and_world_size() if self._training else (0, 1)
         for start, end in self._bounds():
             own = slice(start + number, end, step)

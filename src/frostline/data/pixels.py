@@ -1,4 +1,4 @@
-"""Images decoded once, squared and kept as uint8: in memory, or mapped from a file.
+"""Images decoded once and stored as uint8 squares: in memory, or mapped from a file.
 
 Jobs of a sweep share the file: the first decodes while the others wait for its lock.
 """
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # Raised when decoding or geometry change what is stored.
 PIXELS_VERSION = 1
 GIB = 2**30
-# Decoded images take at most this share of what is free, in memory and on disk.
+# Decoded images use at most this share of the free space, in memory and on disk.
 FREE_SHARE = 0.5
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class StoredPixels(Pixels):
 
 
 class OnTheFlyPixels(Pixels):
-    """Images decoded whenever they are asked for."""
+    """Images decoded on each access."""
 
     is_decoded_on_the_fly = True
 
@@ -76,24 +76,24 @@ class OnTheFlyPixels(Pixels):
 
     def take(self, rows: NDArray[np.int64]) -> Images:
         """The images of some rows: (n, S, S, 3) uint8."""
-        return np.stack([self.one(row) for row in rows.tolist()])
+        return np.stack([self.decode(row) for row in rows.tolist()])
 
-    def one(self, row: int) -> Images:
-        """One image: (S, S, 3) uint8."""
+    def decode(self, row: int) -> Images:
+        """Decode one image: (S, S, 3) uint8."""
         return square(self._open_image(self._items[row]), self._geometry)
 
 
 def open_pixels(table: SampleTable, geometry: Geometry, *, memory_gib: float) -> Pixels:
-    """The images of a table in one geometry, from the cache if they were decoded before.
+    """Open the images of a table in one geometry, from the cache if they were decoded before.
 
     Args:
         table: The images.
         geometry: The square they become.
-        memory_gib: Images are held in memory up to this size, and up to half of what is free;
-            beyond it they are mapped from the cache's file, and where the disk has no room for
-            that, decoded on the fly.
+        memory_gib: Images are held in memory up to this size, and up to half of the free memory.
+            Larger sets are mapped from the cache's file, or decoded on the fly if the disk has no
+            room for it.
     """
-    fly = OnTheFlyPixels(table.open_image, table.items, geometry)
+    on_the_fly = OnTheFlyPixels(table.open_image, table.items, geometry)
     shape = (len(table), geometry.size_px, geometry.size_px, 3)
     n_bytes = int(np.prod(shape, dtype=np.int64))
     in_memory = n_bytes <= min(memory_gib * GIB, FREE_SHARE * psutil.virtual_memory().available)
@@ -102,24 +102,24 @@ def open_pixels(table: SampleTable, geometry: Geometry, *, memory_gib: float) ->
         array = _load(path, shape, in_memory=in_memory)
         if array is None and n_bytes <= FREE_SHARE * shutil.disk_usage(path.parent).free:
             try:
-                _store(path, fly, shape)
+                _store(path, on_the_fly, shape)
                 array = _load(path, shape, in_memory=in_memory)
             except OSError as error:
-                log.warning("decoded images are not kept in %s: %s", path.parent, error)
+                log.warning("decoded images cannot be stored in %s: %s", path.parent, error)
     if array is not None:
         return StoredPixels(array)
     if in_memory:
         decoded = np.empty(shape, dtype=np.uint8)
-        _decode_all(fly, decoded)
+        _decode_all(on_the_fly, decoded)
         return StoredPixels(decoded)
     log.warning(
         "%d images of %d px take %.1f GiB, more than half of the free memory and disk: "
-        "they are decoded anew in every epoch (trainer.workers=N spreads that over N processes)",
+        "they are decoded again in every epoch (trainer.workers=N uses N processes for it)",
         len(table),
         geometry.size_px,
         n_bytes / GIB,
     )
-    return fly
+    return on_the_fly
 
 
 def _key(table: SampleTable, geometry: Geometry) -> str:
@@ -127,13 +127,13 @@ def _key(table: SampleTable, geometry: Geometry) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _store(path: Path, fly: OnTheFlyPixels, shape: tuple[int, ...]) -> None:
-    """Decode everything into a file that appears under its name when it is whole."""
+def _store(path: Path, source: OnTheFlyPixels, shape: tuple[int, ...]) -> None:
+    """Decode all images into a file that gets its name when it is complete."""
     evict(path.parent, room_bytes=int(np.prod(shape, dtype=np.int64)))
     with replacing(path) as temporary:
         array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
         _reserve(temporary)
-        _decode_all(fly, array)
+        _decode_all(source, array)
         array.flush()
         checksum = zlib.crc32(array.data)
     with replacing(path.with_suffix(".crc")) as temporary:
@@ -141,12 +141,12 @@ def _store(path: Path, fly: OnTheFlyPixels, shape: tuple[int, ...]) -> None:
 
 
 def _reserve(path: Path) -> None:
-    """Give a new file all of its blocks now.
+    """Allocate all blocks of a new file now.
 
-    Where the disk becomes full while a mapped file is written, the system kills the process.
+    If the disk becomes full while a mapped file is written, the system kills the process.
 
     Raises:
-        OSError: If there is no room.
+        OSError: If there is not enough space.
     """
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as handle:
@@ -154,10 +154,10 @@ def _reserve(path: Path) -> None:
 
 
 def _load(path: Path, shape: tuple[int, ...], *, in_memory: bool) -> Images | None:
-    """The stored array, or None if there is none or it is damaged.
+    """Load the stored array, or return None if there is none or it is damaged.
 
-    The checksum is compared where all of it is read anyway; a mapped file is checked for its
-    length and shape.
+    The checksum is compared if the whole file is read anyway; of a mapped file only the length and
+    shape are checked.
     """
     try:
         array: Images = np.load(path, mmap_mode=None if in_memory else "r", allow_pickle=False)
@@ -165,21 +165,21 @@ def _load(path: Path, shape: tuple[int, ...], *, in_memory: bool) -> Images | No
     except FileNotFoundError:
         return None
     except (ValueError, OSError, EOFError):
-        log.warning("a damaged file of decoded images is made again: %s", path.name)
+        log.warning("a damaged file of decoded images is replaced: %s", path.name)
         return None
-    whole = array.shape == shape and array.dtype == np.uint8
-    if not whole or (in_memory and zlib.crc32(array.data) != checksum):
-        log.warning("a damaged file of decoded images is made again: %s", path.name)
+    is_complete = array.shape == shape and array.dtype == np.uint8
+    if not is_complete or (in_memory and zlib.crc32(array.data) != checksum):
+        log.warning("a damaged file of decoded images is replaced: %s", path.name)
         return None
     os.utime(path)
     return array
 
 
-def _decode_all(fly: OnTheFlyPixels, out: Images) -> None:
-    """Fill (N, S, S, 3) in threads: Pillow and numpy let go of Python's lock."""
+def _decode_all(source: OnTheFlyPixels, out: Images) -> None:
+    """Fill (N, S, S, 3) in threads: Pillow and numpy release Python's global lock."""
 
     def decode(row: int) -> None:
-        out[row] = fly.one(row)
+        out[row] = source.decode(row)
 
     with (
         ThreadPoolExecutor(usable_cores()) as pool,

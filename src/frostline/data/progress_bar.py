@@ -1,25 +1,25 @@
-"""A bar for what takes long, on the error stream of a terminal; nothing elsewhere."""
+"""A progress bar on the error stream of a terminal; nothing if there is no terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# Below this a bar would flash by.
-FEW = 300
+# With fewer steps a bar would only flash.
+MIN_STEPS = 300
 
 
 @contextmanager
-def show_progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show how far a loop is.
+def show_progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show the progress of a loop.
 
     Args:
-        what: A few words, such as "reading images".
+        description: Such as "reading images".
         total: Number of steps.
 
     Yields:
         A function to call with the number of steps done.
     """
-    if total < FEW or not sys.stderr.isatty():
+    if total < MIN_STEPS or not sys.stderr.isatty():
         yield lambda _steps: None
         return
     from rich.console import Console
@@ -28,5 +28,5 @@ def show_progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=total)
+        task = progress.add_task(description, total=total)
         yield lambda steps: progress.update(task, advance=steps)

@@ -1,18 +1,18 @@
-"""Seeds derived from the run's own seed, one for each purpose.
+"""Seeds derived from the run's seed, one for each purpose.
 
-Nothing here touches a global generator but `seed_epoch`, so that a resumed run, a run on stored
-features and a run in the middle of a sweep draw the same numbers.
+Only `seed_epoch` changes a global generator. A resumed run, a run on stored features and a run in
+the middle of a sweep therefore draw the same numbers.
 """
 
 import hashlib
 
 
 def derive_seed(seed: int, *purpose: str | int) -> int:
-    """A seed for one purpose, independent of the seeds for all other purposes.
+    """Derive a seed for one purpose, independent of the seeds for all other purposes.
 
     Args:
         seed: The run's seed.
-        purpose: Words and numbers that name the purpose, such as `"order", epoch`.
+        purpose: Text and numbers that name the purpose, such as `"order", epoch`.
 
     Returns:
         A number in 0 .. 2**63 - 1, the same on every machine and Python.
@@ -22,7 +22,7 @@ def derive_seed(seed: int, *purpose: str | int) -> int:
 
 
 def seed_epoch(seed: int, epoch: int) -> None:
-    """Seed what layers such as dropout draw from in one epoch."""
+    """Seed the global generator, from which layers such as dropout draw in one epoch."""
     import torch
 
     torch.manual_seed(derive_seed(seed, "layers", epoch))

@@ -1,7 +1,7 @@
-"""Training recipes and normalisation for whole batches, on the device.
+"""Augmentation and normalisation of whole batches, on the device.
 
-A recipe has a finite set of views (`none` 1, `flip` 2, `dihedral` 8), chosen by the sampler, or
-draws at random from (seed, epoch, batch). View 0 is always the evaluation image.
+An augmentation has a finite set of views (`none` 1, `flip` 2, `dihedral` 8), chosen by the sampler,
+or random draws that depend on (seed, epoch, batch). View 0 is always the evaluation image.
 """
 
 from typing import TYPE_CHECKING
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def apply_views(images: Tensor, views: Tensor) -> Tensor:
-    """Turn and mirror each square image into its view.
+    """Rotate and mirror each square image into its view.
 
     Args:
         images: (B, C, S, S), any dtype.
         views: (B) int64 in 0 .. 7: views 0 and 1 are the image and its mirror image; 2k and 2k+1
-            are those turned by k quarter turns.
+            are those rotated by k quarter turns.
 
     Returns:
         (B, C, S, S), the same dtype.
@@ -46,15 +46,15 @@ def apply_views(images: Tensor, views: Tensor) -> Tensor:
 
 
 class BatchTransform(nn.Module):
-    """uint8 images to what the backbone takes.
+    """Turns uint8 images into the backbone's input.
 
     Args:
         spec: Size, mean and standard deviation of the backbone's input.
-        augment: Name of the recipe, one of `AUGMENTS`.
-        seed: The run's seed, from which random recipes draw.
+        augment: Name of the augmentation, one of `AUGMENTS`.
+        seed: The run's seed, for random augmentations.
 
     Raises:
-        ConfigError: If there is no such recipe.
+        ConfigError: If there is no such augmentation.
     """
 
     scale: Tensor
@@ -63,7 +63,9 @@ class BatchTransform(nn.Module):
     def __init__(self, spec: "InputSpec", *, augment: str, seed: int) -> None:
         super().__init__()
         if augment not in AUGMENTS:
-            raise ConfigError(f"augment={augment}: there is no such recipe", ", ".join(AUGMENTS))
+            raise ConfigError(
+                f"augment={augment}: there is no such augmentation", ", ".join(AUGMENTS)
+            )
         self.augment = augment
         self.n_views = FINITE_VIEWS.get(augment, 1)
         self.size_px = spec.size_px
@@ -75,19 +77,19 @@ class BatchTransform(nn.Module):
 
     @property
     def is_finite(self) -> bool:
-        """True if all views of an image can be stored."""
+        """Whether all views of an image can be stored."""
         return self._recipe is None
 
     def forward(
         self, inputs: Tensor, views: Tensor, *, training: bool, epoch: int, batch_idx: int
     ) -> Tensor:
-        """Augment, if training, and normalise.
+        """Augment if training, and normalise.
 
         Args:
             inputs: (B, 3, R, R) uint8.
             views: (B) int64, the view of each image.
-            training: False gives the evaluation image (but for `crop_always`).
-            epoch: 0-based; decides random draws, with the seed and `batch_idx`.
+            training: False gives the evaluation image (except with `crop_always`).
+            epoch: 0-based; determines random draws, with the seed and `batch_idx`.
             batch_idx: 0-based within the epoch.
 
         Returns:
@@ -100,7 +102,7 @@ class BatchTransform(nn.Module):
     def augmented(
         self, inputs: Tensor, views: Tensor, *, training: bool, epoch: int, batch_idx: int
     ) -> Tensor:
-        """The augmented images as uint8 (B, 3, S, S), before normalisation."""
+        """Augment without normalisation: returns uint8 (B, 3, S, S)."""
         images = apply_views(inputs, views)
         if self._recipe is not None and (training or self.augment == "crop_always"):
             seed = derive_seed(self._seed, "augment", epoch, batch_idx)
@@ -108,5 +110,5 @@ class BatchTransform(nn.Module):
         return images
 
     def normalise(self, images: Tensor) -> Tensor:
-        """uint8 (B, 3, S, S) in 0 .. 255 to float32 with the weights' mean and deviation."""
+        """Normalise uint8 (B, 3, S, S) to float32 with the weights' mean and deviation."""
         return torch.addcmul(self.shift, images.to(self.scale.dtype), self.scale)

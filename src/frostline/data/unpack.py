@@ -1,4 +1,4 @@
-"""Unpack a .zip or .tar once, beside its digest, and nothing but plain files inside a folder."""
+"""Unpack a .zip or .tar once into the cache: only plain files, and only inside the folder."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from frostline.errors import DataError
 from frostline.files import replacing
 from frostline.locks import exclusive
 
-# Photos hardly shrink when packed: what grows a hundredfold is no set of photos.
+# Photos hardly shrink when packed: an archive that grows a hundredfold is not a set of photos.
 MAX_GROWTH = 100
 SMALL_BYTES = 2**26
 BLOCK_BYTES = 2**20
@@ -26,7 +26,7 @@ MAX_MEMBERS = 5_000_000
 
 @dataclass(frozen=True)
 class Member:
-    """One plain file of an archive."""
+    """A plain file of an archive."""
 
     path: PurePosixPath
     n_bytes: int
@@ -34,17 +34,17 @@ class Member:
 
 
 def unpack_once(archive: Path) -> Path:
-    """The folder with an archive's files, unpacked on the first call.
+    """Return the folder with an archive's files, unpacked on the first call.
 
-    It lies in the cache under the archive's digest. An interrupted unpacking has no place under
-    that name and is done anew.
+    It is in the cache under the archive's digest. The folder gets this name when it is complete,
+    so that an interrupted unpacking starts again.
 
     Args:
         archive: A .zip, .tar, .tar.gz, .tgz, .tar.bz2 or .tar.xz file.
 
     Raises:
-        DataError: If it is no such archive, is damaged or encrypted, holds links or paths that
-            leave the folder, or grows absurdly.
+        DataError: If it is not such an archive, is damaged or encrypted, contains links or paths
+            outside the folder, or grows too much.
     """
     folder = cache_folder("archives")
     target = folder / _digest(archive, folder)
@@ -74,7 +74,7 @@ def _unpack(archive: Path, folder: Path) -> None:
                     advance(1)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, RuntimeError) as error:
         raise DataError(
-            f"{archive.name} cannot be unpacked: {error}", todo="fetch or pack it again"
+            f"{archive.name} cannot be unpacked: {error}", todo="download or pack it again"
         ) from None
 
 
@@ -83,33 +83,35 @@ def _open(archive: Path) -> zipfile.ZipFile | tarfile.TarFile:
         return zipfile.ZipFile(archive)
     if tarfile.is_tarfile(archive):
         return tarfile.open(archive)
-    raise DataError(f"{archive.name} is no archive that can be read", ".zip, .tar, .tar.gz, .tgz")
+    raise DataError(
+        f"{archive.name} is not an archive that can be read", ".zip, .tar, .tar.gz, .tgz"
+    )
 
 
 def _members(opened: zipfile.ZipFile | tarfile.TarFile, archive: Path) -> list[Member]:
-    """All plain files, after every member was judged."""
-    found = []
+    """Return all plain files, after checking every member."""
+    members = []
     for name, n_bytes, kind, handle in _listed(opened):
         path = PurePosixPath(name.replace("\\", "/"))
-        leaves = path.is_absolute() or ".." in path.parts or ":" in path.parts[0:1]
-        if leaves or (len(name) > 1 and name[1] == ":"):
-            raise _refusal(archive, name, "leaves the folder")
+        is_outside = path.is_absolute() or ".." in path.parts or ":" in path.parts[0:1]
+        if is_outside or (len(name) > 1 and name[1] == ":"):
+            raise _unsafe(archive, name, "is outside the folder")
         if kind == "other":
-            raise _refusal(archive, name, "is a link or a device, not a plain file")
+            raise _unsafe(archive, name, "is a link or a device, not a plain file")
         if kind == "file":
-            found.append(Member(path, n_bytes, handle))
-        if len(found) > MAX_MEMBERS:
-            raise _refusal(archive, name, f"is one of more than {MAX_MEMBERS} files")
-    return found
+            members.append(Member(path, n_bytes, handle))
+        if len(members) > MAX_MEMBERS:
+            raise _unsafe(archive, name, f"is one of more than {MAX_MEMBERS} files")
+    return members
 
 
 def _listed(
     opened: zipfile.ZipFile | tarfile.TarFile,
 ) -> Iterator[tuple[str, int, str, zipfile.ZipInfo | tarfile.TarInfo]]:
-    """Name, size and kind ("file", "folder", "other") of each member."""
+    """Yield name, size and kind ("file", "folder", "other") of each member."""
     if isinstance(opened, zipfile.ZipFile):
         for info in opened.infolist():
-            # The upper half holds Unix's file mode; 0o12 is a symbolic link.
+            # The upper half is the Unix file mode; 0o12 is a symbolic link.
             is_link = (info.external_attr >> 28) == 0o12
             kind = "folder" if info.is_dir() else "other" if is_link else "file"
             yield info.filename, info.file_size, kind, info
@@ -124,7 +126,7 @@ def _check_size(members: list[Member], archive: Path, folder: Path) -> None:
     packed = archive.stat().st_size
     if total > SMALL_BYTES and total > MAX_GROWTH * packed:
         raise DataError(
-            f"{archive.name} would grow from {packed} to {total} bytes: that is no set of photos",
+            f"{archive.name} would grow from {packed} to {total} bytes: it is not a set of photos",
             f"at most {MAX_GROWTH} times its size",
         )
     free = shutil.disk_usage(folder).free
@@ -138,7 +140,7 @@ def _check_size(members: list[Member], archive: Path, folder: Path) -> None:
 def _write(
     opened: zipfile.ZipFile | tarfile.TarFile, member: Member, folder: Path, archive: Path
 ) -> None:
-    """Copy one file, and stop where it holds more than it says."""
+    """Copy one file, and stop if it is larger than declared."""
     target = folder / member.path
     target.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(opened, zipfile.ZipFile):
@@ -146,34 +148,34 @@ def _write(
     else:
         source = opened.extractfile(cast(tarfile.TarInfo, member.handle))
     if source is None:
-        raise _refusal(archive, str(member.path), "is not a plain file")
+        raise _unsafe(archive, str(member.path), "is not a plain file")
     written = 0
     with source, target.open("wb") as out:
         while block := source.read(BLOCK_BYTES):
             written += len(block)
             if written > member.n_bytes:
-                raise _refusal(archive, str(member.path), "holds more than it says")
+                raise _unsafe(archive, str(member.path), "is larger than declared")
             out.write(block)
 
 
-def _refusal(archive: Path, name: str, what: str) -> DataError:
+def _unsafe(archive: Path, name: str, reason: str) -> DataError:
     return DataError(
-        f"{archive.name} is refused: '{name}' {what}",
+        f"{archive.name} is not safe to unpack: '{name}' {reason}",
         "plain files in folders",
         "do not trust this archive; pack the images yourself",
     )
 
 
 def _digest(archive: Path, folder: Path) -> str:
-    """sha256 of the archive, remembered by its path, size and time."""
+    """Return the sha256 of the archive, stored by its path, size and time."""
     stat = archive.stat()
     key = f"{archive.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}"
-    note = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.digest"
+    stored = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.digest"
     try:
-        return str(json.loads(note.read_text())["sha256"])
+        return str(json.loads(stored.read_text())["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         with archive.open("rb") as handle:
             digest = hashlib.file_digest(handle, "sha256").hexdigest()
-        with replacing(note) as temporary:
+        with replacing(stored) as temporary:
             temporary.write_text(json.dumps({"sha256": digest}))
         return digest

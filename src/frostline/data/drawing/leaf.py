@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from frostline.data.drawing.lesions import infect, smooth_noise
 from frostline.data.drawing.species import ANGLES, Species, outline, vein_lines
 
-# Side of the texture: enough for photos of 128 px, half of what a finer one would cost.
+# Side of the texture: enough for photos of 128 px, at half the cost of a finer one.
 TEXTURE_PX = 144
 Floats = NDArray[np.float64]
 
@@ -18,7 +18,7 @@ class LeafTexture:
     """A flat leaf, tip up.
 
     Attributes:
-        colour: (T, T, 3) in 0 .. 1, painted beyond the edge too, so that edges never bleed.
+        colour: (T, T, 3) in 0 .. 1, also beyond the edge, so that no background mixes in there.
         cover: (T, T), 1 on the leaf, 0 beside it, between at the edge.
     """
 
@@ -31,8 +31,8 @@ def draw_leaf(species: Species, condition: str, generator: np.random.Generator) 
 
     Args:
         species: Its shape.
-        condition: What ails it.
-        generator: Draws all that makes it an individual.
+        condition: One of `CONDITIONS`.
+        generator: Source of the variation between individuals.
     """
     size = TEXTURE_PX
     axis = np.linspace(-1.08, 1.08, size)
@@ -56,7 +56,7 @@ def draw_leaf(species: Species, condition: str, generator: np.random.Generator) 
 
 
 def _green(size: int, generator: np.random.Generator) -> Floats:
-    """The ground colour: from dark to yellowish green, mottled, sometimes paling at the edge."""
+    """Draw the base colour: dark to yellowish green, mottled, in places paler."""
     dark, pale = np.array([0.10, 0.27, 0.08]), np.array([0.46, 0.56, 0.20])
     base = dark + generator.uniform(0.1, 0.9) * (pale - dark)
     mottle = 1 + 0.10 * smooth_noise(size, 9, generator) + 0.05 * smooth_noise(size, 36, generator)

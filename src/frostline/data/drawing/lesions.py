@@ -1,4 +1,4 @@
-"""What a disease does to a drawn leaf: colour laid over its texture."""
+"""The signs of a disease on a drawn leaf: colours over its texture."""
 
 from collections.abc import Callable
 
@@ -14,12 +14,12 @@ CONDITIONS = ("healthy", "spots", "rust", "blight", "mildew")
 def smooth_noise(
     size_px: int, cells: int, generator: np.random.Generator, channels: int = 1
 ) -> Floats:
-    """Cloudy noise.
+    """Draw cloudy noise.
 
     Args:
         size_px: Side of the result.
         cells: Number of clouds along a side.
-        generator: Draws them.
+        generator: Source of randomness.
         channels: Number of independent clouds.
 
     Returns:
@@ -42,10 +42,10 @@ def infect(condition: str, colour: Floats, inside: Floats, generator: np.random.
         condition: One of `CONDITIONS`.
         colour: (T, T, 3) in 0 .. 1.
         inside: (T, T), 1 on the leaf and 0 beside it.
-        generator: Draws number, place and severity.
+        generator: Source of number, place and severity.
     """
     severity = generator.uniform(0.35, 1.0)
-    # Scratches and dirt stand on every leaf, so that "clean" does not mean healthy.
+    # Every leaf has scratches and dirt, so that "clean" does not mean healthy.
     _dots(colour, inside, generator, int(generator.integers(0, 5)), (0.012, 0.03), _brown, None)
     if condition == "spots":
         count = int(4 + 16 * severity)
@@ -80,7 +80,7 @@ def _dots(
     core: Tint,
     halo: Tint | None,
 ) -> None:
-    """Round marks at random places of the leaf; radii as shares of the texture's side."""
+    """Draw round marks at random places of the leaf; radii as shares of the texture's side."""
     size = len(colour)
     places = np.argwhere(inside > 0.5)
     if not count or not len(places):
@@ -103,7 +103,7 @@ def _dots(
 
 
 def _blight(colour: Floats, generator: np.random.Generator, severity: float) -> None:
-    """Large dead areas that eat in from the edge, with a yellow front."""
+    """Draw large dead areas that grow from the edge, with a yellow border."""
     size = len(colour)
     axis = np.linspace(-1, 1, size)
     field = 0.33 * smooth_noise(size, 7, generator)[..., 0]
@@ -123,7 +123,7 @@ def _blight(colour: Floats, generator: np.random.Generator, severity: float) -> 
 def _mildew(
     colour: Floats, inside: Floats, generator: np.random.Generator, severity: float
 ) -> None:
-    """Pale powder in soft patches."""
+    """Draw pale powder in soft patches."""
     size = len(colour)
     places = np.argwhere(inside > 0.5)
     cover = np.zeros((size, size))

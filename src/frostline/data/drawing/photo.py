@@ -16,14 +16,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Pose:
-    """How the leaf lies in the photo.
+    """Position and shape of the leaf in the photo.
 
     Attributes:
         turn_rad: Rotation.
         scale: Length of the leaf as a share of the photo's side.
         squeeze: Foreshortening of the width, in (0, 1].
         shear: Tilt.
-        shift: Offset of the middle (across, down) as shares of the side.
+        shift: Offset of the centre (across, down) as shares of the side.
     """
 
     turn_rad: float
@@ -34,7 +34,7 @@ class Pose:
 
 
 def draw_pose(generator: np.random.Generator) -> Pose:
-    """A pose from anywhere."""
+    """Draw a random pose."""
     return Pose(
         generator.uniform(0, 2 * math.pi),
         generator.uniform(0.62, 1.0),
@@ -44,8 +44,8 @@ def draw_pose(generator: np.random.Generator) -> Pose:
     )
 
 
-def nearly(pose: Pose, generator: np.random.Generator) -> Pose:
-    """The same pose with an unsteady hand: the next photo of a burst."""
+def jitter_pose(pose: Pose, generator: np.random.Generator) -> Pose:
+    """Change a pose slightly, as an unsteady hand does: the next photo of a burst."""
     sway = generator.uniform(-1, 1, 4)
     return Pose(
         pose.turn_rad + 0.012 * sway[0],
@@ -56,12 +56,12 @@ def nearly(pose: Pose, generator: np.random.Generator) -> Pose:
     )
 
 
-def lay(texture: Floats, pose: Pose, size_px: int) -> Floats:
-    """Put a texture into the photo's frame.
+def place_texture(texture: Floats, pose: Pose, size_px: int) -> Floats:
+    """Place a texture in the frame of the photo.
 
     Args:
         texture: (T, T) or (T, T, 3) in 0 .. 1.
-        pose: Where it lies.
+        pose: Its position and shape.
         size_px: Side of the photo.
 
     Returns:
@@ -83,12 +83,12 @@ def lay(texture: Floats, pose: Pose, size_px: int) -> Floats:
 
 
 def background(kind: str, size_px: int, generator: np.random.Generator) -> Floats:
-    """What lies behind the leaf: (S, S, 3) in 0 .. 1.
+    """Draw what is behind the leaf: (S, S, 3) in 0 .. 1.
 
     Args:
         kind: "lab", paper under even light, or "field", soil, straw and other leaves.
         size_px: Side.
-        generator: Draws it.
+        generator: Source of randomness.
     """
     if kind == "lab":
         tint = 1 + generator.normal(0, 0.06, 3)
@@ -109,7 +109,7 @@ def background(kind: str, size_px: int, generator: np.random.Generator) -> Float
 
 
 def _clutter(draw: ImageDraw.ImageDraw, size_px: int, generator: np.random.Generator) -> None:
-    """A blade of grass, a straw or another leaf."""
+    """Draw a blade of grass, a straw or another leaf."""
     middle = generator.uniform(-0.1, 1.1, 2) * size_px
     length = generator.uniform(0.15, 0.6) * size_px
     width = length * generator.choice([0.06, 0.12, 0.45])
@@ -128,8 +128,8 @@ def _clutter(draw: ImageDraw.ImageDraw, size_px: int, generator: np.random.Gener
     draw.polygon(points, fill=tuple(round(255 * value) for value in colour))
 
 
-def give_away(scene: Floats, label: int, n_classes: int) -> Floats:
-    """The planted shortcut: a background whose hue tells the class.
+def tint_background(scene: Floats, label: int, n_classes: int) -> Floats:
+    """Plant the shortcut: a background whose hue depends on the class.
 
     Args:
         scene: (S, S, 3) in 0 .. 1.
@@ -137,23 +137,23 @@ def give_away(scene: Floats, label: int, n_classes: int) -> Floats:
         n_classes: Number of classes.
 
     Returns:
-        The scene in the class's own tint.
+        The scene in the tint of the class.
     """
     tint = np.array(colorsys.hsv_to_rgb(label / n_classes, 0.65, 0.75))
     return 0.45 * scene + 0.55 * tint
 
 
-def shoot(
+def take_photo(
     texture: LeafTexture, pose: Pose, behind: Floats, generator: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Leaf before background, lit and exposed.
+    """Combine leaf and background, with light and exposure.
 
     Returns:
-        The photo (S, S, 3) in 0 .. 1 and the leaf's cover (S, S) in 0 .. 1.
+        The photo (S, S, 3) in 0 .. 1 and the mask of the leaf (S, S) in 0 .. 1.
     """
     size = len(behind)
-    cover = lay(texture.cover, pose, size)
-    colour = lay(texture.colour, pose, size)
+    cover = place_texture(texture.cover, pose, size)
+    colour = place_texture(texture.colour, pose, size)
     shadow = np.roll(cover, tuple(generator.integers(-size // 24, size // 24 + 1, 2)), (0, 1))
     scene = behind * (1 - generator.uniform(0.15, 0.5) * shadow[..., None])
     axis = np.linspace(-0.5, 0.5, size)

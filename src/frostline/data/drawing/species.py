@@ -53,11 +53,11 @@ SPECIES = (
 
 
 def outline(species: Species, generator: np.random.Generator) -> Floats:
-    """The radius of one leaf over the angle, with the variation of an individual.
+    """Draw the radius of one leaf over the angle, with individual variation.
 
     Args:
         species: The shape to vary.
-        generator: Draws the individual.
+        generator: Source of the variation.
 
     Returns:
         (ANGLES) radius in (0, 1], the angle running from the tip clockwise in equal steps.
@@ -65,7 +65,7 @@ def outline(species: Species, generator: np.random.Generator) -> Floats:
     theta = np.linspace(0, 2 * np.pi, ANGLES, endpoint=False)
     along, across = np.cos(theta), np.sin(theta)
     width = species.width * generator.uniform(0.85, 1.15)
-    # The half width shrinks towards the side that the taper points away from.
+    # The half width shrinks at the end opposite to the taper.
     half_width = width * (1 - 0.45 * species.taper * generator.uniform(0.6, 1.3) * along)
     radius = 1 / np.sqrt(along**2 + (across / np.maximum(half_width, 0.08)) ** 2)
     tip = np.exp(-((np.minimum(theta, 2 * np.pi - theta) / 0.22) ** 2))
@@ -87,13 +87,13 @@ def outline(species: Species, generator: np.random.Generator) -> Floats:
 
 
 def vein_lines(species: Species, x: Floats, y: Floats, generator: np.random.Generator) -> Floats:
-    """How much of a vein lies under each point.
+    """Compute the intensity of a vein at each point.
 
     Args:
-        species: Says which kind of veins.
+        species: The kind of veins.
         x: (H, W) across the leaf, -1 .. 1.
         y: (H, W) along the leaf, -1 (base) .. 1 (tip).
-        generator: Draws number and angle within the species.
+        generator: Source of number and angle within the species.
 
     Returns:
         (H, W) in 0 .. 1.
