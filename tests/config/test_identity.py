@@ -1,0 +1,106 @@
+"""What a job is recognised by: versions raised by hand, libraries, and the settings with effect."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import PIL
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from frostline.config import identity, versions
+from frostline.config.composed import settings_of
+from frostline.config.identity import WITHOUT_EFFECT, config_digest, job_digest
+from frostline.config.location import CONF
+from frostline.config.schema import Settings
+from frostline.config.versions import LIBRARIES, installed_libraries, library_changes
+
+
+@dataclass(frozen=True)
+class Facts:
+    data_fingerprint: str = "data"
+    split_digest: str = "splits"
+    weights_digest: str = "weights"
+    numerics: str = "cpu 32-true"
+    libraries: str = "torch 2.14"
+
+
+def settings(*overrides: str) -> Settings:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return settings_of(compose("train", overrides=list(overrides)))
+
+
+def test_the_libraries_that_change_numbers_at_major_and_minor() -> None:
+    entries = dict(entry.split(" ") for entry in installed_libraries().split(", "))
+    assert tuple(entries) == LIBRARIES
+    assert entries["torch"] == ".".join(version("torch").split(".")[:2])
+    assert entries["pillow"] == ".".join(PIL.__version__.split(".")[:2])
+
+
+@pytest.mark.parametrize(
+    ("installed", "recorded"),
+    [("11.3.0", "pillow 11.3"), ("9.5.0.post2", "pillow 9.5.post"), ("12.0", "pillow 12.0")],
+)
+def test_a_fork_of_pillow_is_another_library(
+    monkeypatch: pytest.MonkeyPatch, installed: str, recorded: str
+) -> None:
+    monkeypatch.setattr(PIL, "__version__", installed)
+    versions.installed_libraries.cache_clear()
+    assert installed_libraries().split(", ")[0] == recorded
+    versions.installed_libraries.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "changes"),
+    [
+        ("timm 1.0, torch 2.13", "timm 1.0, torch 2.14", ["torch was 2.13, is 2.14"]),
+        (
+            "timm 1.0, torch 2.13",
+            "timm 1.1, torch 2.14",
+            ["timm was 1.0, is 1.1", "torch was 2.13, is 2.14"],
+        ),
+        ("timm 1.0", "timm 1.0", []),
+        ("", "timm 1.0", ["timm was not recorded, is 1.0"]),
+    ],
+)
+def test_the_library_that_differs_is_named(then: str, now: str, changes: list[str]) -> None:
+    assert library_changes(then, now) == changes
+
+
+def test_a_raised_version_is_another_job_of_the_same_config(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = config_digest(settings()), job_digest(settings(), Facts())
+    monkeypatch.setattr(identity, "RESULTS_VERSION", identity.RESULTS_VERSION + 1)
+    after = config_digest(settings()), job_digest(settings(), Facts())
+    assert before[0] == after[0]
+    assert before[1] != after[1]
+
+
+@pytest.mark.parametrize("fact", Facts.__dataclass_fields__)
+def test_each_fact_tells_jobs_apart(fact: str) -> None:
+    changed: dict[str, Any] = {fact: "other"}
+    assert job_digest(settings(), Facts(**changed)) != job_digest(settings(), Facts())
+
+
+def test_the_device_counts_as_what_it_comes_to_and_not_as_it_was_typed() -> None:
+    auto, cpu = settings("trainer=auto"), settings("trainer=cpu")
+    assert job_digest(auto, Facts()) == job_digest(cpu, Facts())
+    assert config_digest(auto) != config_digest(cpu)
+    assert job_digest(auto, Facts(numerics="cuda 32-true")) != job_digest(cpu, Facts())
+
+
+def test_settings_without_effect_exist() -> None:
+    values = settings().model_dump()
+    for key, inner in WITHOUT_EFFECT.items():
+        assert key in values
+        # Sources of data have different keys: `path` is one of a folder.
+        if key != "data":
+            assert (inner or set()) <= set(values[key] if inner else ())
+
+
+def test_numerics_with_commas_are_one_value_on_a_command_line() -> None:
+    text = "cuda bf16-mixed, TF32 off, deterministic where possible"
+    (override,) = OverridesParser.create().parse_overrides([f"sweep.numerics='{text}'"])
+    assert override.value() == text
