@@ -39,7 +39,7 @@ test-faults: $(READY) ## real faults in real commands, as in CI
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "faults and not slow" -n 2 --dist worksteal tests/faults
 
 test-broad: $(READY) ## the contracts over 112 backbones at every depth, the README's commands, as in CI
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 --dist worksteal tests/contracts tests/integration tests/studies
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 --dist worksteal tests/contracts tests/integration tests/experiments
 
 test-slow: $(READY) ## all slow tests: the broad runs, launchers, servers, long faults
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 --dist worksteal
