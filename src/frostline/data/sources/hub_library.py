@@ -19,7 +19,7 @@ def read_dataset(path: str, config: str | None, revision: str | None) -> dict[st
         DataError: If the library is missing, it cannot load the data set, or a split is unknown.
     """
     try:
-        import datasets
+        import datasets  # type: ignore[import-untyped]
     except ModuleNotFoundError:
         raise DataError(
             "data=hub needs the package datasets", todo="install it: pip install datasets"
