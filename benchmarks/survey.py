@@ -38,15 +38,16 @@ into stages; at *every* depth it is cut, the two parts are compared with the mod
 eval mode, and in train mode with dropout, drop path and batch normalisation at work), two
 optimiser steps are taken, and what is frozen must be bit-identical after them. `exact cut` counts
 the boundaries between stages (depths 0, S and `all` need none). Where there is no exact cut,
-freezing works all the same and only the reuse of frozen prefixes is off.
+freezing works all the same and only the reuse of frozen prefixes is off. How a cut is found and
+verified: [the page of its package](../src/frostline/backbones/split/__init__.py).
 """
 
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one architecture.
+    """The result for one architecture.
 
-    Args:
+    Attributes:
         family: timm's module.
         name: The backbone.
         size_px: Side of the images.
@@ -127,7 +128,7 @@ def survey_one(name: str) -> Row:
 
 
 def figures(rows: Sequence[Row]) -> str:
-    """Say in three lines what share of the rows reaches what is promised."""
+    """Return in a few lines what share of the rows keeps the promises."""
     divided = sum(row.stages > 0 for row in rows)
     cut = sum(row.cut_everywhere for row in rows)
     wrong = sum(bool(row.wrong) for row in rows)

@@ -49,7 +49,7 @@ def test_only_what_the_phase_thaws_trains_and_only_that_changes(
     given = settings(f"backbone={backbone}", f"freeze={freeze}", f"schedule={schedule}", "epochs=5")
     seen = ran(given, tmp_path, monkeypatch)
     made = assemble(given, lambda **_: None)
-    gradual_phases = 6 - made.parts.depth.frozen_stages
+    gradual_phases = 6 - made.cut.depth.frozen_stages
     assert len(made.phases) == (2 if schedule == "head_first" else gradual_phases)
     model = made.backbone.model
     before = seen.start
@@ -72,9 +72,9 @@ def test_only_what_the_phase_thaws_trains_and_only_that_changes(
         )
     for name in made.backbone.depth(freeze).frozen_tensors:
         assert torch.equal(seen.start[name], seen.epochs[4].state[name])
-    assert seen.record.params["frozen_stages"] == made.parts.depth.frozen_stages
+    assert seen.record.params["frozen_stages"] == made.cut.depth.frozen_stages
     assert seen.record.params["trainable_params"] == sum(
-        p.numel() for n, p in model.named_parameters() if n not in made.parts.frozen_modules.names
+        p.numel() for n, p in model.named_parameters() if n not in made.cut.frozen_modules.names
     ) + sum(p.numel() for p in made.head.parameters())
     assert seen.record.tags["frostline.phases"].startswith("epoch 1")
 

@@ -223,7 +223,7 @@ def test_command_lists_verifies_and_clears(
     assert entry["size_bytes"] == path.stat().st_size
     assert entry["about"]["backbone"] == "net"
     assert main(["verify", *place]) == 0
-    assert "1 of 1 entries are whole" in capsys.readouterr().out
+    assert "1 of 1 entries are undamaged" in capsys.readouterr().out
     content = bytearray(path.read_bytes())
     content[5000] ^= 1
     path.write_bytes(content)

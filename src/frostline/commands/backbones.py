@@ -10,7 +10,8 @@ import sys
 from collections.abc import Sequence
 
 from frostline.backbones.names import check_backbone_name, list_backbones
-from frostline.commands.arguments import BAD_INPUT_EXIT_CODE, command_parser, reported_errors
+from frostline.commands.arguments import command_parser, reported_errors
+from frostline.commands.error_output import BAD_INPUT_EXIT_CODE
 from frostline.errors import FrostlineError
 
 
@@ -41,15 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             facts = describe(names[0], given.image_size)
             print(json.dumps(facts, indent=2) if given.json else page(facts))
             return 0
-        shown = names[: given.limit] if given.limit else names
-        found = describe_many(shown, given.image_size)
+        listed = names[: given.limit] if given.limit else names
+        summaries = describe_many(listed, given.image_size)
         if given.json:
-            print(json.dumps(list(found), indent=2))
+            print(json.dumps(list(summaries), indent=2))
             return 0
-        for line in list_lines(found):
+        for line in list_lines(summaries):
             print(line, flush=True)
-        if len(shown) < len(names):
-            print(f"... and {len(names) - len(shown)} more: narrow the pattern, or --limit 0")
+        if len(listed) < len(names):
+            print(f"... and {len(names) - len(listed)} more: narrow the pattern, or --limit 0")
     except FrostlineError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT_EXIT_CODE

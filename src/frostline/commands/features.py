@@ -1,10 +1,10 @@
-"""What is stored of frozen prefixes, whether it is whole, and how to be rid of it.
+"""List, verify or remove stored features: the outputs of frozen stages.
 
 Usage:
 
 python -m src.features                 # the entries, most recently used first
-python -m src.features verify          # compare every checksum; damaged parts are removed
-python -m src.features clear           # remove everything that no running job is adding to
+python -m src.features verify          # compare every checksum and remove what is damaged
+python -m src.features clear           # remove all entries but those that a job is adding to
 """
 
 import json
@@ -17,7 +17,7 @@ DAMAGED_EXIT_CODE = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line.
+    """Run the command.
 
     Returns:
         0, or 1 if `verify` found damage.
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = command_parser("src.features", __doc__)
     parser.add_argument("action", nargs="?", choices=["list", "verify", "clear"], default="list")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--store", type=Path, help="the store's folder (default: the one jobs use)")
+    parser.add_argument("--store", type=Path, help="folder of the store (default: that of the jobs)")
     chosen = parser.parse_args(arguments)
 
     from frostline.features.feature_store import FeatureStore, size_limit_bytes, store_folder
@@ -64,12 +64,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _verify(report: dict[str, list[str]], *, as_json: bool) -> int:
-    damaged = {digest: complaints for digest, complaints in report.items() if complaints}
+    damaged = {digest: problems for digest, problems in report.items() if problems}
     if as_json:
         print(json.dumps({"entries": len(report), "damaged": damaged}, indent=1))
     else:
-        for digest, complaints in damaged.items():
-            for complaint in complaints:
-                print(f"  {digest[:10]}  {complaint}: removed, the next job makes it again")
-        print(f"{len(report) - len(damaged)} of {len(report)} entries are whole")
+        for digest, problems in damaged.items():
+            for problem in problems:
+                print(f"  {digest[:10]}  {problem}: removed, the next job computes it again")
+        print(f"{len(report) - len(damaged)} of {len(report)} entries are undamaged")
     return DAMAGED_EXIT_CODE if damaged else 0
