@@ -1,12 +1,14 @@
 """A run on stored outputs is the run on images: step by step, over families, depths and views."""
 
+import json
 import resource
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -19,12 +21,14 @@ from frostline.backbones.split.cut import Cut, cut
 from frostline.config.recipe import ConstantLr, CrossEntropy, Sgd
 from frostline.data.image_datamodule import ImageDataModule
 from frostline.data.mixing import BatchMix
+from frostline.data.order import BatchRows
 from frostline.data.sample_table import SampleTable
 from frostline.data.sources.leaves import load_leaves
 from frostline.data.splits import split_table
 from frostline.features import prefix_outputs
+from frostline.features.chain import find_shallower
 from frostline.features.disk_speed import disk_speeds
-from frostline.features.feature_store import store_folder
+from frostline.features.feature_store import FeatureStore, store_folder
 from frostline.features.prefix_outputs import PrefixJob
 from frostline.features.reuse import Inputs, open_inputs
 from frostline.training.callbacks import EpochSeed
@@ -262,6 +266,26 @@ def test_deeper_prefix_starts_from_a_shallower(
     gaps = relative_gaps(without.losses, with_store.losses)
     assert max(gaps[: len(gaps) // 2]) < 1e-5
     assert torch.equal(without.val_logits.argmax(1), with_store.val_logits.argmax(1))
+
+
+@pytest.mark.parametrize(
+    "handed",
+    [None, "x", [{"name": "x", "shape": [1]}], [{"name": "x", "rows": 1, "shape": None}], [7]],
+)
+@pytest.mark.parametrize("unknown_fields", [{}, {"code": "0123"}])
+def test_entries_in_another_format_are_ignored(
+    handed: object, unknown_fields: dict[str, str]
+) -> None:
+    job, backbone, parts = prefix_job(
+        small_leaves(), "test_resnet", 3, augment="none", seed=0, batch_size=16
+    )
+    store = FeatureStore(store_folder(), 10**9)
+    folder = store.folder / "0123"
+    folder.mkdir(parents=True)
+    about = asdict(job.key()) | {"depth": "1", "handed": handed} | unknown_fields
+    (folder / "entry.json").write_text(json.dumps(about))
+    wanted = [BatchRows(np.array([0]), np.array([0]))]
+    assert find_shallower(store, job.key(), backbone, parts, wanted) is None
 
 
 def test_reasons_against(tmp_path: Path) -> None:

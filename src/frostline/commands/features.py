@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = command_parser("src.features", __doc__)
     parser.add_argument("action", nargs="?", choices=["list", "verify", "clear"], default="list")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--store", type=Path, help="folder of the store (default: that of the jobs)")
+    parser.add_argument("--store", type=Path, help="folder of the store (default: the jobs' one)")
     chosen = parser.parse_args(arguments)
 
     from frostline.features.feature_store import FeatureStore, size_limit_bytes, store_folder
