@@ -207,7 +207,7 @@ def test_contact_sheet_starts_with_the_evaluation_image(leaves, augment):
 
 def test_a_full_disk_only_disables_the_cache(leaves, monkeypatch, caplog, own_cache):
     table = leaves(n_images=90)
-    kept = open_pixels(table, GEOMETRY, memory_gib=1.0).take(np.arange(90))
+    expected = open_pixels(table, GEOMETRY, memory_gib=1.0).take(np.arange(90))
     for file in (own_cache / "pixels").glob("*.npy"):
         file.unlink()
 
@@ -215,10 +215,10 @@ def test_a_full_disk_only_disables_the_cache(leaves, monkeypatch, caplog, own_ca
         assert (offset, length) == (0, 90 * 32 * 32 * 3 + 128)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    # Without room set aside a mapped file is written until the system kills the process.
+    # Without allocated blocks a mapped file is written until the system kills the process.
     monkeypatch.setattr(os, "posix_fallocate", full)
-    found = open_pixels(table, GEOMETRY, memory_gib=1.0)
-    assert np.array_equal(found.take(np.arange(90)), kept)
+    pixels = open_pixels(table, GEOMETRY, memory_gib=1.0)
+    assert np.array_equal(pixels.take(np.arange(90)), expected)
     assert "No space left" in caplog.text
     assert not list((own_cache / "pixels").glob("*.npy"))
     assert isinstance(open_pixels(table, GEOMETRY, memory_gib=0.0), OnTheFlyPixels)

@@ -139,8 +139,8 @@ def test_fractions_are_stratified_nested_and_of_training_only(plain_table):
 
 def test_fraction_keeps_a_group_of_every_class(plain_table):
     table = plain_table([0] * 100 + [1] * 5)
-    kept = keep_fraction(table, np.arange(105), fraction=0.01, seed=0)
-    assert class_shares(table, kept) == [1, 1]
+    rows = keep_fraction(table, np.arange(105), fraction=0.01, seed=0)
+    assert class_shares(table, rows) == [1, 1]
 
 
 def test_empty_split_is_an_error(plain_table):
@@ -158,11 +158,11 @@ def test_a_fraction_keeps_classes_that_share_all_their_groups(plain_table):
         groups += [f"plant{k:02d}"] * 2
     table = plain_table(labels, groups=groups)
     for seed in range(5):
-        kept = [
+        nested = [
             keep_fraction(table, np.arange(120), fraction=fraction, seed=seed)
             for fraction in (0.01, 0.1, 0.5, 1.0)
         ]
-        assert [len(np.unique(table.labels[rows])) for rows in kept] == [4] * 4
-        for small, large in pairwise(kept):
+        assert [len(np.unique(table.labels[rows])) for rows in nested] == [4] * 4
+        for small, large in pairwise(nested):
             assert set(small) <= set(large)
-        assert len(kept[0]) <= 8 and len(kept[3]) == 120
+        assert len(nested[0]) <= 8 and len(nested[3]) == 120
