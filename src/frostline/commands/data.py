@@ -21,8 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        from frostline.data.checks.data_page import data_page
         from frostline.data.checks.checkup import check_table
+        from frostline.data.checks.data_page import data_page
         from frostline.data.load import load_path
 
         table = load_path(
