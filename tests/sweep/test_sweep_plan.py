@@ -56,7 +56,7 @@ def run(job: PlannedJob, status: str = "FINISHED", **values: Any) -> RunRecord:
         "frostline.numerics": job.facts.numerics,
         "frostline.data_fingerprint": job.facts.data_fingerprint,
         "frostline.split_digest": job.facts.split_digest,
-        "frostline.weights_digest": job.facts.weights_digest,
+        "frostline.weights_file_digest": job.facts.weights_digest,
         "frostline.host": socket.gethostname(),
     } | values.pop("tags", {})
     metrics = values.pop("metrics", {"time/train_s": 12.0})
@@ -150,6 +150,10 @@ def test_what_has_changed_is_named() -> None:
 @pytest.mark.parametrize(
     ("tags", "change"),
     [
+        (
+            {"frostline.weights_file_digest": "other"},
+            "the weights of tf_efficientnet_lite0 have changed",
+        ),
         (
             {"frostline.results_version": "0"},
             f"Frostline computes otherwise (results version 0 then, {RESULTS_VERSION} now)",

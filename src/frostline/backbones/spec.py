@@ -41,6 +41,7 @@ class WeightsInfo:
         missing: Tensors of the model that the file does not have.
         unexpected: Tensors of the file that the model does not have, except the classifier's.
         mismatched: Tensors in both whose shapes differ.
+        file_digest: sha256 hex of the file's bytes; empty for random weights.
     """
 
     source: WeightsOrigin
@@ -49,6 +50,7 @@ class WeightsInfo:
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
     mismatched: tuple[str, ...] = ()
+    file_digest: str = ""
 
 
 @dataclass(frozen=True)

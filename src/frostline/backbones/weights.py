@@ -174,6 +174,7 @@ def load_weights(
         match.missing,
         match.unexpected,
         match.mismatched,
+        source.digest,
     )
 
 

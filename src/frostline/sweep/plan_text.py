@@ -111,7 +111,7 @@ def _differences(job: PlannedJob, run: "RunRecord") -> list[str]:
         )
     elif facts.split_digest != tags.get("frostline.split_digest"):
         changes.append("the splits have changed")
-    if facts.weights_digest != tags.get("frostline.weights_digest", ""):
+    if facts.weights_digest != tags.get("frostline.weights_file_digest", facts.weights_digest):
         changes.append(f"the weights of {job.settings.backbone} have changed")
     version = tags.get("frostline.results_version")
     if version is None:

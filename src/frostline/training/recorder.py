@@ -109,6 +109,7 @@ class RunRecorder:
             {
                 "frostline.weights_source": backbone.weights.source,
                 "frostline.weights_digest": backbone.weights.digest,
+                "frostline.weights_file_digest": backbone.weights.file_digest,
                 "frostline.phases": "; ".join(map(str, phases)),
             }
         )
