@@ -7,14 +7,8 @@ what it would have left had it been trained by itself.
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from frostline.backbones.compute_mode import ComputeMode
 from frostline.backbones.state_digest import digest_of
@@ -29,168 +23,12 @@ from frostline.features.stored_file import StoreFailedError
 from frostline.features.stored_outputs import StoredOutputs
 from frostline.features.view_pairs import needed_batches
 from frostline.training.assembly import Assembly, assemble, class_weights_of, data_of, head_of
-from frostline.training.callbacks import FrozenMovedError
-from frostline.training.checkpoint import save_checkpoint
 from frostline.training.engine import Engine, choose_engine, prepare_process
 from frostline.training.head_training import Choice, HeadJob, HeadResult, train_heads
-from frostline.training.learning_rates import lr_factor
-from frostline.training.phase import engine_text
-from frostline.training.recorder import RunRecorder, TrainedRun
-from frostline.training.schedule import Phase, phases_of
-from frostline.training.split_evaluation import score_and_write
-from frostline.training.task import TrainingDivergedError
+from frostline.training.trained_group import GroupMember, HeadGroup
 
 # Heads that differ in none of these see the same batches.
 SAME_BATCHES = ("seed", "epochs", "batch_size", "augment", "loss", "head", "callbacks")
-
-
-@dataclass(frozen=True)
-class GroupMember:
-    """One job of a group.
-
-    Attributes:
-        settings: All that determines it.
-        data: Its images by split.
-        head: Trained, with the weights of its best epoch.
-        result: What became of it.
-    """
-
-    settings: Settings
-    data: ImageDataModule
-    head: nn.Sequential
-    result: HeadResult
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Batches of the training split."""
-        return len(self.data.sampler("train", training=True))
-
-
-@dataclass(frozen=True)
-class HeadGroup:
-    """Trained heads with what they share.
-
-    Attributes:
-        parts: Table, backbone and cut, built from the first job.
-        engine: Where they were trained.
-        decision: Why their features were stored.
-        features: Rows and views to stored features.
-        frozen_before: Digest of the frozen stages before the features were computed.
-        members: One for each of the settings, in their order.
-        seconds: How long the group took.
-    """
-
-    parts: Assembly
-    engine: Engine
-    decision: Decision
-    features: RowOutputs
-    frozen_before: str
-    members: Sequence[GroupMember]
-    seconds: float
-
-    def finish(self, number: int, folder: Path, recorder: RunRecorder) -> TrainedRun:
-        """Record one job's training and evaluate its chosen head.
-
-        Args:
-            number: The job's place in the group.
-            folder: Its output folder.
-            recorder: Writes its record.
-
-        Raises:
-            TrainingDivergedError: If its loss became NaN or infinite.
-            FrozenMovedError: If a frozen stage changed.
-        """
-        member = self.members[number]
-        folder.mkdir(parents=True, exist_ok=True)
-        with recorder.batched():
-            self._record_training(member, recorder)
-        if member.result.diverged:
-            raise TrainingDivergedError(
-                f"the training loss was not finite any more in epoch {len(member.result.history)}",
-                todo="lower lr, or use trainer.precision=32-true",
-            )
-        recorder.record_frozen(self._frozen_digest)
-        return self._evaluate(member, folder)
-
-    def _record_training(self, member: GroupMember, recorder: RunRecorder) -> None:
-        settings, parts = member.settings, self.parts
-        recorder.record_parts(
-            backbone=parts.backbone,
-            cut=parts.cut,
-            phases=_phases(settings, parts),
-            table=parts.table,
-            splits=member.data.splits,
-            trainable_params=sum(parameter.numel() for parameter in member.head.parameters()),
-        )
-        mode = ComputeMode(self.engine.precision)
-        recorder.record_phase(
-            engine=engine_text(self.engine, forward=mode, training=mode),
-            reuse=f"{self.decision}; {len(self.members)} heads trained together",
-        )
-        steps = member.steps_per_epoch
-        factor = lr_factor(
-            settings.lr_schedule, total_steps=steps * settings.epochs, steps_per_epoch=steps
-        )
-        frozen = {"schedule/frozen_stages": float(parts.cut.depth.frozen_stages)}
-        for epoch, metrics in enumerate(member.result.history):
-            rate = {"lr": settings.lr * factor(epoch * steps)}
-            recorder.record_epoch(metrics | rate | frozen, epoch)
-
-    @cached_property
-    def _frozen_digest(self) -> str:
-        digest = digest_of(self.parts.cut.frozen_modules)
-        if digest != self.frozen_before:
-            raise FrozenMovedError(
-                "a frozen stage changed while heads were trained on its outputs",
-                todo="please report the backbone, the freeze value and the versions",
-            )
-        return digest
-
-    def _evaluate(self, member: GroupMember, folder: Path) -> TrainedRun:
-        begun_s = time.monotonic()
-        checkpoint = folder / "best.ckpt"
-        save_checkpoint(self._checkpoint(member), checkpoint)
-        metrics: dict[str, float] = {}
-        for split, prefix in (("val", "val_best"), ("test", "test")):
-            batches = [self.features[rows] for rows in member.data.sampler(split, training=False)]
-            with torch.inference_mode():
-                logits = torch.cat([member.head(batch.inputs) for batch in batches])
-            scores = score_and_write(
-                logits,
-                torch.cat([batch.labels for batch in batches]),
-                torch.cat([batch.items for batch in batches]),
-                self.parts.table,
-                folder / "predictions" / f"{split}.parquet",
-            )
-            metrics |= {f"{prefix}/{name}": value for name, value in scores.items()}
-        own_s = time.monotonic() - begun_s
-        return TrainedRun(
-            metrics=metrics | {"time/train_s": self.seconds / len(self.members) + own_s},
-            step=len(member.result.history),
-            table=self.parts.table,
-            data=member.data,
-            backbone=self.parts.backbone,
-            head=member.head,
-            engine=self.engine,
-            history=_by_metric(member.result.history),
-            predictions=folder / "predictions",
-            checkpoint=checkpoint,
-            logs=folder / "logs",
-        )
-
-    def _checkpoint(self, member: GroupMember) -> dict[str, Any]:
-        """The chosen weights as Lightning's `save_weights_only` writes them."""
-        backbone, result = self.parts.backbone, member.result
-        state: dict[str, Tensor] = {
-            **{f"backbone.{name}": value for name, value in backbone.state_dict().items()},
-            **{f"head.{name}": value for name, value in result.best_state.items()},
-        }
-        return {
-            "epoch": result.best_epoch,
-            "global_step": (result.best_epoch + 1) * member.steps_per_epoch,
-            "pytorch-lightning_version": version("pytorch-lightning"),
-            "state_dict": state,
-        }
 
 
 def train_head_group(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) -> HeadGroup:
@@ -311,22 +149,3 @@ def _train(
         choice=Choice(choice.monitor, choice.mode, choice.patience_epochs),
         on_progress=lambda **_: None,
     )
-
-
-def _phases(settings: Settings, parts: Assembly) -> tuple[Phase, ...]:
-    return phases_of(
-        settings.schedule,
-        freeze=settings.freeze,
-        frozen_stages=parts.cut.depth.frozen_stages,
-        num_stages=parts.cut.depth.num_stages,
-        epochs=settings.epochs,
-    )
-
-
-def _by_metric(history: Sequence[dict[str, float]]) -> dict[str, dict[int, float]]:
-    """Metrics of each epoch, turned round: metric to its value at each epoch."""
-    by_metric: dict[str, dict[int, float]] = {}
-    for epoch, metrics in enumerate(history):
-        for name, value in metrics.items():
-            by_metric.setdefault(name, {})[epoch] = value
-    return by_metric
