@@ -21,7 +21,7 @@ def replacing(path: Path) -> Iterator[Path]:
         path: The final name. Its folder must exist.
 
     Yields:
-        An empty file to write to, by its path; whoever opens it also closes it within the block.
+        The path of an empty file to write to; close it before the block ends.
 
     Raises:
         OSError: If the file cannot be made, synced or renamed.

@@ -96,7 +96,7 @@ class OwnerLock:
                 continue
             if _is_file_at(descriptor, self.path):
                 break
-            os.close(descriptor)  # its last owner removed the file just before we locked it
+            os.close(descriptor)  # its last owner removed the file just before it was locked here
         self._descriptor = descriptor
         _close_in_children(self)
         self.note(run_id)

@@ -46,7 +46,7 @@ def test_rounding_to_16_bits_does_not_change_the_answer(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"items": ["a", "a", "b", "c", "d"]}, "occurs twice"),
         ({"labels": [0, 1, 2, 3, 0]}, "labels from 0 to 3 for 3 classes"),
@@ -55,8 +55,8 @@ def test_rounding_to_16_bits_does_not_change_the_answer(tmp_path):
         ({"probs": np.ones(5)}, "shape"),
     ],
 )
-def test_bad_predictions_are_refused(tmp_path, changes, said):
-    with pytest.raises(DataError, match=said):
+def test_bad_predictions_are_refused(tmp_path, changes, message):
+    with pytest.raises(DataError, match=message):
         _write(tmp_path / "v.parquet", **changes)
     assert not (tmp_path / "v.parquet").exists()
 

@@ -41,17 +41,17 @@ def test_only_this_machine_and_no_password_in_the_list_of_processes(tmp_path):
     assert not [word for word in command if "secret" in word]
 
 
-def test_a_server_is_only_pointed_at(capsys, monkeypatch):
+def test_for_a_server_only_its_address_is_printed(capsys, monkeypatch):
     assert main(["--uri", "http://127.0.0.1:5999"]) == 0
     assert "open http://127.0.0.1:5999" in capsys.readouterr().out
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_the_page_comes_up_and_ends_without_a_trace(sent, fresh_store_uri, tmp_path):
+def test_the_page_comes_up_and_ends_without_a_traceback(sent, fresh_store_uri, tmp_path):
     open_store(fresh_store_uri, "leaves", folder=tmp_path)
     port = free_port()
-    command = [sys.executable, "-m", "frostline.commands.ui", "--uri", fresh_store_uri]
+    command = [sys.executable, "-m", "src.ui", "--uri", fresh_store_uri]
     ui = subprocess.Popen(
         [*command, "--port", str(port)],
         stdout=subprocess.PIPE,

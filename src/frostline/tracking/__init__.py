@@ -1,1 +1,1 @@
-"""Where runs are recorded: the store, a run's life, its origin, and the way back to it."""
+"""Runs recorded in MLflow: the store, logging and resuming a run, finding and restoring it."""

@@ -158,7 +158,7 @@ def _check_server_answers(address: Address) -> None:
             return  # MLflow has its own settings for certificates
         raise StoreUnavailableError(
             f"the MLflow server {address.shown} does not answer: {reason}",
-            todo="start it (mlflow server --port ...), or keep the runs in local journals until a "
+            todo="start it (mlflow server --port ...), or store the runs in local journals until a "
             "later command delivers them: tracking.offline=true",
         ) from error
 
@@ -171,7 +171,7 @@ def _check_port_answers(address: Address) -> None:
     except OSError as error:
         raise StoreUnavailableError(
             f"the database server of {address.shown} does not answer: {error}",
-            todo="start it, or keep the runs in local journals until a later command delivers "
+            todo="start it, or store the runs in local journals until a later command delivers "
             "them: tracking.offline=true",
         ) from error
 

@@ -1,4 +1,4 @@
-"""Runs that began while the store did not answer: an id of our own, and later MLflow's."""
+"""Runs that began while the store did not answer: first an offline id, later MLflow's."""
 
 import uuid
 from collections.abc import Mapping
@@ -24,12 +24,12 @@ def new_offline_id() -> str:
 
 
 def is_offline_id(run_id: str) -> bool:
-    """Whether a run's id is our own, because the run began without the store."""
+    """Whether a run has an offline id, because it began without the store."""
     return run_id.startswith(_PREFIX)
 
 
 def local_name(record: RunRecord) -> str:
-    """The name of a run's journal and lock: the id that the run had first."""
+    """The name of a run's journal and lock: the run's first id."""
     return record.tags.get(_ID_TAG, record.run_id)
 
 
@@ -48,7 +48,7 @@ def create_run(client: "MlflowClient", experiment_id: str, offline_id: str, entr
     Args:
         client: The store's client.
         experiment_id: MLflow's id of the experiment.
-        offline_id: The run's own id so far.
+        offline_id: The run's offline id.
         entry: The first entry of its journal.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Find a sweep and the runs that count for it; the one place that says what a sweep is called."""
+"""Finding a sweep by its id or name, and the runs that count for it."""
 
 import json
 from collections.abc import Iterable, Sequence
