@@ -67,7 +67,7 @@ def find_finished(runs: "list[RunRecord]") -> "RunRecord | None":
 
 
 def open_run(store: "Store", settings: Settings, runs: "list[RunRecord]") -> "tuple[Run, bool]":
-    """A new run, or the interrupted one to be resumed, described.
+    """A new run, or the interrupted one to be resumed.
 
     An interrupted run is resumed even if it left no checkpoint, or left it on another machine: the
     same numbers are then computed again, and no step of a metric is logged twice.
