@@ -36,7 +36,7 @@ class Deployable(nn.Module):
         super().__init__()
         features: Any = rebuilt.network.features
         self.model = features.model
-        self.finish = features.finish
+        self.pooling = features.pooling
         self.head = rebuilt.head
         self.register_buffer("scale", rebuilt.preprocess.scale.detach().clone())
         self.register_buffer("shift", rebuilt.preprocess.shift.detach().clone())
@@ -44,7 +44,7 @@ class Deployable(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Compute logits and probabilities, (N, K) float32, of RGB squares (N, 3, S, S) uint8."""
         normalised = images.to(torch.float32) * self.scale + self.shift
-        logits: Tensor = self.head(self.finish.of(self.model, normalised))
+        logits: Tensor = self.head(self.pooling.run(self.model, normalised))
         return logits, torch.softmax(logits, dim=1)
 
 
