@@ -111,7 +111,7 @@ class ProgressEvents(pl.Callback):
     """Tells where the training is: at most a few times a second, so that no step waits.
 
     Args:
-        on_progress: Receives keyword values: epoch, epochs, done (share of the training, 0 to 1), metrics.
+        on_progress: Receives the keywords epoch, epochs, done (share of the run, 0 to 1), metrics.
         epochs: Of the whole run; None where the trainer knows.
         every_s: Least seconds between two messages within an epoch.
     """

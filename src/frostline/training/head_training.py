@@ -20,8 +20,7 @@ from frostline.data.seeds import seed_epoch
 from frostline.training.learning_rates import lr_factor
 from frostline.training.loss import focal_factor
 from frostline.training.metrics import stacked_metrics
-from frostline.training.stacked_heads import StackedHeads
-from frostline.training.stacked_optim import StackedOptimizer
+from frostline.training.stacked_heads import StackedHeads, StackedOptimizer
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,6 @@ def train_heads(
         lr_factor(job.lr_schedule, total_steps=n_steps * epochs, steps_per_epoch=max(1, n_steps))
         for job in jobs
     ]
-    peaks = torch.tensor([job.lr for job in jobs], dtype=torch.float64)
     results = [HeadResult() for _ in jobs]
     watches = [_Watch(choice) for _ in jobs]
     held_out = [read(batch) for batch in validation]
@@ -159,8 +157,7 @@ def train_heads(
             logits = heads.logits(batch.inputs, training=True)
             losses = _losses(logits, batch.labels, loss, class_weights)
             torch.autograd.backward(losses.sum())
-            rates = peaks * torch.tensor([factor(step) for factor in factors], dtype=torch.float64)
-            optimizer.step(rates.float())
+            optimizer.step([job.lr * at(step) for job, at in zip(jobs, factors, strict=True)])
             total += losses.detach() * len(batch.labels)
             count += len(batch.labels)
             step += 1

@@ -1,15 +1,13 @@
-"""Optimisers over what trains in any epoch, with learning rates by stage."""
+"""Optimisers over the parameters trained in any epoch, with learning rates by stage."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
 from frostline.backbones.spec import Stage
 from frostline.config.recipe import Adam, AdamW, OptimizerChoice, Sgd
-from frostline.training.learning_rates import lr_factor
-
-__all__ = ["build_optimizer", "lr_factor", "lr_scales", "optimizer_over"]
 
 
 def lr_scales(stages: Sequence[Stage], layer_decay: float) -> dict[str, float]:
@@ -50,10 +48,8 @@ def optimizer_over(
 ) -> torch.optim.Optimizer:
     """An optimiser over the given parameters, each with its own factor on the learning rate.
 
-    Those that have no gradient at a step, since they are frozen then, are left as they are: no
-    weight decay, no state. Weight decay is left off biases and normalisation (all one-dimensional
-    parameters). The groups are in one order whatever is frozen at the moment, so that a state
-    saved in one phase of a run can be loaded in another; those of the highest rate come first.
+    Parameters without a gradient at a step, because they are frozen then, are left unchanged: no
+    weight decay, no state.
 
     Args:
         spec: Which optimiser.
@@ -65,16 +61,47 @@ def optimizer_over(
     """
     if not scales:
         raise ValueError("no parameter requires gradients: there is nothing to train")
-    groups = [
-        {"params": members, "weight_decay": decay, "lr": lr * scale}
+    return optimizer_of_groups(spec, parameter_groups(spec, scales, lr), lr)
+
+
+def parameter_groups(
+    spec: OptimizerChoice, scales: Mapping[nn.Parameter, float], lr: float
+) -> list[dict[str, Any]]:
+    """Groups by learning rate and weight decay, those of the highest rate first.
+
+    Biases and normalisation (all one-dimensional parameters) have no weight decay. The order does
+    not depend on what is frozen at the moment, so that a state saved in one phase of a run can be
+    loaded in another.
+
+    Args:
+        spec: Which optimiser.
+        scales: Parameter to the factor on its learning rate.
+        lr: The rate where that factor is 1.
+    """
+    momentum = {"momentum": spec.momentum} if isinstance(spec, Sgd) else {}
+    return [
+        {"params": members, "weight_decay": decay, "lr": lr * scale, **momentum}
         for scale in sorted(set(scales.values()), reverse=True)
         for matrices, decay in ((True, spec.weight_decay), (False, 0.0))
         if (members := [p for p, s in scales.items() if s == scale and (p.ndim > 1) == matrices])
     ]
+
+
+def optimizer_of_groups(
+    spec: OptimizerChoice, groups: list[dict[str, Any]], lr: float, *, fused: bool | None = None
+) -> torch.optim.Optimizer:
+    """The optimiser of torch.optim that a config names.
+
+    Args:
+        spec: Which optimiser.
+        groups: What `parameter_groups` returns.
+        lr: The peak learning rate.
+        fused: Whether each group is updated by one kernel; None for PyTorch's own choice.
+    """
     match spec:
         case AdamW():
-            return torch.optim.AdamW(groups, lr=lr)
+            return torch.optim.AdamW(groups, lr=lr, fused=fused)
         case Adam():
-            return torch.optim.Adam(groups, lr=lr)
+            return torch.optim.Adam(groups, lr=lr, fused=fused)
         case Sgd():
-            return torch.optim.SGD(groups, lr=lr, momentum=spec.momentum)
+            return torch.optim.SGD(groups, lr=lr, momentum=spec.momentum, fused=fused)

@@ -1,10 +1,19 @@
-"""Many heads of one shape as one: their first layers are a single matrix product."""
+"""Many heads of one structure as one: stacked parameters, one product, torch.optim for each head.
+
+The first layers of all heads are a single matrix product. The optimiser is torch.optim's own, with
+parameter groups for each head over parameters that are views of the stacked ones, so every head has
+its own learning rate, weight decay and momentum. `python -m benchmarks.heads` compares this with
+other ways to do it.
+"""
 
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from frostline.config.recipe import OptimizerChoice
+from frostline.training.optim import optimizer_of_groups, parameter_groups
 
 
 class StackedHeads:
@@ -13,77 +22,57 @@ class StackedHeads:
     Args:
         heads: As `build_head` makes them: linear, or linear, (BatchNorm), ReLU, dropout, linear.
 
+    Attributes:
+        parameters: Name in one head's state dict to (J, *shape) float32; these are trained.
+        buffers: The same for the statistics of BatchNorm.
+
     Raises:
         ValueError: If their structures differ.
     """
 
     def __init__(self, heads: Sequence[nn.Sequential]) -> None:
-        shapes = {tuple((type(m).__name__, *map(tuple, _shapes(m))) for m in h) for h in heads}
-        if len(shapes) != 1:
+        structures = {tuple((type(m).__name__, *map(tuple, _shapes(m))) for m in h) for h in heads}
+        if len(structures) != 1:
             raise ValueError("heads of different structure cannot be stacked")
         self.count = len(heads)
         self._template = heads[0]
-        # By name in one head's state: (J, *shape) float32.
-        self.state = {
-            name: torch.stack([head.state_dict()[name] for head in heads]).clone()
-            for name in heads[0].state_dict()
+        states = [head.state_dict() for head in heads]
+        self.buffers = {name: torch.stack([state[name] for state in states]) for name in states[0]}
+        self.parameters = {
+            name: self.buffers.pop(name).requires_grad_() for name, _ in heads[0].named_parameters()
         }
-        # What trains; the first layer is kept as (in, J * out), ready for the product.
-        self.parameters: dict[str, Tensor] = {}
-        seen_linear = False
-        for index, layer in enumerate(self._template):
-            for name, _ in layer.named_parameters():
-                key = f"{index}.{name}"
-                value = self.state.pop(key)
-                if isinstance(layer, nn.Linear) and name == "weight":
-                    value = value.permute(0, 2, 1).contiguous()  # (J, in, out)
-                    if not seen_linear:
-                        value = value.permute(1, 0, 2).contiguous()  # (in, J, out)
-                    seen_linear = True
-                self.parameters[key] = value.requires_grad_()
-        self._first = next(i for i, m in enumerate(self._template) if isinstance(m, nn.Linear))
-
-    def job_axis(self, name: str) -> int:
-        """Which axis of a parameter counts the heads."""
-        return 1 if name == f"{self._first}.weight" else 0
-
-    def decays(self, name: str) -> bool:
-        """Whether weight decay applies: to matrices, not to biases and normalisation."""
-        return self.parameters[name].dim() == 3
 
     def logits(self, features: Tensor, *, training: bool) -> Tensor:
         """Features (B, F), the same for all heads, to logits (J, B, K)."""
         batch = len(features)
-        rows: Tensor = features
-        wide = False  # whether rows are (J, B, H) already
+        rows = features  # (B, F) before the first linear layer, (J, B, H) after it
         for index, layer in enumerate(self._template):
             if isinstance(layer, nn.Linear):
-                weight = self.parameters[f"{index}.weight"]
-                bias = self.parameters[f"{index}.bias"]
-                if wide:
-                    rows = torch.baddbmm(bias.unsqueeze(1), rows, weight)
-                else:
-                    flat = torch.addmm(bias.flatten(), rows, weight.flatten(1))
+                weight = self.parameters[f"{index}.weight"]  # (J, out, in)
+                bias = self.parameters[f"{index}.bias"]  # (J, out)
+                if rows.dim() == 2:
+                    flat = F.linear(rows, weight.flatten(0, 1), bias.flatten())
                     rows = flat.view(batch, self.count, -1).transpose(0, 1)
-                    wide = True
+                else:
+                    rows = torch.baddbmm(bias.unsqueeze(1), rows, weight.transpose(1, 2))
             elif isinstance(layer, nn.BatchNorm1d):
-                rows = self._normalised(index, layer, rows, training=training)
+                rows = self._batch_norm(index, layer, rows, training=training)
             elif isinstance(layer, nn.Dropout):
                 # All heads have one seed, so they drop the same units; drawn as one head draws.
-                kept = F.dropout(torch.ones(rows.shape[-2:]), layer.p, training)
-                rows = rows * kept
+                mask = F.dropout(torch.ones(rows.shape[-2:]), layer.p, training)
+                rows = rows * mask
             else:
                 rows = layer(rows)
         return rows
 
-    def _normalised(
+    def _batch_norm(
         self, index: int, layer: nn.BatchNorm1d, rows: Tensor, *, training: bool
     ) -> Tensor:
         count, batch, width = rows.shape
         flat = rows.transpose(0, 1).reshape(batch, count * width)
-        mean, var = (self.state[f"{index}.running_{name}"] for name in ("mean", "var"))
+        mean, var = (self.buffers[f"{index}.running_{name}"] for name in ("mean", "var"))
         if training:
-            self.state[f"{index}.num_batches_tracked"] += 1
+            self.buffers[f"{index}.num_batches_tracked"] += 1
         flat = F.batch_norm(
             flat,
             mean.view(-1),
@@ -98,17 +87,51 @@ class StackedHeads:
 
     def head_state(self, job: int) -> dict[str, Tensor]:
         """The state dict of one head, a copy."""
-        state = {}
-        for name in self._template.state_dict():
-            if name in self.state:
-                state[name] = self.state[name][job].clone()
-                continue
-            value = self.parameters[name].detach().select(self.job_axis(name), job)
-            is_matrix = self.parameters[name].dim() == 3
-            state[name] = (value.T if is_matrix else value).clone(
-                memory_format=torch.contiguous_format
-            )
-        return state
+        stacked = self.parameters | self.buffers
+        return {name: stacked[name][job].detach().clone() for name in self._template.state_dict()}
+
+
+class StackedOptimizer:
+    """An optimiser of torch.optim over stacked heads, with learning rates by head.
+
+    Args:
+        heads: What is trained.
+        specs: One for each head, all of one kind.
+
+    Raises:
+        ValueError: If the kinds differ.
+    """
+
+    def __init__(self, heads: StackedHeads, specs: Sequence[OptimizerChoice]) -> None:
+        if len({type(spec) for spec in specs}) != 1:
+            raise ValueError("optimisers of different kinds cannot be stacked")
+        # Each head's slice as a parameter of its own, which shares memory with the stacked one.
+        self._slices = [
+            (stacked, [nn.Parameter(part) for part in stacked.detach().unbind()])
+            for stacked in heads.parameters.values()
+        ]
+        self._groups_of = [
+            parameter_groups(spec, {parts[job]: 1.0 for _, parts in self._slices}, lr=0.0)
+            for job, spec in enumerate(specs)
+        ]
+        groups = [group for of_head in self._groups_of for group in of_head]
+        self._optimizer = optimizer_of_groups(specs[0], groups, lr=0.0, fused=True)
+
+    def step(self, lr: Sequence[float]) -> None:
+        """One step from the gradients of all heads, which are cleared afterwards.
+
+        Args:
+            lr: (J) learning rates of this step.
+        """
+        for of_head, rate in zip(self._groups_of, lr, strict=True):
+            for group in of_head:
+                group["lr"] = rate
+        for stacked, parts in self._slices:
+            assert stacked.grad is not None
+            for part, gradient in zip(parts, stacked.grad.unbind(), strict=True):
+                part.grad = gradient
+            stacked.grad = None
+        self._optimizer.step()
 
 
 def _shapes(module: nn.Module) -> list[torch.Size]:
