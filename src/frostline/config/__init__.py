@@ -1,1 +1,1 @@
-"""The config of a run: its schema, how it is read, how mistakes in it are told."""
+"""The config of a run: schema, reading, error messages, identity and versions of results."""

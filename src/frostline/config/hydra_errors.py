@@ -1,4 +1,4 @@
-"""Hydra's own complaints, told as ours: what was given, what is allowed, what to do."""
+"""Errors of Hydra as errors of ours: what was given, what is allowed, what to do."""
 
 import difflib
 import re
@@ -13,7 +13,7 @@ SEE_ALL = "see all keys and defaults with: python -m src.train --cfg job"
 
 
 def explain_hydra_error(error: Exception) -> ConfigError:
-    """Turn an error of Hydra's composition into a message a person can act on.
+    """Turn an error of Hydra's composition into a message that the user can act on.
 
     Args:
         error: What Hydra raised: an unknown key, an unknown option of a group, a value that its

@@ -1,4 +1,4 @@
-"""What tells two jobs apart: digests of settings, content and everything else that changes results.
+"""The identity of a job: digests of settings, content and everything else that changes results.
 
 Two jobs with one digest give the same result, so that the second is answered by the first.
 """
@@ -55,9 +55,9 @@ class ResultFacts(Protocol):
 
 
 def config_digest(settings: Settings) -> str:
-    """The digest of what a person set, without the content of data and weights, as 32 hex digits.
+    """The digest of what the user set, without the content of data and weights, as 32 hex digits.
 
-    It keeps `trainer.accelerator=auto` as it is: a run is found by it on whatever machine it ran.
+    It keeps `trainer.accelerator=auto` as it is: a run is found by it wherever it ran.
     """
     return _digest(_values(settings))[:32]
 

@@ -1,4 +1,4 @@
-"""Composed values to checked settings, with one readable message for all that is wrong."""
+"""Composed values to checked settings, with one readable message for all mistakes."""
 
 import difflib
 from importlib.util import find_spec
@@ -60,7 +60,7 @@ def _check_paths(settings: Settings) -> None:
 
 
 def _readable(error: ValidationError) -> ConfigError:
-    """One message for all that the schema refused: given, allowed, what to do."""
+    """One message for everything that the schema rejected: given, allowed, what to do."""
     lines: dict[str, str] = {}
     for problem in error.errors():
         key = _key_of(problem["loc"])

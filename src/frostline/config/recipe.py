@@ -31,7 +31,7 @@ class CrossEntropy(StrictModel):
 
 
 class FocalLoss(StrictModel):
-    """Cross-entropy that turns away from what is learnt already."""
+    """Cross-entropy that weights down what is already classified well."""
 
     name: Literal["focal"]
     gamma: Annotated[float, Field(ge=0.0)]
@@ -85,7 +85,7 @@ ScheduleChoice = ConstantSchedule | HeadFirst | Gradual
 
 
 class Strategy(StrictModel):
-    """The named strategy that set other keys; a file of conf/strategy, so people may add theirs."""
+    """The named strategy that set other keys; a file of conf/strategy, so users may add theirs."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_/-]+$")]
     choice: str | None
@@ -100,7 +100,7 @@ class Strategy(StrictModel):
 
     @property
     def in_force(self) -> str:
-        """The file of conf/strategy whose values hold."""
+        """The file of conf/strategy whose values are used."""
         return self.choice or self.name
 
 

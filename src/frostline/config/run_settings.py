@@ -1,4 +1,4 @@
-"""The config groups that say how a run is carried out and kept, whatever its recipe."""
+"""The config groups for carrying out and recording a run, independent of its recipe."""
 
 from typing import Annotated, Literal
 
@@ -36,7 +36,7 @@ class TrainerSettings(StrictModel):
 
 
 class Evidence(StrictModel):
-    """What a run leaves besides its figures: see frostline.inference.explain.evidence."""
+    """What a run records besides its metrics: see frostline.inference.explain.evidence."""
 
     name: Literal["full", "light", "off"]
 
@@ -50,7 +50,7 @@ class TrackingSettings(StrictModel):
 
 
 class SweepSettings(StrictModel):
-    """What a sweep tells its jobs."""
+    """What a sweep hands to its jobs."""
 
     id: str | None
     parent_run_id: str | None

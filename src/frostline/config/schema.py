@@ -2,7 +2,7 @@
 
 Defaults live in conf/ alone; the models below only say which keys exist, of which type, and what is
 allowed. Everything under train.py takes plain values out of `Settings`, never the composed config.
-The models of its groups stand in data.py, recipe.py and running.py.
+The models of its groups are in data_settings.py, recipe.py and run_settings.py.
 """
 
 from typing import Annotated, Any, Literal
@@ -33,7 +33,7 @@ from frostline.config.strict_model import Count, StrictModel
 
 
 def _freeze(value: Any) -> Any:
-    """Let through what can be a depth; which depths a backbone has is known later."""
+    """Accept what can be a depth; which depths a backbone has is checked later."""
     is_depth = isinstance(value, int) and not isinstance(value, bool)
     if not is_depth and not (isinstance(value, str) and value.strip()):
         raise ValueError(

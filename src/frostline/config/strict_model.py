@@ -1,4 +1,4 @@
-"""What the config's models are made of: the node that refuses unknown keys, and bounded numbers."""
+"""Base of the config's models: a node that rejects unknown keys, and bounded numbers."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`scale=small|full` of a study, said in Hydra's own words.
+"""`scale=small|full` of a study, as overrides of Hydra.
 
 The sizes of a study lie beside it, one file each: experiments/NAME/small.yaml, full.yaml. To Hydra
 that is the group `experiments/NAME`, whose long name nobody should have to type:

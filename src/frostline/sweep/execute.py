@@ -1,8 +1,8 @@
 """The executor: a job becomes its outcome, in this process, under its own run in MLflow.
 
 Every launcher ends here; they differ in who calls it and where. Checkpoints of a job lie in a
-folder named by its digest until it is finished, so that whoever asks for the same job next resumes
-it in the same run.
+folder named by its digest until it is finished, so that the next command that asks for the
+same job resumes it in the same run.
 """
 
 import shutil

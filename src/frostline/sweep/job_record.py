@@ -1,7 +1,7 @@
 """A job's run in MLflow: found or begun, described, ended, read back.
 
-A job is known by its digest. An interrupted run is resumed under the same run id; whatever happens
-in a job stands on its run.
+A job is known by its digest. An interrupted run is resumed under the same run id; success and every
+kind of failure are recorded on it.
 """
 
 import sys

@@ -120,7 +120,7 @@ def _outcome_of(job: PlannedJob, result: JobReturn) -> Outcome | None:
 
 
 def run_launched(settings: Settings, folder: Path, number: int, env: Mapping[str, str]) -> Outcome:
-    """Run a job in a process of its own, in whatever process a launcher of Hydra calls it.
+    """Run a job in a process of its own, below the worker in which a launcher of Hydra calls it.
 
     joblib's and Ray's workers serve many jobs; what one leaves behind, or its death, would reach
     the next.

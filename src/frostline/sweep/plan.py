@@ -85,7 +85,7 @@ def common_overrides(jobs: Sequence[PlannedJob]) -> set[str]:
 
 
 def with_distinct_names(jobs: Sequence[PlannedJob]) -> list[PlannedJob]:
-    """The jobs, their names with whatever else differs within the sweep, such as `-lr=0.01`."""
+    """The jobs, their names with what else differs within the sweep, such as `-lr=0.01`."""
     common = common_overrides(jobs)
     named = []
     for job in jobs:

@@ -14,7 +14,7 @@ from frostline.sweep.outcome import Outcome
 
 RANKED_BY = DEFAULT_RULES.metric
 PLAIN_WIDTH = 140
-# Macro first: under imbalance plain accuracy flatters whoever answers with the largest class.
+# Macro first: under imbalance plain accuracy favours a model that only knows the largest class.
 FIGURES = {
     "val F1": RANKED_BY,
     "val acc": "val_best/acc_micro",

@@ -129,7 +129,7 @@ class Worker:
             on_event: Called here with each message.
 
         Returns:
-            The function's value, or a `Failure`, after which the process has ended: whatever the
+            The function's value, or a `Failure`, after which the process has ended: what the
             function left behind cannot affect another call.
 
         Raises:

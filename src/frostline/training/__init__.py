@@ -1,1 +1,1 @@
-"""Training: the task, its head, its optimiser, its schedule, and what watches over them."""
+"""Training: the task, its head, its optimiser, its schedule, callbacks, and the recorder."""

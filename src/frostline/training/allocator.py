@@ -1,4 +1,4 @@
-"""Freed memory stays with the process, so that the next step need not ask the system for it again.
+"""Keep freed memory in the process, so that the next step need not ask the system for it again.
 
 glibc hands every large block back to the system when it is freed. A training step on the CPU frees
 all of its activations, and asks for as much again a moment later: the kernel then clears each page

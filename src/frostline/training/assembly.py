@@ -1,4 +1,4 @@
-"""What a run is made of, built from its settings: images, backbone, head, the task over them."""
+"""The parts of a run, built from its settings: images, backbone, head, the task over them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Assembly:
     phases: tuple[Phase, ...]
 
     def cut_at(self, freeze: int | str) -> Cut:
-        """The backbone frozen and cut at another depth, or at the same again."""
+        """The backbone frozen and cut at a depth, which may be the same again."""
         return cut_of(self.settings, self.backbone, freeze)
 
     def task(self) -> ClassificationTask:
@@ -157,7 +157,7 @@ def head_of(settings: Settings, num_features: int, num_classes: int) -> nn.Seque
 
 
 def loss_of(settings: Settings, data: ImageDataModule) -> Loss:
-    """What a run minimises, its classes weighted by how rare they are if that was asked for."""
+    """What a run minimises, with rare classes weighted more if the settings say so."""
     return build_loss(settings.loss, class_weights_of(settings, data))
 
 

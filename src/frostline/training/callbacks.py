@@ -1,4 +1,4 @@
-"""What watches over a training: seeds, frozen stages, the tracked metrics, progress."""
+"""Callbacks of a training: seeds, the proof of frozen stages, recorded metrics, progress."""
 
 import time
 from collections.abc import Callable
@@ -16,13 +16,13 @@ class FrozenMovedError(FrostlineError):
 
 
 class EpochSeed(pl.Callback):
-    """Seeds each epoch by its number, so that a resumed run draws what it would have drawn."""
+    """Seeds each epoch by its number, so that a resumed run draws the same numbers."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Seed dropout and its like."""
+        """Seed dropout and other random layers."""
         seed_epoch(self._seed, trainer.current_epoch)
 
 
@@ -56,7 +56,7 @@ class FrozenProof(pl.Callback):
 class StopEarly(EarlyStopping):
     """Early stopping that a resumed run remembers: a training that had stopped stays stopped.
 
-    Lightning forgets its wish to stop with the process, and would train one epoch more.
+    Lightning loses that state with the process, and would train one more epoch.
 
     Args:
         monitor: A validation metric.
@@ -71,7 +71,7 @@ class StopEarly(EarlyStopping):
         self._first_epoch = first_epoch
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Judge the epoch, and stop if it is time to."""
+        """Evaluate the epoch, and stop if patience is exhausted."""
         super().on_train_epoch_end(trainer, pl_module)
         if trainer.current_epoch < self._first_epoch:
             self.wait_count = self.stopped_epoch = 0
@@ -84,7 +84,7 @@ class StopEarly(EarlyStopping):
 
 
 class EpochMetrics(pl.Callback):
-    """Hands the metrics of each epoch on, once, after its validation.
+    """Records the metrics of each epoch, once, after its validation.
 
     Args:
         log: Receives the values and the epoch.
@@ -108,7 +108,7 @@ class EpochMetrics(pl.Callback):
 
 
 class ProgressEvents(pl.Callback):
-    """Tells where the training is: at most a few times a second, so that no step waits.
+    """Reports progress at most a few times a second, so that no step waits.
 
     Args:
         on_progress: Receives the keywords epoch, epochs, done (share of the run, 0 to 1), metrics.
@@ -132,18 +132,18 @@ class ProgressEvents(pl.Callback):
         batch: Any,  # noqa: ARG002
         batch_idx: int,
     ) -> None:
-        """Tell the share done within the epoch."""
+        """Report the share done within the epoch."""
         now = time.monotonic()
         if now - self._last >= self._every_s:
             self._last = now
-            self._say(trainer, (batch_idx + 1) / max(1, int(trainer.num_training_batches)), {})
+            self._report(trainer, (batch_idx + 1) / max(1, int(trainer.num_training_batches)), {})
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Tell the epoch's figures."""
+        """Report the epoch's metrics."""
         figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self._say(trainer, 1.0, figures)
+        self._report(trainer, 1.0, figures)
 
-    def _say(self, trainer: pl.Trainer, share: float, figures: dict[str, float]) -> None:
+    def _report(self, trainer: pl.Trainer, share: float, figures: dict[str, float]) -> None:
         epochs = self._epochs or trainer.max_epochs or 1
         done = (trainer.current_epoch + share) / epochs
         self._on_progress(

@@ -13,11 +13,11 @@ from frostline.files import replacing
 
 
 class CheckpointError(FrostlineError):
-    """A checkpoint that is damaged, foreign, or not a local file."""
+    """A checkpoint that is damaged, not ours, or not a local file."""
 
 
 def digest_path(path: Path) -> Path:
-    """Where the checksum of a checkpoint stands."""
+    """The file with the checksum of a checkpoint."""
     return path.with_name(path.name + ".sha256")
 
 
@@ -28,7 +28,7 @@ def save_checkpoint(content: dict[str, Any], path: Path) -> None:
     raw = buffer.getvalue()
     digest = hashlib.sha256(raw).hexdigest()
     # Two files cannot change at once: for a moment the checksums of the old and of the new
-    # checkpoint stand side by side, so that either is whole whenever we are interrupted.
+    # checkpoint are both stored, so that either file is valid whenever we are interrupted.
     before = _digests(path) if path.exists() else []
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(digest_path(path)) as temporary:
@@ -82,7 +82,7 @@ def load_checkpoint(path: Path, *, check: bool = True) -> dict[str, Any]:
 
 
 class AtomicCheckpointIO(CheckpointIO):
-    """Lightning's door to the two functions above."""
+    """Lightning's interface to the two functions above."""
 
     def save_checkpoint(
         self,
@@ -90,7 +90,7 @@ class AtomicCheckpointIO(CheckpointIO):
         path: Any,
         storage_options: Any | None = None,  # noqa: ARG002
     ) -> None:
-        """Save whole or not at all."""
+        """Save atomically."""
         save_checkpoint(checkpoint, Path(path))
 
     def load_checkpoint(

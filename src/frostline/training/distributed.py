@@ -1,4 +1,4 @@
-"""What several processes of one run agree on, so that they give the figures of one process."""
+"""Reductions over the processes of one run, so that they give the metrics of one process."""
 
 import torch
 from torch import Tensor

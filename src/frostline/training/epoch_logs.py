@@ -1,4 +1,4 @@
-"""Logs that other tools read: a CSV file with a line an epoch, and TensorBoard's event files."""
+"""Logs that other tools read: a CSV file with one line per epoch, and TensorBoard's event files."""
 
 import csv
 from pathlib import Path
@@ -10,7 +10,7 @@ from frostline.training.history import History
 
 
 def epoch_logs(choice: CallbackSettings, folder: Path, history: History) -> list[pl.Callback]:
-    """The logs that were asked for; they come behind the history that they are written from.
+    """The configured logs; they must run after the history that they are written from.
 
     Args:
         choice: Which.

@@ -1,4 +1,4 @@
-"""Which jobs of a sweep may train their heads together; no library is needed to tell."""
+"""Which jobs of a sweep may train their heads together, decided without heavy imports."""
 
 import json
 

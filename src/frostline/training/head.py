@@ -23,7 +23,7 @@ def build_head(
         hidden: Units of the hidden layer; None for a linear classifier.
         dropout: Share of units dropped before the last layer, 0 to 1.
         batch_norm: Whether the hidden layer is followed by BatchNorm.
-        seed: The run's seed: the head of one seed is the same whatever the backbone drew before.
+        seed: The run's seed: the head depends on it alone, not on what the backbone has drawn.
     """
     layers: list[nn.Module] = []
     width = num_features

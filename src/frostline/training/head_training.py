@@ -67,7 +67,7 @@ class Choice:
 
 @dataclass
 class HeadResult:
-    """What became of one head.
+    """The result of training one head.
 
     Attributes:
         history: Metrics of each epoch: `train/loss`, `val/...`.
@@ -92,7 +92,7 @@ class _Watch:
         self.running = True
 
     def judge(self, figures: dict[str, float]) -> bool:
-        """Take an epoch's figures; whether it is the best so far."""
+        """Add an epoch's metrics; return whether it is the best so far."""
         score = figures[self._choice.monitor]
         if self._choice.is_better(score, self._best):
             self._best, self._waited = score, 0

@@ -1,4 +1,4 @@
-"""What was measured in each epoch, kept through an interruption."""
+"""The metrics of each epoch, kept through an interruption."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class History(pl.Callback):
         self.values: dict[str, dict[int, float]] = {}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Note the epoch's figures."""
+        """Add the epoch's metrics."""
         for name, value in trainer.callback_metrics.items():
             self.values.setdefault(name, {})[trainer.current_epoch] = float(value)
 
@@ -25,5 +25,5 @@ class History(pl.Callback):
         return {"values": self.values}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where the checkpoint was written."""
+        """Continue from a checkpoint."""
         self.values = {name: dict(points) for name, points in state_dict["values"].items()}

@@ -1,8 +1,8 @@
 """The learning rate over a run: a curve over the steps, the phase's factor, drops at plateaus.
 
-The curve runs over the whole run and is not begun anew when a stage thaws: two schedules in one
-sweep then differ in what is frozen, not in their rates, and what was pretrained is never met by a
-rate that has just jumped back to its peak.
+The curve covers the whole run and does not start again when a stage thaws: two schedules in one
+sweep then differ in what is frozen, not in their rates, and pretrained stages are never trained at
+a rate that has just jumped back to its peak.
 """
 
 import math
@@ -27,7 +27,7 @@ class Course:
     Attributes:
         phases: Of the run.
         scales: Name of a parameter in the task to its factor; 1 for those that are not named.
-        monitor: The validation metric that tells a plateau, such as `val/loss`.
+        monitor: The validation metric in which a plateau is looked for, such as `val/loss`.
         mode: `max` or `min`.
     """
 
@@ -45,7 +45,7 @@ class Course:
 def lr_factor(spec: LrChoice, *, total_steps: int, steps_per_epoch: int) -> Callable[[int], float]:
     """The factor on the learning rate as a function of the optimiser step, counted from 0.
 
-    Warm-up rises linearly over the first `warmup_frac` of all steps, whatever the curve is.
+    Warm-up rises linearly over the first `warmup_frac` of all steps, for every curve.
 
     Args:
         spec: The schedule; of `plateau` only the warm-up, since its drops depend on the scores.
@@ -147,7 +147,7 @@ class Rates(LambdaLR):
         super().__init__(optimizer, lambda step: factor(step) * self._drop)
 
     def note(self, score: float) -> None:
-        """Take the score of the epoch that has just been validated; the next step knows of it."""
+        """Add the score of the epoch that has just been validated, before the next step."""
         self.scores.append(score)
         self._drop = self._dropped(self.scores)
         for group, base, factor in zip(
@@ -167,5 +167,5 @@ class Rates(LambdaLR):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where the checkpoint was written."""
+        """Continue from a checkpoint."""
         vars(self).update(state_dict | {"scores": list(state_dict["scores"])})

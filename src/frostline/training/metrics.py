@@ -1,4 +1,4 @@
-"""Figures of a split, each with its average spelled out."""
+"""Metrics of a split, each named with its average."""
 
 import torch
 import torch.nn.functional as F

@@ -54,7 +54,7 @@ def engine_text(engine: Engine, *, forward: ComputeMode, training: ComputeMode) 
 def open_phase(
     run: Assembly, phase: Phase, engine: Engine, *, jobs: int, on_progress: Callable[..., None]
 ) -> OpenPhase:
-    """Freeze a run's backbone as a phase wants it, and have the phase's inputs ready.
+    """Freeze a run's backbone to a phase's depth, and prepare the phase's inputs.
 
     Args:
         run: The run's parts.

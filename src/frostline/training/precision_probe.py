@@ -1,4 +1,4 @@
-"""Which precision and memory layout is fastest here, for each direction: a short probe, kept.
+"""Which precision and memory layout is fastest here, for each direction: a short cached probe.
 
 On CPUs bfloat16 wins forwards almost everywhere, and loses in training wherever convolutions are
 depthwise; channels last wins for most convolutional nets, and loses for some. No rule says which,
@@ -34,7 +34,7 @@ _REPEATS = 3
 
 @dataclass(frozen=True)
 class FastestModes:
-    """The fastest way of each direction.
+    """The fastest mode of each direction.
 
     Attributes:
         forward: Of the frozen prefix, which only runs forwards.
@@ -87,7 +87,7 @@ def fastest_modes(
     about: str,
     folder: Path,
 ) -> FastestModes:
-    """Try each way on one batch, or remember what was found before.
+    """Try each mode on one batch, or read the cached result.
 
     Args:
         prefix: The frozen stages.

@@ -1,4 +1,4 @@
-"""Going on with an interrupted training: the last whole checkpoint, whatever happened to newer."""
+"""Resuming an interrupted training from the newest checkpoint that is intact."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ KEPT = 2  # the newest may be the one that a fault damaged
 def keep_last(folder: Path) -> ModelCheckpoint:
     """A callback that keeps the last two ends of epochs, with optimiser and loop state.
 
-    Only ends of epochs are kept: going on from the middle of one would repeat its samples
+    Only ends of epochs are kept: resuming in the middle of one would repeat its samples
     (https://github.com/Lightning-AI/pytorch-lightning/issues/19764).
     """
     return ModelCheckpoint(
@@ -46,11 +46,11 @@ def epochs_done(checkpoint: Path | None) -> int:
 
 
 def last_intact(folder: Path, on_progress: Callable[..., None]) -> Path | None:
-    """The newest checkpoint in a folder that is whole; None if training starts from the beginning.
+    """The newest intact checkpoint in a folder; None if training starts from the beginning.
 
     Args:
         folder: Where `keep_last` put them.
-        on_progress: Told, as `text=`, of each damaged one that is passed over.
+        on_progress: Receives `text=` for each damaged one that is skipped.
     """
     for path in sorted(folder.glob("last-*.ckpt"), reverse=True):
         try:

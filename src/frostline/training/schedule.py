@@ -21,7 +21,7 @@ class Phase:
         first_epoch: Its first epoch, counted from 0.
         epochs: How many it has.
         freeze: The depth, as `freeze` takes it: a number of stages, `all`, or a module path.
-        lr_factor: On the learning rate, whatever else acts on it.
+        lr_factor: On the learning rate, in addition to its schedule.
         thawed_bn: Whether the BatchNorm of stages that train takes the statistics of each batch and
             adapts its own (`train`), or keeps those that the head was trained on (`eval`).
     """

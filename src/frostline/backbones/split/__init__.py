@@ -13,7 +13,7 @@ about them; a cut is found in three steps, and every cut is verified on real num
    recorded steps. What the later steps need from the earlier ones crosses the boundary: tensors
    with one row (or a fixed number of rows) per image are passed on, several of them packed into one
    `(N, P)`; numbers such as shapes are written into the suffix as constants or as multiples of the
-   batch, which a second recording with another batch tells apart; what depends on parameters alone
+   batch, as a second recording with another batch shows; what depends on parameters alone
    is computed again in the suffix. Steps without state next to the boundary, such as a max-pool,
    join the side that makes the crossing tensors smallest. Both sides become a `Program`: a list of
    calls that a `ModelPart` runs with the model's own modules. `cut_finder` does this for eval mode
