@@ -6,7 +6,7 @@ import time
 import pytest
 
 from frostline.errors import TrackingError
-from frostline.tracking import link
+from frostline.tracking import store_client
 from frostline.tracking import tracked_run as run_module
 from frostline.tracking.store import open_store
 
@@ -19,8 +19,8 @@ def _rows(server, query):
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch):
     """Try again at once, so that a test need not wait for the next try."""
-    monkeypatch.setattr(link, "_FIRST_PAUSE_S", 1e-6)
-    monkeypatch.setattr(link, "_MAX_PAUSE_S", 1e-6)
+    monkeypatch.setattr(store_client, "_FIRST_PAUSE_S", 1e-6)
+    monkeypatch.setattr(store_client, "_MAX_PAUSE_S", 1e-6)
 
 
 def test_server_down_at_start(tmp_path):

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from frostline.commands.ui import free_port, server_command
-from frostline.tracking import link
+from frostline.tracking import store_client
 from frostline.tracking.address import resolve_address
 from frostline.tracking.store import open_store
 
@@ -62,8 +62,8 @@ def command(tmp_path, empty_store_file):
 
 @pytest.mark.slow
 def test_mlflow_server_killed_in_mid_run(command, tmp_path, monkeypatch):
-    monkeypatch.setattr(link, "_FIRST_PAUSE_S", 1e-6)
-    monkeypatch.setattr(link, "_MAX_PAUSE_S", 1e-6)
+    monkeypatch.setattr(store_client, "_FIRST_PAUSE_S", 1e-6)
+    monkeypatch.setattr(store_client, "_MAX_PAUSE_S", 1e-6)
     command.start()
     store = open_store(command.url, "leaves", folder=tmp_path)
     run = store.start_run("a", {})

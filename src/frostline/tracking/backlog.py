@@ -5,18 +5,18 @@ from pathlib import Path
 from frostline.locks import OwnerLock
 from frostline.tracking.address import Address
 from frostline.tracking.journal import Entry, Journal, read_entries
-from frostline.tracking.link import Link
 from frostline.tracking.outbox import Outbox
 from frostline.tracking.ownership import run_lock_path
 from frostline.tracking.records import ENDED, PARENT_TAG
+from frostline.tracking.store_client import StoreClient
 
 
-def deliver_backlog(address: Address, link: Link) -> int:
+def deliver_backlog(address: Address, store_client: StoreClient) -> int:
     """Send what earlier processes left in journals, sweeps before their jobs.
 
     Args:
         address: The store's address.
-        link: The link to the store.
+        store_client: The client of the store.
 
     Returns:
         How many runs still have something undelivered.
@@ -24,13 +24,13 @@ def deliver_backlog(address: Address, link: Link) -> int:
     n_left = 0
     for run_id in _runs_with_journals(address):
         lock = OwnerLock(run_lock_path(address.locks_dir, run_id))
-        if not link.is_worth_trying() or not lock.try_acquire(run_id):
+        if not store_client.is_worth_trying() or not lock.try_acquire(run_id):
             n_left += 1  # the store is down, or the run's owner is alive and will deliver
             continue
         journal = Journal(address.journals_dir, run_id)
         states = [entry["status"] for entry in journal.entries if entry["op"] == "status"]
         ended = bool(states) and states[-1] in ENDED
-        delivered = Outbox(run_id, run_id, link=link, journal=journal).deliver()
+        delivered = Outbox(run_id, run_id, store_client=store_client, journal=journal).deliver()
         # The lock file of a run that never ended is left: it shows that its owner is dead.
         lock.release(remove=delivered and ended)
         n_left += not delivered

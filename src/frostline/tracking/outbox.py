@@ -11,13 +11,13 @@ from pathlib import Path
 
 from frostline.tracking.delivery import BATCHED, send, send_all, send_batch
 from frostline.tracking.journal import Entry, Journal
-from frostline.tracking.link import Link
 from frostline.tracking.offline_runs import (
     ParentPendingError,
     create_run,
     find_offline_run,
     is_offline_id,
 )
+from frostline.tracking.store_client import StoreClient
 from frostline.tracking.store_errors import is_final
 
 _log = logging.getLogger(__name__)
@@ -32,18 +32,24 @@ class Outbox:
     Args:
         run_id: MLflow's id, or `offline-...` until the store has the run.
         name: The run's name.
-        link: The link to the store.
+        store_client: The client of the store.
         journal: Where entries wait.
         check_history: Ask the store, before anything is sent, which steps it has already.
     """
 
     def __init__(
-        self, run_id: str, name: str, *, link: Link, journal: Journal, check_history: bool = False
+        self,
+        run_id: str,
+        name: str,
+        *,
+        store_client: StoreClient,
+        journal: Journal,
+        check_history: bool = False,
     ) -> None:
         self.run_id = run_id
         self.name = name
         self.problems: list[str] = []
-        self._link = link
+        self._store_client = store_client
         self._journal = journal
         self._check_history = check_history
         self._batch: list[Entry] | None = None
@@ -58,12 +64,12 @@ class Outbox:
         if self._batch is not None and entry["op"] in BATCHED:
             self._batch.append(entry)
             return
-        if self.waiting and self._link.is_worth_trying():
+        if self.waiting and self._store_client.is_worth_trying():
             self.deliver()
-        if self._can_send_directly() and self._link.is_worth_trying():
+        if self._can_send_directly() and self._store_client.is_worth_trying():
             try:
-                send(self._link.client, self.run_id, entry)
-                self._link.worked()
+                send(self._store_client.client, self.run_id, entry)
+                self._store_client.worked()
                 return
             except ParentPendingError:
                 pass
@@ -71,9 +77,9 @@ class Outbox:
                 if is_final(error):
                     self._refused(entry, error)
                     return
-                self._link.failed(error)
+                self._store_client.failed(error)
         self.put_in_journal(entry)
-        if self._check_history and self._link.is_worth_trying():
+        if self._check_history and self._store_client.is_worth_trying():
             self.deliver()
 
     def put_in_journal(self, entry: Entry) -> None:
@@ -102,7 +108,7 @@ class Outbox:
         Returns:
             Whether nothing waits any more.
         """
-        if self._link.offline or not self.waiting:
+        if self._store_client.offline or not self.waiting:
             return not self.waiting
         entries = list(self.waiting)
         created = 1 if entries[0]["op"] == "create" else 0
@@ -110,22 +116,22 @@ class Outbox:
         try:
             if is_offline_id(self.run_id):
                 self.run_id = self._find_or_create(entries[0])
-            client = self._link.client
+            client = self._store_client.client
             rest = entries[created:]
             for count in send_all(client, self.run_id, rest, on_refused=self._refused):
                 delivered = count
-            self._link.worked()
+            self._store_client.worked()
         except ParentPendingError:  # no outage: the run of the sweep is delivered first
             pass
         except Exception as error:
-            self._link.failed(error)
+            self._store_client.failed(error)
         if delivered or (created and len(entries) == 1 and not is_offline_id(self.run_id)):
             self.guard(self._journal.drop_first, delivered + created)
         return not self.waiting
 
     def warn_of_waiting(self) -> None:
         """Warn of what a later command has to deliver, unless the store is not used at all."""
-        if self.waiting and not self._link.offline:
+        if self.waiting and not self._store_client.offline:
             _log.warning(
                 "run %s: %d entries wait in %s for the store; the next command delivers them",
                 self.name,
@@ -150,26 +156,30 @@ class Outbox:
         return not (self.waiting or is_offline_id(self.run_id) or self._check_history)
 
     def _sent_as_batch(self, entries: list[Entry]) -> bool:
-        if not self._can_send_directly() or len(entries) < 2 or not self._link.is_worth_trying():
+        if (
+            not self._can_send_directly()
+            or len(entries) < 2
+            or not self._store_client.is_worth_trying()
+        ):
             return False
         try:
-            send_batch(self._link.client, self.run_id, entries)
+            send_batch(self._store_client.client, self.run_id, entries)
         except Exception:  # one by one shows which of them fails, or that the store is down
             return False
-        self._link.worked()
+        self._store_client.worked()
         return True
 
     def _find_or_create(self, first: Entry) -> str:
         offline_id = self._journal.run_id
         if first["op"] != "create":
-            run_id = find_offline_run(self._link.client, offline_id)
+            run_id = find_offline_run(self._store_client.client, offline_id)
             if run_id is None:
                 raise LookupError(
                     f"the run {offline_id} is not in the store, and its first entry is lost"
                 )
             return run_id
-        experiment = self._link.experiment_id(first["experiment"])
-        return create_run(self._link.client, experiment, offline_id, first)
+        experiment = self._store_client.experiment_id(first["experiment"])
+        return create_run(self._store_client.client, experiment, offline_id, first)
 
     def _append(self, entry: Entry) -> None:
         if entry["op"] == "artifact":

@@ -8,10 +8,10 @@ from frostline.errors import TrackingError
 from frostline.tracking.address import Address
 from frostline.tracking.artifacts import find_in_folder, find_in_journal, is_local_uri
 from frostline.tracking.journal import Entry, journal_path, read_entries
-from frostline.tracking.link import Link
 from frostline.tracking.offline_runs import find_offline_run, is_offline_id, local_name
 from frostline.tracking.records import MetricPoint, RunRecord, apply_entries, matches
 from frostline.tracking.run_queries import read_run, search_runs
+from frostline.tracking.store_client import StoreClient
 from frostline.tracking.store_errors import explained_errors, is_missing
 
 if TYPE_CHECKING:
@@ -23,27 +23,27 @@ class Reader:
 
     Args:
         address: Where the store is.
-        link: The link to it.
+        store_client: The client of it.
     """
 
-    def __init__(self, address: Address, link: Link) -> None:
+    def __init__(self, address: Address, store_client: StoreClient) -> None:
         self.address = address
-        self._link = link
+        self._store_client = store_client
 
     @property
     def client(self) -> "MlflowClient":
         """MLflow's client, for what only MLflow has, such as its model registry."""
-        return self._link.client
+        return self._store_client.client
 
     @property
     def experiment(self) -> str:
         """Name of the experiment for new runs."""
-        return self._link.experiment
+        return self._store_client.experiment
 
     @property
     def offline(self) -> bool:
         """Whether everything goes to local journals."""
-        return self._link.offline
+        return self._store_client.offline
 
     def get_run(self, run_id: str) -> RunRecord:
         """Read one run, from the store or from its journal.
@@ -62,7 +62,7 @@ class Reader:
                 todo="give the command without tracking.offline",
             )
         with explained_errors(self.address):
-            client = self._link.client
+            client = self._store_client.client
             stored_id = find_offline_run(client, run_id) if is_offline_id(run_id) else run_id
             try:
                 record = None if stored_id is None else read_run(client, stored_id)
@@ -101,8 +101,8 @@ class Reader:
         stored: list[RunRecord] = []
         if not self.offline:
             with explained_errors(self.address):
-                client = self._link.client
-                own = [] if everywhere else [self._link.experiment_id(self.experiment)]
+                client = self._store_client.client
+                own = [] if everywhere else [self._store_client.experiment_id(self.experiment)]
                 stored = [self._with_waiting(record) for record in search_runs(client, own, tags)]
         delivered = {local_name(record) for record in stored}
         runs = stored + [record for record in waiting if record.run_id not in delivered]
@@ -127,7 +127,7 @@ class Reader:
         }
         if not is_offline_id(record.run_id) and not self.offline:
             with explained_errors(self.address):
-                for row in self._link.client.get_metric_history(record.run_id, key):
+                for row in self._store_client.client.get_metric_history(record.run_id, key):
                     points[int(row.step)] = MetricPoint(int(row.step), row.value, row.timestamp)
         return [points[step] for step in sorted(points)]
 
@@ -138,7 +138,10 @@ class Reader:
             TrackingError: If there is no such run, or the store does not answer.
         """
         with explained_errors(self.address):
-            return [item.path for item in self._link.client.list_artifacts(run_id, folder or None)]
+            return [
+                item.path
+                for item in self._store_client.client.list_artifacts(run_id, folder or None)
+            ]
 
     def fetch_artifact(self, run_id: str, path: str, into: Path | None = None) -> Path:
         """The local path of an artifact, which is downloaded if it is not on this machine.
@@ -173,7 +176,7 @@ class Reader:
             raise missing
         with explained_errors(self.address):
             target = None if into is None else str(into)
-            return Path(self._link.client.download_artifacts(record.run_id, path, target))
+            return Path(self._store_client.client.download_artifacts(record.run_id, path, target))
 
     def _waiting_entries(self, name: str) -> list[Entry]:
         """The entries of a run's journal.

@@ -11,7 +11,6 @@ from frostline.tracking.backlog import deliver_backlog
 from frostline.tracking.connection import Connection
 from frostline.tracking.delivery import TAG_MAX_CHARS, as_text, logged_points
 from frostline.tracking.journal import Journal
-from frostline.tracking.link import Link
 from frostline.tracking.offline_runs import is_offline_id, local_name, new_offline_id
 from frostline.tracking.outbox import Outbox
 from frostline.tracking.ownership import (
@@ -22,6 +21,7 @@ from frostline.tracking.ownership import (
 )
 from frostline.tracking.reader import Reader
 from frostline.tracking.records import ENDED, PARENT_TAG, RunRecord
+from frostline.tracking.store_client import StoreClient
 from frostline.tracking.store_errors import StoreUnavailableError, is_final
 from frostline.tracking.tracked_run import Run
 
@@ -49,16 +49,16 @@ def open_store(
             version, or cannot be written to.
     """
     address = resolve_address(uri, folder or Path.cwd())
-    link = Link(Connection(address), experiment, offline=offline)
-    store = Store(address, link)
+    store_client = StoreClient(Connection(address), experiment, offline=offline)
+    store = Store(address, store_client)
     if offline:
         return store
     try:
-        link.experiment_id(experiment)
+        store_client.experiment_id(experiment)
     except StoreUnavailableError as error:
         if must_answer:
             raise
-        link.failed(error)
+        store_client.failed(error)
         return store
     store.deliver_pending()
     return store
@@ -85,20 +85,22 @@ class Store(Reader):
         all_tags, _ = as_text({"mlflow.user": user_name(), **owner_tags(), **tags}, TAG_MAX_CHARS)
         if parent_run_id is not None:
             all_tags[PARENT_TAG] = parent_run_id
-        if self._link.is_worth_trying() and not is_offline_id(parent_run_id or ""):
+        if self._store_client.is_worth_trying() and not is_offline_id(parent_run_id or ""):
             try:
-                experiment = self._link.experiment_id(self.experiment)
-                made = self._link.client.create_run(experiment, tags=all_tags, run_name=name)
-                self._link.worked()
+                experiment = self._store_client.experiment_id(self.experiment)
+                made = self._store_client.client.create_run(
+                    experiment, tags=all_tags, run_name=name
+                )
+                self._store_client.worked()
                 return self._own(made.info.run_id, name)
             except StoreUnavailableError as error:
-                self._link.failed(error)
+                self._store_client.failed(error)
             except TrackingError:
                 raise
             except Exception as error:
                 if is_final(error):
                     raise TrackingError(f"the run {name} was refused: {error}") from error
-                self._link.failed(error)
+                self._store_client.failed(error)
         run = self._own(new_offline_id(), name)
         run.begin_offline(self.experiment, all_tags)
         return run
@@ -116,15 +118,15 @@ class Store(Reader):
         try:
             record = self.get_run(run_id)
         except StoreUnavailableError as error:
-            self._link.failed(error)
+            self._store_client.failed(error)
             record = RunRecord(run_id, run_id, self.experiment, "RUNNING", {}, {}, {}, 0, None)
         if is_offline_id(record.run_id):
             logged = set()
-        elif self._link.is_worth_trying():
+        elif self._store_client.is_worth_trying():
             try:
-                logged = logged_points(self._link.client, record.run_id, record.metrics)
+                logged = logged_points(self._store_client.client, record.run_id, record.metrics)
             except Exception as error:
-                self._link.failed(error)
+                self._store_client.failed(error)
         run = self._own(record.run_id, record.name, logged=logged, local=local_name(record))
         run.resume(owner_tags())
         return run
@@ -191,7 +193,7 @@ class Store(Reader):
         Returns:
             How many runs still have something undelivered.
         """
-        return deliver_backlog(self.address, self._link)
+        return deliver_backlog(self.address, self._store_client)
 
     def _own(
         self,
@@ -218,5 +220,7 @@ class Store(Reader):
             )
         journal = Journal(self.address.journals_dir, local)
         unknown = logged is None
-        outbox = Outbox(run_id, name, link=self._link, journal=journal, check_history=unknown)
+        outbox = Outbox(
+            run_id, name, store_client=self._store_client, journal=journal, check_history=unknown
+        )
         return Run(outbox, lock, logged or ())

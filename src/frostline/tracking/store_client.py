@@ -1,4 +1,4 @@
-"""One process's link to its store: whether it answers, and when to try it again.
+"""One process's client of its store: whether it answers, and when to try it again.
 
 Training never waits for a store that does not answer.
 """
@@ -17,8 +17,8 @@ _FIRST_PAUSE_S = 10.0
 _MAX_PAUSE_S = 120.0
 
 
-class Link:
-    """One process's link to its store, shared by the runs of that process.
+class StoreClient:
+    """One process's client of its store, shared by the runs of that process.
 
     Args:
         connection: The store's connection.
