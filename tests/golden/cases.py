@@ -45,3 +45,6 @@ RUNS: dict[str, tuple[str, ...]] = {
 
 # Backbone and depth of the prefixes whose outputs are recorded.
 PREFIXES = (("test_resnet", 2), ("test_convnext", 3), ("test_efficientnet", 4), ("test_vit", 2))
+
+# Backbones whose measures of drawn leaves are recorded.
+MEASURED = ("test_resnet", "test_vit")

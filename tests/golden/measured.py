@@ -12,10 +12,16 @@ from frostline.config.composed import settings_of
 from frostline.config.identity import config_digest, job_digest
 from frostline.config.location import CONF
 from frostline.config.schema import Settings
-from frostline.config.versions import FEATURES_VERSION, RESULTS_VERSION, installed_libraries
+from frostline.config.versions import (
+    FEATURES_VERSION,
+    MEASURES_VERSION,
+    RESULTS_VERSION,
+    installed_libraries,
+)
+from frostline.data.sample_table import SampleTable
 from frostline.tracking.records import RunRecord
 from frostline.tracking.store import Store, open_store
-from tests.golden.cases import COMMON, PREFIXES, RUNS
+from tests.golden.cases import COMMON, MEASURED, PREFIXES, RUNS
 from tests.integration.conftest import environment
 
 RECORDED = Path(__file__).with_name("recorded.json")
@@ -40,8 +46,10 @@ def everything(folder: Path) -> dict[str, Any]:
         "libraries": installed_libraries(),
         "results_version": RESULTS_VERSION,
         "features_version": FEATURES_VERSION,
+        "measures_version": MEASURES_VERSION,
         "runs": runs(folder),
         "features": features(folder),
+        "measures": measures(),
         "digests": digests(),
     }
 
@@ -114,7 +122,6 @@ def features(folder: Path) -> dict[str, dict[str, float]]:
     from frostline.backbones.split.cut import cut
     from frostline.data.image_datamodule import ImageDataModule, RowImages
     from frostline.data.order import BatchRows
-    from frostline.data.sources.leaves import load_leaves
     from frostline.data.splits import split_table
     from frostline.features.compute import compute_outputs, prefix_of_images
 
@@ -148,9 +155,41 @@ def features(folder: Path) -> dict[str, dict[str, float]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FROSTLINE_CACHE", str(folder / "cache"))
         patch.setenv("FROSTLINE_HOME", str(folder / "home"))
-        table = load_leaves(
-            n_images=60, size_px=80, n_species=1, photos_per_leaf=1, variant="color",
-            background="lab", imbalance=1.0, shortcut=0.0, leak=0.0, draw_seed=0,
-        )  # fmt: skip
+        table = _leaves(n_images=60)
         splits = split_table(table, val_frac=0.2, test_frac=0.2, seed=0)
         return {f"{name} {depth}": summary(name, depth) for name, depth in PREFIXES}
+
+
+def measures() -> dict[str, dict[str, float]]:
+    """Measure drawn leaves with each backbone: what `strategy=auto` and advice are based on."""
+    import numpy as np
+
+    from frostline.advice.measures.measurement import measure
+
+    table = _leaves(n_images=120)
+    scores = {}
+    for name in MEASURED:
+        measured = measure(
+            table,
+            np.arange(len(table)),
+            backbone=name,
+            weights="random",
+            image_size=64,
+            seed=0,
+        )
+        for stage in measured.stages:
+            scores[f"{name} {stage.stage}"] = {
+                "probe_acc": stage.probe,
+                "knn_acc": stage.knn,
+                "logme": stage.logme,
+            }
+    return scores
+
+
+def _leaves(n_images: int) -> SampleTable:
+    from frostline.data.sources.leaves import load_leaves
+
+    return load_leaves(
+        n_images=n_images, size_px=80, n_species=1, photos_per_leaf=1, variant="color",
+        background="lab", imbalance=1.0, shortcut=0.0, leak=0.0, draw_seed=0,
+    )  # fmt: skip

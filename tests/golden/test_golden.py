@@ -14,16 +14,22 @@ from typing import Any
 
 import pytest
 
-from frostline.config.versions import FEATURES_VERSION, RESULTS_VERSION, installed_libraries
-from tests.golden.measured import RECORDED, digests, features, runs
+from frostline.config.versions import (
+    FEATURES_VERSION,
+    MEASURES_VERSION,
+    RESULTS_VERSION,
+    installed_libraries,
+)
+from tests.golden.measured import RECORDED, digests, features, measures, runs
 
 # CPUs round differently. With the instruction sets AVX2 and SSE4 instead of AVX-512 the figures of
 # runs moved by 2.3e-4 at most, those of features by 5e-7 (measured on one machine, torch 2.14). A
 # change of the code moves some of them by percents.
 RUN_TOLERANCE = 1e-3
 FEATURE_TOLERANCE = 1e-4
-# An image more or less of the ten of the test split.
+# An image more or less of the ten of the test split, a few of the 120 that are measured.
 ACCURACY_TOLERANCE = 0.11
+MEASURE_ACCURACY_TOLERANCE = 0.04
 REWRITE = "rewrite the figures with `python -m tests.golden.write`"
 
 
@@ -56,6 +62,16 @@ def test_prefixes_give_the_recorded_outputs(recorded: dict[str, Any], tmp_path: 
     explain("FEATURES_VERSION", FEATURES_VERSION, recorded, differences)
 
 
+def test_measures_are_as_recorded(recorded: dict[str, Any]) -> None:
+    explain("MEASURES_VERSION", MEASURES_VERSION, recorded, [])
+    differences = list(
+        compared(
+            recorded["measures"], measures(), RUN_TOLERANCE, accuracy=MEASURE_ACCURACY_TOLERANCE
+        )
+    )
+    explain("MEASURES_VERSION", MEASURES_VERSION, recorded, differences)
+
+
 def explain(name: str, version: int, recorded: Mapping[str, Any], differences: list[str]) -> None:
     """Fail with what to do, if the recorded figures are of another version or differ."""
     if recorded[name.lower()] != version:
@@ -76,11 +92,17 @@ def explain(name: str, version: int, recorded: Mapping[str, Any], differences: l
     )
 
 
-def compared(then: Mapping[str, Any], now: Mapping[str, Any], tolerance: float) -> Iterator[str]:
+def compared(
+    then: Mapping[str, Any],
+    now: Mapping[str, Any],
+    tolerance: float,
+    *,
+    accuracy: float = ACCURACY_TOLERANCE,
+) -> Iterator[str]:
     """Each figure that differs by more than rounding, in a line."""
     assert then.keys() == now.keys(), f"other cases than in {RECORDED.name}: {REWRITE}"
     for case, figures in then.items():
         for name, value in figures.items():
-            allowed = ACCURACY_TOLERANCE if "acc" in name else tolerance
+            allowed = accuracy if "acc" in name else tolerance
             if now[case][name] != pytest.approx(value, rel=allowed, abs=allowed):
                 yield f"{case} {name}: {value} then, {now[case][name]} now"
