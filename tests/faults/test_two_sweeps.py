@@ -60,7 +60,7 @@ def test_each_has_its_own_folder_and_parent(both: tuple[Path, list[Started], lis
 def test_the_best_of_a_sweep_counts_jobs_that_another_has_trained(
     both: tuple[Path, list[Started], list[int]],
 ) -> None:
-    from frostline.tracking.sweeps import jobs_of_sweep
+    from frostline.tracking.lookup import jobs_of_sweep
 
     place, _, _ = both
     store = store_of(place)

@@ -9,9 +9,9 @@ import pytest
 from frostline.commands import report
 from frostline.errors import TrackingError
 from frostline.reporting.write_report import write_sweep_report
+from frostline.tracking.lookup import RUNS_FILE, find_sweep
 from frostline.tracking.prediction_files import write_predictions
 from frostline.tracking.store import open_store
-from frostline.tracking.sweeps import RUNS_FILE, find_sweep
 
 
 def _log_job(store, parent, folder, freeze, seed, share):

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from frostline.errors import TrackingError
+from frostline.tracking.lookup import find_sweep, jobs_of_sweep
 from frostline.tracking.reader import Reader
 from frostline.tracking.records import RunRecord
-from frostline.tracking.sweeps import find_sweep, jobs_of_sweep
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ def write_sweep_report(store: Store, sweep: str, out: Path) -> Report:
 
     Args:
         store: The tracking store.
-        sweep: The sweep's id; see `frostline.tracking.sweeps.find_sweep`.
+        sweep: The sweep's id; see `frostline.tracking.lookup.find_sweep`.
         out: The folder; made if need be.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from frostline.sweep import summary
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.plan import PlannedJob
-from frostline.tracking.sweeps import RUNS_FILE
+from frostline.tracking.lookup import RUNS_FILE
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord

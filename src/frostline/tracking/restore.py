@@ -9,7 +9,7 @@ from frostline.errors import TrackingError
 from frostline.tracking.lookup import ALLOWED, find_run
 from frostline.tracking.reader import Reader
 from frostline.tracking.records import RunRecord
-from frostline.tracking.stored_config import CONFIG_FILE, load_config, read_config
+from frostline.tracking.run_contents import CONFIG_FILE, load_config, read_config
 
 CHECKPOINT = "checkpoints/best.ckpt"
 

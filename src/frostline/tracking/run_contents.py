@@ -1,17 +1,51 @@
-"""The parts of a run that are not in its record: curves, predictions and small texts."""
+"""The parts of a run that are not in its record: config, curves, predictions and small texts."""
 
 import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+import yaml
 
 from frostline.errors import DataError, TrackingError
-from frostline.stats.predictions import Predictions
-from frostline.tracking.prediction_files import read_predictions
+from frostline.tracking.reader import Reader
+from frostline.tracking.records import RunRecord
 
 if TYPE_CHECKING:
-    from frostline.tracking.reader import Reader
+    from frostline.stats.predictions import Predictions
+
+
+CONFIG_FILE = "config.yaml"
+
+
+def read_config(store: Reader, record: RunRecord, into: Path | None = None) -> dict[str, Any]:
+    """Read a run's config from the store.
+
+    Args:
+        store: Where the run is.
+        record: The run.
+        into: Folder for a download; None means a new temporary folder.
+
+    Raises:
+        TrackingError: If the run has none, or it cannot be read.
+    """
+    return load_config(store.fetch_artifact(record.run_id, CONFIG_FILE, into))
+
+
+def load_config(path: Path) -> dict[str, Any]:
+    """Read a run's config from a file.
+
+    Raises:
+        TrackingError: If it cannot be read.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise TrackingError(f"{path} cannot be read: {error}") from error
+    if not isinstance(values, dict):
+        raise TrackingError(f"{path} is not the config of a run")
+    return values
 
 
 class Source(Protocol):
@@ -20,7 +54,7 @@ class Source(Protocol):
     def curve(self, run_id: str, metric: str) -> Sequence[tuple[int, float]]:
         """The (epoch, value) pairs of a metric in order; empty if there are none."""
 
-    def predictions(self, run_id: str, split: str) -> Predictions | None:
+    def predictions(self, run_id: str, split: str) -> "Predictions | None":
         """Per-item predictions of `val` or `test`; None if they are missing or cannot be read."""
 
     def classes(self, run_id: str) -> list[str] | None:
@@ -37,7 +71,7 @@ class StoreSource:
         store: The store.
     """
 
-    def __init__(self, store: "Reader") -> None:
+    def __init__(self, store: Reader) -> None:
         self._store = store
         self._folder = tempfile.TemporaryDirectory(prefix="frostline-report-")
 
@@ -49,8 +83,10 @@ class StoreSource:
             return []
         return [(point.step, point.value) for point in points]
 
-    def predictions(self, run_id: str, split: str) -> Predictions | None:
+    def predictions(self, run_id: str, split: str) -> "Predictions | None":
         """See `Source.predictions`."""
+        from frostline.tracking.prediction_files import read_predictions
+
         path = self._fetch(run_id, f"predictions/{split}.parquet")
         if path is None:
             return None
