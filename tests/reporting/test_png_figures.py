@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from frostline.reporting.figure import Figure, Heat, Series
+from frostline.reporting.page import Figure, Heat, Series
 from frostline.reporting.png_figures import _short, write_png
 from frostline.reporting.tables import Table
 

@@ -6,7 +6,7 @@ from frostline.advice.advice import Advice
 from frostline.advice.measures.familiarity import Familiarity
 from frostline.advice.measures.measurement import StageScore
 from frostline.advice.similarity import Reference
-from frostline.reporting.figure import MAX_SERIES, Figure, Series
+from frostline.reporting.page import MAX_SERIES, Figure, Series
 from frostline.reporting.tables import Column, Table, Value
 
 ACCURACIES = (

@@ -17,7 +17,7 @@ from frostline.stats.rules import DEFAULT_RULES, SCORES, Rules
 
 if TYPE_CHECKING:
     from frostline.reporting.report_folder import Report
-    from frostline.reporting.report_runs import ReportRuns
+    from frostline.reporting.write_report import ReportRuns
     from frostline.tracking.store import Store
 
 
@@ -48,7 +48,7 @@ def _run(given: argparse.Namespace) -> None:
 
 
 def _runs(store: "Store", given: argparse.Namespace) -> "ReportRuns":
-    from frostline.reporting.report_runs import runs_by_id, runs_of_experiment, runs_of_sweep
+    from frostline.reporting.write_report import runs_by_id, runs_of_experiment, runs_of_sweep
 
     if given.runs:
         return runs_by_id(store, given.runs)

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from frostline.reporting.cell_predictions import read_cell_predictions
-from frostline.reporting.figure import Figure, Series
-from frostline.reporting.page import Section
+from frostline.reporting.page import Figure, Section, Series
 from frostline.reporting.tables import Column, Table, Value
 from frostline.stats.class_results import ClassResults, class_results
 from frostline.stats.verdict import Verdict

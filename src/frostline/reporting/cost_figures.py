@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from frostline.reporting.figure import MAX_SERIES, Figure, Series
+from frostline.reporting.page import MAX_SERIES, Figure, Series
 from frostline.reporting.tables import Column, Table
 from frostline.reporting.verdict_rows import (
     backbone_of,

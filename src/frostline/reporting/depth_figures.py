@@ -1,6 +1,6 @@
 """Figures of scores over freeze depth: lines with intervals, and a heat map."""
 
-from frostline.reporting.figure import MAX_SERIES, Figure, Heat, Series
+from frostline.reporting.page import MAX_SERIES, Figure, Heat, Series
 from frostline.reporting.tables import Column, Table
 from frostline.reporting.verdict_rows import (
     backbones_by_best,

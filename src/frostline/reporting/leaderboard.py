@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from frostline.reporting.cell_predictions import HeldOutResult
 from frostline.reporting.cost_figures import LATENCY_MS
-from frostline.reporting.held_out_result import HeldOutResult
 from frostline.reporting.tables import Column, Table, Value
 from frostline.stats.rules import SCORES, SHORT_SCORE_NAMES
 from frostline.stats.verdict import TRAIN_S, Row, Verdict

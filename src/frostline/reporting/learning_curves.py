@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from frostline.reporting.figure import Figure, Series
+from frostline.reporting.page import Figure, Series
 from frostline.reporting.tables import Column, Table, Value
 from frostline.stats.rules import SHORT_SCORE_NAMES
 from frostline.stats.verdict import Row, Verdict

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from frostline.reporting.figure import COLOURS, Figure, Heat, Series
+from frostline.reporting.page import COLOURS, Figure, Heat, Series
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "hexagon")
 BLUES = [[0.0, "#dbeaf6"], [0.5, "#5fa8d8"], [1.0, "#084a78"]]

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure as Canvas
 
-from frostline.reporting.figure import COLOURS, Figure, Heat, Series
+from frostline.reporting.page import COLOURS, Figure, Heat, Series
 from frostline.reporting.plotly_figures import BLUES
 
 MARKERS = ("o", "s", "D", "^", "X", "P", "*", "h")

@@ -9,15 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from frostline.reporting.cell_predictions import verdict_on
+from frostline.reporting.cell_predictions import (
+    NO_RESULT,
+    HeldOutResult,
+    held_out_result,
+    verdict_on,
+)
+from frostline.reporting.cell_settings import with_unlogged_settings
 from frostline.reporting.conclusion import conclude
-from frostline.reporting.held_out_result import NO_RESULT, HeldOutResult, held_out_result
 from frostline.reporting.page import Conclusion, Page
 from frostline.reporting.render import render_page
 from frostline.reporting.report_sections import report_sections
 from frostline.reporting.select import Selection, are_drawings, select
 from frostline.reporting.tables import write_csv
-from frostline.reporting.unlogged_settings import with_unlogged_settings
 from frostline.stats.rules import Rules
 from frostline.stats.verdict import Verdict
 from frostline.tracking.records import RunRecord

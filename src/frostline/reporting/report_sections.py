@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from frostline.reporting.cell_predictions import HeldOutResult
 from frostline.reporting.class_details import class_section
 from frostline.reporting.cost_figures import cost_figures
 from frostline.reporting.depth_figures import depth_figure, heat_figure
-from frostline.reporting.held_out_result import HeldOutResult
 from frostline.reporting.leaderboard import comparisons, leaderboard
 from frostline.reporting.learning_curves import curve_figures
 from frostline.reporting.number_text import whole_percent

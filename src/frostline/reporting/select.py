@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from frostline.reporting.cell_names import (
+from frostline.reporting.cell_settings import (
     DERIVED_PARAMS,
     cell_name,
     configuration,

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from frostline.reporting.figure import Figure, Series
-from frostline.reporting.page import Section
+from frostline.reporting.page import Figure, Section, Series
 from frostline.reporting.select import Selection
 from frostline.reporting.tables import Column, Table, Value
 from frostline.stats.effects import Effect, interactions, main_effects

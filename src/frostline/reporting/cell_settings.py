@@ -1,4 +1,4 @@
-"""Settings in which runs differ but that are no MLflow parameter, read from the runs' configs."""
+"""Which settings make a cell: MLflow parameters, and settings that only the runs' configs have."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,13 +8,49 @@ from typing import Any
 import yaml
 
 from frostline.config.identity import WITHOUT_EFFECT
-from frostline.reporting.cell_names import configuration
 from frostline.tracking.records import RunRecord
-from frostline.tracking.run_contents import Source
+from frostline.tracking.run_contents import CONFIG_FILE, Source
 
-CONFIG = "config.yaml"
+# What follows from other parameters.
+DERIVED_PARAMS = (
+    "frozen_stages",
+    "frozen_params_frac",
+    "frozen_flops_frac",
+    "trainable_params",
+)
 # Parts of a config that do not change what is trained, beside those that a job's digest leaves out.
 _NOT_TRAINING = ("seed", "reuse", "hydra")
+
+
+def configuration(params: Mapping[str, str]) -> dict[str, str]:
+    """The parameters that make a cell: all but the seed and derived values."""
+    return {k: v for k, v in params.items() if k != "seed" and k not in DERIVED_PARAMS}
+
+
+def swept_params(params: Sequence[Mapping[str, str]]) -> list[str]:
+    """Parameters with several values, `backbone` and `freeze` first, then as logged.
+
+    The image size is left out where it follows from the backbone.
+    """
+    values_of: dict[str, set[str | None]] = {}
+    for one in params:
+        for key in configuration(one):
+            values_of.setdefault(key, set())
+    for key, values in values_of.items():
+        values.update(one.get(key) for one in params)
+    swept = [key for key, values in values_of.items() if len(values) > 1]
+    pairs = {(one.get("backbone"), one.get("image_size")) for one in params}
+    if "image_size" in swept and len(pairs) == len({one.get("backbone") for one in params}):
+        swept.remove("image_size")
+    return sorted(swept, key=lambda key: {"backbone": 0, "freeze": 1}.get(key, 2))
+
+
+def cell_name(params: Mapping[str, str], swept: Sequence[str]) -> str:
+    """Backbone and depth, then what else differs in the sweep and is recorded for this cell."""
+    backbone = params.get("backbone", "?")
+    rest = [key for key in swept if key not in {"backbone", "freeze"}]
+    parts = [backbone, f"freeze={params.get('freeze', '?')}"]
+    return " ".join(parts + [f"{key}={params[key]}" for key in rest if key in params])
 
 
 def with_unlogged_settings(records: Sequence[RunRecord], source: Source) -> list[RunRecord]:
@@ -38,7 +74,7 @@ def with_unlogged_settings(records: Sequence[RunRecord], source: Source) -> list
     added: dict[str, dict[str, str]] = {}
     for runs in alike.values():
         if _conflict(runs):
-            configs = {run.run_id: _settings(source.text(run.run_id, CONFIG)) for run in runs}
+            configs = {run.run_id: _settings(source.text(run.run_id, CONFIG_FILE)) for run in runs}
             for key in _differing(list(configs.values())):
                 for run_id, config in configs.items():
                     added.setdefault(run_id, {})[key] = config.get(key, "-")

@@ -1,5 +1,5 @@
+from frostline.reporting.cell_settings import with_unlogged_settings
 from frostline.reporting.select import select
-from frostline.reporting.unlogged_settings import with_unlogged_settings
 
 METRIC = "val_best/f1_macro"
 CELL = [({"backbone": "net", "freeze": "2"}, 0.9, 1.0, 1)]
