@@ -13,7 +13,7 @@ from scipy import stats
 from experiments.tools.recorded_runs import Recorded
 from frostline.stats.intervals import Estimate, holm, share_interval
 from frostline.stats.paired import Scored, cell_spread, pair_spread, scored
-from frostline.stats.scores import value_and_influence
+from frostline.stats.predictions import value_and_influence
 from frostline.stats.variance import Prior, Spread, estimate, learn_prior, spread_of
 
 LEVEL = 0.95

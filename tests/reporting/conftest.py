@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from frostline.stats.predictions import Predictions
-from frostline.stats.scores import value_and_influence
+from frostline.stats.predictions import Predictions, value_and_influence
 from frostline.tracking.records import RunRecord
 
 CLASSES = ["maize_healthy", "maize_rust", "potato_blight", "potato_healthy", "tomato_mildew"]

@@ -6,9 +6,8 @@ from torch import Tensor
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
 
 from frostline.stats.intervals import Estimate, share_interval
-from frostline.stats.predictions import Predictions
+from frostline.stats.predictions import Predictions, value_and_influence
 from frostline.stats.rules import SCORES
-from frostline.stats.scores import value_and_influence
 from frostline.training.metrics import classification_metrics
 
 LEVEL = 0.95
@@ -40,7 +39,7 @@ def intervals_of(predictions: Predictions) -> dict[str, tuple[float, float]]:
     """Compute 95 % intervals of the scores, in which the images of a group count as one.
 
     Source:
-        See `frostline.stats.scores` (influence of each image) and
+        See `frostline.stats.predictions` (influence of each image) and
         `frostline.stats.intervals.share_interval`.
     """
     _, rows = np.unique(predictions.groups, return_inverse=True)

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frostline.stats.intervals import bootstrap_by_group
-from frostline.stats.predictions import Predictions
-from frostline.stats.scores import confusion, f1_from_counts
+from frostline.stats.predictions import Predictions, confusion, f1_from_counts
 
 Floats = NDArray[np.float64]
 REPEATS = 1000

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frostline.stats.intervals import Estimate, Relation, holm, mcnemar, relation
-from frostline.stats.predictions import Predictions
-from frostline.stats.scores import value_and_influence
+from frostline.stats.predictions import Predictions, value_and_influence
 from frostline.stats.variance import Spread, estimate, learn_prior, spread_of
 
 Floats = NDArray[np.float64]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.stats.scores import confusion, f1_from_counts
+from frostline.stats.predictions import confusion, f1_from_counts
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]

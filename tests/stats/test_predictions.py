@@ -3,9 +3,8 @@ import pytest
 from sklearn import metrics
 
 from frostline.stats.class_results import class_results
-from frostline.stats.predictions import Predictions
+from frostline.stats.predictions import Predictions, value_and_influence
 from frostline.stats.rules import SCORES
-from frostline.stats.scores import value_and_influence
 
 
 def _predictions(seed=0, n_items=240, n_classes=5):
