@@ -13,8 +13,9 @@ is logged on the run, with evidence: confusion, calibration, the worst errors, a
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from frostline.commands.arguments import (
     add_run,
@@ -25,6 +26,9 @@ from frostline.commands.arguments import (
     run_given,
 )
 from frostline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from frostline.inference.evaluation import Evaluation
 
 SPLITS = ("train", "val", "test", "all")
 LEVELS = ("full", "light", "off")
@@ -42,7 +46,6 @@ def _run(given: argparse.Namespace) -> None:
     if class_names and not given.data:
         raise ConfigError("--map is for another data set", todo="give it with --data")
     from frostline.inference.evaluation import evaluate_run, log_on_run
-    from frostline.inference.evaluation_text import evaluation_lines
     from frostline.tracking.store import open_store
 
     rebuilt = run_given(given)
@@ -66,8 +69,31 @@ def _run(given: argparse.Namespace) -> None:
     if given.json:
         print(json.dumps(done.as_dict(), indent=2, ensure_ascii=False))
         return
-    print("\n".join(evaluation_lines(done)))
+    print("\n".join(_lines(done)))
     print(f"\nfiles: {done.folder}" + ("  (also in MLflow, on the run)" if logged else ""))
+
+
+def _lines(done: "Evaluation") -> Iterator[str]:
+    """Yield figures with their logged values and intervals, then the cost, line by line."""
+    yield f"{done.run} on {done.where}: {done.n_images} images of {done.n_groups} groups"
+    yield from (f"  {note}" for note in done.notes)
+    has_logged = bool(done.logged)
+    yield f"{'':12}{'now':>12}{'logged':>12}{'':4}95 % interval"
+    # In the order of the intervals, macro first; the loss has no interval and comes last.
+    for name in sorted(done.figures, key=[*done.intervals, *done.figures].index):
+        value = done.figures[name]
+        logged = f"{done.logged[name]:>12.6f}" if has_logged else f"{'-':>12}"
+        low, high = done.intervals.get(name, (float("nan"), float("nan")))
+        interval = f"{low:.4f} .. {high:.4f}" if name in done.intervals else ""
+        yield f"{name:12}{value:>12.6f}{logged}{'':4}{interval}".rstrip()
+    if has_logged:
+        yield (
+            "the same as logged, to the last digit"
+            if done.largest_difference == 0
+            else f"differs from the logged figures by at most {done.largest_difference:.2g}"
+        )
+    for name, value in done.cost.items():
+        yield f"{name:34}{value:,.4g}" if abs(value) < 10_000 else f"{name:34}{value:,.0f}"
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -135,7 +135,7 @@ def _record(
     on_progress: OnProgress,
 ) -> None:
     """Record what a training came to, and the evidence of it."""
-    from frostline.inference.explain.run_evidence import write_run_evidence
+    from frostline.inference.explain.evidence import write_run_evidence
 
     recorder.record_result(trained)
     evidence = folder / "evidence"

@@ -36,7 +36,7 @@ import frostline.data.sources.folder
 import frostline.data.sources.leaves
 import frostline.data.split_file
 import frostline.features.reuse
-import frostline.inference.explain.run_evidence
+import frostline.inference.explain.evidence
 import frostline.sweep.execute
 import frostline.sweep.preflight
 import frostline.tracking.prediction_files

@@ -18,8 +18,13 @@ from frostline.inference.explain.attribution import (
     overlay,
     share_off,
 )
-from frostline.inference.explain.gallery import caption, most_confident_right, worst_errors
-from frostline.inference.explain.picture_sheet import Tile, draw_sheet
+from frostline.inference.explain.gallery import (
+    Tile,
+    caption,
+    draw_sheet,
+    most_confident_right,
+    worst_errors,
+)
 from frostline.inference.explain.subject import Subject
 
 SHOWN_RIGHT = SHOWN_WRONG = 6
