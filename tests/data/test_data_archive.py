@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from frostline.data import unpack
-from frostline.data.sources.archive import load_archive
+from frostline.data.sources.folder import load_archive
 from frostline.data.unpack import unpack_once
 from frostline.errors import DataError
 

@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from frostline.data.folds import fold_splits
 from frostline.data.imbalance import class_weights, imbalance_ratio
 from frostline.data.mixing import BatchMix
 from frostline.data.split_file import load_splits, save_splits
-from frostline.data.splits import split_digest, split_table
+from frostline.data.splits import fold_splits, split_digest, split_table
 from frostline.errors import ConfigError, DataError
 
 

@@ -6,9 +6,8 @@ import pytest
 from frostline.data.geometry import Geometry, square
 from frostline.data.load import load_path
 from frostline.data.source_kind import source_kind
-from frostline.data.sources.archive import load_archive
 from frostline.data.sources.csv_table import load_csv
-from frostline.data.sources.folder import load_folder
+from frostline.data.sources.folder import load_archive, load_folder
 from frostline.data.sources.hub_dataset import load_hub
 from frostline.data.splits import split_table
 from tests.data.same_photos import as_csv, as_folder, as_hub, as_tar, as_zip

@@ -20,7 +20,7 @@ from frostline.config.data_settings import (
 from frostline.config.recorded_config import group_defaults
 from frostline.data.sample_table import SampleTable
 from frostline.data.source_kind import READABLE_PATHS, source_kind
-from frostline.data.splits import Splits, keep_fraction, split_table
+from frostline.data.splits import Splits, fold_splits, keep_fraction, split_table
 from frostline.errors import DataError
 
 # Keys for splitting and holding a table, which the sources do not take.
@@ -89,7 +89,7 @@ def _load(data: DataChoice) -> SampleTable:
 
             return load_folder(**options)
         case ArchiveData():
-            from frostline.data.sources.archive import load_archive
+            from frostline.data.sources.folder import load_archive
 
             return load_archive(**options)
         case CsvData():
@@ -116,8 +116,6 @@ def split_of(table: SampleTable, data: DataChoice, *, seed: int) -> Splits:
 
         splits = load_splits(data.split_file, table, missing_class=data.missing_class)
     elif data.folds is not None:
-        from frostline.data.folds import fold_splits
-
         splits = fold_splits(table, folds=data.folds, fold=data.fold, seed=split_seed)
     else:
         splits = split_table(

@@ -1,4 +1,7 @@
-"""Train, validation and test: stratified by class, groups stay together, fixed by the seed."""
+"""Train, validation and test: by fractions or by folds, stratified by class, fixed by the seed.
+
+All images of a group are in the same split.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -168,3 +171,29 @@ def split_digest(table: SampleTable, splits: Splits) -> str:
         text = "\0".join([name, *(table.items[row] for row in rows.tolist())])
         digest.update(text.encode("utf-8", "surrogatepass") + b"\0\0")
     return digest.hexdigest()
+
+
+def fold_splits(table: SampleTable, *, folds: int, fold: int, seed: int) -> Splits:
+    """Split by folds: one fold is the test, the next one validation, the others training.
+
+    Args:
+        table: The images; splits defined by the source are ignored.
+        folds: k, at least 3.
+        fold: The fold to test on, 0 .. k-1.
+        seed: Determines the folds; another seed gives k other folds.
+
+    Raises:
+        DataError: If there is no such fold, or a class has fewer than k groups.
+    """
+    if folds < 3 or not 0 <= fold < folds:
+        raise DataError(
+            f"data.folds={folds} data.fold={fold}",
+            "at least 3 folds (one for test, one for validation, the others for training), "
+            "fold 0 .. folds-1",
+        )
+    shares = np.full(folds, 1 / folds)
+    part = assign_groups(table.labels, table.groups, shares, seed=seed, classes=table.classes)
+    test, val = part == fold, part == (fold + 1) % folds
+    splits = Splits(np.flatnonzero(~test & ~val), np.flatnonzero(val), np.flatnonzero(test))
+    check_splits(table, splits)
+    return splits

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from frostline.data.augmentations import AUGMENTS, RandomRecipe, random_recipe
-from frostline.data.finite_views import FINITE_VIEWS
+from frostline.data.augmentations import AUGMENTS, FINITE_VIEWS, random_recipe
 from frostline.data.seeds import derive_seed
 from frostline.errors import ConfigError
 
 if TYPE_CHECKING:
     from frostline.backbones.spec import InputSpec
+    from frostline.data.augmentations import RandomRecipe
 
 
 def apply_views(images: Tensor, views: Tensor) -> Tensor:

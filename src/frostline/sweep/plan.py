@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from frostline.config.identity import job_digest
 from frostline.config.schema import Settings
-from frostline.data.finite_views import FINITE_VIEWS
+from frostline.data.augmentations import FINITE_VIEWS
 from frostline.training.group_key import group_key
 
 _IN_EVERY_NAME = ("backbone=", "freeze=", "seed=")

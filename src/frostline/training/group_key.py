@@ -4,7 +4,7 @@ import json
 
 from frostline.config.recipe import MlpHead, PlateauLr, Sgd
 from frostline.config.schema import Settings
-from frostline.data.finite_views import FINITE_VIEWS
+from frostline.data.augmentations import FINITE_VIEWS
 
 SHARED = ("backbone", "weights", "freeze", "image_size", "frozen_bn", "data", "trainer")
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from frostline.data.drawing.leaf import LeafTexture, draw_leaf
+from frostline.data.drawing.leaf import SPECIES, LeafTexture, draw_leaf
 from frostline.data.drawing.photo import (
     background,
     draw_pose,
@@ -15,7 +15,6 @@ from frostline.data.drawing.photo import (
     take_photo,
     tint_background,
 )
-from frostline.data.drawing.species import SPECIES
 from frostline.data.seeds import derive_seed
 
 # In item names: the leaves that are drawn only for the test.

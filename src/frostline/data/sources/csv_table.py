@@ -8,6 +8,7 @@ from frostline.data.layout import LabelledImage
 from frostline.data.listing import list_images
 from frostline.data.sample_table import BadImage, SampleTable, name_some
 from frostline.data.sources.csv_rows import (
+    ImageFinder,
     Row,
     find_column,
     label_of_row,
@@ -15,7 +16,6 @@ from frostline.data.sources.csv_rows import (
     read_rows,
     split_of_value,
 )
-from frostline.data.sources.image_finder import ImageFinder
 from frostline.data.sources.labelled_files import FileOptions, existing_path, table_of_files
 from frostline.errors import DataError
 

@@ -1,13 +1,18 @@
-"""A folder of images: ROOT/class/..., or ROOT/{train,val,test}/class/..."""
+"""A folder of images, or a .zip or .tar of one.
+
+The layout is ROOT/class/..., or ROOT/{train,val,test}/class/...
+"""
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from frostline.data.layout import LabelledImage, Layout, read_layout
 from frostline.data.listing import list_images
 from frostline.data.sample_table import SampleTable, name_some
 from frostline.data.sources.labelled_files import FileOptions, existing_path, table_of_files
+from frostline.data.unpack import unpack_once
 from frostline.errors import DataError
 
 
@@ -103,3 +108,40 @@ def compile_pattern(key: str, pattern: str, group: str) -> re.Pattern[str]:
             f"{key}={pattern}: there is no group '{group}'", f"an expression with (?P<{group}>...)"
         )
     return compiled
+
+
+def load_archive(
+    path: str,
+    *,
+    on_bad_image: str,
+    label_pattern: str | None = None,
+    group_by: str | None = None,
+    names: str | None = None,
+    rename: Mapping[str, str] | None = None,
+) -> SampleTable:
+    """Load the table of an archive, which is unpacked on the first call.
+
+    Args:
+        path: A .zip, .tar, .tar.gz or .tgz file, relative to the working directory, with one of the
+            layouts of a folder inside.
+        on_bad_image: "error": unreadable images are an error; "skip": they are left out.
+        label_pattern: As for a folder.
+        group_by: As for a folder.
+        names: As for a folder.
+        rename: As for a folder.
+
+    Raises:
+        DataError: If the archive is not safe to unpack, or has no classes.
+    """
+    archive = existing_path(path)
+    if archive.is_dir():
+        raise DataError(
+            f"data.path={path} is a folder", "a .zip or .tar file", "use data=folder for folders"
+        )
+    table = read_folder(
+        unpack_once(archive),
+        name=archive.name.split(".")[0],
+        label_pattern=label_pattern,
+        options=FileOptions(on_bad_image, group_by, names, rename),
+    )
+    return replace(table, source=str(archive))

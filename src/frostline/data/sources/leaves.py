@@ -5,9 +5,9 @@ They are drawings, and every report on them states it.
 
 import numpy as np
 
+from frostline.data.drawing.leaf import SPECIES
 from frostline.data.drawing.leaf_drawer import TEST_LEAF, LeafDrawer
 from frostline.data.drawing.lesions import CONDITIONS
-from frostline.data.drawing.species import SPECIES
 from frostline.data.sample_table import SampleTable, fingerprint_of
 from frostline.errors import DataError
 
