@@ -2,8 +2,7 @@ import pytest
 import timm
 import torch
 
-from frostline.backbones.build import build_backbone
-from frostline.backbones.stages import check_freeze, outline
+from frostline.backbones.build import build_backbone, check_freeze, outline
 from frostline.errors import BackboneError
 
 FAMILIES = [

@@ -1,6 +1,7 @@
-"""Build a backbone by name: the timm model without its classifier, its stages, its weights."""
+"""Build a backbone by name with its stages and weights, or only its stages without any weights."""
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import timm
 import torch
@@ -9,10 +10,11 @@ from torch import nn
 
 import frostline.backbones.book_cnn  # noqa: F401  (registers book_cnn with timm)
 from frostline.backbones.backbone import Backbone
+from frostline.backbones.depth import Depth, resolve_depth
 from frostline.backbones.execution_order import Timeline, record_timeline
 from frostline.backbones.names import check_backbone_name
 from frostline.backbones.shared_cache import cached
-from frostline.backbones.spec import InputSpec
+from frostline.backbones.spec import InputSpec, Stage
 from frostline.backbones.stage_scale import divide_into_stages
 from frostline.backbones.weights import load_weights
 from frostline.backbones.weights_hub import timm_settings
@@ -117,3 +119,46 @@ def _wrong_size(name: str, spec: InputSpec, error: Exception) -> BackboneError:
         allowed=f"{own} px (the weights' own: image_size=null), or a size the model divides evenly",
         todo="set image_size, or leave this backbone out",
     )
+
+
+class Outline(NamedTuple):
+    """A model on the meta device, and its stages."""
+
+    model: nn.Module
+    input: InputSpec
+    timeline: Timeline
+    stages: tuple[Stage, ...]
+
+
+@lru_cache(maxsize=16)
+def outline(name: str, image_size: int | None) -> Outline:
+    """Divide a backbone into stages without its weights, on the meta device.
+
+    Args:
+        name: A backbone's name.
+        image_size: Side of the input in pixels; None for the weights' own.
+
+    Raises:
+        BackboneError: The name is unknown, the size impossible, or the model cannot be divided.
+    """
+    check_backbone_name(name)
+    spec = input_spec(name, image_size)
+    with torch.device("meta"):
+        model = create_timm(name, spec)
+    timeline = timeline_of(name, model, spec)
+    return Outline(model, spec, timeline, divide_into_stages(model, timeline, name))
+
+
+def check_freeze(name: str, freeze: int | str, image_size: int | None) -> Depth:
+    """Resolve a value of `freeze` for a backbone without loading any weights.
+
+    Args:
+        name: A backbone's name.
+        freeze: A number, `all` or a module path.
+        image_size: Side of the input in pixels; None for the weights' own.
+
+    Raises:
+        BackboneError: The backbone has no such depth; the message contains the table of stages.
+    """
+    model, _, timeline, stages = outline(name, image_size)
+    return resolve_depth(name, model, timeline, stages, freeze)

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from frostline.backbones.backbone import Backbone
+from frostline.backbones.build import Outline, outline
 from frostline.backbones.packaged_weights import find_packaged
 from frostline.backbones.spec import Stage, WeightsInfo
 from frostline.backbones.split.stage_cuts import check_stage_cuts
-from frostline.backbones.stages import Outline, outline
 from frostline.backbones.weights_hub import find_cached, has_pretrained
 from frostline.errors import BackboneError
 

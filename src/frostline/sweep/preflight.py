@@ -90,7 +90,7 @@ class _Collector:
 
 def _check_backbone(settings: Settings) -> tuple[int, int, int, int]:
     """Frozen stages, stages, input size and bytes of a backbone at a depth, without its weights."""
-    from frostline.backbones.stages import check_freeze, outline
+    from frostline.backbones.build import check_freeze, outline
     from frostline.backbones.state_digest import named_state
 
     name, image_size = settings.backbone, settings.image_size

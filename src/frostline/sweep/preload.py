@@ -44,9 +44,9 @@ import frostline.tracking.provenance
 import frostline.tracking.store
 import frostline.training.head_group
 import frostline.training.run  # noqa: F401
+from frostline.backbones.build import outline
 from frostline.backbones.pooling import OutputPooling
 from frostline.backbones.split.cut_finder import CutFinder
-from frostline.backbones.stages import outline
 from frostline.config.versions import installed_libraries
 from frostline.tracking.database_schema import newest_version
 

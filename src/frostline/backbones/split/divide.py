@@ -11,11 +11,11 @@ from frostline.backbones.split.crossing import (
     calls_to_extract,
     flatten,
     in_terms_of_suffix,
+    needs_packing,
     pass_on,
 )
 from frostline.backbones.split.dependencies import Dependencies
 from frostline.backbones.split.graph_calls import ancestors, calls_of, with_refs
-from frostline.backbones.split.packing import needs_packing
 from frostline.backbones.split.program import BoundaryTensor, Call, Program, ResultRef
 from frostline.backbones.split.recording import Recording
 

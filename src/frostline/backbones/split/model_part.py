@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from frostline.backbones.split.packing import needs_packing, pack, unpack, with_axis_order
+from frostline.backbones.split.crossing import needs_packing, pack, unpack, with_axis_order
 from frostline.backbones.split.program import Program, replace_refs
 
 

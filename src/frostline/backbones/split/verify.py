@@ -5,9 +5,8 @@ from torch import Tensor, nn
 
 from frostline.backbones.meta_device import eval_mode
 from frostline.backbones.pooling import OutputPooling
-from frostline.backbones.split.crossing import CutError
+from frostline.backbones.split.crossing import CutError, axis_order, pack
 from frostline.backbones.split.model_part import ModelPart
-from frostline.backbones.split.packing import axis_order, pack
 
 _SMALL_SIZE_PX = 96
 _BATCH = 2
