@@ -26,8 +26,7 @@ from torch.func import functional_call, stack_module_state
 from frostline.config.recipe import Adam, AdamW, CosineLr, CrossEntropy, OptimizerChoice, Sgd
 from frostline.data.order import EpochSampler
 from frostline.features.feature_datamodule import RowOutputs
-from frostline.features.output_form import OutputForm
-from frostline.features.stored_file import Segment
+from frostline.features.stored_file import OutputForm, Segment
 from frostline.features.stored_outputs import StoredOutputs
 from frostline.training import head_training
 from frostline.training.head import build_head

@@ -18,8 +18,7 @@ from frostline.config.recipe import AdamW, ConstantLr, CrossEntropy
 from frostline.data.mixing import BatchMix
 from frostline.data.order import EpochSampler
 from frostline.features.feature_datamodule import RowOutputs, StoredInputs, unchanged
-from frostline.features.output_form import OutputForm
-from frostline.features.stored_file import Segment
+from frostline.features.stored_file import OutputForm, Segment
 from frostline.features.stored_outputs import StoredOutputs
 from frostline.training.callbacks import EpochSeed, ProgressEvents
 from frostline.training.engine import Engine, build_trainer

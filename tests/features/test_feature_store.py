@@ -13,11 +13,15 @@ import pytest
 import torch
 
 from frostline.commands.features import main
-from frostline.features.entry_key import EntryKey
+from frostline.features.feature_entry import EntryKey
 from frostline.features.feature_store import FeatureStore
-from frostline.features.output_form import OutputForm
 from frostline.features.segment_writer import SegmentWriter
-from frostline.features.stored_file import DamagedSegmentError, StoreFailedError, open_segment
+from frostline.features.stored_file import (
+    DamagedSegmentError,
+    OutputForm,
+    StoreFailedError,
+    open_segment,
+)
 from frostline.features.stored_outputs import StoredOutputs
 
 

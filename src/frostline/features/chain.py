@@ -17,7 +17,7 @@ from frostline.backbones.split.program import BoundaryTensor, continue_from
 from frostline.backbones.state_digest import FrozenPart, digest_of
 from frostline.data.order import BatchRows
 from frostline.errors import BackboneError
-from frostline.features.entry_key import EntryKey
+from frostline.features.feature_entry import EntryKey
 from frostline.features.feature_store import FeatureStore
 from frostline.features.stored_outputs import StoredOutputs
 from frostline.features.view_pairs import pair_codes

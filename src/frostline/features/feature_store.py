@@ -11,8 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from frostline.features.entry_key import EntryKey
-from frostline.features.feature_entry import ABOUT_FILE, LOCK_FILE, Entry
+from frostline.features.feature_entry import ABOUT_FILE, LOCK_FILE, Entry, EntryKey
 from frostline.features.stored_file import SUFFIX, DamagedSegmentError, open_segment
 from frostline.locks import OwnerLock, exclusive, is_free
 

@@ -13,8 +13,7 @@ from frostline.data.order import BatchRows
 from frostline.features.cost_model import Decision, Speeds, Work, decide_from_cost
 from frostline.features.feature_entry import Entry
 from frostline.features.feature_store import FeatureStore
-from frostline.features.output_form import OutputForm
-from frostline.features.stored_file import Segment, open_segment
+from frostline.features.stored_file import OutputForm, Segment, open_segment
 from frostline.features.view_pairs import as_pairs, count
 
 # To an accelerator's memory over PCIe 4 x16 in practice, bytes per second.

@@ -25,7 +25,7 @@ from frostline.features.chain import (
 from frostline.features.compute import compute_outputs, precision_context, prefix_of_images
 from frostline.features.cost_model import Decision
 from frostline.features.disk_speed import disk_speeds
-from frostline.features.entry_key import EntryKey, engine_name
+from frostline.features.feature_entry import EntryKey, engine_name
 from frostline.features.feature_store import FeatureStore, size_limit_bytes, store_folder
 from frostline.features.fill import Compute, Demand, fill
 from frostline.features.stored_file import Segment

@@ -12,11 +12,11 @@ import numpy as np
 import xxhash
 from torch import Tensor
 
-from frostline.features.output_form import OutputForm
 from frostline.features.stored_file import (
     HEAD_BYTES,
     MAGIC,
     SUFFIX,
+    OutputForm,
     Pairs,
     foot_end,
     store_errors,

@@ -7,8 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from frostline.features.output_form import OutputForm
-from frostline.features.stored_file import Segment
+from frostline.features.stored_file import OutputForm, Segment
 from frostline.features.view_pairs import pair_codes
 
 # Up to this size they are copied into memory once: a gather from one array is one call.
