@@ -61,8 +61,8 @@ def seconds_to_load(photos: Path) -> float:
     """Seconds until the table is there."""
     from hydra import compose, initialize_config_dir
 
-    from frostline.config.composed import settings_of
-    from frostline.config.location import CONF
+    from frostline.config.conf_files import CONF
+    from frostline.config.read import settings_of
     from frostline.data.load import load_table
 
     with initialize_config_dir(str(CONF), version_base="1.3"):

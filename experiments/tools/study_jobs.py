@@ -11,9 +11,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from frostline.config.composed import settings_of
+from frostline.config.conf_files import CONF
 from frostline.config.identity import config_digest
-from frostline.config.location import CONF
+from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.config.study_scale import STUDIES, spell_out_scale
 from frostline.data.load import data_name

@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 from frostline.advice.auto_strategy import launch_overrides, resolve_all
-from frostline.config.composed import settings_of
+from frostline.config.read import settings_of
 from frostline.config.recorded_config import recorded_settings
 from frostline.config.schema import Settings
 from frostline.config.value_origins import key_of, origins, origins_in_one_line, origins_of

@@ -10,9 +10,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from frostline.config import identity, versions
-from frostline.config.composed import settings_of
+from frostline.config.conf_files import CONF
 from frostline.config.identity import WITHOUT_EFFECT, config_digest, job_digest
-from frostline.config.location import CONF
+from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.config.versions import LIBRARIES, installed_libraries, library_changes
 

@@ -6,8 +6,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
-from frostline.config.composed import settings_of
 from frostline.config.hydra_errors import explain_hydra_error, known_keys
+from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
 

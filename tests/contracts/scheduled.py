@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from torch import Tensor
 
 from frostline.backbones.state_digest import named_state
-from frostline.config.composed import settings_of
+from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.training import callbacks
 from frostline.training.checkpoint import load_checkpoint

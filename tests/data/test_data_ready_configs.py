@@ -10,8 +10,8 @@ from hydra.errors import MissingConfigException
 from omegaconf import OmegaConf
 from PIL import Image
 
+from frostline.config.conf_files import group_defaults
 from frostline.config.read import read_settings
-from frostline.config.recorded_config import group_defaults
 from frostline.data.load import load_table
 
 CONF = Path(__file__).resolve().parents[2] / "conf"

@@ -10,7 +10,7 @@ import torch
 
 from experiments.tools.study_jobs import compose_study
 from frostline.config.read import read_settings
-from frostline.config.run_settings import CallbackSettings
+from frostline.config.schema import CallbackSettings
 from frostline.errors import ConfigError
 from frostline.training.epoch_logs import epoch_logs
 from frostline.training.history import History

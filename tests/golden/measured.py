@@ -8,9 +8,9 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 
-from frostline.config.composed import settings_of
+from frostline.config.conf_files import CONF
 from frostline.config.identity import config_digest, job_digest
-from frostline.config.location import CONF
+from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.config.versions import (
     FEATURES_VERSION,

@@ -7,7 +7,7 @@ import numpy as np
 from hydra import compose, initialize_config_dir
 from PIL import Image
 
-from frostline.config.location import CONF
+from frostline.config.conf_files import CONF
 
 BASE = (
     "data=folder", "backbone=test_resnet", "weights=random", "image_size=64", "epochs=3",
@@ -32,8 +32,8 @@ def draw_ramps(
 
 def train_tiny(folder: Path, *overrides: str) -> str:
     """Train one run with the store of the environment; return its id."""
-    from frostline.config.composed import settings_of
     from frostline.config.identity import job_digest
+    from frostline.config.read import settings_of
     from frostline.sweep.execute import Job, execute
     from frostline.sweep.preflight import check_jobs
 

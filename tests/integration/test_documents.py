@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from frostline.config.location import CONF
+from frostline.config.conf_files import CONF
 from frostline.config.schema import Settings
 from frostline.config.study_scale import spell_out_scale
 from tests.integration.documented import PAGES, ROOT, Command, documented

@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from frostline.config.composed import settings_of
+from frostline.config.read import settings_of
 from frostline.sweep.compose import Composer
 
 CONF = Path(__file__).parents[2] / "conf"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from frostline.config.composed import settings_of
-from frostline.config.location import CONF
+from frostline.config.conf_files import CONF
+from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
 from frostline.sweep.job_record import open_run

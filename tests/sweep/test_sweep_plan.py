@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 
-from frostline.config.composed import settings_of
 from frostline.config.identity import config_digest, job_digest
+from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.config.versions import RESULTS_VERSION
 from frostline.sweep.estimate import WHILE_RUNNING, estimate

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from frostline.config.run_settings import TrainerSettings
+from frostline.config.schema import TrainerSettings
 from frostline.errors import ConfigError
 from frostline.tracking.provenance import read_machine
 from frostline.training.engine import choose_engine, choose_kernels, cuda_works, numerics_of

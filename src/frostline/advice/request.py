@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 
 from frostline.backbones.names import check_backbone_name
-from frostline.config.location import CONF
+from frostline.config.conf_files import CONF
 from frostline.config.schema import Settings
 from frostline.data.source_kind import source_kind
 from frostline.errors import ConfigError
@@ -27,8 +27,8 @@ def read_request(overrides: Sequence[str]) -> list[Settings]:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from frostline.config.composed import settings_of
     from frostline.config.hydra_errors import explain_hydra_error
+    from frostline.config.read import settings_of
 
     backbones, others = [""], []
     for override in overrides:

@@ -22,8 +22,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from frostline.backbones.names import check_backbone_name
 from frostline.commands.error_output import leave_closed_pipe, not_writable, print_error
-from frostline.config.composed import settings_of
-from frostline.config.location import CONF
+from frostline.config.conf_files import CONF
+from frostline.config.read import settings_of
 from frostline.config.study_scale import spell_out_scale
 from frostline.cores import share_cores
 from frostline.errors import FrostlineError

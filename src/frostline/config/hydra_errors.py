@@ -5,7 +5,7 @@ import re
 
 from pydantic import BaseModel
 
-from frostline.config.location import STUDIES
+from frostline.config.conf_files import STUDIES
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
 

@@ -1,12 +1,11 @@
 """The config of a run that was recorded before some keys existed."""
 
-from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from frostline.config.location import CONF
+from frostline.config.conf_files import CONF, group_defaults
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
 
@@ -31,34 +30,6 @@ def recorded_settings(values: dict[str, Any]) -> Settings:
             f"the run's config.yaml cannot be read by this version: {', '.join(places[:8])}",
             todo="use the version of Frostline that the run names (tag mlflow.source.git.commit)",
         ) from None
-
-
-def group_defaults(group: str, choice: str) -> dict[str, Any]:
-    """What conf/GROUP/CHOICE.yaml says of the group itself; empty if there is no such file."""
-    file = CONF / group / f"{choice}.yaml"
-    if not file.is_file():
-        return {}
-    content = _with_bases(file)
-    if is_for_all_groups(file):
-        content = content.get(group, {})
-    return content
-
-
-def _with_bases(file: Path) -> dict[str, Any]:
-    """A file's values over those of the files that its defaults list names."""
-    own: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    values: dict[str, Any] = {}
-    for entry in own.pop("defaults", []):
-        if isinstance(entry, str) and entry != "_self_":
-            name = entry.partition("@")[0]
-            folder = CONF if name.startswith("/") else file.parent
-            values |= _with_bases(folder / f"{name.lstrip('/')}.yaml")
-    return values | own
-
-
-def is_for_all_groups(file: Path) -> bool:
-    """Whether a file of conf/ speaks of the whole config, as the strategies do."""
-    return file.read_text(encoding="utf-8").startswith("# @package _global_")
 
 
 def _completed(values: dict[str, Any]) -> dict[str, Any]:

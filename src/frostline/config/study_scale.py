@@ -9,7 +9,7 @@ that is the group `experiments/NAME`, whose long name nobody should have to type
 from collections.abc import Sequence
 from pathlib import Path
 
-from frostline.config.location import STUDIES
+from frostline.config.conf_files import STUDIES
 from frostline.errors import ConfigError
 
 

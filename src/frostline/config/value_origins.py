@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig
 
-from frostline.config.location import CONF
+from frostline.config.conf_files import CONF
 from frostline.config.schema import Settings
 
 # Set by a sweep for its jobs, or a record of who set what: never typed by the user.

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from frostline.config.conf_files import group_defaults
 from frostline.config.data_settings import (
     ArchiveData,
     CsvData,
@@ -17,7 +18,6 @@ from frostline.config.data_settings import (
     HubData,
     LeavesData,
 )
-from frostline.config.recorded_config import group_defaults
 from frostline.data.sample_table import SampleTable
 from frostline.data.source_kind import READABLE_PATHS, source_kind
 from frostline.data.splits import Splits, fold_splits, keep_fraction, split_table

@@ -6,9 +6,9 @@ from typing import Any
 
 import yaml
 
+from frostline.config.conf_files import group_defaults
 from frostline.config.data_settings import DataChoice
 from frostline.config.read import read_settings
-from frostline.config.recorded_config import group_defaults
 from frostline.config.schema import Settings
 from frostline.data.source_kind import source_kind
 from frostline.errors import ConfigError

@@ -14,8 +14,7 @@ from hydra.plugins.launcher import Launcher
 from rich.console import Console
 
 from frostline.advice.auto_strategy import launch_overrides
-from frostline.config.run_settings import SweepSettings
-from frostline.config.schema import Settings
+from frostline.config.schema import Settings, SweepSettings
 from frostline.sweep import workers
 from frostline.sweep.execute import Job, execute
 from frostline.sweep.launcher import IsolatedLauncher

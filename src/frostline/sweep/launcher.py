@@ -10,7 +10,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from frostline.config.composed import settings_of
+from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.sweep import workers
 from frostline.sweep.execute import Job, execute, execute_group

@@ -8,8 +8,8 @@ from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 
 from frostline.advice.auto_strategy import with_choice
-from frostline.config.composed import settings_of
 from frostline.config.identity import job_digest
+from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.sweep import summary
 from frostline.sweep.execute import Job, execute

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from frostline.advice.auto_strategy import resolve_all
 from frostline.backbones.names import check_backbone_name
 from frostline.backbones.shared_cache import shared_cache
-from frostline.config.composed import settings_of
+from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError, FrostlineError
 from frostline.sweep import workers

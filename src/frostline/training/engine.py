@@ -10,7 +10,7 @@ from functools import cache
 import pytorch_lightning as pl
 import torch
 
-from frostline.config.run_settings import TrainerSettings
+from frostline.config.schema import TrainerSettings
 from frostline.errors import ConfigError
 from frostline.training.allocator import keep_freed_memory
 from frostline.training.checkpoint import AtomicCheckpointIO

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
-from frostline.config.run_settings import CallbackSettings
+from frostline.config.schema import CallbackSettings
 from frostline.training.history import History
 
 

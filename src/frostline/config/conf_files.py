@@ -1,0 +1,38 @@
+"""The folders conf/ and experiments/: where they are, and what conf/ says of a group."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_CHECKOUT = Path(__file__).resolve().parents[3]
+CONF = _CHECKOUT / "conf"
+STUDIES = _CHECKOUT / "experiments"
+
+
+def group_defaults(group: str, choice: str) -> dict[str, Any]:
+    """What conf/GROUP/CHOICE.yaml says of the group itself; empty if there is no such file."""
+    file = CONF / group / f"{choice}.yaml"
+    if not file.is_file():
+        return {}
+    content = _with_bases(file)
+    if is_for_all_groups(file):
+        content = content.get(group, {})
+    return content
+
+
+def _with_bases(file: Path) -> dict[str, Any]:
+    """A file's values over those of the files that its defaults list names."""
+    own: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    values: dict[str, Any] = {}
+    for entry in own.pop("defaults", []):
+        if isinstance(entry, str) and entry != "_self_":
+            name = entry.partition("@")[0]
+            folder = CONF if name.startswith("/") else file.parent
+            values |= _with_bases(folder / f"{name.lstrip('/')}.yaml")
+    return values | own
+
+
+def is_for_all_groups(file: Path) -> bool:
+    """Whether a file of conf/ speaks of the whole config, as the strategies do."""
+    return file.read_text(encoding="utf-8").startswith("# @package _global_")
