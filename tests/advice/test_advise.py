@@ -8,7 +8,7 @@ from PIL import Image
 
 from frostline.advice.measures.familiarity import Familiarity
 from frostline.advice.measures.measurement import Measured, Size, StageScore, measured_from
-from frostline.advice.quadrants import STRATEGIES
+from frostline.advice.quadrants import OBJECTIONS, STRATEGIES, objections_to
 from frostline.advice.ranking import (
     BASELINE,
     Reliability,
@@ -18,7 +18,6 @@ from frostline.advice.ranking import (
 )
 from frostline.advice.request import next_command, read_request, source_of
 from frostline.advice.similarity import references_for, similarity_of
-from frostline.advice.strategies import OBJECTIONS, objections_to
 from frostline.backbones.packaged_weights import find_packaged
 from frostline.commands.advise import main
 from frostline.errors import BackboneError, ConfigError

@@ -5,7 +5,7 @@ import pytest
 import timm
 import torch
 
-from frostline.advice.measures.pretrained_classifier import Classifier, pretrained_classifier
+from frostline.advice.measures.familiarity import Classifier, pretrained_classifier
 from frostline.advice.measures.stage_features import stage_features
 from frostline.backbones.build import build_backbone
 from frostline.backbones.packaged_weights import find_packaged, rename_packaged

@@ -7,7 +7,7 @@ from typing import Any
 from frostline.advice.choose import Choice, decide, split_seed_of
 from frostline.advice.measures.measurement import Measured, Size, size_of
 from frostline.advice.measures.measurement_cache import cached_measure
-from frostline.advice.quadrants import too_few
+from frostline.advice.quadrants import NEIGHBOURS, objections_to, reason_and_source, too_few
 from frostline.advice.ranking import (
     PUBLISHED,
     RankedBackbone,
@@ -18,7 +18,6 @@ from frostline.advice.ranking import (
 )
 from frostline.advice.request import next_command
 from frostline.advice.similarity import references_for
-from frostline.advice.strategies import NEIGHBOURS, objections_to, reason_and_source
 from frostline.config.data_settings import LeavesData
 from frostline.config.schema import Settings
 from frostline.data.checks.findings import Finding

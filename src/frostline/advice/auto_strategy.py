@@ -1,9 +1,13 @@
-"""Replace `strategy=auto` in a job's overrides by the strategy that was chosen for its data."""
+"""Replace `strategy=auto` by the strategy chosen for a job's data, and record who set what."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from frostline.config.schema import Settings
-from frostline.config.value_origins import key_of
+from frostline.config.value_origins import key_of, origins_in_one_line, origins_of
+
+if TYPE_CHECKING:
+    from frostline.tracking.tracked_run import Run
 
 Recompose = Callable[[list[str]], Settings]
 Choose = Callable[[Sequence[Settings]], list[str]]
@@ -80,3 +84,22 @@ def launch_overrides(overrides: Sequence[str], settings: Settings) -> list[str]:
 def without(overrides: Sequence[str], keys: Sequence[str]) -> list[str]:
     """Return the overrides except those of some keys."""
     return [override for override in overrides if key_of(override) not in keys]
+
+
+def record_strategy(tracked: "Run", settings: Settings) -> None:
+    """Log who set each value; for `strategy=auto` also the choice and its measurements.
+
+    Args:
+        tracked: The run in the tracking store.
+        settings: Of the run; its strategy has been chosen.
+    """
+    entries = origins_of(settings)
+    tracked.log_dict(entries, "set_by.json")
+    tracked.set_tags({"frostline.set_by": origins_in_one_line(entries)})
+    if settings.strategy.name != "none":
+        tracked.set_tags({"frostline.strategy": settings.strategy.in_force})
+    if settings.strategy.choice is not None:
+        from frostline.advice.choose import measured_choice
+
+        choice = measured_choice(settings, on_progress=lambda **_: None)
+        tracked.log_dict(choice.plain(), "strategy.json")

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from frostline.advice.strategy_record import record_strategy
+from frostline.advice.auto_strategy import record_strategy
 from frostline.config.identity import config_digest
 from frostline.config.schema import Settings
 from frostline.config.versions import RESULTS_VERSION, installed_libraries

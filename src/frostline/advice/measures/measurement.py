@@ -9,9 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.advice.measures.familiarity import Familiarity, familiarity_of
+from frostline.advice.measures.familiarity import (
+    Classifier,
+    Familiarity,
+    familiarity_of,
+    pretrained_classifier,
+)
 from frostline.advice.measures.logme import logme
-from frostline.advice.measures.pretrained_classifier import Classifier, pretrained_classifier
 from frostline.advice.measures.simple_classifiers import (
     half_width,
     knn_predictions,
