@@ -164,6 +164,29 @@ def test_each_head_is_as_if_alone(
 
 
 @pytest.mark.parametrize(
+    "optimizers",
+    [
+        [AdamW(name="adamw", weight_decay=decay, layer_decay=1.0) for decay in (0.0, 0.5)],
+        [
+            Sgd(name="sgd", weight_decay=decay, layer_decay=1.0, momentum=momentum)
+            for decay, momentum in ((0.1, 0.0), (0.0, 0.9))
+        ],
+    ],
+    ids=["weight decay", "momentum"],
+)
+def test_each_head_has_its_own_optimizer_settings(
+    optimizers: list[AdamW | Sgd], tmp_path: Path
+) -> None:
+    constant = ConstantLr(name="constant", warmup_frac=0.0)
+    jobs = [HeadJob(head(hidden=10), 1e-2, optimizer, constant) for optimizer in optimizers]
+    for job, result in zip(jobs, train_together(jobs), strict=True):
+        alone = train_alone(job, tmp_path)
+        chosen = alone.states[result.best_epoch]
+        for name, value in chosen.items():
+            assert torch.allclose(result.best_state[name], value, rtol=1e-4, atol=2e-5), name
+
+
+@pytest.mark.parametrize(
     "loss",
     [
         CrossEntropy(name="cross_entropy", label_smoothing=0.1, class_weights=1.0),
