@@ -1,4 +1,4 @@
-"""The folders conf/ and experiments/: where they are, and what conf/ says of a group."""
+"""The folders conf/ and experiments/: where they are, and the values conf/ sets for a group."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ STUDIES = _CHECKOUT / "experiments"
 
 
 def group_defaults(group: str, choice: str) -> dict[str, Any]:
-    """What conf/GROUP/CHOICE.yaml says of the group itself; empty if there is no such file."""
+    """The values that conf/GROUP/CHOICE.yaml sets in its group; empty if there is no such file."""
     file = CONF / group / f"{choice}.yaml"
     if not file.is_file():
         return {}
@@ -34,5 +34,5 @@ def _with_bases(file: Path) -> dict[str, Any]:
 
 
 def is_for_all_groups(file: Path) -> bool:
-    """Whether a file of conf/ speaks of the whole config, as the strategies do."""
+    """Whether a file of conf/ sets keys of the whole config, as the strategies do."""
     return file.read_text(encoding="utf-8").startswith("# @package _global_")

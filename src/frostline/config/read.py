@@ -109,21 +109,21 @@ def _readable(error: ValidationError) -> ConfigError:
 def _key_of(location: tuple[int | str, ...]) -> str:
     """The config key of a pydantic location, without the names of union members."""
     parts = [str(part) for part in location]
-    kept = [parts[0]]
+    key = [parts[0]]
     for part in parts[1:]:
         is_tag = part in {"int", "str", "constrained-int", "none"} or (
-            len(kept) == 1 and len(parts) > 2 and part == parts[1] and part not in _fields(parts[0])
+            len(key) == 1 and len(parts) > 2 and part == parts[1] and part not in _fields(parts[0])
         )
         if not is_tag:
-            kept.append(part)
-    return ".".join(kept)
+            key.append(part)
+    return ".".join(key)
 
 
 def _fields(group: str) -> set[str]:
     """Names of the keys that any member of a group has."""
     names: set[str] = set()
-    known = group in Settings.model_fields
-    annotation: Any = Settings.model_fields[group].annotation if known else None
+    exists = group in Settings.model_fields
+    annotation: Any = Settings.model_fields[group].annotation if exists else None
     for member in getattr(annotation, "__args__", (annotation,)):
         if isinstance(member, type) and issubclass(member, BaseModel):
             names |= set(member.model_fields)

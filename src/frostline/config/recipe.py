@@ -95,7 +95,7 @@ class Strategy(StrictModel):
 
     @property
     def asks_for_choice(self) -> bool:
-        """Whether the data must be measured before anything else is known."""
+        """Whether the data must be measured first, to choose one of the four strategies."""
         return self.name == "auto" and self.choice is None
 
     @property

@@ -1,7 +1,7 @@
 """The typed schema of a run: what conf/ composes, checked before anything heavy is imported.
 
-Defaults live in conf/ alone; the models below only say which keys exist, of which type, and what is
-allowed. Everything under train.py takes plain values out of `Settings`, never the composed config.
+Defaults live in conf/ alone; the models below only define which keys exist, of which type, and what
+is allowed. Code below the commands takes plain values from `Settings`, never the composed config.
 The models of the groups that make the recipe are in data_settings.py and recipe.py.
 """
 
@@ -68,7 +68,7 @@ class TrackingSettings(StrictModel):
 
 
 class SweepSettings(StrictModel):
-    """What a sweep hands to its jobs."""
+    """What a sweep passes to its jobs."""
 
     id: str | None
     parent_run_id: str | None

@@ -1,7 +1,7 @@
 """`scale=small|full` of a study, as overrides of Hydra.
 
-The sizes of a study lie beside it, one file each: experiments/NAME/small.yaml, full.yaml. To Hydra
-that is the group `experiments/NAME`, whose long name nobody should have to type:
+The sizes of a study are files beside it: experiments/NAME/small.yaml, full.yaml. To Hydra
+that is the group `experiments/NAME`, whose long name is replaced by `scale`:
 
     +experiments=NAME scale=full    is    +experiments=NAME experiments/NAME@_global_=full
 """
@@ -14,44 +14,46 @@ from frostline.errors import ConfigError
 
 
 def spell_out_scale(arguments: Sequence[str], studies: Path = STUDIES) -> list[str]:
-    """Replace `scale=NAME` by the choice that it stands for.
+    """Replace `scale=NAME` by Hydra's override for it.
 
     Args:
-        arguments: The words of the command line.
+        arguments: Of the command line.
         studies: Where the studies are.
 
     Returns:
-        The words in the same order; the same words where no scale is given.
+        The arguments in the same order; unchanged where no scale is given.
 
     Raises:
         ConfigError: If no study is named, or it has no such scale.
     """
     return [
-        _choice(word, arguments, studies) if word.lstrip("+").startswith("scale=") else word
-        for word in arguments
+        _choice(argument, arguments, studies)
+        if argument.lstrip("+").startswith("scale=")
+        else argument
+        for argument in arguments
     ]
 
 
 def study_named(arguments: Sequence[str]) -> str | None:
     """The study that a command line names; None without one, the last of several."""
-    named = [word.partition("=")[2] for word in arguments if word.startswith("+experiments=")]
+    named = [each.partition("=")[2] for each in arguments if each.startswith("+experiments=")]
     return named[-1] if named else None
 
 
 def scales_of(study: str, studies: Path = STUDIES) -> list[str]:
     """Names of a study's scales, the smallest first; empty if it has one size only."""
-    found = sorted(file.stem for file in (studies / study).glob("*.yaml"))
-    return sorted(found, key=lambda name: name != "small")
+    scales = sorted(file.stem for file in (studies / study).glob("*.yaml"))
+    return sorted(scales, key=lambda name: name != "small")
 
 
-def _choice(word: str, arguments: Sequence[str], studies: Path) -> str:
-    study, wanted = study_named(arguments), word.partition("=")[2]
+def _choice(argument: str, arguments: Sequence[str], studies: Path) -> str:
+    study, wanted = study_named(arguments), argument.partition("=")[2]
     if study is None:
         scaled = sorted(
             file.stem for file in studies.glob("*.yaml") if scales_of(file.stem, studies)
         )
         raise ConfigError(
-            f"{word}: a scale belongs to a study, and none is named",
+            f"{argument}: a scale belongs to a study, and none is named",
             f"studies with scales: {', '.join(scaled)}",
             f"python -m src.train -m +experiments=NAME scale={wanted}",
         )
@@ -60,7 +62,7 @@ def _choice(word: str, arguments: Sequence[str], studies: Path) -> str:
     if (studies / f"{study}.yaml").is_file() and unknown:
         if not allowed:
             raise ConfigError(
-                f"{word}: the study {study} has one size only", todo="leave `scale` out"
+                f"{argument}: the study {study} has one size only", todo="leave `scale` out"
             )
-        raise ConfigError(f"{word}: the study {study} has no such scale", ", ".join(allowed))
+        raise ConfigError(f"{argument}: the study {study} has no such scale", ", ".join(allowed))
     return f"experiments/{study}@_global_={wanted}"

@@ -48,13 +48,13 @@ class FrozenProof(pl.Callback):
         self.after = self._digest()
         if self.before != self.after:
             raise FrozenMovedError(
-                "a frozen stage changed during training: this run's `freeze` is not what it says",
+                "a frozen stage changed during training: this run did not keep to its `freeze`",
                 todo="please report the backbone, the freeze value and the versions",
             )
 
 
 class StopEarly(EarlyStopping):
-    """Early stopping that a resumed run remembers: a training that had stopped stays stopped.
+    """Early stopping that a resumed run remembers: a run that had stopped stays stopped.
 
     Lightning loses that state with the process, and would train one more epoch.
 
@@ -62,8 +62,8 @@ class StopEarly(EarlyStopping):
         monitor: A validation metric.
         mode: `max` or `min`.
         patience: Epochs without a better value until the run stops.
-        first_epoch: Of the last phase. Before it nothing stops: a head that has learnt all it can
-            is why the stages under it thaw. The best value counts from the beginning.
+        first_epoch: Of the last phase. Training never stops before it: a head that no longer
+            improves is the reason to thaw the stages under it. The best value counts from epoch 0.
     """
 
     def __init__(self, monitor: str, *, mode: str, patience: int, first_epoch: int) -> None:
@@ -78,7 +78,7 @@ class StopEarly(EarlyStopping):
             trainer.should_stop = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Stop at once if the checkpoint says so."""
+        """Stop at once if the run had stopped before it was interrupted."""
         if self.wait_count >= self.patience:
             trainer.should_stop = True
 

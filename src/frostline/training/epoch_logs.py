@@ -15,7 +15,7 @@ def epoch_logs(choice: CallbackSettings, folder: Path, history: History) -> list
     Args:
         choice: Which.
         folder: Where they go; made when the first epoch has ended.
-        history: The metrics of each epoch, kept through interruptions.
+        history: The metrics of each epoch, which survive interruptions.
     """
     wanted: list[pl.Callback] = []
     if choice.csv:

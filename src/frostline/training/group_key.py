@@ -12,8 +12,8 @@ SHARED = ("backbone", "weights", "freeze", "image_size", "frozen_bn", "data", "t
 def follows_single_jobs(*, batch_norm: bool, adaptive: bool) -> bool:
     """Whether heads train together as they would alone, within rounding.
 
-    A bias before BatchNorm has no effect, and a gradient of rounding errors alone; Adam blows those
-    up to full steps, so that not even the same job on two machines ends up in the same place.
+    A bias before BatchNorm has no effect, so its gradient is rounding error only; Adam scales that
+    up to full steps, so that even the same job gives other weights on another machine.
 
     Args:
         batch_norm: Whether the heads have BatchNorm.
@@ -27,7 +27,7 @@ def group_key(settings: Settings, *, frozen_stages: int, num_stages: int) -> str
 
     Args:
         settings: The job.
-        frozen_stages: Depth that its `freeze` stands for.
+        frozen_stages: Whole stages that its `freeze` freezes.
         num_stages: Stages of its backbone.
     """
     trainer = settings.trainer

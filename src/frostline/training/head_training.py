@@ -28,11 +28,11 @@ class HeadJob:
     """What may differ between heads that train together.
 
     Attributes:
-        head: As `build_head` made it; left as it is.
+        head: As `build_head` made it; not changed.
         lr: Peak learning rate.
         optimizer: Which optimiser.
-        lr_schedule: Learning rate over the steps; not `plateau`, which each head would go its own
-            way with.
+        lr_schedule: Learning rate over the steps; not `plateau`, whose drops depend on a head's own
+            scores.
     """
 
     head: nn.Sequential
@@ -82,7 +82,7 @@ class HeadResult:
     diverged: bool = False
 
 
-class _Watch:
+class _BestEpoch:
     """Best epoch and early stopping of one head."""
 
     def __init__(self, choice: Choice) -> None:
@@ -91,9 +91,9 @@ class _Watch:
         self._waited = 0
         self.running = True
 
-    def judge(self, figures: dict[str, float]) -> bool:
-        """Add an epoch's metrics; return whether it is the best so far."""
-        score = figures[self._choice.monitor]
+    def add_epoch(self, scores: dict[str, float]) -> bool:
+        """Add an epoch's scores; return whether it is the best so far."""
+        score = scores[self._choice.monitor]
         if self._choice.is_better(score, self._best):
             self._best, self._waited = score, 0
             return True
@@ -144,7 +144,7 @@ def train_heads(
         for job in jobs
     ]
     results = [HeadResult() for _ in jobs]
-    watches = [_Watch(choice) for _ in jobs]
+    trackers = [_BestEpoch(choice) for _ in jobs]
     held_out = [read(batch) for batch in validation]
     labels = torch.cat([batch.labels for batch in held_out])
     step = 0
@@ -166,22 +166,22 @@ def train_heads(
                 [heads.logits(batch.inputs, training=False) for batch in held_out], dim=1
             )
             figures = stacked_metrics(logits, labels)
-        for job, (result, watch) in enumerate(zip(results, watches, strict=True)):
-            if not watch.running:
+        for job, (result, tracker) in enumerate(zip(results, trackers, strict=True)):
+            if not tracker.running:
                 continue
             mean = float(total[job] / count)
             if not math.isfinite(mean):
-                result.diverged, watch.running = True, False
+                result.diverged, tracker.running = True, False
                 continue
             scores = {f"val/{name}": float(values[job]) for name, values in figures.items()}
             if not math.isfinite(scores["val/loss"]):
-                result.diverged, watch.running = True, False
+                result.diverged, tracker.running = True, False
                 continue
             result.history.append({"train/loss": mean} | scores)
-            if watch.judge(scores):
+            if tracker.add_epoch(scores):
                 result.best_epoch, result.best_state = epoch, heads.head_state(job)
         on_progress(done=(epoch + 1) / epochs)
-        if not any(watch.running for watch in watches):
+        if not any(tracker.running for tracker in trackers):
             break
     return results
 

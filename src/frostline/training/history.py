@@ -1,4 +1,4 @@
-"""The metrics of each epoch, kept through an interruption."""
+"""The metrics of each epoch, which survive an interruption."""
 
 from typing import Any
 

@@ -93,9 +93,9 @@ def plateau_drops(
     Args:
         scores: The monitored metric of each epoch so far.
         mode: `max` or `min`.
-        patience_epochs: Epochs without a better value that are let pass.
-        restarts: Epochs at which counting begins anew, the first ones of phases: what came before
-            says nothing about stages that were frozen. The best value is remembered.
+        patience_epochs: The rate drops after more epochs than this without a better value.
+        restarts: Epochs at which counting restarts, the first of each phase: earlier scores do not
+            show what stages can do that were still frozen. The best value is not reset.
 
     Source: torch.optim.lr_scheduler.ReduceLROnPlateau, with its relative threshold.
     """

@@ -42,7 +42,7 @@ def stacked_metrics(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
         labels: (N,) int64 in 0 .. K - 1, at least one.
 
     Returns:
-        `loss`, `acc_micro`, `acc_macro`, `f1_macro`, each (J,) float32. Classes that stand neither
+        `loss`, `acc_micro`, `acc_macro`, `f1_macro`, each (J,) float32. Classes that occur neither
         in the labels nor in the predictions do not count in the macro averages.
 
     Source: the definitions of torchmetrics' multiclass_accuracy and multiclass_f1_score.
@@ -57,10 +57,10 @@ def stacked_metrics(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
     table = torch.bincount(cells.flatten(), minlength=n_heads * n_classes**2)
     confusion = table.view(n_heads, n_classes, n_classes).float()
     hits = confusion.diagonal(dim1=1, dim2=2)
-    actual, said = confusion.sum(dim=2), confusion.sum(dim=1)
-    counted = (actual + said > 0).float()
+    actual, predicted_as = confusion.sum(dim=2), confusion.sum(dim=1)
+    counted = (actual + predicted_as > 0).float()
     recall = hits / actual.clamp_min(1)
-    f1 = 2 * hits / (actual + said).clamp_min(1)
+    f1 = 2 * hits / (actual + predicted_as).clamp_min(1)
     share = counted / counted.sum(dim=1, keepdim=True)
     return {
         "loss": loss.view(n_heads, n_items).mean(dim=1),

@@ -1,9 +1,9 @@
 """Which precision and memory layout is fastest here, for each direction: a short cached probe.
 
 On CPUs bfloat16 wins forwards almost everywhere, and loses in training wherever convolutions are
-depthwise; channels last wins for most convolutional nets, and loses for some. No rule says which,
-so it is tried. Only `trainer.precision=fastest` asks for it: runs that are compared with each other
-are otherwise all computed in one way, float32 and channels last, which no clock decides.
+depthwise; channels last wins for most convolutional nets, and loses for some. No rule predicts it,
+so both are timed, but only for `trainer.precision=fastest`: otherwise all runs use float32 and
+channels last, so that they can be compared and no timing influences their results.
 """
 
 import contextlib
@@ -50,10 +50,10 @@ class FastestModes:
 def choose_modes(
     engine: Engine, prefix: nn.Module, trained: nn.Module, *, size_px: int, batch: int, about: str
 ) -> tuple[Engine, ComputeMode, ComputeMode]:
-    """The engine of a run, and how its prefix and its training compute, once they are known.
+    """The engine of a run, and the compute modes of its prefix and of its training.
 
     Args:
-        engine: As chosen; only a precision of `fastest` is tried out here.
+        engine: As chosen; only a precision of `fastest` starts the probe.
         prefix: The frozen stages.
         trained: Suffix and head.
         size_px: Side of the images.
@@ -67,7 +67,7 @@ def choose_modes(
 
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(batch, 3, size_px, size_px, generator=generator)
-    found = fastest_modes(
+    modes = fastest_modes(
         prefix.to(engine.accelerator),
         trained.to(engine.accelerator),
         images.to(engine.accelerator),
@@ -75,7 +75,7 @@ def choose_modes(
         about=f"{about}, {size_px} px, {batch} images",
         folder=store_folder().parent / "probes",
     )
-    return replace(engine, precision=found.training.precision), found.forward, found.training
+    return replace(engine, precision=modes.training.precision), modes.forward, modes.training
 
 
 def fastest_modes(
@@ -94,34 +94,34 @@ def fastest_modes(
         trained: Suffix and head; their gradients and statistics are put back afterwards.
         images: (B, 3, S, S) float32, a batch as in training.
         accelerator: Where they are.
-        about: Backbone, size, depth and batch size: what else decides.
-        folder: Where findings are kept.
+        about: Backbone, size, depth and batch size, on which the result depends too.
+        folder: Of the cached results.
     """
     machine = f"{platform.processor() or platform.machine()} {torch.__version__}"
     capability = torch.backends.cpu.get_cpu_capability()
     text = f"{machine} {capability} {accelerator} {torch.get_num_threads()} threads | {about}"
     name = hashlib.sha256(text.encode()).hexdigest()[:24]
-    kept = folder / f"{name}.json"
+    cached = folder / f"{name}.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        content = json.loads(kept.read_text())
+        content = json.loads(cached.read_text())
         forward, training = (
             parse_compute_mode(content[direction]) for direction in ("forward", "training")
         )
         if {forward, training} <= set(TRIED):
             return FastestModes(forward, training, content["seconds"])
-    found = _measure(prefix, trained, images, accelerator)
+    fastest = _measure(prefix, trained, images, accelerator)
     content = {
-        "forward": str(found.forward),
-        "training": str(found.training),
-        "seconds": found.seconds,
-        "tried": [str(way) for way in TRIED],
+        "forward": str(fastest.forward),
+        "training": str(fastest.training),
+        "seconds": fastest.seconds,
+        "tried": [str(mode) for mode in TRIED],
         "about": text,
     }
-    with contextlib.suppress(OSError):  # what cannot be kept is measured again
+    with contextlib.suppress(OSError):  # without a cached result the next run measures again
         folder.mkdir(parents=True, exist_ok=True)
-        with replacing(kept) as temporary:
+        with replacing(cached) as temporary:
             temporary.write_text(json.dumps(content, indent=1))
-    return found
+    return fastest
 
 
 def _measure(
@@ -135,27 +135,29 @@ def _measure(
         outputs: Tensor = prefix(inputs)
         return outputs
 
-    def training(handed: Tensor) -> None:
-        torch.autograd.backward(trained(handed).float().square().mean())
+    def training(outputs: Tensor) -> None:
+        torch.autograd.backward(trained(outputs).float().square().mean())
 
     try:
-        for way in TRIED:
+        for mode in TRIED:
             with torch.autocast(
-                accelerator, dtype=torch.bfloat16, enabled=way.precision == "bf16-mixed"
+                accelerator, dtype=torch.bfloat16, enabled=mode.precision == "bf16-mixed"
             ):
-                inputs = in_layout(images, way.layout)
-                handed = forward(inputs)
-                seconds[f"forward {way}"] = _best_s(partial(forward, inputs), accelerator)
-                seconds[f"training {way}"] = _best_s(partial(training, handed), accelerator)
+                inputs = in_layout(images, mode.layout)
+                prefix_outputs = forward(inputs)
+                seconds[f"forward {mode}"] = _best_s(partial(forward, inputs), accelerator)
+                seconds[f"training {mode}"] = _best_s(
+                    partial(training, prefix_outputs), accelerator
+                )
     finally:
         trained.load_state_dict(state)
         trained.zero_grad(set_to_none=True)
     best = {
-        direction: min(TRIED, key=lambda way: seconds[f"{direction} {way}"])
+        direction: min(TRIED, key=lambda mode: seconds[f"{direction} {mode}"])
         for direction in ("forward", "training")
     }
     if next(prefix.parameters(), None) is None:
-        # Nothing is frozen: what trains gets its images as it wants them.
+        # Nothing is frozen: the images come in the layout that is fastest in training.
         best["forward"] = best["training"]
     return FastestModes(best["forward"], best["training"], seconds)
 

@@ -13,7 +13,7 @@ KEPT = 2  # the newest may be the one that a fault damaged
 def keep_last(folder: Path) -> ModelCheckpoint:
     """A callback that keeps the last two ends of epochs, with optimiser and loop state.
 
-    Only ends of epochs are kept: resuming in the middle of one would repeat its samples
+    Only ends of epochs are saved: resuming in the middle of one would repeat its samples
     (https://github.com/Lightning-AI/pytorch-lightning/issues/19764).
     """
     return ModelCheckpoint(

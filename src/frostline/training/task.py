@@ -34,7 +34,7 @@ class ClassificationTask(LowOverheadModule):
     """Trains `head(suffix(prefix(preprocess(images))))` with cross-entropy.
 
     The backbone is registered once, under `backbone`, so that a checkpoint holds timm's own names;
-    prefix and suffix are views of it that share its modules and are therefore kept out of the
+    prefix and suffix are views of it that share its modules and are therefore left out of the
     module tree.
 
     Args:
