@@ -110,6 +110,7 @@ class AdamW(StrictModel):
     name: Literal["adamw"]
     weight_decay: Annotated[float, Field(ge=0.0)]
     layer_decay: PositiveFraction
+    head_lr_factor: Annotated[float, Field(gt=0.0)]
 
 
 class Adam(StrictModel):
@@ -118,6 +119,7 @@ class Adam(StrictModel):
     name: Literal["adam"]
     weight_decay: Annotated[float, Field(ge=0.0)]
     layer_decay: PositiveFraction
+    head_lr_factor: Annotated[float, Field(gt=0.0)]
 
 
 class Sgd(StrictModel):
@@ -126,6 +128,7 @@ class Sgd(StrictModel):
     name: Literal["sgd"]
     weight_decay: Annotated[float, Field(ge=0.0)]
     layer_decay: PositiveFraction
+    head_lr_factor: Annotated[float, Field(gt=0.0)]
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)]
 
 

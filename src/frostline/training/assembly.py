@@ -77,6 +77,10 @@ class Assembly:
                     for name, scale in lr_scales(
                         self.backbone.stages, settings.optimizer.layer_decay
                     ).items()
+                }
+                | {
+                    f"head.{name}": settings.optimizer.head_lr_factor
+                    for name, _ in self.head.named_parameters()
                 },
                 settings.callbacks.monitor,
                 settings.callbacks.mode,
@@ -154,6 +158,11 @@ def head_of(settings: Settings, num_features: int, num_classes: int) -> nn.Seque
         batch_norm=mlp is not None and mlp.batch_norm,
         seed=settings.seed,
     )
+
+
+def head_lr_of(settings: Settings) -> float:
+    """The peak learning rate of a run's head."""
+    return settings.lr * settings.optimizer.head_lr_factor
 
 
 def loss_of(settings: Settings, data: ImageDataModule) -> Loss:

@@ -89,16 +89,22 @@ class EpochMetrics(pl.Callback):
     Args:
         log: Receives the values and the epoch.
         frozen_stages: Whole stages that are frozen in this phase.
+        peak_lr: The run's `lr`.
     """
 
-    def __init__(self, log: Callable[[dict[str, float], int], None], frozen_stages: int) -> None:
+    def __init__(
+        self, log: Callable[[dict[str, float], int], None], frozen_stages: int, peak_lr: float
+    ) -> None:
         self._log = log
         self._frozen_stages = frozen_stages
+        self._peak_lr = peak_lr
         self._lr = 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Note the head's learning rate at the epoch's first step."""
-        self._lr = trainer.optimizers[0].param_groups[0]["lr"]
+        """Note the learning rate at the epoch's first step, where no factor changes it."""
+        now = trainer.optimizers[0].param_groups[0]["lr"]
+        peak = trainer.lr_scheduler_configs[0].scheduler.base_lrs[0]
+        self._lr = self._peak_lr * (now / peak)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Send `train/loss`, `val/...`, `lr` and the frozen stages with the epoch as step."""

@@ -22,7 +22,14 @@ from frostline.features.prefix_outputs import PrefixJob, prepare_outputs
 from frostline.features.stored_file import StoreFailedError
 from frostline.features.stored_outputs import StoredOutputs
 from frostline.features.view_pairs import needed_batches
-from frostline.training.assembly import Assembly, assemble, class_weights_of, data_of, head_of
+from frostline.training.assembly import (
+    Assembly,
+    assemble,
+    class_weights_of,
+    data_of,
+    head_lr_of,
+    head_of,
+)
 from frostline.training.engine import Engine, choose_engine, prepare_process
 from frostline.training.head_training import Choice, HeadJob, HeadResult, train_heads
 from frostline.training.trained_group import GroupMember, HeadGroup
@@ -136,7 +143,7 @@ def _train(
     choice = first.callbacks
     return train_heads(
         [
-            HeadJob(head, job.lr, job.optimizer, job.lr_schedule)
+            HeadJob(head, head_lr_of(job), job.optimizer, job.lr_schedule)
             for head, job in zip(heads, jobs, strict=True)
         ],
         features.__getitem__,

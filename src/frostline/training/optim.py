@@ -13,7 +13,8 @@ from frostline.config.recipe import Adam, AdamW, OptimizerChoice, Sgd
 def lr_scales(stages: Sequence[Stage], layer_decay: float) -> dict[str, float]:
     """The factor on the learning rate of each of a backbone's tensors.
 
-    The head has 1, the last stage `layer_decay`, the one before it that squared, and so on.
+    The last stage has `layer_decay`, the one before it that squared, and so on; the
+    factor of the head is `head_lr_factor`.
 
     Args:
         stages: The backbone's stages 1..S.

@@ -83,7 +83,9 @@ def train_run(
         observers = [
             callbacks.EpochSeed(settings.seed),
             proof,
-            callbacks.EpochMetrics(recorder.record_epoch, opened.cut.depth.frozen_stages),
+            callbacks.EpochMetrics(
+                recorder.record_epoch, opened.cut.depth.frozen_stages, settings.lr
+            ),
             callbacks.ProgressEvents(on_progress, settings.epochs),
             history,
             *epoch_logs(settings.callbacks, folder / "logs", history),
