@@ -19,7 +19,8 @@ DERIVED_PARAMS = (
     "trainable_params",
 )
 # Parts of a config that do not change what is trained, beside those that a job's digest leaves out.
-_NOT_TRAINING = ("seed", "reuse", "hydra")
+# `tune` says how a value was looked for; the value is what is trained with.
+_NOT_TRAINING = ("seed", "reuse", "hydra", "tune")
 
 
 def configuration(params: Mapping[str, str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from frostline.reporting.number_text import (
 from frostline.reporting.page import Conclusion
 from frostline.reporting.select import Selection
 from frostline.stats.rules import SHORT_SCORE_NAMES
-from frostline.stats.verdict import TRAIN_S, Row, Verdict
+from frostline.stats.verdict import Row, Verdict
 
 _MAX_NAMED = 3
 
@@ -114,7 +114,7 @@ def _why(verdict: Verdict) -> str:
 
 def _cheaper(take: Row, top: Row) -> str:
     parts = []
-    own, other = take.cell.mean(TRAIN_S), top.cell.mean(TRAIN_S)
+    own, other = take.cell.run_s, top.cell.run_s
     if np.isfinite(own) and np.isfinite(other) and own > 0:
         parts.append(
             f"it trains {other / own:.1f} times as fast as {top.cell.name} "

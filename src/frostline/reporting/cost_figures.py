@@ -11,12 +11,12 @@ from frostline.reporting.verdict_rows import (
     point_label,
 )
 from frostline.stats.rules import SHORT_SCORE_NAMES
-from frostline.stats.verdict import TRAIN_S, Row, Verdict
+from frostline.stats.verdict import Row, Verdict
 
 LATENCY_MS = "time/latency_ms"
 # Name, what is missing where it is not recorded, axis label, and its value.
 _KINDS: Sequence[tuple[str, str, str, Callable[[Row], float]]] = (
-    ("train-time", "training time", "training time of a run, s", lambda r: r.cell.mean(TRAIN_S)),
+    ("train-time", "training time", "training time of a run, s", lambda r: r.cell.run_s),
     (
         "parameters",
         "trained parameters",

@@ -1,12 +1,13 @@
 """The leaderboard, and its configurations against the top in detail."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from frostline.reporting.cell_predictions import HeldOutResult
+from frostline.reporting.cell_rates import CellRate
 from frostline.reporting.cost_figures import LATENCY_MS
 from frostline.reporting.tables import Column, Table, Value
 from frostline.stats.rules import SCORES, SHORT_SCORE_NAMES
-from frostline.stats.verdict import TRAIN_S, Row, Verdict
+from frostline.stats.verdict import Row, Verdict
 
 STANDING_TEXTS = {
     "top": "highest",
@@ -18,8 +19,14 @@ STANDING_TEXTS = {
 }
 
 
-def leaderboard(verdict: Verdict, held_out: HeldOutResult) -> Table:
-    """All configurations, best on validation first."""
+def leaderboard(verdict: Verdict, held_out: HeldOutResult, rates: Mapping[str, CellRate]) -> Table:
+    """All configurations, best on validation first.
+
+    Args:
+        verdict: What is concluded about each.
+        held_out: The recommended cell on the test images.
+        rates: Name of a cell to its learning rate.
+    """
     score = verdict.rules.score
     short = SHORT_SCORE_NAMES[score]
     others = [name for name in SCORES if name != score]
@@ -32,6 +39,9 @@ def leaderboard(verdict: Verdict, held_out: HeldOutResult) -> Table:
         Column(f"high {level}", "percent"),
         Column("sd of seeds", "percent"),
         Column("seeds", "count"),
+        Column("learning rate", "number"),
+        Column("rate from"),
+        Column("also tuned"),
         Column("from top, points", "points"),
         Column("low", "points"),
         Column("high", "points"),
@@ -43,7 +53,7 @@ def leaderboard(verdict: Verdict, held_out: HeldOutResult) -> Table:
         Column("trained parameters", "count"),
         Column("latency, ms", "number"),
     ]
-    rows = [_leader(row, verdict, others, held_out) for row in verdict.rows]
+    rows = [_leader(row, verdict, others, held_out, rates) for row in verdict.rows]
     marked = frozenset(k for k, row in enumerate(verdict.rows) if row is verdict.recommended)
     return Table("leaderboard", "Leaderboard", columns, rows, marked).without_empty_columns()
 
@@ -83,7 +93,11 @@ def comparisons(verdict: Verdict) -> Table | None:
 
 
 def _leader(
-    row: Row, verdict: Verdict, others: Sequence[str], held_out: HeldOutResult
+    row: Row,
+    verdict: Verdict,
+    others: Sequence[str],
+    held_out: HeldOutResult,
+    rates: Mapping[str, CellRate],
 ) -> list[Value]:
     low, high = row.interval or (row.seeds.low, row.seeds.high)
     c = row.comparison
@@ -92,6 +106,7 @@ def _leader(
     verdict_text = "recommended" if is_recommended else STANDING_TEXTS[row.standing]
     if is_recommended and row.standing != "top":
         verdict_text += f", {STANDING_TEXTS[row.standing]}"
+    rate = rates.get(row.cell.name)
     return [
         row.cell.name,
         verdict_text,
@@ -100,13 +115,22 @@ def _leader(
         high,
         row.seeds.sd,
         len(row.cell.run_ids),
+        *_rate_values(rate),
         None if c is None else c.difference.value,
         *((None, None) if c is None else c.interval),
         None if c is None else c.p_holm,
         *(row.cell.mean(f"val_best/{name}") for name in others),
         test,
         "for the choice made" if is_recommended else "not used",
-        row.cell.mean(TRAIN_S),
+        row.cell.run_s,
         row.cell.number("trainable_params"),
         row.cell.mean(LATENCY_MS),
     ]
+
+
+def _rate_values(rate: CellRate | None) -> list[Value]:
+    """The rate, where it comes from, and what else was tuned."""
+    if rate is None or rate.value is None:
+        return [None, None, None]
+    also = ", ".join(f"{key}={value}" for key, value in rate.also.items())
+    return [rate.value, rate.origin, also or None]

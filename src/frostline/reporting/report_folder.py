@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from frostline.reporting.cell_predictions import (
     held_out_result,
     verdict_on,
 )
+from frostline.reporting.cell_rates import CellRate, cell_rate, with_tuned_as_auto
 from frostline.reporting.cell_settings import with_unlogged_settings
 from frostline.reporting.conclusion import conclude
 from frostline.reporting.page import Conclusion, Page
@@ -71,18 +72,20 @@ def write_folder(
         title: What the page is called.
         sweep: The sweep's run.
     """
-    records = with_unlogged_settings(records, source)
+    records = with_unlogged_settings(with_tuned_as_auto(records), source)
     selection = select(records, rules.metric)
+    runs = {run.run_id: run for run in selection.runs}
+    rates = {cell.name: cell_rate(cell, runs) for cell in selection.cells}
     verdict = verdict_on(selection, source, rules)
     drawn = are_drawings(records)
     held_out = NO_RESULT
     if verdict is not None:
         held_out = held_out_result(verdict.recommended, source, rules)
     conclusion = conclude(verdict, selection, held_out.sentence, drawn=drawn)
-    sections = report_sections(verdict, selection, held_out, source, records, sweep)
+    sections = report_sections(verdict, selection, held_out, rates, source, records, sweep)
     made = time.strftime("%d %B %Y, %H:%M") + f", from {len(records)} runs"
     _write(Page(title, made, conclusion, sections, drawn), out)
-    values = _verdict_json(verdict, conclusion, held_out, selection)
+    values = _verdict_json(verdict, conclusion, held_out, selection, rates)
     (out / VERDICT).write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n")
     return Report(out, conclusion, verdict)
 
@@ -102,7 +105,11 @@ def _write(page: Page, out: Path) -> None:
 
 
 def _verdict_json(
-    verdict: Verdict | None, conclusion: Conclusion, held_out: HeldOutResult, selection: Selection
+    verdict: Verdict | None,
+    conclusion: Conclusion,
+    held_out: HeldOutResult,
+    selection: Selection,
+    rates: Mapping[str, CellRate],
 ) -> dict[str, Any]:
     values: dict[str, Any] = {
         "headline": conclusion.headline,
@@ -123,6 +130,14 @@ def _verdict_json(
             "run_ids": dict(take.cell.run_ids),
             "val": take.value,
             "test": None if np.isnan(held_out.value) else held_out.value,
+        },
+        "learning_rates": {
+            row.cell.name: {
+                "value": rates[row.cell.name].value,
+                "from": rates[row.cell.name].origin,
+                "also_tuned": dict(rates[row.cell.name].also),
+            }
+            for row in verdict.rows
         },
         "top": verdict.top.cell.name,
         "candidates": [row.cell.name for row in verdict.candidates],

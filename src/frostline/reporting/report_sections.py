@@ -1,8 +1,9 @@
 """The report's sections in order, each with its notes, figures and tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from frostline.reporting.cell_predictions import HeldOutResult
+from frostline.reporting.cell_rates import CellRate
 from frostline.reporting.class_details import class_section
 from frostline.reporting.cost_figures import cost_figures
 from frostline.reporting.depth_figures import depth_figure, heat_figure
@@ -23,6 +24,7 @@ def report_sections(
     verdict: Verdict | None,
     selection: Selection,
     held_out: HeldOutResult,
+    rates: Mapping[str, CellRate],
     source: Source,
     records: Sequence[RunRecord],
     sweep: RunRecord | None,
@@ -33,6 +35,7 @@ def report_sections(
         verdict: None if there is nothing to compare; then only what was left out is shown.
         selection: What is compared and what is not.
         held_out: The recommended cell on the test images.
+        rates: Name of a cell to its learning rate.
         source: Where curves and predictions come from.
         records: All runs, those that are left out included.
         sweep: The sweep's run.
@@ -41,7 +44,7 @@ def report_sections(
     if verdict is None:
         return [left_out]
     return [
-        _leaderboard_section(verdict, held_out),
+        _leaderboard_section(verdict, held_out, rates),
         Section("depth-section", "Freeze depth", figures=[depth_figure(verdict)]),
         Section("heat-section", "Backbone by depth", figures=[heat_figure(verdict)]),
         _cost_section(verdict),
@@ -71,7 +74,9 @@ def _left_out_section(selection: Selection) -> Section:
     return Section("failed", title, tables=[left_out_table(selection)])
 
 
-def _leaderboard_section(verdict: Verdict, held_out: HeldOutResult) -> Section:
+def _leaderboard_section(
+    verdict: Verdict, held_out: HeldOutResult, rates: Mapping[str, CellRate]
+) -> Section:
     level = whole_percent(verdict.rules.level)
     note = (
         f"Best on validation first; the score is {SCORE_NAMES[verdict.rules.score]}. Intervals "
@@ -79,7 +84,7 @@ def _leaderboard_section(verdict: Verdict, held_out: HeldOutResult) -> Section:
         "the same images and seeds. Test figures of configurations that were not recommended are "
         "shown for completeness and were not used for choosing."
     )
-    tables = [leaderboard(verdict, held_out)]
+    tables = [leaderboard(verdict, held_out, rates)]
     against_top = comparisons(verdict)
     if against_top is not None:
         tables.append(against_top)

@@ -8,7 +8,8 @@ import numpy as np
 from frostline.reporting.cost_figures import LATENCY_MS
 from frostline.reporting.select import FINGERPRINT, SPLIT, Selection
 from frostline.reporting.tables import Column, Table, Value
-from frostline.stats.verdict import TRAIN_S, Row, Verdict
+from frostline.stats.cell import TRAIN_S, TUNE_S
+from frostline.stats.verdict import Verdict
 from frostline.tracking.records import RunRecord
 
 ENERGY_WH = "energy/total_wh"
@@ -32,6 +33,7 @@ def cost_table(verdict: Verdict) -> Table:
         Column("configuration"),
         Column("runs", "count"),
         Column("training, all runs", "seconds"),
+        Column("of it values not chosen", "seconds"),
         Column("training of a run", "seconds"),
         Column("energy, Wh", "number"),
         Column("saved by reuse", "seconds"),
@@ -40,17 +42,20 @@ def cost_table(verdict: Verdict) -> Table:
     ]
     rows: list[list[Value]] = []
     for row in verdict.rows:
-        spent, saved = (_total(row, metric) for metric in (TRAIN_S, SAVED_S))
+        cell = row.cell
+        tuning, saved = cell.total(TUNE_S), cell.total(SAVED_S)
+        spent = float(np.nansum([cell.total(TRAIN_S), tuning])) or float("nan")
         rows.append(
             [
-                row.cell.name,
-                len(row.cell.run_ids),
+                cell.name,
+                len(cell.run_ids),
                 spent,
-                row.cell.mean(TRAIN_S),
-                _total(row, ENERGY_WH),
+                tuning,
+                cell.run_s,
+                cell.total(ENERGY_WH),
                 saved,
                 saved / (spent + saved) if spent + saved > 0 else None,
-                row.cell.mean(LATENCY_MS),
+                cell.mean(LATENCY_MS),
             ]
         )
     rows.append(["all", *_sums(rows)])
@@ -96,20 +101,15 @@ def method_table(
     return Table("how", "How it was done", [Column("what"), Column("value")], rows)
 
 
-def _total(row: Row, metric: str) -> float:
-    values = row.cell.values(metric)
-    return float(np.sum(values)) if values else float("nan")
-
-
 def _sums(rows: Sequence[Sequence[Value]]) -> list[Value]:
     def total(place: int) -> float:
         values = [float(row[place] or 0) for row in rows if isinstance(row[place], float | int)]
         finite = [value for value in values if np.isfinite(value)]
         return sum(finite) if finite else float("nan")
 
-    spent, saved = total(2), total(5)
+    spent, saved = total(2), total(6)
     share = saved / (spent + saved) if spent + saved > 0 else None
-    return [int(total(1)), spent, None, total(4), saved, share, None]
+    return [int(total(1)), spent, total(3), None, total(5), saved, share, None]
 
 
 def _listed(values: Iterable[str]) -> str:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+TRAIN_S = "time/train_s"
+TUNE_S = "time/tune_s"
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -33,6 +36,17 @@ class Cell:
         """Mean over seeds; NaN where no seed has it."""
         values = self.values(metric)
         return float(np.mean(values)) if values else float("nan")
+
+    def total(self, metric: str) -> float:
+        """Sum over seeds; NaN where no seed has it."""
+        values = self.values(metric)
+        return float(np.sum(values)) if values else float("nan")
+
+    @property
+    def run_s(self) -> float:
+        """Mean seconds of a run, with those that tuning took; NaN where no time is recorded."""
+        tuning = self.total(TUNE_S) / len(self.run_ids) if self.values(TUNE_S) else 0.0
+        return self.mean(TRAIN_S) + tuning
 
     def number(self, fact: str) -> float:
         """A derived value as a number; NaN where it is missing."""

@@ -20,7 +20,6 @@ from frostline.stats.variance import Spread, estimate, learn_prior
 
 Standing = Literal["top", "alike", "open", "behind", "worse", "not tested"]
 MAY_BE_BEST = ("top", "alike", "open")
-TRAIN_S = "time/train_s"
 _SAME_COST = 1.1  # times vary by a tenth from run to run
 
 
@@ -147,9 +146,9 @@ def reach_verdict(
 def cheapest(rows: Sequence[Row]) -> Row:
     """The row with the shortest training; among about equals (10 %) the best on validation.
 
-    Where a training time is missing, trainable parameters decide.
+    Tuning counts as training. Where a training time is missing, trainable parameters decide.
     """
-    costs = [row.cell.mean(TRAIN_S) for row in rows]
+    costs = [row.cell.run_s for row in rows]
     if not np.all(np.isfinite(costs)):
         costs = [row.cell.number("trainable_params") for row in rows]
     if not np.all(np.isfinite(costs)):
