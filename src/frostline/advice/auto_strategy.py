@@ -70,7 +70,8 @@ def launch_overrides(overrides: Sequence[str], settings: Settings) -> list[str]:
 
     Args:
         overrides: What the user asked for.
-        settings: The resolved settings: strategy chosen, negative `freeze` replaced by its depth.
+        settings: The resolved settings: strategy chosen, negative `freeze` replaced by its depth,
+            the seed on which is tuned.
     """
     own = list(overrides)
     if settings.strategy.choice is not None:
@@ -78,6 +79,8 @@ def launch_overrides(overrides: Sequence[str], settings: Settings) -> list[str]:
     own += choice_overrides(settings.strategy.choice, settings.strategy.typed or [])
     if isinstance(settings.freeze, int):
         own = [*without(own, ["freeze"]), f"freeze={settings.freeze}"]
+    if settings.tune.seed is not None:
+        own = [*without(own, ["tune.seed"]), f"tune.seed={settings.tune.seed}"]
     return own
 
 

@@ -8,6 +8,7 @@ import json
 from typing import Any, Protocol
 
 from frostline.config.schema import Settings
+from frostline.config.tune_grid import grid_of
 from frostline.config.versions import RESULTS_VERSION
 
 # Settings that change only where or how a run is carried out, not its figures: a whole key (None)
@@ -25,6 +26,9 @@ WITHOUT_EFFECT: dict[str, set[str] | None] = {
     "callbacks": {"csv", "tensorboard"},
     "data": {"path", "memory_gib", "on_bad_image", "split_file"},
     "strategy": {"reason", "source", "typed"},
+    # What is tuned counts as the grid that it comes to: see `_values`.
+    "tune": None,
+    "optimizer": {"lr_center"},
 }
 # Settings that `ResultFacts.numerics` replaces by what they come to on a machine.
 _RESOLVED = {"trainer": {"accelerator", "precision"}}
@@ -84,6 +88,29 @@ def job_digest(settings: Settings, facts: ResultFacts) -> str:
     )
 
 
+def tuning_digest(settings: Settings, facts: ResultFacts) -> str:
+    """The digest of the choice that a job makes or shares with its other seeds, as 64 hex digits.
+
+    Args:
+        settings: The job; `tune.seed` is a number unless each seed chooses for itself.
+        facts: Of the job. Its splits count where all seeds have the same; else they follow from
+            the data and the seed on which is chosen.
+    """
+    values = _values(settings)
+    del values["seed"]  # the seed on which is chosen stands in values["tune"]
+    return _digest(
+        {
+            "settings": values,
+            "data": facts.data_fingerprint,
+            "splits": facts.split_digest if settings.data.split_file else "",
+            "weights": facts.weights_digest,
+            "numerics": facts.numerics,
+            "libraries": facts.libraries,
+            "results_version": RESULTS_VERSION,
+        }
+    )
+
+
 def _values(settings: Settings) -> dict[str, Any]:
     """The settings that change results, as plain values."""
     values = settings.model_dump(mode="json")
@@ -94,6 +121,13 @@ def _values(settings: Settings) -> dict[str, Any]:
             values[key] = {k: v for k, v in values[key].items() if k not in inner}
     if values["weights"] not in {"pretrained", "random"}:
         values["weights"] = "file"
+    if grid := grid_of(settings):
+        # A chosen value takes the place of what the key says where nothing is tuned.
+        values["tune"] = {
+            "grid": {key: list(numbers) for key, numbers in grid.items()},
+            "seed": settings.seed if settings.tune.each_seed else settings.tune.seed,
+            **settings.tune.model_dump(include={"step", "first_frac", "head_epochs_factor"}),
+        }
     return values
 
 

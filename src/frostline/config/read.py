@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ValidationError
 
 from frostline.config.schema import Settings
+from frostline.config.tune_grid import check_tuning, with_lr_of_strategy
 from frostline.config.value_origins import typed_keys
 from frostline.errors import ConfigError
 
@@ -33,7 +34,9 @@ def settings_of(config: DictConfig) -> Settings:
     strategy = values.get("strategy")
     if "hydra" in config and isinstance(strategy, dict) and strategy.get("typed") is None:
         strategy["typed"] = typed_keys(config)
-    return read_settings({str(key): value for key, value in values.items()})
+    settings = read_settings({str(key): value for key, value in values.items()})
+    check_tuning(settings)
+    return with_lr_of_strategy(settings)
 
 
 def read_settings(values: dict[str, Any]) -> Settings:

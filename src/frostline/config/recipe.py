@@ -111,6 +111,7 @@ class AdamW(StrictModel):
     weight_decay: Annotated[float, Field(ge=0.0)]
     layer_decay: PositiveFraction
     head_lr_factor: Annotated[float, Field(gt=0.0)]
+    lr_center: Annotated[float, Field(gt=0.0)]
 
 
 class Adam(StrictModel):
@@ -120,6 +121,7 @@ class Adam(StrictModel):
     weight_decay: Annotated[float, Field(ge=0.0)]
     layer_decay: PositiveFraction
     head_lr_factor: Annotated[float, Field(gt=0.0)]
+    lr_center: Annotated[float, Field(gt=0.0)]
 
 
 class Sgd(StrictModel):
@@ -129,6 +131,7 @@ class Sgd(StrictModel):
     weight_decay: Annotated[float, Field(ge=0.0)]
     layer_decay: PositiveFraction
     head_lr_factor: Annotated[float, Field(gt=0.0)]
+    lr_center: Annotated[float, Field(gt=0.0)]
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)]
 
 

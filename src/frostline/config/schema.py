@@ -5,6 +5,7 @@ is allowed. Code below the commands takes plain values from `Settings`, never th
 The models of the groups that make the recipe are in data_settings.py and recipe.py.
 """
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -23,6 +24,7 @@ from frostline.config.recipe import (
     Strategy,
 )
 from frostline.config.strict_model import Count, StrictModel
+from frostline.config.tune_settings import TuneSettings
 
 
 class CallbackSettings(StrictModel):
@@ -74,6 +76,7 @@ class SweepSettings(StrictModel):
     parent_run_id: str | None
     job_digest: str | None
     numerics: str | None
+    tuning: str | None
     label: str | None
     slots: Count | None
     group: str | None
@@ -91,6 +94,14 @@ def _freeze(value: Any) -> Any:
     return value
 
 
+def _lr(value: Any) -> Any:
+    """Accept a rate, or `auto`."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value != "auto" and not (is_number and 0 < value < math.inf):
+        raise ValueError("allowed is auto (each cell's own, tuned) or a number above 0")
+    return value
+
+
 class Settings(StrictModel):
     """One run, wholly determined."""
 
@@ -100,7 +111,7 @@ class Settings(StrictModel):
     frozen_bn: Literal["eval", "train"]
     epochs: Count
     batch_size: Annotated[int, Field(ge=2)]
-    lr: Annotated[float, Field(gt=0.0)]
+    lr: Annotated[float | Literal["auto"], BeforeValidator(_lr)]
     image_size: Annotated[int, Field(ge=8)] | None
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     reuse: Literal["auto", "off"]
@@ -118,11 +129,23 @@ class Settings(StrictModel):
     strategy: Strategy
     optimizer: Annotated[OptimizerChoice, Field(discriminator="name")]
     lr_schedule: Annotated[LrChoice, Field(discriminator="name")]
+    tune: TuneSettings
     callbacks: CallbackSettings
     trainer: TrainerSettings
     evidence: Evidence
     tracking: TrackingSettings
     sweep: SweepSettings
+
+    @property
+    def peak_lr(self) -> float:
+        """The learning rate as a number: typed, or chosen by tuning.
+
+        Raises:
+            ValueError: If it is still to be tuned.
+        """
+        if self.lr == "auto":
+            raise ValueError("lr=auto: the rate has not been chosen yet")
+        return self.lr
 
     @property
     def run_name(self) -> str:

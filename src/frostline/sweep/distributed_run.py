@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from frostline.config.schema import Settings
 from frostline.errors import FrostlineError
@@ -25,26 +25,15 @@ from frostline.sweep.workers import Failure, warm_context
 if TYPE_CHECKING:
     from frostline.tracking.tracked_run import Run
     from frostline.training.recorder import RunRecorder, TrainedRun
+    from frostline.training.run import Fitted
 
+Result = TypeVar("Result")
 MAX_END_WAIT_S = 60
 MAX_HANG_S = 20  # how long this process may take to notice by itself that another has died
 
 
 class RankFailedError(FrostlineError):
     """One of the other processes of a distributed run failed."""
-
-
-class SilentRun:
-    """Takes the place of the run in MLflow, which the first process alone writes."""
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        if name.startswith(("log_", "set_")):
-            return _log_nothing
-        raise AttributeError(name)
-
-
-def _log_nothing(*_: Any, **__: Any) -> None:
-    """Do nothing."""
 
 
 def train_on_all_ranks(
@@ -73,13 +62,55 @@ def train_on_all_ranks(
     """
     from frostline.training.run import train_run
 
+    def first(own: Settings) -> "TrainedRun":
+        return train_run(own, folder, work, recorder, on_progress)
+
+    return _on_all_ranks(settings, work, run, first, until=None)
+
+
+def fit_on_all_ranks(
+    settings: Settings,
+    folder: Path,
+    work: Path,
+    run: "Run",
+    recorder: "RunRecorder",
+    on_progress: Callable[..., None],
+    *,
+    until: int,
+) -> "Fitted":
+    """Train a run to the end of an epoch, in the same way.
+
+    Returns:
+        What `fit` returns in the first process.
+
+    Raises:
+        RankFailedError: If another process failed, with its reason.
+    """
+    from frostline.training.run import fit
+
+    def first(own: Settings) -> "Fitted":
+        return fit(own, folder, work, recorder, on_progress, until=until)
+
+    return _on_all_ranks(settings, work, run, first, until=until)
+
+
+def _on_all_ranks(
+    settings: Settings,
+    work: Path,
+    run: "Run",
+    first: Callable[[Settings], Result],
+    until: int | None,
+) -> Result:
     if settings.trainer.strategy != "ddp" or settings.trainer.devices == 1:
-        return train_run(settings, folder, work, recorder, on_progress)
+        return first(settings)
     settings = _with_threads(settings)
-    with _start_ranks(settings, work) as others, _environment(_rank(0, settings, others.port)):
+    with (
+        _start_ranks(settings, work, until) as others,
+        _environment(_rank(0, settings, others.port)),
+    ):
         others.watch(lambda failure: _give_up(run, failure))
         try:
-            trained = train_run(settings, folder, work, recorder, on_progress)
+            result = first(settings)
         except Exception as error:
             failure = others.failure(wait_s=5)
             if failure is None:
@@ -89,7 +120,7 @@ def train_on_all_ranks(
             others.done.set()
             _leave_group()
         others.wait()
-    return trained
+    return result
 
 
 def _give_up(run: "Run", failure: Failure) -> None:
@@ -169,7 +200,7 @@ def _receive(ours: Connection) -> Failure | None:
 
 
 @contextmanager
-def _start_ranks(settings: Settings, work: Path) -> Iterator[_Ranks]:
+def _start_ranks(settings: Settings, work: Path, until: int | None) -> Iterator[_Ranks]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         ranks = _Ranks(probe.getsockname()[1])
@@ -178,13 +209,17 @@ def _start_ranks(settings: Settings, work: Path) -> Iterator[_Ranks]:
         for number in range(1, settings.trainer.devices):
             ours, theirs = context.Pipe(duplex=False)
             env = _rank(number, settings, ranks.port)
-            process = context.Process(target=_follow, args=(theirs, settings, work, env))
+            process = context.Process(target=_follow, args=(theirs, settings, work, until, env))
             process.start()
             theirs.close()
             ranks.processes.append((process, ours))
         yield ranks
     finally:
         ranks.kill()
+
+
+def _report_nothing(**_: Any) -> None:
+    """Progress is reported by the first process."""
 
 
 def _rank(number: int, settings: Settings, port: int) -> dict[str, str]:
@@ -219,22 +254,26 @@ def _leave_group() -> None:
         torch.distributed.destroy_process_group()
 
 
-def _follow(theirs: Connection, settings: Settings, work: Path, env: Mapping[str, str]) -> None:
-    """One of the other processes; the first one decides when to stop."""
-    from frostline.training.recorder import RunRecorder
-    from frostline.training.run import train_run
+def _follow(
+    theirs: Connection, settings: Settings, work: Path, until: int | None, env: Mapping[str, str]
+) -> None:
+    """One of the other processes; the first one decides when to stop, and writes the record."""
+    from frostline.training.recorder import CurveLog, RunRecorder
+    from frostline.training.run import fit, train_run
 
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     exit_with_parent()
     os.environ.update(env)
-    silent: Any = SilentRun()
     failure: Failure | None = None
     try:
         with TemporaryDirectory(prefix="frostline-rank-") as name:
             folder = Path(name)
-            recorder = RunRecorder(silent, folder)
-            train_run(settings, folder, work, recorder, on_progress=lambda **_: None)
+            recorder = RunRecorder(CurveLog(lambda *_: None), folder)
+            if until is None:
+                train_run(settings, folder, work, recorder, _report_nothing)
+            else:
+                fit(settings, folder, work, recorder, _report_nothing, until=until)
     except BaseException as error:
         failure = Failure(f"{type(error).__name__}: {error}", traceback.format_exc(), None)
     with suppress(OSError):

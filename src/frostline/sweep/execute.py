@@ -9,7 +9,7 @@ import shutil
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ from frostline.sweep.job_record import (
 )
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.signals import StopSignalError
+from frostline.sweep.tuned_job import make_ready
 from frostline.sweep.workers import Failure
 
 if TYPE_CHECKING:
@@ -101,16 +102,19 @@ def execute(job: Job, *, on_progress: OnProgress) -> Outcome:
             shutil.rmtree(work, ignore_errors=True)
         with ending(run):
             describe(run, settings, is_new=not resumed)
-            metrics = _train(job, work, run, on_progress)
-        shutil.rmtree(work, ignore_errors=True)
-        return read_outcome(store, run, settings, metrics)
+            trained = _train(store, job, work, run, on_progress, resumed=resumed)
+        for folder in (work, trained.checkpoint.parent):
+            shutil.rmtree(folder, ignore_errors=True)
+        return read_outcome(store, run, settings, trained.metrics)
 
 
 def _work_folder(store: "Store", job: Job) -> Path:
     return store.address.state_dir / "jobs" / job.lock_key
 
 
-def _train(job: Job, work: Path, run: "Run", on_progress: OnProgress) -> Mapping[str, float]:
+def _train(
+    store: "Store", job: Job, work: Path, run: "Run", on_progress: OnProgress, *, resumed: bool
+) -> "TrainedRun":
     """Train under a run that is open, with half the batch if memory ran out and that was asked."""
     from frostline.training.recorder import RunRecorder
 
@@ -118,11 +122,17 @@ def _train(job: Job, work: Path, run: "Run", on_progress: OnProgress) -> Mapping
         run.set_tags({"frostline.on_oom": text})
         on_progress(text=text)
 
-    def attempt(settings: Settings) -> Mapping[str, float]:
+    def attempt(settings: Settings) -> "TrainedRun":
         recorder = RunRecorder(run, job.folder)
-        trained = train_on_all_ranks(settings, job.folder, work, run, recorder, on_progress)
-        _record(trained, settings, job.folder, recorder, on_progress)
-        return trained.metrics
+        ready = make_ready(
+            store, settings, job.folder, work, run, recorder, on_progress, resumed=resumed
+        )
+        trained = train_on_all_ranks(
+            ready.settings, job.folder, ready.work, run, recorder, on_progress
+        )
+        trained = replace(trained, metrics=ready.with_times(trained.metrics))
+        _record(trained, ready.settings, job.folder, recorder, on_progress)
+        return trained
 
     return within_memory(job.settings, attempt, note=note_out_of_memory)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from frostline.advice.auto_strategy import record_strategy
 from frostline.config.identity import config_digest
 from frostline.config.schema import Settings
+from frostline.config.tune_grid import grid_of, lr_from
 from frostline.config.versions import RESULTS_VERSION, installed_libraries
 from frostline.data.load import data_name
 from frostline.errors import ConfigError, FrostlineError
@@ -152,6 +153,7 @@ def describe(run: "Run", settings: Settings, *, is_new: bool) -> None:
         run.set_tags(provenance_tags(origin))
         if is_new:
             record_strategy(run, settings)
+            run.set_tags({"lr_from": lr_from(settings)})
             run.log_params(swept_params(settings))
     run.log_dict(origin, "provenance.json")
     if is_new:
@@ -247,8 +249,11 @@ def read_outcome(
 
 
 def swept_params(settings: Settings) -> dict[str, Any]:
-    """What people sweep, under the names that the interface fixes; groups by their choice."""
-    return {
+    """What people sweep, under the names that the interface fixes; groups by their choice.
+
+    Values that the job chooses are recorded once they are chosen.
+    """
+    values = {
         "backbone": settings.backbone,
         "freeze": settings.freeze,
         "weights": settings.weights,
@@ -268,3 +273,5 @@ def swept_params(settings: Settings) -> dict[str, Any]:
         "data_fraction": settings.data.fraction,
         "seed": settings.seed,
     }
+    tuned = grid_of(settings)
+    return {key: value for key, value in values.items() if key not in tuned}

@@ -55,6 +55,7 @@ def launch(
                     parent_run_id=parent_run_id,
                     job_digest=job.digest,
                     numerics=job.facts.numerics,
+                    tuning=job.settings.sweep.tuning,
                     label=job.settings.sweep.label,
                     slots=share.slots,
                     group=shared.group,

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from frostline.config.identity import job_digest
+from frostline.config.identity import config_digest, job_digest, tuning_digest
 from frostline.config.schema import Settings
+from frostline.config.tune_grid import is_tuned
 from frostline.data.augmentations import FINITE_VIEWS
 from frostline.training.group_key import group_key
 
@@ -68,8 +69,35 @@ def plan_job(
     index: int, overrides: tuple[str, ...], settings: Settings, facts: JobFacts
 ) -> PlannedJob:
     """A job of the plan, its depth counted from the start, with the digest of the result."""
-    settings = counted_from_start(settings, facts)
+    settings = ready_to_run(settings, facts)
     return PlannedJob(index, overrides, settings, job_digest(settings, facts), facts)
+
+
+def with_first_seeds(jobs: Sequence[Settings]) -> list[Settings]:
+    """The jobs, those that tune with the seed on which their cell chooses: its first in the sweep.
+
+    Args:
+        jobs: All jobs of the command, in its order.
+    """
+    first: dict[str, int] = {}
+    ready = []
+    for job in jobs:
+        tune = job.tune
+        if is_tuned(job) and tune.seed is None and not tune.each_seed:
+            cell = config_digest(job.model_copy(update={"seed": 0}))
+            seed = first.setdefault(cell, job.seed)
+            job = job.model_copy(update={"tune": tune.model_copy(update={"seed": seed})})
+        ready.append(job)
+    return ready
+
+
+def ready_to_run(settings: Settings, facts: JobFacts) -> Settings:
+    """A job with its depth counted from the start, and the digest of the choice it depends on."""
+    settings = counted_from_start(settings, facts)
+    if not is_tuned(settings):
+        return settings
+    sweep = settings.sweep.model_copy(update={"tuning": tuning_digest(settings, facts)})
+    return settings.model_copy(update={"sweep": sweep})
 
 
 def counted_from_start(settings: Settings, facts: JobFacts) -> Settings:

@@ -25,7 +25,13 @@ from frostline.sweep.outcome import (
     find_finished_runs,
     states_of,
 )
-from frostline.sweep.plan import PlannedJob, merge_duplicates, plan_job, with_distinct_names
+from frostline.sweep.plan import (
+    PlannedJob,
+    merge_duplicates,
+    plan_job,
+    with_distinct_names,
+    with_first_seeds,
+)
 from frostline.sweep.plan_text import changes_since, job_lines, plan_lines
 from frostline.sweep.preflight import check_jobs
 from frostline.sweep.progress import clock
@@ -154,9 +160,10 @@ def check_all(composed: Composed, console: Console) -> list[PlannedJob]:
         FrostlineError: One error for all problems of all jobs.
     """
     console.print(f"checking {len(composed)} jobs (loading PyTorch and timm takes some seconds)")
+    jobs = with_first_seeds([settings for _, settings in composed])
     facts = workers.call(
         check_jobs,
-        [settings for _, settings in composed],
+        jobs,
         on_event=lambda message: console.print(message["text"], markup=False),
     )
     if isinstance(facts, workers.Failure):
@@ -164,7 +171,9 @@ def check_all(composed: Composed, console: Console) -> list[PlannedJob]:
     return with_distinct_names(
         [
             plan_job(index, overrides, settings, fact)
-            for index, ((overrides, settings), fact) in enumerate(zip(composed, facts, strict=True))
+            for index, ((overrides, _), settings, fact) in enumerate(
+                zip(composed, jobs, facts, strict=True)
+            )
         ]
     )
 

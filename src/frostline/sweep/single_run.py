@@ -14,7 +14,7 @@ from frostline.config.schema import Settings
 from frostline.sweep import summary
 from frostline.sweep.execute import Job, execute
 from frostline.sweep.job_record import experiment_of
-from frostline.sweep.plan import counted_from_start
+from frostline.sweep.plan import ready_to_run, with_first_seeds
 from frostline.sweep.preflight import check_jobs
 from frostline.sweep.progress import SweepProgress
 
@@ -42,7 +42,8 @@ def run_single(settings: Settings, folder: Path) -> float:
             (choice,) = choose_strategies([settings], on_progress=on_text)
             settings = with_choice(HydraConfig.get().overrides.task, settings, choice, _recompose)
         (facts,) = check_jobs([settings], on_progress=on_text)
-        settings = counted_from_start(settings, facts)
+        (settings,) = with_first_seeds([settings])
+        settings = ready_to_run(settings, facts)
         if settings.dry_run:
             return math.nan
         sweep = settings.sweep.model_copy(update={"job_digest": job_digest(settings, facts)})

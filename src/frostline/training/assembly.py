@@ -69,7 +69,7 @@ class Assembly:
             loss=loss_of(settings, data),
             optimizer=settings.optimizer,
             lr_schedule=settings.lr_schedule,
-            lr=settings.lr,
+            lr=settings.peak_lr,
             course=Course(
                 self.phases,
                 {
@@ -162,7 +162,7 @@ def head_of(settings: Settings, num_features: int, num_classes: int) -> nn.Seque
 
 def head_lr_of(settings: Settings) -> float:
     """The peak learning rate of a run's head."""
-    return settings.lr * settings.optimizer.head_lr_factor
+    return settings.peak_lr * settings.optimizer.head_lr_factor
 
 
 def loss_of(settings: Settings, data: ImageDataModule) -> Loss:

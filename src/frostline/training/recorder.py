@@ -4,8 +4,8 @@ A run by itself and a head that trained in a group hand over the same things in 
 that their records hold the same parameters, metrics, tags and files.
 """
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ from frostline.data.splits import Splits, split_digest
 from frostline.training.checkpoint import digest_path
 from frostline.training.engine import Engine
 from frostline.training.schedule import Phase
+from frostline.training.tuning import TABLE, Tuning
 
 
 class RunLog(Protocol):
@@ -36,6 +37,31 @@ class RunLog(Protocol):
         self, name: str, *, digest: str, source: str, profile: Mapping[str, Any]
     ) -> None: ...
     def batched(self) -> AbstractContextManager[None]: ...  # noqa: D102
+
+
+class CurveLog:
+    """A run without a record in MLflow, of which only the metrics of each epoch are kept.
+
+    Args:
+        on_metrics: Receives metrics and their step.
+    """
+
+    def __init__(self, on_metrics: Callable[[Mapping[str, float], int], None]) -> None:
+        self._on_metrics = on_metrics
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        """Hand them on."""
+        self._on_metrics(metrics, step)
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None: ...  # noqa: D102
+    def log_params(self, params: Mapping[str, Any]) -> None: ...  # noqa: D102
+    def log_dict(self, values: Mapping[str, Any], path: str) -> None: ...  # noqa: D102
+    def log_artifact(self, path: Path, folder: str = "") -> None: ...  # noqa: D102
+    def log_dataset(  # noqa: D102
+        self, name: str, *, digest: str, source: str, profile: Mapping[str, Any]
+    ) -> None: ...
+    def batched(self) -> AbstractContextManager[None]:  # noqa: D102
+        return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -159,6 +185,19 @@ class RunRecorder:
     def record_epoch(self, metrics: Mapping[str, float], epoch: int) -> None:
         """Record an epoch's `train/loss`, `val/...`, `lr` and frozen stages."""
         self._run.log_metrics(metrics, epoch)
+
+    def record_tuning(self, tuning: Tuning, *, how: str) -> None:
+        """Record what was chosen, from which candidates, and the epochs that the chosen one has.
+
+        Args:
+            tuning: The choice.
+            how: How its candidates were trained, in words.
+        """
+        values = dict(tuning.best.values)
+        self._run.log_params(values)
+        self._run.set_tags(tuning.tags() | {"frostline.tuned_by": how})
+        tuning.write_table(self._folder / TABLE)
+        self._run.log_artifact(self._folder / TABLE)
 
     def record_frozen(self, digest: str) -> None:
         """Record the digest of all that stayed frozen from the first epoch to the last."""

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -25,13 +26,36 @@ from frostline.training.task import ClassificationTask
 OnProgress = Callable[..., None]
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """A training as far as it went.
+
+    Attributes:
+        run: Its parts.
+        task: With the weights of the last epoch.
+        trainer: Of the last phase that was begun.
+        opened: That phase.
+        history: Metric to its value at each epoch.
+        best: File of the weights of the best epoch.
+        frozen_digest: Of all that the last phase freezes.
+    """
+
+    run: Assembly
+    task: ClassificationTask
+    trainer: pl.Trainer
+    opened: OpenPhase
+    history: History
+    best: Path
+    frozen_digest: str
+
+
 def train_run(
     settings: Settings, folder: Path, work: Path, recorder: RunRecorder, on_progress: OnProgress
 ) -> TrainedRun:
     """Carry out one run, or resume it from its last checkpoint.
 
     Args:
-        settings: All that determines the run.
+        settings: All that determines the run; nothing in it is to be tuned any more.
         folder: Where the job's results are left.
         work: Where its checkpoints lie until it is finished, and where a resumed run finds them.
         recorder: Writes the run's record.
@@ -42,6 +66,52 @@ def train_run(
             frozen stage changed.
     """
     begun_s = time.monotonic()
+    fitted = fit(settings, folder, work, recorder, on_progress, until=settings.epochs)
+    recorder.record_frozen(fitted.frozen_digest)
+    # From here on the chosen weights; the test set is looked at once.
+    fitted.task.load_state_dict(load_checkpoint(fitted.best)["state_dict"])
+    metrics = _evaluate(fitted, folder / "predictions")
+    metrics["time/train_s"] = time.monotonic() - begun_s
+    return TrainedRun(
+        metrics=metrics,
+        step=fitted.trainer.current_epoch,
+        table=fitted.run.table,
+        data=fitted.run.data,
+        backbone=fitted.run.backbone,
+        head=fitted.run.head,
+        engine=fitted.opened.engine,
+        history=fitted.history.values,
+        predictions=folder / "predictions",
+        checkpoint=fitted.best,
+        logs=folder / "logs",
+    )
+
+
+def fit(
+    settings: Settings,
+    folder: Path,
+    work: Path,
+    recorder: RunRecorder,
+    on_progress: OnProgress,
+    *,
+    until: int,
+) -> Fitted:
+    """Train to the end of some epoch, from the last checkpoint if there is one.
+
+    Whether a run pauses at an epoch makes no difference to what comes after: its learning rates are
+    those of the whole run, and it is resumed as after an interruption.
+
+    Args:
+        settings: As for `train_run`.
+        folder: As there.
+        work: As there.
+        recorder: As there.
+        on_progress: As there.
+        until: Epochs that are trained in all, at most `settings.epochs`.
+
+    Raises:
+        FrostlineError: As `train_run`.
+    """
     prepare_process(settings.trainer.threads)
     engine = choose_engine(settings.trainer)
     pl.seed_everything(settings.seed, verbose=False)
@@ -60,7 +130,7 @@ def train_run(
     last = resume.last_intact(work, on_progress)
     # One fit for each phase, from the last checkpoint: beginning the next phase and resuming after
     # an interruption are the same thing.
-    for phase in remaining(run.phases, resume.epochs_done(last)):
+    for phase in remaining(run.phases, resume.epochs_done(last), until=until):
         opened = open_phase(
             run, phase, engine, jobs=settings.sweep.sharing, on_progress=on_progress
         )
@@ -84,7 +154,7 @@ def train_run(
             callbacks.EpochSeed(settings.seed),
             proof,
             callbacks.EpochMetrics(
-                recorder.record_epoch, opened.cut.depth.frozen_stages, settings.lr
+                recorder.record_epoch, opened.cut.depth.frozen_stages, settings.peak_lr
             ),
             callbacks.ProgressEvents(on_progress, settings.epochs),
             history,
@@ -96,32 +166,14 @@ def train_run(
         ]
         trainer = build_trainer(
             opened.engine,
-            epochs=phase.end,
+            epochs=min(phase.end, until),
             accumulate=settings.trainer.accumulate_grad_batches,
             callbacks=observers,
             folder=os.fspath(folder),
         )
         trainer.fit(task, datamodule=inputs.data, ckpt_path=last)
         last = Path(newest.best_model_path)
-    recorder.record_frozen(proof.after)
-
-    # From here on the chosen weights; the test set is looked at once.
-    task.load_state_dict(load_checkpoint(Path(best.best_model_path))["state_dict"])
-    metrics = _evaluate(task, trainer, opened, run, folder / "predictions")
-    metrics["time/train_s"] = time.monotonic() - begun_s
-    return TrainedRun(
-        metrics=metrics,
-        step=trainer.current_epoch,
-        table=run.table,
-        data=run.data,
-        backbone=run.backbone,
-        head=run.head,
-        engine=opened.engine,
-        history=history.values,
-        predictions=folder / "predictions",
-        checkpoint=Path(best.best_model_path),
-        logs=folder / "logs",
-    )
+    return Fitted(run, task, trainer, opened, history, Path(best.best_model_path), proof.after)
 
 
 def _early_stopping(settings: Settings, last_phase: Phase) -> list[pl.Callback]:
@@ -138,24 +190,18 @@ def _early_stopping(settings: Settings, last_phase: Phase) -> list[pl.Callback]:
     ]
 
 
-def _evaluate(
-    task: ClassificationTask,
-    trainer: pl.Trainer,
-    opened: OpenPhase,
-    run: Assembly,
-    predictions: Path,
-) -> dict[str, float]:
+def _evaluate(fitted: Fitted, predictions: Path) -> dict[str, float]:
     """Score the chosen weights on validation and test, and write the predictions of both."""
     metrics: dict[str, float] = {}
     for split, prefix, evaluate in (
-        ("val", "val_best", trainer.validate),
-        ("test", "test", trainer.test),
+        ("val", "val_best", fitted.trainer.validate),
+        ("test", "test", fitted.trainer.test),
     ):
         scores = evaluate_split(
-            task,
+            fitted.task,
             evaluate,
-            opened.inputs.data.evaluation_dataloader(split),
-            run.table,
+            fitted.opened.inputs.data.evaluation_dataloader(split),
+            fitted.run.table,
             predictions / f"{split}.parquet",
         )
         metrics |= {f"{prefix}/{name}": value for name, value in scores.items()}

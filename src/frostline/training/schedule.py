@@ -130,14 +130,16 @@ def _check_epochs(reached: int, epochs: int, given: str, freeze: int | str) -> N
         )
 
 
-def remaining(phases: Sequence[Phase], epochs_done: int) -> list[Phase]:
-    """The phases that are not over yet; the last one in any case, since it leads to the results.
+def remaining(phases: Sequence[Phase], epochs_done: int, *, until: int) -> list[Phase]:
+    """The phases that are not over yet, and in any case the last one, which leads to the results.
 
     Args:
         phases: Of the run.
         epochs_done: Epochs that the newest checkpoint has behind it.
+        until: Where the training ends or pauses; phases that begin later are left out.
     """
-    return [phase for phase in phases[:-1] if phase.end > epochs_done] + [phases[-1]]
+    begun = [phase for phase in phases if phase.first_epoch < until]
+    return [phase for phase in begun[:-1] if phase.end > epochs_done] + [begun[-1]]
 
 
 def phase_of(phases: Sequence[Phase], epoch: int) -> Phase:

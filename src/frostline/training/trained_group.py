@@ -119,7 +119,7 @@ class HeadGroup:
         )
         frozen = {"schedule/frozen_stages": float(parts.cut.depth.frozen_stages)}
         for epoch, metrics in enumerate(member.result.history):
-            rate = {"lr": settings.lr * factor(epoch * steps)}
+            rate = {"lr": settings.peak_lr * factor(epoch * steps)}
             recorder.record_epoch(metrics | rate | frozen, epoch)
 
     @cached_property

@@ -1,0 +1,191 @@
+"""The values that a cell chooses from: its grid, from `tune`, the strategy and what was typed.
+
+A grid belongs to the job alone: it does not depend on the other cells of a sweep, so that a job
+tuned by itself and the same job in a sweep are one job with one result.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from frostline.config.schema import Settings
+from frostline.errors import ConfigError
+
+Grid = dict[str, tuple[float, ...]]
+Values = Mapping[str, float]
+LrFrom = Literal["tuned", "typed", "strategy"]
+
+LR = "lr"
+# Groups whose numbers are part of the recipe. Other numbers say what is compared, on which images,
+# for how long or where: tuned, they would make cells incomparable.
+_RECIPE = ("optimizer", "lr_schedule", "loss", "mix", "head", "schedule")
+_RECIPE_KEYS = (LR, "batch_size")
+# Steps of the grid that are not recipe, or that would end an optimiser.
+_NOT_TUNED = ("optimizer.lr_center",)
+_SIGNIFICANT_DIGITS = 2
+
+
+def grid_of(settings: Settings) -> Grid:
+    """The keys that a job tunes, each with its values in rising order; empty if it tunes nothing.
+
+    Learning rates have two digits, so that a chosen one can be typed.
+
+    Args:
+        settings: The job.
+    """
+    keys = [key for key in settings.tune.values_of if _is_tuned(key, settings)]
+    grid = {}
+    for key in keys:
+        values = settings.tune.values_of[key]
+        grid[key] = _rates(settings) if values == "auto" else tuple(sorted(map(float, values)))
+    return grid
+
+
+def is_tuned(settings: Settings) -> bool:
+    """Whether a job chooses any value for itself."""
+    return bool(grid_of(settings))
+
+
+def lr_from(settings: Settings) -> LrFrom:
+    """Where a job's learning rate comes from: the tag `lr_from`."""
+    if settings.lr == "auto":
+        return "tuned"
+    typed = settings.strategy.typed or ()
+    has_strategy = settings.strategy.in_force not in {"none", "auto"}
+    return "strategy" if has_strategy and LR not in typed else "typed"
+
+
+def candidates_of(grid: Grid) -> list[dict[str, float]]:
+    """All combinations of a grid's values, the last key varying fastest."""
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+
+def wider(grid: Grid, key: str, *, upwards: bool, step: float) -> float:
+    """The value by which a key's grid is widened at an end.
+
+    Args:
+        grid: The grid.
+        key: One of its keys.
+        upwards: At which end.
+        step: For `lr`, the factor between two rates.
+
+    Returns:
+        The next value: by the factor between the last two, or by `step` for a grid of `lr=auto`.
+    """
+    end, inner = (grid[key][-1], grid[key][-2]) if upwards else (grid[key][0], grid[key][1])
+    if key == LR:
+        return rounded(end * step if upwards else end / step)
+    return rounded(end * end / inner) if inner != 0 and end != 0 else rounded(2 * end - inner)
+
+
+def with_values(settings: Settings, values: Values) -> Settings:
+    """The settings with tuned keys set to numbers.
+
+    Raises:
+        ConfigError: If a value is not allowed for its key, or a key is no number of the recipe.
+    """
+    content = settings.model_dump()
+    for key, value in values.items():
+        *groups, name = key.split(".")
+        node: Any = content
+        for group in groups:
+            node = node.get(group) if isinstance(node, dict) else None
+        known = isinstance(node, dict) and name in node
+        if not known or not _is_recipe(key) or not _is_number(node[name], key):
+            raise ConfigError(
+                f"tune.over={{{key}: ...}}: {_why_not(key, known=known)}",
+                f"lr, batch_size, or a number of {', '.join(_RECIPE)} such as "
+                "optimizer.weight_decay",
+            )
+        is_whole = isinstance(node[name], int) and float(value).is_integer()
+        node[name] = int(value) if is_whole else value
+    try:
+        return Settings.model_validate(content)
+    except ValidationError as error:
+        given = "; ".join(
+            f"{problem.get('input')}: {problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors()
+        )
+        raise ConfigError(
+            f"tune.over={{{', '.join(values)}: ...}}: {given}",
+            todo="leave the values out that the key cannot have",
+        ) from None
+
+
+def with_lr_of_strategy(settings: Settings) -> Settings:
+    """Take the strategy's rate where nothing chooses one: `tune=none` with a strategy.
+
+    Raises:
+        ConfigError: If there is none either.
+    """
+    if settings.lr != "auto" or _is_tuned(LR, settings):
+        return settings
+    if settings.tune.center is None:
+        raise ConfigError(
+            f"lr=auto tune={settings.tune.name}: nothing chooses the learning rate",
+            "a number, such as lr=5e-4; or tune=lr, which tries several",
+            "type lr=NUMBER, or leave tune out",
+        )
+    return settings.model_copy(update={"lr": settings.tune.center})
+
+
+def check_tuning(settings: Settings) -> None:
+    """Check the grid of a job against its other settings.
+
+    Raises:
+        ConfigError: If a key cannot be tuned, is typed as well, or has values it cannot take.
+    """
+    typed = settings.strategy.typed or ()
+    for key in settings.tune.over or ():
+        if key in typed and not (key == LR and settings.lr == "auto"):
+            raise ConfigError(
+                f"{key} is given a value and is in tune.over as well",
+                todo=f"leave {key}=... out, so that it is tuned; or take it out of tune.over",
+            )
+    for key, values in grid_of(settings).items():
+        for value in values:
+            with_values(settings, {key: value})
+
+
+def rounded(value: float) -> float:
+    """A value as people would type it: two significant digits."""
+    return float(f"{value:.{_SIGNIFICANT_DIGITS}g}")
+
+
+def _rates(settings: Settings) -> tuple[float, ...]:
+    """`tune.candidates` rates around the strategy's or the optimiser's, one `tune.step` apart."""
+    tune = settings.tune
+    center = tune.center or settings.optimizer.lr_center
+    lowest = -(tune.candidates // 2)
+    return tuple(
+        rounded(center * tune.step**place) for place in range(lowest, lowest + tune.candidates)
+    )
+
+
+def _is_tuned(key: str, settings: Settings) -> bool:
+    if key not in settings.tune.values_of:
+        return False
+    if key == LR:
+        return settings.lr == "auto"
+    return key not in (settings.strategy.typed or ())
+
+
+def _is_recipe(key: str) -> bool:
+    return (key in _RECIPE_KEYS or key.split(".")[0] in _RECIPE) and key not in _NOT_TUNED
+
+
+def _is_number(value: Any, key: str) -> bool:
+    if key == LR:
+        return True
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _why_not(key: str, *, known: bool) -> str:
+    if not known:
+        return "there is no such key"
+    if not _is_recipe(key):
+        return "it is not part of the recipe; sweep over it instead"
+    return "it is not a number"

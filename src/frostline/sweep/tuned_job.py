@@ -1,0 +1,164 @@
+"""A job that tunes: its values are chosen, or read where another seed has chosen them already."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from frostline.config.schema import Settings
+from frostline.config.tune_grid import is_tuned, with_values
+from frostline.sweep.distributed_run import fit_on_all_ranks
+
+if TYPE_CHECKING:
+    from frostline.tracking.store import Store
+    from frostline.tracking.tracked_run import Run
+    from frostline.training.recorder import RunRecorder
+    from frostline.training.tuning import Tuning
+
+OnProgress = Callable[..., None]
+BY_RUNGS = "all candidates for the first {until} of {epochs} epochs, the best one to the end"
+
+
+@dataclass(frozen=True)
+class ReadyJob:
+    """A job whose values are all numbers.
+
+    Attributes:
+        settings: With the chosen values.
+        work: Where its checkpoints lie: those of the chosen candidate, if it was trained here.
+        tuning: What was chosen; None for a job that does not tune.
+        tune_s: Seconds that its other candidates took; None where another run has paid for them.
+        begun_s: Seconds that its first epochs took as a candidate.
+    """
+
+    settings: Settings
+    work: Path
+    tuning: "Tuning | None" = None
+    tune_s: float | None = None
+    begun_s: float = 0.0
+
+    def with_times(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """A run's metrics with what its tuning took."""
+        times = {"time/train_s": metrics["time/train_s"] + self.begun_s}
+        if self.tune_s is not None:
+            times["time/tune_s"] = self.tune_s
+        return {**metrics, **times}
+
+
+def tuning_folder(store: "Store", settings: Settings) -> Path:
+    """Where the choice of a cell is kept, and its candidates while they train."""
+    digest = settings.sweep.tuning
+    assert digest is not None
+    return store.address.state_dir / "tuning" / digest[:32]
+
+
+def make_ready(
+    store: "Store",
+    settings: Settings,
+    folder: Path,
+    work: Path,
+    run: "Run",
+    recorder: "RunRecorder",
+    on_progress: OnProgress,
+    *,
+    resumed: bool,
+) -> ReadyJob:
+    """Choose the values of a job, or read the choice, and record it.
+
+    Args:
+        store: Where the run is recorded.
+        settings: The job.
+        folder: Where its results are left.
+        work: Where the checkpoints of a job that does not tune lie.
+        run: Its run, open.
+        recorder: Writes it.
+        on_progress: Receives progress.
+        resumed: Whether the run was begun before.
+    """
+    from frostline.training.tuning import Tuning, candidate_folder
+
+    if not is_tuned(settings):
+        return ReadyJob(settings, work)
+    seed = tuning_seed(settings)
+    is_first = seed == settings.seed
+    place = tuning_folder(store, settings)
+    if settings.rerun and is_first and not resumed:
+        shutil.rmtree(place, ignore_errors=True)
+    owner = store.claim(
+        f"tuning-{place.name}",
+        on_wait=lambda who: on_progress(text=f"waiting for {who}, which tunes this cell"),
+    )
+    assert owner is not None
+    with owner:
+        tuning = Tuning.load(place)
+        is_known = tuning is not None
+        if tuning is None:
+            tuning = _tune(settings, seed, place, folder, run, on_progress)
+    own = candidate_folder(place, tuning.best.values)
+    goes_on = is_first and (resumed or not is_known)
+    if not goes_on:
+        # Epochs of another run, which this one would lack.
+        shutil.rmtree(own, ignore_errors=True)
+    on_progress(text=f"tuned: {tuning.best.label}")
+    how = BY_RUNGS.format(until=len(tuning.best.epochs), epochs=settings.epochs)
+    with recorder.batched():
+        recorder.record_tuning(tuning, how=how)
+        for epoch, metrics in sorted(tuning.best.epochs.items()) if own.is_dir() else ():
+            recorder.record_epoch(metrics, epoch)
+    return ReadyJob(
+        with_values(settings, tuning.best.values),
+        own if is_first else work,
+        tuning,
+        tuning.lost_s if is_first else None,
+        tuning.best.seconds if goes_on and own.is_dir() else 0.0,
+    )
+
+
+def tuning_seed(settings: Settings) -> int:
+    """The seed on which a job's values are chosen."""
+    tune = settings.tune
+    return settings.seed if tune.each_seed or tune.seed is None else tune.seed
+
+
+def _tune(
+    settings: Settings,
+    seed: int,
+    place: Path,
+    folder: Path,
+    run: "Run",
+    on_progress: OnProgress,
+) -> "Tuning":
+    from frostline.backbones.build import check_freeze
+    from frostline.training.candidate import first_part
+    from frostline.training.recorder import CurveLog, RunRecorder
+    from frostline.training.schedule import phases_of
+    from frostline.training.tuning import tune
+
+    on_first_seed = settings.model_copy(update={"seed": seed})
+    depth = check_freeze(settings.backbone, settings.freeze, settings.image_size)
+    phases = phases_of(
+        settings.schedule,
+        freeze=settings.freeze,
+        frozen_stages=depth.frozen_stages,
+        num_stages=depth.num_stages,
+        epochs=settings.epochs,
+    )
+
+    def train(
+        own: Settings,
+        work: Path,
+        until: int,
+        on_epoch: Callable[[Mapping[str, float], int], None],
+    ) -> int:
+        recorder = RunRecorder(CurveLog(on_epoch), folder)
+        fitted = fit_on_all_ranks(own, folder, work, run, recorder, on_progress, until=until)
+        return len(fitted.run.table.classes)
+
+    return tune(
+        on_first_seed,
+        place,
+        train,
+        until=first_part(phases, share=settings.tune.first_frac),
+        on_progress=on_progress,
+    )

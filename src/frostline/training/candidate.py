@@ -1,0 +1,113 @@
+"""Candidates of a tuned job: their values, how far they trained, and which of them is the best.
+
+All candidates of a cell train the same epochs of the same full schedule on the same images, and the
+lowest validation loss wins. The loss, not the score: a small validation set has few different
+scores, and early in a schedule the loss foretells the end better (docs/tuning.md has the figures).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from frostline.config.tune_grid import LR
+from frostline.training.schedule import Phase
+
+LOSS = "val/loss"
+# `open`: not trained as far as the others yet. `diverged`: its loss became NaN or infinite.
+# `left out`: not begun, since a lower rate was no better than guessing already.
+State = Literal["open", "trained", "diverged", "left out"]
+
+
+@dataclass
+class Candidate:
+    """One combination of values.
+
+    Attributes:
+        values: Tuned key to its value.
+        state: How far it is.
+        epochs: Metrics of each epoch that it trained, from 0.
+        seconds: What it took.
+        chance_loss: Loss of guessing by the number of classes; NaN until it is known.
+    """
+
+    values: dict[str, float]
+    state: State = "open"
+    epochs: dict[int, dict[str, float]] = field(default_factory=dict)
+    seconds: float = 0.0
+    chance_loss: float = math.nan
+
+    @property
+    def loss(self) -> float:
+        """The lowest validation loss of any epoch; infinite where there is none that counts."""
+        if self.state != "trained":
+            return math.inf
+        return min((metrics[LOSS] for metrics in self.epochs.values()), default=math.inf)
+
+    @property
+    def label(self) -> str:
+        """Such as `lr=0.0016`."""
+        return ", ".join(f"{key}={value:g}" for key, value in self.values.items())
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values, for a file."""
+        return {
+            "values": self.values,
+            "state": self.state,
+            "epochs": {str(epoch): metrics for epoch, metrics in self.epochs.items()},
+            "seconds": self.seconds,
+            "chance_loss": None if math.isnan(self.chance_loss) else self.chance_loss,
+        }
+
+    @classmethod
+    def from_plain(cls, content: Mapping[str, Any]) -> "Candidate":
+        """From what `plain` returned."""
+        return cls(
+            values=dict(content["values"]),
+            state=content["state"],
+            epochs={int(epoch): dict(metrics) for epoch, metrics in content["epochs"].items()},
+            seconds=float(content["seconds"]),
+            chance_loss=math.nan if content["chance_loss"] is None else content["chance_loss"],
+        )
+
+
+def best_of(candidates: Sequence[Candidate]) -> int | None:
+    """The place of the candidate with the lowest validation loss; None if all diverged.
+
+    Args:
+        candidates: All of a cell, trained equally far. The first of equal ones wins.
+    """
+    losses = [candidate.loss for candidate in candidates]
+    lowest = min(losses, default=math.inf)
+    return losses.index(lowest) if math.isfinite(lowest) else None
+
+
+def is_hopeless(candidate: Candidate, before: Sequence[Candidate]) -> bool:
+    """Whether higher rates than this one need not be tried.
+
+    That is so if it ended worse than guessing, or diverged, while a lower rate did better: it has
+    overshot, and a higher rate overshoots more.
+
+    Args:
+        candidate: One that was trained, of a grid over `lr` alone.
+        before: Those with lower rates.
+    """
+    if set(candidate.values) != {LR}:
+        return False
+    overshot = candidate.state == "diverged" or candidate.loss > candidate.chance_loss
+    return overshot and any(lower.loss < candidate.loss for lower in before)
+
+
+def first_part(phases: Sequence[Phase], *, share: float) -> int:
+    """How many epochs all candidates train: a share of the schedule, at least one epoch.
+
+    Of a schedule with phases it is that share after the first thaw: what the head does alone says
+    little about the stages that train after it.
+
+    Args:
+        phases: Of the run.
+        share: Of all epochs.
+    """
+    epochs = phases[-1].end
+    begin = phases[0].first_epoch if len(phases) == 1 else phases[1].first_epoch
+    return min(epochs, begin + max(1, round(share * epochs)))

@@ -1,0 +1,256 @@
+"""Tuning: a job's candidates train the first part of the schedule, and the best one is chosen.
+
+The state is in files, written after every epoch, so that an interrupted tuning goes on where it
+was. The chosen candidate keeps its checkpoint, from which the run itself continues.
+"""
+
+import csv
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from frostline.config.schema import Settings
+from frostline.config.tune_grid import LR, Grid, candidates_of, grid_of, wider, with_values
+from frostline.files import replacing
+from frostline.training.candidate import Candidate, best_of, is_hopeless
+from frostline.training.task import TrainingDivergedError
+
+CHOICE = "choice.json"
+TABLE = "tuning.csv"
+# Trains one candidate to the end of an epoch: settings, its folder, that epoch, and what receives
+# the metrics of each epoch. Returns the number of classes.
+Train = Callable[[Settings, Path, int, Callable[[Mapping[str, float], int], None]], int]
+
+
+class AllDivergedError(TrainingDivergedError):
+    """No candidate of a tuned job has a finite loss."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What a tuned job chose, and from what.
+
+    Attributes:
+        candidates: All of them, in the order of the grid.
+        chosen: The place of the best one.
+        seed: The seed on which it was chosen.
+        at_edge: Tuned keys whose chosen value has no neighbour on one side, the grid having been
+            widened there.
+    """
+
+    candidates: Sequence[Candidate]
+    chosen: int
+    seed: int
+    at_edge: tuple[str, ...]
+
+    @property
+    def best(self) -> Candidate:
+        """The chosen one."""
+        return self.candidates[self.chosen]
+
+    @property
+    def lost_s(self) -> float:
+        """Seconds that went into candidates that were not chosen."""
+        return sum(
+            candidate.seconds
+            for place, candidate in enumerate(self.candidates)
+            if place != self.chosen
+        )
+
+    def tags(self) -> dict[str, str]:
+        """Tags of the runs that use the chosen values."""
+        edge = {"frostline.tuned_at_edge": ",".join(self.at_edge)} if self.at_edge else {}
+        return {
+            "frostline.tuned": json.dumps(self.best.values),
+            "frostline.tuned_on_seed": str(self.seed),
+            "frostline.tuned_candidates": str(len(self.candidates)),
+            **edge,
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write the choice, for the runs of other seeds."""
+        content = {
+            "candidates": [candidate.plain() for candidate in self.candidates],
+            "chosen": self.chosen,
+            "seed": self.seed,
+            "at_edge": list(self.at_edge),
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(folder / CHOICE) as temporary:
+            temporary.write_text(json.dumps(content))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Tuning | None":
+        """A choice that was saved; None if there is none that can be read."""
+        try:
+            content = json.loads((folder / CHOICE).read_text())
+            candidates = [Candidate.from_plain(each) for each in content["candidates"]]
+            return cls(candidates, content["chosen"], content["seed"], tuple(content["at_edge"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def write_table(self, path: Path) -> None:
+        """Write every candidate's curve, one line an epoch, at least one a candidate."""
+        metrics = sorted(
+            {name for each in self.candidates for epoch in each.epochs.values() for name in epoch}
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", newline="", encoding="utf-8") as file:
+            keys = list(self.best.values)
+            writer = csv.writer(file)
+            writer.writerow(["candidate", *keys, "state", "seconds", "epoch", *metrics])
+            for place, each in enumerate(self.candidates):
+                state = "chosen" if place == self.chosen else each.state
+                own = [place, *each.values.values(), state, round(each.seconds, 2)]
+                if not each.epochs:
+                    writer.writerow(own)
+                for epoch, figures in sorted(each.epochs.items()):
+                    writer.writerow([*own, epoch, *(figures.get(name, "") for name in metrics)])
+
+
+def tune(
+    settings: Settings,
+    folder: Path,
+    train: Train,
+    *,
+    until: int,
+    on_progress: Callable[..., None],
+) -> Tuning:
+    """Train all candidates of a job equally far and choose the best; go on if it was interrupted.
+
+    Args:
+        settings: The job, with the seed on which is chosen.
+        folder: Where candidates keep their checkpoints, and where the choice is saved.
+        train: Trains one of them.
+        until: Epochs that each trains.
+        on_progress: Receives `text=`.
+
+    Raises:
+        AllDivergedError: If no candidate has a finite loss.
+    """
+    grid = grid_of(settings)
+    candidates: list[Candidate] = []
+    seen: list[Candidate] = []
+
+    def attempt(values: dict[str, float]) -> Candidate:
+        candidate = _train(settings, folder, values, train, until)
+        count = len(candidates) + 1
+        on_progress(text=f"tuning, candidate {count}: {_text(candidate)}")
+        return candidate
+
+    for values in candidates_of(grid):
+        if seen and is_hopeless(seen[-1], seen[:-1]):
+            candidates.append(Candidate(values, "left out"))
+            continue
+        seen.append(attempt(values))
+        candidates.append(seen[-1])
+    tuning = chosen_from(settings, grid, candidates, attempt)
+    tuning.save(folder)
+    for place, candidate in enumerate(tuning.candidates):
+        if place != tuning.chosen:
+            shutil.rmtree(candidate_folder(folder, candidate.values), ignore_errors=True)
+    return tuning
+
+
+def chosen_from(
+    settings: Settings,
+    grid: Grid,
+    candidates: list[Candidate],
+    attempt: Callable[[dict[str, float]], Candidate],
+) -> Tuning:
+    """Choose the best candidate, with one rate more where it is the last of the grid.
+
+    Args:
+        settings: The job.
+        grid: What the candidates were made from.
+        candidates: All of them, trained; one may be added.
+        attempt: Trains one more with the given values.
+
+    Raises:
+        AllDivergedError: If no candidate has a finite loss.
+    """
+    place = _best_place(candidates)
+    values = candidates[place].values
+    if settings.tune.values_of.get(LR) == "auto" and _is_end(grid, LR, values):
+        upwards = values[LR] == grid[LR][-1]
+        further = wider(grid, LR, upwards=upwards, step=settings.tune.step)
+        candidates.append(attempt(values | {LR: further}))
+        rates = sorted({*grid[LR], further})
+        grid = grid | {LR: tuple(rates)}
+        candidates.sort(key=lambda each: list(each.values.values()))
+        place = _best_place(candidates)
+        values = candidates[place].values
+    edges = tuple(key for key in grid if _is_end(grid, key, values))
+    return Tuning(candidates, place, settings.seed, edges)
+
+
+def candidate_folder(folder: Path, values: Mapping[str, float]) -> Path:
+    """Where a candidate keeps its checkpoints."""
+    return folder / "_".join(f"{key}={value:g}" for key, value in values.items())
+
+
+def _best_place(candidates: Sequence[Candidate]) -> int:
+    place = best_of(candidates)
+    if place is None:
+        tried = "; ".join(candidate.label for candidate in candidates)
+        raise AllDivergedError(
+            f"the loss of every candidate became infinite or NaN: {tried}",
+            todo="give lower values, such as tune.center=1e-5, or type lr=NUMBER; if low rates "
+            "diverge as well, look at the images and weights, or use trainer.precision=32-true",
+        )
+    return place
+
+
+def _is_end(grid: Grid, key: str, values: Mapping[str, float]) -> bool:
+    """Whether a value is the lowest or highest of its key."""
+    return values[key] in (grid[key][0], grid[key][-1])
+
+
+def _train(
+    settings: Settings, folder: Path, values: dict[str, float], train: Train, until: int
+) -> Candidate:
+    """Train one candidate, or go on with it, or read what it came to."""
+    own = candidate_folder(folder, values)
+    file = own / "curve.json"
+    candidate = _read(file) or Candidate(values)
+    if candidate.state != "open":
+        return candidate
+    own.mkdir(parents=True, exist_ok=True)
+
+    def on_epoch(metrics: Mapping[str, float], epoch: int) -> None:
+        candidate.epochs[epoch] = dict(metrics)
+        _write(file, candidate)
+
+    begun_s = time.monotonic()
+    try:
+        classes = train(with_values(settings, values), own, until, on_epoch)
+        candidate.state, candidate.chance_loss = "trained", math.log(classes)
+    except TrainingDivergedError:
+        candidate.state = "diverged"
+    candidate.seconds += time.monotonic() - begun_s
+    _write(file, candidate)
+    return candidate
+
+
+def _read(file: Path) -> Candidate | None:
+    try:
+        content: dict[str, Any] = json.loads(file.read_text())
+        return Candidate.from_plain(content)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(file: Path, candidate: Candidate) -> None:
+    with replacing(file) as temporary:
+        temporary.write_text(json.dumps(candidate.plain()))
+
+
+def _text(candidate: Candidate) -> str:
+    if candidate.state == "diverged":
+        return f"{candidate.label} diverged"
+    return f"{candidate.label}, val/loss {candidate.loss:.4f}"
