@@ -23,13 +23,20 @@ class CellRate:
         by_seed: The rate of each seed, as logged; empty where none is recorded.
         origin: `typed`, `strategy`, or `tuned` for a rate that the cell's first run chose.
         also: Further keys that were tuned, with the value of the first seed.
-        at_edge: Tuned keys whose value lies at the edge of what was tried.
+        at_edge: Chosen keys whose value lies at the edge of what was tried.
+        n_typed: How many typed rates it is the best of.
     """
 
     by_seed: Mapping[str, str]
     origin: str
     also: Mapping[str, str]
     at_edge: Sequence[str]
+    n_typed: int = 1
+
+    @property
+    def chosen(self) -> bool:
+        """Whether it was looked for: tuned, or the best of several that were typed."""
+        return "tuned" in self.origin or self.n_typed > 1
 
     @property
     def value(self) -> Value:

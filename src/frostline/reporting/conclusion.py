@@ -22,7 +22,7 @@ _MAX_NAMED = 3
 
 
 def conclude(
-    verdict: Verdict | None, selection: Selection, test: str, *, drawn: bool
+    verdict: Verdict | None, selection: Selection, test: str, unfair: str, *, drawn: bool
 ) -> Conclusion:
     """Put a verdict into sentences.
 
@@ -30,6 +30,7 @@ def conclude(
         verdict: None if there is nothing to compare.
         selection: What was compared and what was left out.
         test: The sentence on the test figures of the recommended cell.
+        unfair: Why the comparison is not fair, a reason a line; empty if no reason is found.
         drawn: Whether the images are the built-in drawings.
     """
     left_out = _left_out(selection)
@@ -52,6 +53,8 @@ def conclude(
     paragraphs = [*drawings, ("Why", _why(verdict))]
     if len(verdict.rows) > 1:
         paragraphs.append(("What it may cost", _may_cost(verdict)))
+    if len(verdict.rows) > 1:
+        paragraphs.append(("Not a fair comparison yet", unfair))
     paragraphs += [("On the test images", test), ("How sure is this", certainty(verdict))]
     if left_out:
         paragraphs.append(("Not compared", left_out))

@@ -18,11 +18,13 @@ from frostline.reporting.cell_predictions import (
 from frostline.reporting.cell_rates import CellRate, cell_rate, with_tuned_as_auto
 from frostline.reporting.cell_settings import with_unlogged_settings
 from frostline.reporting.conclusion import conclude
+from frostline.reporting.fairness import fairness
 from frostline.reporting.page import Conclusion, Page
 from frostline.reporting.render import render_page
 from frostline.reporting.report_sections import report_sections
 from frostline.reporting.select import Selection, are_drawings, select
 from frostline.reporting.tables import write_csv
+from frostline.reporting.trained_enough import trainings
 from frostline.stats.rules import Rules
 from frostline.stats.verdict import Verdict
 from frostline.tracking.records import RunRecord
@@ -78,11 +80,13 @@ def write_folder(
     rates = {cell.name: cell_rate(cell, runs) for cell in selection.cells}
     verdict = verdict_on(selection, source, rules)
     drawn = are_drawings(records)
-    held_out = NO_RESULT
+    held_out, trained, unfair = NO_RESULT, {}, ""
     if verdict is not None:
         held_out = held_out_result(verdict.recommended, source, rules)
-    conclusion = conclude(verdict, selection, held_out.sentence, drawn=drawn)
-    sections = report_sections(verdict, selection, held_out, rates, source, records, sweep)
+        trained = trainings(verdict, source)
+        unfair = fairness(verdict, rates, trained)
+    conclusion = conclude(verdict, selection, held_out.sentence, unfair, drawn=drawn)
+    sections = report_sections(verdict, selection, held_out, rates, trained, source, records, sweep)
     made = time.strftime("%d %B %Y, %H:%M") + f", from {len(records)} runs"
     _write(Page(title, made, conclusion, sections, drawn), out)
     values = _verdict_json(verdict, conclusion, held_out, selection, rates)

@@ -14,6 +14,7 @@ from frostline.reporting.page import Section
 from frostline.reporting.run_tables import cost_table, left_out_table, method_table
 from frostline.reporting.select import Selection
 from frostline.reporting.swept_effects import effects_section
+from frostline.reporting.trained_enough import Training, training_table
 from frostline.stats.rules import SCORE_NAMES
 from frostline.stats.verdict import Verdict
 from frostline.tracking.records import RunRecord
@@ -25,6 +26,7 @@ def report_sections(
     selection: Selection,
     held_out: HeldOutResult,
     rates: Mapping[str, CellRate],
+    trained: Mapping[str, Training],
     source: Source,
     records: Sequence[RunRecord],
     sweep: RunRecord | None,
@@ -36,6 +38,7 @@ def report_sections(
         selection: What is compared and what is not.
         held_out: The recommended cell on the test images.
         rates: Name of a cell to its learning rate.
+        trained: Name of a cell to how far it was trained.
         source: Where curves and predictions come from.
         records: All runs, those that are left out included.
         sweep: The sweep's run.
@@ -49,7 +52,7 @@ def report_sections(
         Section("heat-section", "Backbone by depth", figures=[heat_figure(verdict)]),
         _cost_section(verdict),
         effects_section(verdict, selection),
-        _curves_section(verdict, source),
+        _curves_section(verdict, trained, source),
         class_section(verdict, source),
         Section(
             "cost",
@@ -97,10 +100,11 @@ def _cost_section(verdict: Verdict) -> Section:
     return Section("tradeoff", "Score against cost", notes, figures)
 
 
-def _curves_section(verdict: Verdict, source: Source) -> Section:
+def _curves_section(verdict: Verdict, trained: Mapping[str, Training], source: Source) -> Section:
     figures = curve_figures(verdict, source)
     notes = [] if figures else ["No values by epoch are recorded."]
-    return Section("learning", "Learning curves", notes, figures)
+    tables = [training_table(trained)] if trained else []
+    return Section("learning", "Learning curves", notes, figures, tables)
 
 
 def _method_notes(verdict: Verdict) -> list[str]:

@@ -1,0 +1,101 @@
+"""Is the comparison fair? What favours some configurations, and what to do about it."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from frostline.reporting.cell_rates import LR, CellRate
+from frostline.reporting.trained_enough import Training
+from frostline.stats.cell import value_order
+from frostline.stats.verdict import Verdict
+
+_MAX_NAMED = 3
+
+
+def fairness(
+    verdict: Verdict, rates: Mapping[str, CellRate], trained: Mapping[str, Training]
+) -> str:
+    """A line for each reason why the comparison is not fair; empty if none is found.
+
+    Args:
+        verdict: What is compared.
+        rates: Name of a cell to its learning rate.
+        trained: Name of a cell to how far it was trained, for those whose curves were read.
+    """
+    lines = [*_shared_rates(verdict, rates), *_at_edge(verdict, rates), *_unfinished(trained)]
+    return "\n".join(lines)
+
+
+def _shared_rates(verdict: Verdict, rates: Mapping[str, CellRate]) -> list[str]:
+    """Rates that several depths of a backbone share although nobody looked for the best of each."""
+    depths_of: dict[tuple[tuple[str, str], ...], set[str]] = defaultdict(set)
+    for row in verdict.rows:
+        rate = rates.get(row.cell.name)
+        if rate is None or rate.value is None or rate.chosen:
+            continue
+        params = {**row.cell.params, "rate": rate.text, "origin": rate.origin}
+        depth = params.pop("freeze", "?")
+        depths_of[tuple(sorted(params.items()))].add(depth)
+    alike: dict[tuple[str, str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for key, depths in depths_of.items():
+        if len(depths) > 1:
+            params = dict(key)
+            place = params["rate"], params["origin"], tuple(sorted(depths, key=value_order))
+            alike[place].append(params.get("backbone", "?"))
+    return [
+        f"One learning rate for several depths: {rate} ({origin}) for freeze={', '.join(depths)} "
+        f"of {_listed(list(dict.fromkeys(backbones)))}. Which rate is best depends on the depth, "
+        "so a difference between depths may be one between rates. With lr=auto each has its own."
+        for (rate, origin, depths), backbones in alike.items()
+    ]
+
+
+def _at_edge(verdict: Verdict, rates: Mapping[str, CellRate]) -> list[str]:
+    """Chosen values beyond which nothing was tried."""
+    found: dict[tuple[str, bool], list[tuple[str, str]]] = defaultdict(list)
+    for row in verdict.rows:
+        rate = rates.get(row.cell.name)
+        for key in rate.at_edge if rate is not None else ():
+            assert rate is not None
+            value = rate.text if key == LR else rate.also.get(key, "?")
+            found[key, rate.origin == "tuned" or key != LR].append((row.cell.name, value))
+    lines = []
+    for (key, tuned), cells in found.items():
+        names = _listed([f"{name} ({key}={value})" for name, value in cells])
+        if not tuned:
+            todo = f"Add values of {key} beyond it, or use lr=auto"
+        elif key == LR:
+            todo = f"Run these again around it: tune.center={cells[0][1]}"
+        else:
+            todo = f"Give more values of {key} in tune.over"
+        lines.append(
+            f"The best {key} is the lowest or highest of all that were tried for {names}, so a "
+            f"better one may lie beyond. {todo}."
+        )
+    return lines
+
+
+def _unfinished(trained: Mapping[str, Training]) -> list[str]:
+    """Cells that would have learned more in more epochs."""
+    cells = {name: one for name, one in trained.items() if not one.finished}
+    if not cells:
+        return []
+    names = _listed([f"{name} ({_how(one)})" for name, one in cells.items()])
+    every = f"all {len(cells)} configurations: " if len(cells) == len(trained) > 1 else ""
+    n_epochs = max(max(one.n_epochs) for one in cells.values())
+    return [
+        f"Not finished learning: {every}{names}. Those that learn fast are favoured. Train all "
+        f"longer: epochs={2 * n_epochs}."
+    ]
+
+
+def _how(training: Training) -> str:
+    last = training.loss.n_last if training.loss is not None else 0
+    if training.still_falls and training.loss is not None:
+        fall = f"validation loss −{100 * training.loss.share:.1f} %"
+        return f"{fall} in the last {last} of {max(training.n_epochs)} epochs"
+    return f"the last of {max(training.n_epochs)} epochs is the best, by more than noise"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MAX_NAMED
+    return ", ".join(names[:_MAX_NAMED]) + (f", and {more} more" if more > 0 else "")
