@@ -1,13 +1,18 @@
 """What the predictions of cells show: the verdict on validation, and the chosen one on test."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from frostline.reporting.number_text import percent, whole_percent
 from frostline.reporting.select import Selection
+from frostline.reporting.typed_rates import candidates, chosen_rate
 from frostline.stats.cell import Cell
 from frostline.stats.intervals import share_interval, summarise_seeds
-from frostline.stats.paired import Scored, cell_spread, scored
+from frostline.stats.paired import Seeds, cell_spread, scored, shared_seeds
 from frostline.stats.predictions import Predictions
+from frostline.stats.rate_choice import RateChoice, choose_rate
 from frostline.stats.rules import SHORT_SCORE_NAMES, Rules
 from frostline.stats.variance import NO_PRIOR, estimate
 from frostline.stats.verdict import Row, Verdict, rank, reach_verdict
@@ -27,18 +32,49 @@ def read_cell_predictions(cell: Cell, source: Source, split: str) -> dict[str, P
 def verdict_on(selection: Selection, source: Source, rules: Rules) -> Verdict | None:
     """Read the predictions on validation of the best cells and compare all cells.
 
+    Where a cell is the best of several typed rates, the luck of that choice is taken off.
+
     Returns:
         None if there is no cell.
     """
     ranked = rank(selection.cells, rules)
-    by_cell: dict[str, dict[str, Scored]] = {}
-    for cell in ranked[: rules.max_tested]:
-        predictions = read_cell_predictions(cell, source, "val")
-        if predictions:
-            by_cell[cell.name] = {
-                seed: scored(one, rules.score) for seed, one in predictions.items()
-            }
-    return reach_verdict(ranked, by_cell, rules)
+    tested, rest = ranked[: rules.max_tested], ranked[rules.max_tested :]
+    by_cell: dict[str, Seeds] = {}
+    cells: list[Cell] = []
+    for cell in tested:
+        seeds = _scored_cell(cell, source, rules)
+        choice = None
+        if cell.name in selection.tried:
+            choice = _choice(cell, selection.tried[cell.name], seeds, source, rules)
+        if choice is not None:
+            cell = replace(cell, optimism=choice.optimism)
+            seeds = choice.seeds
+        if seeds:
+            by_cell[cell.name] = seeds
+        cells.append(cell)
+    usual = float(np.mean([cell.optimism for cell in cells])) if cells else 0.0
+    cells += [replace(cell, optimism=usual) for cell in rest]
+    return reach_verdict(cells, by_cell, rules)
+
+
+def _scored_cell(cell: Cell, source: Source, rules: Rules) -> Seeds:
+    predictions = read_cell_predictions(cell, source, "val")
+    return {seed: scored(one, rules.score) for seed, one in predictions.items()}
+
+
+def _choice(
+    cell: Cell, tried: Mapping[str, Cell], own: Seeds, source: Source, rules: Rules
+) -> RateChoice | None:
+    """The choice of a cell's rate; None where rates cannot be compared image by image."""
+    rates: dict[str, Seeds] = {}
+    for rate, one in candidates(tried).items():
+        seeds = own if one.run_ids == cell.run_ids else _scored_cell(one, source, rules)
+        if list(seeds) == list(own) and len(shared_seeds(seeds, own)) == len(own):
+            rates[rate] = seeds
+    chosen = chosen_rate(cell, tried)
+    if len(rates) < 2 or chosen not in rates or not own:
+        return None
+    return choose_rate(rates, chosen)
 
 
 @dataclass(frozen=True)

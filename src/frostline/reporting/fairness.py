@@ -57,7 +57,7 @@ def _at_edge(verdict: Verdict, rates: Mapping[str, CellRate]) -> list[str]:
         for key in rate.at_edge if rate is not None else ():
             assert rate is not None
             value = rate.text if key == LR else rate.also.get(key, "?")
-            found[key, rate.origin == "tuned" or key != LR].append((row.cell.name, value))
+            found[key, "tuned" in rate.origin or key != LR].append((row.cell.name, value))
     lines = []
     for (key, tuned), cells in found.items():
         names = _listed([f"{name} ({key}={value})" for name, value in cells])

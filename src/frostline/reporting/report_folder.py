@@ -25,6 +25,7 @@ from frostline.reporting.report_sections import report_sections
 from frostline.reporting.select import Selection, are_drawings, select
 from frostline.reporting.tables import write_csv
 from frostline.reporting.trained_enough import trainings
+from frostline.reporting.typed_rates import at_best_rate, with_choice
 from frostline.stats.rules import Rules
 from frostline.stats.verdict import Verdict
 from frostline.tracking.records import RunRecord
@@ -75,9 +76,11 @@ def write_folder(
         sweep: The sweep's run.
     """
     records = with_unlogged_settings(with_tuned_as_auto(records), source)
-    selection = select(records, rules.metric)
+    selection = at_best_rate(select(records, rules.metric), rules.metric)
     runs = {run.run_id: run for run in selection.runs}
-    rates = {cell.name: cell_rate(cell, runs) for cell in selection.cells}
+    rates = {
+        cell.name: with_choice(cell_rate(cell, runs), cell, selection) for cell in selection.cells
+    }
     verdict = verdict_on(selection, source, rules)
     drawn = are_drawings(records)
     held_out, trained, unfair = NO_RESULT, {}, ""
@@ -126,11 +129,13 @@ def _verdict_json(
     if verdict is None:
         return values
     take = verdict.recommended
+    rate = rates[take.cell.name]
+    typed = {"lr": rate.text} if rate.n_typed > 1 else {}
     return values | {
         "score": verdict.rules.score,
         "recommended": {
             "name": take.cell.name,
-            "params": dict(take.cell.params),
+            "params": {**take.cell.params, **typed},
             "run_ids": dict(take.cell.run_ids),
             "val": take.value,
             "test": None if np.isnan(held_out.value) else held_out.value,

@@ -15,6 +15,7 @@ from frostline.reporting.run_tables import cost_table, left_out_table, method_ta
 from frostline.reporting.select import Selection
 from frostline.reporting.swept_effects import effects_section
 from frostline.reporting.trained_enough import Training, training_table
+from frostline.reporting.typed_rates import AT_BEST_RATE, rates_section
 from frostline.stats.rules import SCORE_NAMES
 from frostline.stats.verdict import Verdict
 from frostline.tracking.records import RunRecord
@@ -46,13 +47,15 @@ def report_sections(
     left_out = _left_out_section(selection)
     if verdict is None:
         return [left_out]
+    at_best = [AT_BEST_RATE] if selection.tried else []
     return [
-        _leaderboard_section(verdict, held_out, rates),
-        Section("depth-section", "Freeze depth", figures=[depth_figure(verdict)]),
-        Section("heat-section", "Backbone by depth", figures=[heat_figure(verdict)]),
+        _leaderboard_section(verdict, held_out, rates, at_best),
+        Section("depth-section", "Freeze depth", at_best, [depth_figure(verdict)]),
+        Section("heat-section", "Backbone by depth", at_best, [heat_figure(verdict)]),
+        *rates_section(verdict, selection),
         _cost_section(verdict),
         effects_section(verdict, selection),
-        _curves_section(verdict, trained, source),
+        _curves_section(verdict, trained, source, at_best),
         class_section(verdict, source),
         Section(
             "cost",
@@ -78,7 +81,10 @@ def _left_out_section(selection: Selection) -> Section:
 
 
 def _leaderboard_section(
-    verdict: Verdict, held_out: HeldOutResult, rates: Mapping[str, CellRate]
+    verdict: Verdict,
+    held_out: HeldOutResult,
+    rates: Mapping[str, CellRate],
+    at_best: Sequence[str],
 ) -> Section:
     level = whole_percent(verdict.rules.level)
     note = (
@@ -91,7 +97,7 @@ def _leaderboard_section(
     against_top = comparisons(verdict)
     if against_top is not None:
         tables.append(against_top)
-    return Section("leaders", "Leaderboard", [note], tables=tables)
+    return Section("leaders", "Leaderboard", [note, *at_best], tables=tables)
 
 
 def _cost_section(verdict: Verdict) -> Section:
@@ -100,9 +106,11 @@ def _cost_section(verdict: Verdict) -> Section:
     return Section("tradeoff", "Score against cost", notes, figures)
 
 
-def _curves_section(verdict: Verdict, trained: Mapping[str, Training], source: Source) -> Section:
+def _curves_section(
+    verdict: Verdict, trained: Mapping[str, Training], source: Source, at_best: Sequence[str]
+) -> Section:
     figures = curve_figures(verdict, source)
-    notes = [] if figures else ["No values by epoch are recorded."]
+    notes = at_best if figures else ["No values by epoch are recorded."]
     tables = [training_table(trained)] if trained else []
     return Section("learning", "Learning curves", notes, figures, tables)
 

@@ -1,7 +1,7 @@
 """Select which runs may be compared, and sort them into cells: same data, splits, all but seed."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,12 +39,15 @@ class Selection:
         swept: Parameters that differ between the cells.
         runs: The runs of the cells, cell by cell.
         left_out: Runs that are not compared.
+        tried: Of a cell that is shown at the best of several typed learning rates, by name: each
+            rate's own cell.
     """
 
     cells: Sequence[Cell]
     swept: Sequence[str]
     runs: Sequence[RunRecord] = field(default_factory=tuple)
     left_out: Sequence[LeftOut] = field(default_factory=tuple)
+    tried: Mapping[str, Mapping[str, Cell]] = field(default_factory=dict)
 
     @property
     def seeds(self) -> list[str]:

@@ -7,6 +7,7 @@ import numpy as np
 from frostline.reporting.page import Figure, Section, Series
 from frostline.reporting.select import Selection
 from frostline.reporting.tables import Column, Table, Value
+from frostline.reporting.typed_rates import AT_BEST_RATE
 from frostline.stats.effects import Effect, interactions, main_effects
 from frostline.stats.rules import SHORT_SCORE_NAMES
 from frostline.stats.verdict import Verdict
@@ -29,6 +30,8 @@ def effects_section(verdict: Verdict, selection: Selection) -> Section:
         "Each effect is what is left when the other parameters' effects are taken out. Intervals "
         "come from what the sum of effects leaves unexplained; there are none without such a rest."
     ]
+    if selection.tried:
+        notes.insert(0, AT_BEST_RATE)
     tables = []
     if len(swept) > 1 and not pairs:
         notes.append(

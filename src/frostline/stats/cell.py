@@ -19,6 +19,7 @@ class Cell:
         facts: Derived values, such as `trainable_params`, as text.
         run_ids: The run of each seed, in the order of the seeds.
         metrics: The last metrics of each seed's run, in the same order.
+        optimism: By how much its mean score is too high, as it is the best of several rates.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Cell:
     facts: Mapping[str, str]
     run_ids: Mapping[str, str]
     metrics: Mapping[str, Mapping[str, float]]
+    optimism: float = 0.0
 
     def values(self, metric: str) -> list[float]:
         """A metric of each seed that has a finite one."""

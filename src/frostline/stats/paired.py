@@ -108,6 +108,7 @@ def compare_with_top(
     level: float,
     equivalence: float,
     is_accuracy: bool,
+    doubts: Mapping[str, float] | None = None,
 ) -> list[Comparison]:
     """Compare cells with the cell that has the highest score.
 
@@ -121,11 +122,17 @@ def compare_with_top(
         level: Such as 0.95; claims are made at 1 - level.
         equivalence: Differences up to this do not matter, units of the score.
         is_accuracy: Whether the score is plain accuracy, so that McNemar's test applies.
+        doubts: Name to a variance that is added to that of its difference: see `choice_doubt`.
     """
     spreads = {name: pair_spread(cell, top) for name, cell in others.items()}
     prior = learn_prior([spread for spread in spreads.values() if spread is not None])
     rows = [
-        (name, spread, _floor(spread, others[name]), _disagreements(others[name], top))
+        (
+            name,
+            spread,
+            _floor(spread, others[name]) + (doubts or {}).get(name, 0.0),
+            _disagreements(others[name], top),
+        )
         for name, spread in spreads.items()
         if spread is not None
     ]

@@ -15,6 +15,7 @@ from frostline.stats.paired import (
     compare_with_top,
     family_pairs,
 )
+from frostline.stats.rate_choice import choice_doubt
 from frostline.stats.rules import Rules
 from frostline.stats.variance import Spread, estimate, learn_prior
 
@@ -89,7 +90,7 @@ class Verdict:
 
 def rank(cells: Sequence[Cell], rules: Rules) -> list[Cell]:
     """Cells by mean validation score, best first; equal ones by name."""
-    return sorted(cells, key=lambda cell: (-cell.mean(rules.metric), cell.name))
+    return sorted(cells, key=lambda cell: (-cell.mean(rules.metric) + cell.optimism, cell.name))
 
 
 def reach_verdict(
@@ -121,7 +122,9 @@ def reach_verdict(
             family_size=family_size,
             level=rules.level,
             equivalence=rules.equivalence,
-            is_accuracy=rules.score == "acc_micro",
+            # McNemar's test does not know that a rate was chosen.
+            is_accuracy=rules.score == "acc_micro" and not any(c.optimism for c in cells),
+            doubts={cell.name: choice_doubt(top.optimism, cell.optimism) for cell in cells},
         )
         comparisons = {comparison.name: comparison for comparison in compared}
     rows = []
@@ -129,7 +132,11 @@ def reach_verdict(
         spread = spreads.get(cell.name)
         interval = None
         if spread is not None:
-            interval = share_interval(estimate(spread, prior), rules.level, spread.n_groups)
+            interval = share_interval(
+                estimate(spread, prior, floor=choice_doubt(cell.optimism)),
+                rules.level,
+                spread.n_groups,
+            )
         comparison = comparisons.get(cell.name)
         standing: Standing = "top"
         why = ""
@@ -137,7 +144,8 @@ def reach_verdict(
             standing = _standing(comparison)
         elif cell is not top:
             standing, why = "not tested", _why_not_tested(cell, place, by_cell, rules, top)
-        seeds = summarise_seeds(cell.values(rules.metric), rules.level)
+        values = [value - cell.optimism for value in cell.values(rules.metric)]
+        seeds = summarise_seeds(values, rules.level)
         rows.append(Row(cell, seeds, interval, spread, standing, comparison, why))
     candidates = [row for row in rows if row.standing in MAY_BE_BEST]
     return Verdict(rules, tuple(rows), cheapest(candidates), family_size)
