@@ -37,9 +37,20 @@ from frostline.training.stacked_heads import StackedHeads, StackedOptimizer
 WIDTH, CLASSES, BATCH, SEED = 1280, 5, 32, 5
 LOSS = CrossEntropy(name="cross_entropy", label_smoothing=0.0, class_weights=0.0)
 OPTIMIZERS: dict[str, OptimizerChoice] = {
-    "adamw": AdamW(name="adamw", weight_decay=0.01, layer_decay=1.0, head_lr_factor=1.0),
-    "adam": Adam(name="adam", weight_decay=0.01, layer_decay=1.0, head_lr_factor=1.0),
-    "sgd": Sgd(name="sgd", weight_decay=0.01, layer_decay=1.0, head_lr_factor=1.0, momentum=0.9),
+    "adamw": AdamW(
+        name="adamw", weight_decay=0.01, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3
+    ),
+    "adam": Adam(
+        name="adam", weight_decay=0.01, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3
+    ),
+    "sgd": Sgd(
+        name="sgd",
+        weight_decay=0.01,
+        layer_decay=1.0,
+        head_lr_factor=1.0,
+        lr_center=1e-3,
+        momentum=0.9,
+    ),
 }
 
 

@@ -28,7 +28,7 @@ from frostline.training.optim import build_optimizer
 from frostline.training.task import ClassificationTask
 
 N, WIDTH, CLASSES, BATCH, EPOCHS = 8000, 64, 5, 32, 2
-ADAMW = AdamW(name="adamw", weight_decay=0.01, layer_decay=1.0, head_lr_factor=1.0)
+ADAMW = AdamW(name="adamw", weight_decay=0.01, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3)
 
 
 def step_overhead(folder: Path) -> dict[str, float]:

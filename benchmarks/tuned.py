@@ -30,7 +30,7 @@ from frostline.training.learning_rates import lr_factor
 from frostline.training.metrics import classification_metrics
 from frostline.training.optim import build_optimizer
 
-ADAMW = AdamW(name="adamw", weight_decay=0.01, layer_decay=1.0, head_lr_factor=1.0)
+ADAMW = AdamW(name="adamw", weight_decay=0.01, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3)
 COSINE = CosineLr(name="cosine", warmup_frac=0.1)
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 _REPEATS = 2

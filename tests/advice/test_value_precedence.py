@@ -36,7 +36,9 @@ def test_each_strategy_says_what_it_sets_and_why(name: str) -> None:
     assert len(made.strategy.reason) > 40
     assert len(made.strategy.source) > 20
     set_by_it = {key for key, who in by(made).items() if who == "strategy"}
-    assert {"freeze", "lr", "augment.name", "head.name", "head.pool", "schedule.name"} <= set_by_it
+    assert {"freeze", "augment.name", "head.name", "head.pool", "schedule.name"} <= set_by_it
+    # Where only a head trains, or trains first, the rates are tried around a higher one.
+    assert ("tune.center" in set_by_it) == (name != "large_different")
 
 
 def test_the_four_depths() -> None:
@@ -61,7 +63,7 @@ def test_what_is_typed_wins_scalars_and_groups() -> None:
         "schedule.lr_factor",
         *(key for key in who if key.startswith("head.")),
     }
-    assert who["schedule.name"] == who["schedule.head_epochs"] == who["lr"] == "strategy"
+    assert who["schedule.name"] == who["schedule.head_epochs"] == who["tune.center"] == "strategy"
     assert who["epochs"] == who["optimizer.weight_decay"] == "default"
 
 
@@ -71,7 +73,7 @@ def test_the_order_on_the_command_line_does_not_count() -> None:
 
 def test_a_study_wins_over_the_strategy_and_the_command_line_over_both() -> None:
     made = settings("+experiments=photographs", f"data.path={CONF}", "strategy=small_similar")
-    assert (made.epochs, made.lr) == (8, 5.0e-3)
+    assert (made.epochs, made.lr, made.tune.center) == (8, "auto", 5.0e-3)
     who = by(made)
     assert who["epochs"] == who["image_size"] == who["data.path"] == who["data.source"] == "user"
     assert who["freeze"] == "strategy"
@@ -88,7 +90,7 @@ def test_origins_in_one_line() -> None:
         origins_of(settings("strategy=large_different", "augment=none", "head.dropout=0.1"))
     )
     assert line == (
-        "user: augment, head.dropout; strategy: freeze, lr, head.name, head.pool, schedule; "
+        "user: augment, head.dropout; strategy: freeze, head.name, head.pool, schedule; "
         "the rest: defaults"
     )
 

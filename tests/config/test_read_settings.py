@@ -47,7 +47,7 @@ def test_freeze_keeps_the_type_that_was_typed(given: str, value: int | str) -> N
     [
         (["epochs=abc"], ["epochs=abc", "valid integer"]),
         (["epochs=0"], ["epochs=0", "greater than or equal to 1"]),
-        (["lr=inf"], ["lr=inf", "finite number"]),
+        (["lr=inf"], ["lr=inf", "a finite number above 0"]),
         (["optimizer.weight_decay=nan"], ["optimizer.weight_decay=nan", "finite number"]),
         (["freeze=1.5"], ["freeze=1.5", "0 .. number of stages", "all", "module path"]),
         (["freeze=true"], ["freeze=True", "module path"]),

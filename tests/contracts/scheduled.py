@@ -25,7 +25,7 @@ CONF = Path(__file__).resolve().parents[2] / "conf"
 TINY = (
     "weights=random", "image_size=64", "batch_size=16", "evidence=off", "trainer=cpu",
     "data.n_images=60", "data.size_px=64", "data.n_species=1", "data.photos_per_leaf=1",
-    "head.dropout=0.2", "trainer.threads=1",
+    "head.dropout=0.2", "trainer.threads=1", "lr=5e-4",
 )  # fmt: skip
 
 

@@ -127,9 +127,16 @@ def train_together(
 @pytest.mark.parametrize(
     "optimizer",
     [
-        AdamW(name="adamw", weight_decay=0.1, layer_decay=1.0, head_lr_factor=1.0),
-        Adam(name="adam", weight_decay=0.1, layer_decay=1.0, head_lr_factor=1.0),
-        Sgd(name="sgd", weight_decay=0.01, layer_decay=1.0, head_lr_factor=1.0, momentum=0.9),
+        AdamW(name="adamw", weight_decay=0.1, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3),
+        Adam(name="adam", weight_decay=0.1, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3),
+        Sgd(
+            name="sgd",
+            weight_decay=0.01,
+            layer_decay=1.0,
+            head_lr_factor=1.0,
+            lr_center=1e-3,
+            momentum=0.9,
+        ),
     ],
     ids=["adamw", "adam", "sgd"],
 )
@@ -167,7 +174,13 @@ def test_each_head_is_as_if_alone(
     "optimizers",
     [
         [
-            AdamW(name="adamw", weight_decay=decay, layer_decay=1.0, head_lr_factor=1.0)
+            AdamW(
+                name="adamw",
+                weight_decay=decay,
+                layer_decay=1.0,
+                head_lr_factor=1.0,
+                lr_center=1e-3,
+            )
             for decay in (0.0, 0.5)
         ],
         [
@@ -176,6 +189,7 @@ def test_each_head_is_as_if_alone(
                 weight_decay=decay,
                 layer_decay=1.0,
                 head_lr_factor=1.0,
+                lr_center=1e-3,
                 momentum=momentum,
             )
             for decay, momentum in ((0.1, 0.0), (0.0, 0.9))
@@ -205,7 +219,9 @@ def test_each_head_has_its_own_optimizer_settings(
 )
 def test_other_losses(loss: CrossEntropy | FocalLoss, tmp_path: Path) -> None:
     weights = torch.tensor([0.5, 1.0, 1.5, 3.0])
-    adamw = AdamW(name="adamw", weight_decay=0.1, layer_decay=1.0, head_lr_factor=1.0)
+    adamw = AdamW(
+        name="adamw", weight_decay=0.1, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3
+    )
     jobs = [
         HeadJob(head(), lr, adamw, ConstantLr(name="constant", warmup_frac=0.0))
         for lr in (1e-3, 1e-2)
@@ -218,7 +234,14 @@ def test_other_losses(loss: CrossEntropy | FocalLoss, tmp_path: Path) -> None:
 
 
 def test_a_head_that_diverges_leaves_the_others_alone() -> None:
-    sgd = Sgd(name="sgd", weight_decay=0.0, layer_decay=1.0, head_lr_factor=1.0, momentum=0.9)
+    sgd = Sgd(
+        name="sgd",
+        weight_decay=0.0,
+        layer_decay=1.0,
+        head_lr_factor=1.0,
+        lr_center=1e-3,
+        momentum=0.9,
+    )
     constant = ConstantLr(name="constant", warmup_frac=0.0)
     good, bad = HeadJob(head(), 0.01, sgd, constant), HeadJob(head(), 1e38, sgd, constant)
     alone = train_together([good])[0]
@@ -230,7 +253,14 @@ def test_a_head_that_diverges_leaves_the_others_alone() -> None:
 
 
 def test_patience_stops_a_head_where_it_would_stop_alone() -> None:
-    sgd = Sgd(name="sgd", weight_decay=0.0, layer_decay=1.0, head_lr_factor=1.0, momentum=0.0)
+    sgd = Sgd(
+        name="sgd",
+        weight_decay=0.0,
+        layer_decay=1.0,
+        head_lr_factor=1.0,
+        lr_center=1e-3,
+        momentum=0.0,
+    )
     still = HeadJob(head(), 1e-12, sgd, ConstantLr(name="constant", warmup_frac=0.0))
     moving = HeadJob(head(), 0.05, sgd, ConstantLr(name="constant", warmup_frac=0.0))
     results = train_together([still, moving], monitor="val/loss", mode="min", patience_epochs=2)
@@ -242,7 +272,14 @@ def test_patience_stops_a_head_where_it_would_stop_alone() -> None:
 def test_heads_of_other_structure_are_refused() -> None:
     constant, sgd = (
         ConstantLr(name="constant", warmup_frac=0.0),
-        Sgd(name="sgd", weight_decay=0.0, layer_decay=1.0, head_lr_factor=1.0, momentum=0.0),
+        Sgd(
+            name="sgd",
+            weight_decay=0.0,
+            layer_decay=1.0,
+            head_lr_factor=1.0,
+            lr_center=1e-3,
+            momentum=0.0,
+        ),
     )
     jobs = [HeadJob(head(), 0.1, sgd, constant), HeadJob(head(hidden=3), 0.1, sgd, constant)]
     with pytest.raises(ValueError, match="different structure"):

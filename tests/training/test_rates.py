@@ -28,9 +28,16 @@ from frostline.training.schedule import Phase
 
 PLATEAU = PlateauLr(name="plateau", factor=0.5, patience_epochs=1, min_lr=0.0, warmup_frac=0.0)
 DECAYS: list[OptimizerChoice] = [
-    AdamW(name="adamw", weight_decay=0.1, layer_decay=0.5, head_lr_factor=1.0),
-    Adam(name="adam", weight_decay=0.1, layer_decay=0.5, head_lr_factor=1.0),
-    Sgd(name="sgd", weight_decay=0.1, momentum=0.9, layer_decay=0.5, head_lr_factor=1.0),
+    AdamW(name="adamw", weight_decay=0.1, layer_decay=0.5, head_lr_factor=1.0, lr_center=1e-3),
+    Adam(name="adam", weight_decay=0.1, layer_decay=0.5, head_lr_factor=1.0, lr_center=1e-3),
+    Sgd(
+        name="sgd",
+        weight_decay=0.1,
+        momentum=0.9,
+        layer_decay=0.5,
+        head_lr_factor=1.0,
+        lr_center=1e-3,
+    ),
 ]
 
 

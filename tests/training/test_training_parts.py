@@ -79,7 +79,7 @@ def test_the_optimiser_holds_only_what_trains_and_decays_only_matrices() -> None
     for p in net[0].parameters():
         p.requires_grad = False
     optimizer = build_optimizer(
-        AdamW(name="adamw", weight_decay=0.1, layer_decay=1.0, head_lr_factor=1.0),
+        AdamW(name="adamw", weight_decay=0.1, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3),
         net.parameters(),
         0.01,
     )
@@ -93,12 +93,19 @@ def test_the_optimiser_holds_only_what_trains_and_decays_only_matrices() -> None
 def test_each_optimiser_is_the_one_that_was_asked_for() -> None:
     net = nn.Linear(2, 2)
     sgd = build_optimizer(
-        Sgd(name="sgd", weight_decay=0.0, layer_decay=1.0, head_lr_factor=1.0, momentum=0.8),
+        Sgd(
+            name="sgd",
+            weight_decay=0.0,
+            layer_decay=1.0,
+            head_lr_factor=1.0,
+            lr_center=1e-3,
+            momentum=0.8,
+        ),
         net.parameters(),
         0.1,
     )
     adam = build_optimizer(
-        Adam(name="adam", weight_decay=0.0, layer_decay=1.0, head_lr_factor=1.0),
+        Adam(name="adam", weight_decay=0.0, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3),
         net.parameters(),
         0.1,
     )
@@ -110,7 +117,9 @@ def test_nothing_to_train_is_an_error() -> None:
     net = nn.Linear(2, 2).requires_grad_(False)
     with pytest.raises(ValueError, match="nothing to train"):
         build_optimizer(
-            Adam(name="adam", weight_decay=0.0, layer_decay=1.0, head_lr_factor=1.0),
+            Adam(
+                name="adam", weight_decay=0.0, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3
+            ),
             net.parameters(),
             0.1,
         )

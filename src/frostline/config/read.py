@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ValidationError
 
 from frostline.config.schema import Settings
-from frostline.config.tune_grid import check_tuning, with_lr_of_strategy
+from frostline.config.tune_grid import check_tuning, with_middle_rate
 from frostline.config.value_origins import typed_keys
 from frostline.errors import ConfigError
 
@@ -36,7 +36,7 @@ def settings_of(config: DictConfig) -> Settings:
         strategy["typed"] = typed_keys(config)
     settings = read_settings({str(key): value for key, value in values.items()})
     check_tuning(settings)
-    return with_lr_of_strategy(settings)
+    return with_middle_rate(settings)
 
 
 def read_settings(values: dict[str, Any]) -> Settings:

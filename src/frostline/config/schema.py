@@ -98,7 +98,7 @@ def _lr(value: Any) -> Any:
     """Accept a rate, or `auto`."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if value != "auto" and not (is_number and 0 < value < math.inf):
-        raise ValueError("allowed is auto (each cell's own, tuned) or a number above 0")
+        raise ValueError("allowed is auto (each cell's own, tuned) or a finite number above 0")
     return value
 
 

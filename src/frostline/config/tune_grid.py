@@ -49,6 +49,13 @@ def is_tuned(settings: Settings) -> bool:
     return bool(grid_of(settings))
 
 
+def on_tuning_seed(settings: Settings) -> Settings:
+    """A job of the same cell with the seed on which the cell's values are chosen."""
+    tune = settings.tune
+    seed = settings.seed if tune.each_seed or tune.seed is None else tune.seed
+    return settings.model_copy(update={"seed": seed})
+
+
 def lr_from(settings: Settings) -> LrFrom:
     """Where a job's learning rate comes from: the tag `lr_from`."""
     if settings.lr == "auto":
@@ -115,21 +122,11 @@ def with_values(settings: Settings, values: Values) -> Settings:
         ) from None
 
 
-def with_lr_of_strategy(settings: Settings) -> Settings:
-    """Take the strategy's rate where nothing chooses one: `tune=none` with a strategy.
-
-    Raises:
-        ConfigError: If there is none either.
-    """
+def with_middle_rate(settings: Settings) -> Settings:
+    """Give `lr=auto` a number where it is not tuned: the middle of the grid that it would have."""
     if settings.lr != "auto" or _is_tuned(LR, settings):
         return settings
-    if settings.tune.center is None:
-        raise ConfigError(
-            f"lr=auto tune={settings.tune.name}: nothing chooses the learning rate",
-            "a number, such as lr=5e-4; or tune=lr, which tries several",
-            "type lr=NUMBER, or leave tune out",
-        )
-    return settings.model_copy(update={"lr": settings.tune.center})
+    return settings.model_copy(update={"lr": _center(settings)})
 
 
 def check_tuning(settings: Settings) -> None:
@@ -158,11 +155,16 @@ def rounded(value: float) -> float:
 def _rates(settings: Settings) -> tuple[float, ...]:
     """`tune.candidates` rates around the strategy's or the optimiser's, one `tune.step` apart."""
     tune = settings.tune
-    center = tune.center or settings.optimizer.lr_center
+    center = _center(settings)
     lowest = -(tune.candidates // 2)
     return tuple(
         rounded(center * tune.step**place) for place in range(lowest, lowest + tune.candidates)
     )
+
+
+def _center(settings: Settings) -> float:
+    """The strategy's rate, or the optimiser's."""
+    return settings.tune.center or settings.optimizer.lr_center
 
 
 def _is_tuned(key: str, settings: Settings) -> bool:

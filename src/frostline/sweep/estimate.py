@@ -5,7 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from frostline.sweep.plan import PlannedJob
+from frostline.config.tune_grid import candidates_of, grid_of, is_tuned, on_tuning_seed
+from frostline.sweep.plan import PlannedJob, trains_heads_together
+from frostline.training.candidate import first_part
+from frostline.training.schedule import phases_of
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
@@ -22,12 +25,20 @@ class Estimate:
     Attributes:
         known_s: Seconds of those jobs whose like ran here before.
         unknown_jobs: How many jobs have no such run.
+        tuned_cells: Cells that choose their values in these jobs.
+        tuned_keys: What they choose.
+        tuned_epochs: Epochs that their candidates train beside those that go on.
+        tune_s: Seconds of these epochs, as far as their like ran here before; part of `known_s`.
         kept_bytes: Checkpoints that stay as artifacts.
         working_bytes: The most that checkpoints take beside them while a job runs.
     """
 
     known_s: float
     unknown_jobs: int
+    tuned_cells: int
+    tuned_keys: Sequence[str]
+    tuned_epochs: int
+    tune_s: float
     kept_bytes: int
     working_bytes: int
 
@@ -46,15 +57,48 @@ def estimate(todo: Sequence[PlannedJob], earlier: "Iterable[RunRecord]") -> Esti
         seconds = _epoch_s(run)
         if seconds is not None:
             per_epoch[_kind_of_run(run)] = seconds
-    known_s, unknown = 0.0, 0
-    for job in todo:
+    known_s, unknown, tune_s = 0.0, 0, 0.0
+    more = [_epochs_of_tuning(job) for job in todo]
+    for job, tuned in zip(todo, more, strict=True):
         epoch_s = per_epoch.get(_kind_of_job(job))
         if epoch_s is None:
             unknown += 1
         else:
-            known_s += epoch_s * job.settings.epochs
+            known_s += epoch_s * (job.settings.epochs + (tuned or 0))
+            tune_s += epoch_s * (tuned or 0)
+    choosing = [each for each in more if each is not None]
     sizes = [job.facts.model_bytes for job in todo]
-    return Estimate(known_s, unknown, sum(sizes), WHILE_RUNNING * max(sizes, default=0))
+    return Estimate(
+        known_s=known_s,
+        unknown_jobs=unknown,
+        tuned_cells=len(choosing),
+        tuned_keys=list(dict.fromkeys(key for job in todo for key in grid_of(job.settings))),
+        tuned_epochs=sum(choosing),
+        tune_s=tune_s,
+        kept_bytes=sum(sizes),
+        working_bytes=WHILE_RUNNING * max(sizes, default=0),
+    )
+
+
+def _epochs_of_tuning(job: PlannedJob) -> int | None:
+    """Epochs that the losing candidates of a job train; None for a job that chooses nothing.
+
+    Heads that train together count as none: all of them take about as long as one.
+    """
+    settings, facts = job.settings, job.facts
+    if not is_tuned(settings) or on_tuning_seed(settings).seed != settings.seed:
+        return None
+    if trains_heads_together(job):
+        return 0
+    phases = phases_of(
+        settings.schedule,
+        freeze=settings.freeze,
+        frozen_stages=facts.frozen_stages,
+        num_stages=facts.num_stages,
+        epochs=settings.epochs,
+    )
+    losing = len(candidates_of(grid_of(settings))) - 1
+    return losing * first_part(phases, share=settings.tune.first_frac)
 
 
 def _epoch_s(run: "RunRecord") -> float | None:

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from frostline.config.schema import Settings
+from frostline.config.tune_grid import is_tuned
 from frostline.errors import FrostlineError
 from frostline.sweep.distributed_run import train_on_all_ranks
 from frostline.sweep.failures import within_memory
 from frostline.sweep.job_record import (
+    JobError,
     describe,
     ending,
     find_finished,
@@ -30,7 +32,7 @@ from frostline.sweep.job_record import (
 )
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.signals import StopSignalError
-from frostline.sweep.tuned_job import make_ready
+from frostline.sweep.tuned_job import known_choices, make_ready, save_choices
 from frostline.sweep.workers import Failure
 
 if TYPE_CHECKING:
@@ -84,6 +86,11 @@ def execute(job: Job, *, on_progress: OnProgress) -> Outcome:
         StopSignalError: If the process was asked to stop, after the run was marked KILLED.
     """
     settings = job.settings
+    if is_tuned(settings) and settings.sweep.group is not None:
+        # Its whole grid is one group of heads, also where a launcher brought the job by itself.
+        (together,) = execute_group([job], on_progress=on_progress)
+        if together is not None:
+            return raise_failed(together)
     store = open_job_store(settings)
     owner = store.claim(
         job.lock_key, on_wait=lambda who: on_progress(text=f"waiting for {who}, same job")
@@ -106,6 +113,17 @@ def execute(job: Job, *, on_progress: OnProgress) -> Outcome:
         for folder in (work, trained.checkpoint.parent):
             shutil.rmtree(folder, ignore_errors=True)
         return read_outcome(store, run, settings, trained.metrics)
+
+
+def raise_failed(outcome: Outcome) -> Outcome:
+    """An outcome that is no failure.
+
+    Raises:
+        JobError: If it is one.
+    """
+    if outcome.state == "failed":
+        raise JobError(outcome.reason)
+    return outcome
 
 
 def _work_folder(store: "Store", job: Job) -> Path:
@@ -226,9 +244,11 @@ def _train_group(
     outcomes: dict[int, Outcome] = {}
     try:
         try:
+            settings = [jobs[place].settings for place in open_runs]
             group = train_head_group(
-                [jobs[place].settings for place in open_runs], on_progress=on_progress
+                settings, known_choices(store, settings), on_progress=on_progress
             )
+            save_choices(store, settings, group)
         except Exception as error:
             # By itself each job either works or fails with a reason of its own.
             reason = reason_of(error)

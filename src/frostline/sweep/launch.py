@@ -15,6 +15,7 @@ from rich.console import Console
 
 from frostline.advice.auto_strategy import launch_overrides
 from frostline.config.schema import Settings, SweepSettings
+from frostline.config.tune_grid import on_tuning_seed
 from frostline.sweep import workers
 from frostline.sweep.execute import Job, execute
 from frostline.sweep.launcher import IsolatedLauncher
@@ -47,6 +48,10 @@ def launch(
     Returns:
         Their outcomes; a launcher may lose some.
     """
+    launcher = make_launcher()
+    if not isinstance(launcher, IsolatedLauncher):
+        # Others may run jobs side by side: those whose cells choose first, so that no job waits.
+        todo = sorted(todo, key=lambda job: on_tuning_seed(job.settings).seed != job.settings.seed)
     jobs = [
         job.settings.model_copy(
             update={
@@ -65,7 +70,6 @@ def launch(
         )
         for job, shared in zip(todo, sharing_of(todo), strict=True)
     ]
-    launcher = make_launcher()
     if isinstance(launcher, IsolatedLauncher):
         launcher.planned = jobs
     batch = [

@@ -15,6 +15,8 @@ from frostline.training.group_key import group_key
 
 _IN_EVERY_NAME = ("backbone=", "freeze=", "seed=")
 _LABEL_CHARS = 150
+# How jobs compute whose heads train together.
+_TOGETHER = "cpu 32-true"
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ class Sharing:
 
     Attributes:
         jobs: How many jobs, this one included, need the same outputs of the same frozen stages.
-        group: Name of the group whose heads train together; None for a job that runs alone.
+        group: Name of the group whose heads train together, the candidates of a tuned job among
+            them; None for a job that runs alone.
     """
 
     jobs: int
@@ -168,10 +171,17 @@ def sharing_of(jobs: Sequence[PlannedJob]) -> list[Sharing]:
     return [
         Sharing(
             1 if prefix is None else shared[prefix],
-            group if group is not None and together[group] > 1 else None,
+            group
+            if group is not None and (together[group] > 1 or is_tuned(job.settings))
+            else None,
         )
-        for prefix, group in zip(prefixes, groups, strict=True)
+        for job, prefix, group in zip(jobs, prefixes, groups, strict=True)
     ]
+
+
+def trains_heads_together(job: PlannedJob) -> bool:
+    """Whether a job trains a head on stored features, beside others or its own candidates."""
+    return _group_of(job) is not None
 
 
 def _prefix_of(job: PlannedJob) -> str | None:
@@ -208,6 +218,8 @@ def _prefix_of(job: PlannedJob) -> str | None:
 
 
 def _group_of(job: PlannedJob) -> str | None:
+    if job.facts.numerics != _TOGETHER:
+        return None
     key = group_key(
         job.settings,
         frozen_stages=job.facts.frozen_stages,

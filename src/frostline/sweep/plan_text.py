@@ -50,6 +50,8 @@ def plan_lines(
     todo = len(jobs) - counts["finished"]
     if todo:
         lines.append(f"  time: {_time(todo, cost)}")
+        if cost.tuned_cells:
+            lines.append(f"  tuning: {_tuning(cost)}")
         lines.append(
             f"  disk: about {cost.kept_bytes / MIB:,.1f} MiB of checkpoints stay, up to "
             f"{cost.working_bytes / MIB:,.1f} MiB more while a job runs"
@@ -75,6 +77,16 @@ def _time(todo: int, cost: Estimate) -> str:
         return "unknown, since nothing like it ran on this machine before"
     known = f"about {clock(cost.known_s)} for {todo - cost.unknown_jobs} jobs, as earlier runs took"
     return f"{known}; unknown for {cost.unknown_jobs} jobs" if cost.unknown_jobs else known
+
+
+def _tuning(cost: Estimate) -> str:
+    """What the jobs that choose their values take for it."""
+    cells = "1 cell chooses" if cost.tuned_cells == 1 else f"{cost.tuned_cells} cells choose"
+    added = f"about {clock(cost.tune_s)} of this time, " if cost.tune_s >= 1 else ""
+    return (
+        f"{cells} the values of {', '.join(cost.tuned_keys)}: {added}"
+        f"{cost.tuned_epochs} epochs more in all (tune=none lr=NUMBER: none)"
+    )
 
 
 def changes_since(todo: Sequence[PlannedJob], finished: "Sequence[RunRecord]") -> list[str]:

@@ -8,13 +8,12 @@ from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 
 from frostline.advice.auto_strategy import with_choice
-from frostline.config.identity import job_digest
 from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.sweep import summary
 from frostline.sweep.execute import Job, execute
 from frostline.sweep.job_record import experiment_of
-from frostline.sweep.plan import ready_to_run, with_first_seeds
+from frostline.sweep.plan import plan_job, sharing_of, with_first_seeds
 from frostline.sweep.preflight import check_jobs
 from frostline.sweep.progress import SweepProgress
 
@@ -43,10 +42,14 @@ def run_single(settings: Settings, folder: Path) -> float:
             settings = with_choice(HydraConfig.get().overrides.task, settings, choice, _recompose)
         (facts,) = check_jobs([settings], on_progress=on_text)
         (settings,) = with_first_seeds([settings])
-        settings = ready_to_run(settings, facts)
+        planned = plan_job(0, (), settings, facts)
+        settings = planned.settings
         if settings.dry_run:
             return math.nan
-        sweep = settings.sweep.model_copy(update={"job_digest": job_digest(settings, facts)})
+        (shared,) = sharing_of([planned])
+        sweep = settings.sweep.model_copy(
+            update={"job_digest": planned.digest, "group": shared.group}
+        )
         job = Job(settings.model_copy(update={"sweep": sweep}), folder, env={})
         outcome = execute(job, on_progress=lambda **values: progress.event(values))
         progress.done(None)

@@ -1,19 +1,20 @@
 """A job that tunes: its values are chosen, or read where another seed has chosen them already."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from frostline.config.schema import Settings
-from frostline.config.tune_grid import is_tuned, with_values
+from frostline.config.tune_grid import is_tuned, on_tuning_seed
 from frostline.sweep.distributed_run import fit_on_all_ranks
 
 if TYPE_CHECKING:
     from frostline.tracking.store import Store
     from frostline.tracking.tracked_run import Run
     from frostline.training.recorder import RunRecorder
+    from frostline.training.trained_group import HeadGroup
     from frostline.training.tuning import Tuning
 
 OnProgress = Callable[..., None]
@@ -80,8 +81,7 @@ def make_ready(
 
     if not is_tuned(settings):
         return ReadyJob(settings, work)
-    seed = tuning_seed(settings)
-    is_first = seed == settings.seed
+    is_first = on_tuning_seed(settings).seed == settings.seed
     place = tuning_folder(store, settings)
     if settings.rerun and is_first and not resumed:
         shutil.rmtree(place, ignore_errors=True)
@@ -94,7 +94,7 @@ def make_ready(
         tuning = Tuning.load(place)
         is_known = tuning is not None
         if tuning is None:
-            tuning = _tune(settings, seed, place, folder, run, on_progress)
+            tuning = _tune(on_tuning_seed(settings), place, folder, run, on_progress)
     own = candidate_folder(place, tuning.best.values)
     goes_on = is_first and (resumed or not is_known)
     if not goes_on:
@@ -107,7 +107,7 @@ def make_ready(
         for epoch, metrics in sorted(tuning.best.epochs.items()) if own.is_dir() else ():
             recorder.record_epoch(metrics, epoch)
     return ReadyJob(
-        with_values(settings, tuning.best.values),
+        tuning.settings_for(settings),
         own if is_first else work,
         tuning,
         tuning.lost_s if is_first else None,
@@ -115,15 +115,8 @@ def make_ready(
     )
 
 
-def tuning_seed(settings: Settings) -> int:
-    """The seed on which a job's values are chosen."""
-    tune = settings.tune
-    return settings.seed if tune.each_seed or tune.seed is None else tune.seed
-
-
 def _tune(
     settings: Settings,
-    seed: int,
     place: Path,
     folder: Path,
     run: "Run",
@@ -135,7 +128,6 @@ def _tune(
     from frostline.training.schedule import phases_of
     from frostline.training.tuning import tune
 
-    on_first_seed = settings.model_copy(update={"seed": seed})
     depth = check_freeze(settings.backbone, settings.freeze, settings.image_size)
     phases = phases_of(
         settings.schedule,
@@ -156,9 +148,34 @@ def _tune(
         return len(fitted.run.table.classes)
 
     return tune(
-        on_first_seed,
+        settings,
         place,
         train,
         until=first_part(phases, share=settings.tune.first_frac),
         on_progress=on_progress,
     )
+
+
+def known_choices(store: "Store", jobs: Sequence[Settings]) -> "dict[str, Tuning]":
+    """The choices that cells of a group have made before, by `sweep.tuning`.
+
+    Args:
+        store: Where the runs are recorded.
+        jobs: The group.
+    """
+    from frostline.training.tuning import Tuning
+
+    known = {}
+    for job in jobs:
+        if is_tuned(job) and not job.rerun:
+            choice = Tuning.load(tuning_folder(store, job))
+            if choice is not None:
+                known[job.sweep.tuning or ""] = choice
+    return known
+
+
+def save_choices(store: "Store", jobs: Sequence[Settings], group: "HeadGroup") -> None:
+    """Keep what the cells of a group chose, for seeds that a later command adds."""
+    for job, member in zip(jobs, group.members, strict=True):
+        if member.tuning is not None:
+            member.tuning.save(tuning_folder(store, job))

@@ -29,6 +29,7 @@ class Candidate:
         epochs: Metrics of each epoch that it trained, from 0.
         seconds: What it took.
         chance_loss: Loss of guessing by the number of classes; NaN until it is known.
+        length: Epochs of its schedule, where they are not those of the job.
     """
 
     values: dict[str, float]
@@ -36,6 +37,7 @@ class Candidate:
     epochs: dict[int, dict[str, float]] = field(default_factory=dict)
     seconds: float = 0.0
     chance_loss: float = math.nan
+    length: int | None = None
 
     @property
     def loss(self) -> float:
@@ -57,6 +59,7 @@ class Candidate:
             "epochs": {str(epoch): metrics for epoch, metrics in self.epochs.items()},
             "seconds": self.seconds,
             "chance_loss": None if math.isnan(self.chance_loss) else self.chance_loss,
+            "length": self.length,
         }
 
     @classmethod
@@ -68,6 +71,7 @@ class Candidate:
             epochs={int(epoch): dict(metrics) for epoch, metrics in content["epochs"].items()},
             seconds=float(content["seconds"]),
             chance_loss=math.nan if content["chance_loss"] is None else content["chance_loss"],
+            length=content["length"],
         )
 
 

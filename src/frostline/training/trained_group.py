@@ -1,33 +1,33 @@
 """A trained group of heads: what each of its jobs records, as if it had been trained by itself."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from frostline.backbones.compute_mode import ComputeMode
 from frostline.backbones.state_digest import digest_of
 from frostline.config.schema import Settings
-from frostline.data.image_datamodule import ImageDataModule
-from frostline.features.cost_model import Decision
-from frostline.features.feature_datamodule import RowOutputs
 from frostline.training.assembly import Assembly
 from frostline.training.callbacks import FrozenMovedError
 from frostline.training.checkpoint import save_checkpoint
 from frostline.training.engine import Engine
-from frostline.training.head_training import HeadResult
+from frostline.training.head_pool import HeadPool, TrainedHead
 from frostline.training.learning_rates import lr_factor
 from frostline.training.phase import engine_text
 from frostline.training.recorder import RunRecorder, TrainedRun
 from frostline.training.schedule import Phase, phases_of
 from frostline.training.split_evaluation import score_and_write
 from frostline.training.task import TrainingDivergedError
+from frostline.training.tuning import Tuning
+
+TO_THEIR_END = "all candidates to their end, the schedule doubled while that lowers the loss"
 
 
 @dataclass(frozen=True)
@@ -35,21 +35,16 @@ class GroupMember:
     """One job of a group.
 
     Attributes:
-        settings: All that determines it.
-        data: Its images by split.
-        head: Trained, with the weights of its best epoch.
-        result: What became of it.
+        head: Its trained head; None if no value of its cell could be chosen.
+        tuning: What its cell chose; None for a job that does not tune.
+        is_payer: Whether the candidates of its cell were trained for it.
+        failure: Why it has no head.
     """
 
-    settings: Settings
-    data: ImageDataModule
-    head: nn.Sequential
-    result: HeadResult
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Batches of the training split."""
-        return len(self.data.sampler("train", training=True))
+    head: TrainedHead | None
+    tuning: Tuning | None = None
+    is_payer: bool = False
+    failure: TrainingDivergedError | None = None
 
 
 @dataclass(frozen=True)
@@ -59,17 +54,15 @@ class HeadGroup:
     Attributes:
         parts: Table, backbone and cut, built from the first job.
         engine: Where they were trained.
-        decision: Why their features were stored.
-        features: Rows and views to stored features.
+        pool: Reads their stored features.
         frozen_before: Digest of the frozen stages before the features were computed.
         members: One for each of the settings, in their order.
-        seconds: How long the group took.
+        seconds: How long the group took, without what was tuned.
     """
 
     parts: Assembly
     engine: Engine
-    decision: Decision
-    features: RowOutputs
+    pool: HeadPool
     frozen_before: str
     members: Sequence[GroupMember]
     seconds: float
@@ -87,18 +80,34 @@ class HeadGroup:
             FrozenMovedError: If a frozen stage changed.
         """
         member = self.members[number]
+        if member.head is None:
+            assert member.failure is not None
+            raise member.failure
         folder.mkdir(parents=True, exist_ok=True)
         with recorder.batched():
-            self._record_training(member, recorder)
-        if member.result.diverged:
+            if member.tuning is not None:
+                recorder.record_tuning(member.tuning, how=TO_THEIR_END)
+            self._record_training(member.head, recorder)
+        if member.head.result.diverged:
+            epoch = len(member.head.result.history)
             raise TrainingDivergedError(
-                f"the training loss was not finite any more in epoch {len(member.result.history)}",
+                f"the training loss was not finite any more in epoch {epoch}",
                 todo="lower lr, or use trainer.precision=32-true",
             )
         recorder.record_frozen(self._frozen_digest)
-        return self._evaluate(member, folder)
+        trained = self._evaluate(member.head, folder)
+        return replace(trained, metrics=self._with_times(member, trained.metrics))
 
-    def _record_training(self, member: GroupMember, recorder: RunRecorder) -> None:
+    def _with_times(self, member: GroupMember, metrics: Mapping[str, float]) -> dict[str, float]:
+        """Add a job's share of the group's time, and what its own tuning took."""
+        seconds = metrics["time/train_s"] + self.seconds / len(self.members)
+        times = {}
+        if member.is_payer and member.tuning is not None:
+            seconds += member.tuning.best.seconds
+            times["time/tune_s"] = member.tuning.lost_s
+        return {**metrics, **times, "time/train_s": seconds}
+
+    def _record_training(self, member: TrainedHead, recorder: RunRecorder) -> None:
         settings, parts = member.settings, self.parts
         recorder.record_parts(
             backbone=parts.backbone,
@@ -106,12 +115,12 @@ class HeadGroup:
             phases=_phases(settings, parts),
             table=parts.table,
             splits=member.data.splits,
-            trainable_params=sum(parameter.numel() for parameter in member.head.parameters()),
+            trainable_params=sum(parameter.numel() for parameter in member.module.parameters()),
         )
         mode = ComputeMode(self.engine.precision)
         recorder.record_phase(
             engine=engine_text(self.engine, forward=mode, training=mode),
-            reuse=f"{self.decision}; {len(self.members)} heads trained together",
+            reuse=f"{self.pool.decision}; {len(self.members)} heads trained together",
         )
         steps = member.steps_per_epoch
         factor = lr_factor(
@@ -132,15 +141,17 @@ class HeadGroup:
             )
         return digest
 
-    def _evaluate(self, member: GroupMember, folder: Path) -> TrainedRun:
+    def _evaluate(self, member: TrainedHead, folder: Path) -> TrainedRun:
         begun_s = time.monotonic()
         checkpoint = folder / "best.ckpt"
         save_checkpoint(self._checkpoint(member), checkpoint)
         metrics: dict[str, float] = {}
         for split, prefix in (("val", "val_best"), ("test", "test")):
-            batches = [self.features[rows] for rows in member.data.sampler(split, training=False)]
+            batches = [
+                self.pool.features[rows] for rows in member.data.sampler(split, training=False)
+            ]
             with torch.inference_mode():
-                logits = torch.cat([member.head(batch.inputs) for batch in batches])
+                logits = torch.cat([member.module(batch.inputs) for batch in batches])
             scores = score_and_write(
                 logits,
                 torch.cat([batch.labels for batch in batches]),
@@ -151,12 +162,12 @@ class HeadGroup:
             metrics |= {f"{prefix}/{name}": value for name, value in scores.items()}
         own_s = time.monotonic() - begun_s
         return TrainedRun(
-            metrics=metrics | {"time/train_s": self.seconds / len(self.members) + own_s},
+            metrics=metrics | {"time/train_s": own_s},
             step=len(member.result.history),
             table=self.parts.table,
             data=member.data,
             backbone=self.parts.backbone,
-            head=member.head,
+            head=member.module,
             engine=self.engine,
             history=_by_metric(member.result.history),
             predictions=folder / "predictions",
@@ -164,7 +175,7 @@ class HeadGroup:
             logs=folder / "logs",
         )
 
-    def _checkpoint(self, member: GroupMember) -> dict[str, Any]:
+    def _checkpoint(self, member: TrainedHead) -> dict[str, Any]:
         """The chosen weights as Lightning's `save_weights_only` writes them."""
         backbone, result = self.parts.backbone, member.result
         state: dict[str, Tensor] = {

@@ -64,13 +64,21 @@ class Tuning:
 
     def tags(self) -> dict[str, str]:
         """Tags of the runs that use the chosen values."""
+        longer = {"frostline.epochs_trained": str(self.best.length)} if self.best.length else {}
         edge = {"frostline.tuned_at_edge": ",".join(self.at_edge)} if self.at_edge else {}
         return {
             "frostline.tuned": json.dumps(self.best.values),
             "frostline.tuned_on_seed": str(self.seed),
             "frostline.tuned_candidates": str(len(self.candidates)),
             **edge,
+            **longer,
         }
+
+    def settings_for(self, job: Settings) -> Settings:
+        """A job of this cell, with the chosen values and the length of the chosen schedule."""
+        chosen = with_values(job, self.best.values)
+        length = self.best.length
+        return chosen if length is None else chosen.model_copy(update={"epochs": length})
 
     def save(self, folder: Path) -> None:
         """Write the choice, for the runs of other seeds."""
@@ -103,10 +111,11 @@ class Tuning:
         with path.open("w", newline="", encoding="utf-8") as file:
             keys = list(self.best.values)
             writer = csv.writer(file)
-            writer.writerow(["candidate", *keys, "state", "seconds", "epoch", *metrics])
+            writer.writerow(["candidate", *keys, "state", "seconds", "epochs", "epoch", *metrics])
             for place, each in enumerate(self.candidates):
                 state = "chosen" if place == self.chosen else each.state
-                own = [place, *each.values.values(), state, round(each.seconds, 2)]
+                length = each.length or ""
+                own = [place, *each.values.values(), state, round(each.seconds, 2), length]
                 if not each.epochs:
                     writer.writerow(own)
                 for epoch, figures in sorted(each.epochs.items()):
