@@ -23,6 +23,7 @@ class World:
         cells: True accuracy of each cell at its best rate, and what its rates lose against that.
         n_seeds: Seeds of each cell.
         auto: Whether rates are chosen early on the first seed, and only the winner is trained on.
+        half: Whether only one half of the leaves chooses, for `auto`.
         early: Correlation between early and final noise of the same run, for `auto`.
         seed_sd: How much the runs of one cell and rate differ.
         rate_sd: How much the rates of a cell differ in which leaves are hard for them.
@@ -33,6 +34,7 @@ class World:
     cells: tuple[tuple[float, tuple[float, ...]], ...]
     n_seeds: int = 3
     auto: bool = False
+    half: bool = False
     early: float = 0.7
     seed_sd: float = 0.08
     rate_sd: float = 0.2
@@ -62,8 +64,17 @@ AUTO = (
     World("auto, 3 seeds", _mixed(AUTO_ALIKE, AUTO_CLEAR), auto=True),
     World("auto, 3 seeds, one split", _mixed(AUTO_ALIKE, AUTO_CLEAR), auto=True, one_split=True),
     World("auto, 3 seeds, early 0.95", _mixed(AUTO_ALIKE, AUTO_CLEAR), auto=True, early=0.95),
+    World("auto, 3 seeds, half", _mixed(AUTO_ALIKE, AUTO_CLEAR), auto=True, half=True),
     World("auto, 3 noisy seeds", _mixed(AUTO_ALIKE, AUTO_CLEAR), auto=True, seed_sd=0.3),
     World("auto, 1 seed", _mixed(AUTO_ALIKE, AUTO_CLEAR), n_seeds=1, auto=True, seed_sd=0.0),
+    World(
+        "auto, 1 seed, half",
+        _mixed(AUTO_ALIKE, AUTO_CLEAR),
+        n_seeds=1,
+        auto=True,
+        half=True,
+        seed_sd=0.0,
+    ),
 )
 Rates = Mapping[str, Seeds]
 
@@ -132,8 +143,9 @@ def _draw_cell(
         return rates, float(truths[int(np.argmax(means))]), off
     again = rng.normal(0, world.seed_sd, (n_rates, 1)) + rng.normal(0, 1, (n_rates, n_items))
     early = world.early * luck[:, 0] + (1 - world.early**2) ** 0.5 * again
-    losses = np.logaddexp(0, -1.7 * (leaves[:, sides[0].leaves] + early)).mean(axis=1)
-    k = int(np.argmin(losses))
+    losses = np.logaddexp(0, -1.7 * (leaves[:, sides[0].leaves] + early))
+    choose = n_items // 2 if world.half else n_items  # leaves are in random order
+    k = int(np.argmin(losses[:, :choose].mean(axis=1)))
     return {str(k): rates[str(k)]}, float(truths[k]), off
 
 

@@ -4,9 +4,10 @@ python -m benchmarks.simulate_rates [--sweeps 1000] [--score acc_micro]
 
 Two kinds of sweeps with a known truth: several typed rates, all trained to the end, of which the
 report takes the best; and lr=auto, where each configuration chooses on the first seed by an early
-validation loss. Prints, for each way to judge the chosen rate, the bias of a configuration's score
-and of a difference (configurations whose rates are alike minus those with one clear best), how
-often 95 % intervals contain the truth, and false claims. The truth is that of the chosen rate.
+validation loss. Prints, for each way to judge the chosen rate: what the choice loses against the
+best rate, the bias of a configuration's score and of a difference (configurations whose rates are
+alike minus those with one clear best), how often 95 % intervals contain the truth, and false
+claims. The truth is that of the chosen rate.
 """
 
 import argparse
@@ -97,6 +98,7 @@ AUTO_WAYS: dict[str, Callable[[Rates], Seeds]] = {"plain": plain, "later seeds":
 class Tally:
     """What one way of judging gives in one world, over all sweeps."""
 
+    lost: list[float]
     bias: list[float]
     difference_bias: list[float]
     cells: list[bool]
@@ -107,12 +109,12 @@ class Tally:
 
     def line(self) -> str:
         se = np.std(self.difference_bias) / max(len(self.difference_bias), 1) ** 0.5
+        found = f"{np.mean(self.found):5.0%}" if self.found else "    –"
         return (
-            f"{100 * np.mean(self.bias):+5.2f}  {100 * np.mean(self.difference_bias):+5.2f} "
-            f"({100 * se:.2f})  {np.mean(self.cells):5.1%}  {np.mean(self.differences):5.1%}  "
-            f"{np.mean(self.false_claims):5.1%}  "
-            f"{np.mean(self.found) if self.found else float('nan'):5.0%}  "
-            f"{100 * np.median(self.widths):5.1f}"
+            f"{100 * np.mean(self.lost):4.2f}  {100 * np.mean(self.bias):+5.2f}  "
+            f"{100 * np.mean(self.difference_bias):+5.2f} ({100 * se:.2f})  "
+            f"{np.mean(self.cells):5.1%}  {np.mean(self.differences):5.1%}  "
+            f"{np.mean(self.false_claims):5.1%}  {found}  {100 * np.median(self.widths):5.1f}"
         )
 
 
@@ -126,7 +128,7 @@ def simulate(
 ) -> dict[str, Tally]:
     """Judge the same sweeps in several ways."""
     rng = np.random.default_rng(seed)
-    tallies = {name: Tally([], [], [], [], [], [], []) for name in ways}
+    tallies = {name: Tally([], [], [], [], [], [], [], []) for name in ways}
     for _ in range(sweeps):
         cells = draw(world, rng, score)
         truth = {f"cell{k}": true for k, (_, true, _) in enumerate(cells)}
@@ -153,6 +155,7 @@ def _count(
         name: float(np.mean([r.value for r in seeds.values()])) for name, seeds in runs.items()
     }
     off = np.array([means[name] - truth[name] for name in runs]) - common
+    tally.lost += [best - true for (best, _), true in zip(world.cells, truth.values(), strict=True)]
     tally.bias.append(float(off.mean()))
     if len({drops for _, drops in world.cells}) > 1:
         tally.difference_bias.append(float(off[::2].mean() - off[1::2].mean()))
@@ -210,7 +213,8 @@ def main() -> None:
     parser.add_argument("--only", default="", help="worlds whose name contains this")
     given = parser.parse_args()
     print(f"{given.sweeps} sweeps of each kind, {given.score}, level {LEVEL:.0%}; points")
-    print(f"{'world':26} {'judged by':20} bias  of difference  cells  diff.  false  found  width")
+    columns = "lost  bias  of difference  cells  diff.  false  found  width"
+    print(f"{'world':26} {'judged by':20} {columns}")
     for worlds, ways in ((TYPED, WAYS), (AUTO, AUTO_WAYS)):
         for world in worlds:
             if given.only in world.name:

@@ -142,3 +142,11 @@ def test_the_seconds_of_values_not_chosen_count_in_every_cost(sweeps, tmp_path):
         }
     assert drawn[tuned.cell.name] == pytest.approx(tuned.cell.run_s)
     assert report.verdict.recommended is plain
+
+
+@pytest.mark.parametrize("tuned", [True, False])
+def test_what_tuning_does_to_scores_stands_beside_the_leaderboard(sweeps, tmp_path, tuned):
+    records, source = sweeps.make(CELLS, n_leaves=20)
+    records = _tuned(sweeps, records) if tuned else records
+    html = write_folder(records, source, Rules(), tmp_path, title="Test").page.read_text()
+    assert ("0.3 to 0.4 points too high with 3 seeds" in html) == tuned

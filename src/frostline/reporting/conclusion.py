@@ -15,6 +15,7 @@ from frostline.reporting.number_text import (
 )
 from frostline.reporting.page import Conclusion
 from frostline.reporting.select import Selection
+from frostline.stats.cell import TUNE_S
 from frostline.stats.rules import SHORT_SCORE_NAMES
 from frostline.stats.verdict import Row, Verdict
 
@@ -119,9 +120,10 @@ def _cheaper(take: Row, top: Row) -> str:
     parts = []
     own, other = take.cell.run_s, top.cell.run_s
     if np.isfinite(own) and np.isfinite(other) and own > 0:
+        tuning = ", tuning included" if any(r.cell.values(TUNE_S) for r in (take, top)) else ""
         parts.append(
             f"it trains {other / own:.1f} times as fast as {top.cell.name} "
-            f"({seconds(own)} against {seconds(other)} a run)"
+            f"({seconds(own)} against {seconds(other)} a run{tuning})"
         )
     own, other = take.cell.number("trainable_params"), top.cell.number("trainable_params")
     if np.isfinite(own) and np.isfinite(other) and own < other:

@@ -80,10 +80,12 @@ def _unfinished(trained: Mapping[str, Training]) -> list[str]:
     if not cells:
         return []
     names = _listed([f"{name} ({_how(one)})" for name, one in cells.items()])
-    every = f"all {len(cells)} configurations: " if len(cells) == len(trained) > 1 else ""
+    if len(cells) == len(trained) > _MAX_NAMED:
+        first, one = next(iter(cells.items()))
+        names = f"all {len(cells)} configurations, such as {first} ({_how(one)})"
     n_epochs = max(max(one.n_epochs) for one in cells.values())
     return [
-        f"Not finished learning: {every}{names}. Those that learn fast are favoured. Train all "
+        f"Not finished learning: {names}. Those that learn fast are favoured. Train all "
         f"longer: epochs={2 * n_epochs}."
     ]
 

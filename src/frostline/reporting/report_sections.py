@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from frostline.reporting.cell_predictions import HeldOutResult
-from frostline.reporting.cell_rates import CellRate
+from frostline.reporting.cell_rates import TUNED_NOTE, CellRate
 from frostline.reporting.class_details import class_section
 from frostline.reporting.cost_figures import cost_figures
 from frostline.reporting.depth_figures import depth_figure, heat_figure
@@ -60,7 +60,10 @@ def report_sections(
         Section(
             "cost",
             "What it took",
-            ["Training times hold for the machine and for what ran beside it."],
+            [
+                "Training times hold for the machine and for what ran beside it. They include what "
+                "was spent on values that were tried and not chosen."
+            ],
             tables=[cost_table(verdict)],
         ),
         left_out,
@@ -93,11 +96,14 @@ def _leaderboard_section(
         "the same images and seeds. Test figures of configurations that were not recommended are "
         "shown for completeness and were not used for choosing."
     )
+    notes = [note, *at_best]
+    if any("tuned" in rate.origin for rate in rates.values()):
+        notes.append(TUNED_NOTE)
     tables = [leaderboard(verdict, held_out, rates)]
     against_top = comparisons(verdict)
     if against_top is not None:
         tables.append(against_top)
-    return Section("leaders", "Leaderboard", [note, *at_best], tables=tables)
+    return Section("leaders", "Leaderboard", notes, tables=tables)
 
 
 def _cost_section(verdict: Verdict) -> Section:

@@ -119,14 +119,13 @@ def _training(cell: Cell, source: Source) -> Training | None:
         best=[int(pick(curve)) + 1 for curve in scores],
         loss=late_gain(losses, falls=True),
         monitored=late_gain(scores, falls=falls),
-        train_share=_end(source, run_ids, TRAIN_LOSS) / _end(source, run_ids, LOSS),
+        train_share=_end([_values(source, r, TRAIN_LOSS) for r in run_ids]) / _end(losses),
     )
 
 
-def _end(source: Source, run_ids: Sequence[str], metric: str) -> float:
+def _end(curves: Sequence[Sequence[float]]) -> float:
     """Mean of the last quarter of the epochs, of all seeds; NaN where nothing is recorded."""
-    curves = [curve for run_id in run_ids if (curve := _values(source, run_id, metric))]
-    ends = [np.mean(curve[-last_quarter(len(curve)) :]) for curve in curves]
+    ends = [float(np.mean(curve[-last_quarter(len(curve)) :])) for curve in curves if curve]
     return float(np.mean(ends)) if ends else float("nan")
 
 

@@ -138,12 +138,16 @@ def rates_section(verdict: Verdict, selection: Selection) -> list[Section]:
 
 
 def _note(verdict: Verdict) -> str:
-    off = [row.cell.optimism for row in verdict.rows if np.isfinite(row.cell.optimism)]
-    return (
+    off = [row.cell.optimism for row in verdict.rows]
+    text = (
         "Several learning rates were typed, and each configuration is compared at its best one. "
-        "The highest of several scores is too high, as the images that judge it have chosen it: "
-        f"{100 * float(np.mean(off)):.1f} points on average (most: {100 * max(off):.1f}), which "
-        "are taken off on this page; here are the scores without that."
+        "The highest of several scores is too high, as the images that judge it have chosen it"
+    )
+    if max(off) <= 0:
+        return f"{text}; nothing is taken off here, as every choice is clear or cannot be checked."
+    return (
+        f"{text}: by {100 * float(np.mean(off)):.1f} points on average, {100 * max(off):.1f} at "
+        "most. That is taken off on this page, but not from the scores below."
     )
 
 
