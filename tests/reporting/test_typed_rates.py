@@ -152,6 +152,27 @@ def test_a_higher_rate_that_failed_was_tried_too(sweeps, tmp_path):
     assert "lr=0.01" not in dict(report.conclusion.paragraphs).get("Not a fair comparison yet", "")
 
 
+def test_fewer_rates_for_one_configuration_are_reported(sweeps, tmp_path):
+    records, source = sweeps.make(_cells(), n_leaves=30)
+    few = [r for r in records if r.params["freeze"] == "0" or r.params["lr"] == "0.001"]
+    report = write_folder(few, source, RULES, tmp_path, title="Test")
+    text = dict(report.conclusion.paragraphs)["Not a fair comparison yet"]
+    assert (
+        "up to 3 learning rates were typed for a configuration, but fewer for net freeze=4 (1)"
+        in text
+    )
+    report = write_folder(records, source, RULES, tmp_path, title="Test")
+    assert "Not the same effort" not in str(report.conclusion.paragraphs)
+
+
+def test_the_method_names_the_rate_as_swept(sweeps, tmp_path):
+    records, source = sweeps.make(_cells(), n_leaves=20)
+    write_folder(records, source, RULES, tmp_path, title="Test")
+    rows = dict(list(csv.reader((tmp_path / "tables" / "how.csv").open()))[1:])
+    assert rows["swept"] == "freeze, lr (each configuration is shown at its best)"
+    assert "lr=" not in rows["the same in all"]
+
+
 def test_runs_of_many_rates_are_ranked_with_those_that_were_not_read(sweeps):
     from frostline.reporting.cell_predictions import verdict_on
 

@@ -21,7 +21,12 @@ def fairness(
         rates: Name of a cell to its learning rate.
         trained: Name of a cell to how far it was trained, for those whose curves were read.
     """
-    lines = [*_shared_rates(verdict, rates), *_at_edge(verdict, rates), *_unfinished(trained)]
+    lines = [
+        *_shared_rates(verdict, rates),
+        *_unequal_effort(verdict, rates),
+        *_at_edge(verdict, rates),
+        *_unfinished(trained),
+    ]
     return "\n".join(lines)
 
 
@@ -46,6 +51,23 @@ def _shared_rates(verdict: Verdict, rates: Mapping[str, CellRate]) -> list[str]:
         f"of {_listed(list(dict.fromkeys(backbones)))}. Which rate is best depends on the depth, "
         "so a difference between depths may be one between rates. With lr=auto each has its own."
         for (rate, origin, depths), backbones in alike.items()
+    ]
+
+
+def _unequal_effort(verdict: Verdict, rates: Mapping[str, CellRate]) -> list[str]:
+    """Cells whose rate is the best of fewer typed ones than that of others."""
+    n_typed = {
+        row.cell.name: rates[row.cell.name].n_typed
+        for row in verdict.rows
+        if row.cell.name in rates and "tuned" not in rates[row.cell.name].origin
+    }
+    most = max(n_typed.values(), default=1)
+    fewer = [f"{name} ({n})" for name, n in n_typed.items() if n < most]
+    if not fewer:
+        return []
+    return [
+        f"Not the same effort: up to {most} learning rates were typed for a configuration, but "
+        f"fewer for {_listed(fewer)}. Give all the same rates, or use lr=auto."
     ]
 
 

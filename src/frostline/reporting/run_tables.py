@@ -92,8 +92,12 @@ def method_table(
     shared = {
         key: value for key, value in selection.cells[0].params.items() if key not in selection.swept
     }
+    swept = list(selection.swept)
+    if selection.tried:
+        shared.pop("lr", None)
+        swept.append("lr (each configuration is shown at its best)")
     rows.append(["the same in all", ", ".join(f"{k}={v}" for k, v in shared.items())])
-    rows.append(["swept", ", ".join(selection.swept) or "nothing"])
+    rows.append(["swept", ", ".join(swept) or "nothing"])
     for tag, name in _METHOD_TAGS:
         values = [run.tags[tag] for run in selection.runs if tag in run.tags]
         if values and not (name == "command" and sweep is not None):

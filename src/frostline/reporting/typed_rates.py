@@ -73,21 +73,23 @@ def with_choice(rate: CellRate, cell: Cell, selection: Selection) -> CellRate:
         cell: The cell.
         selection: With the rates that were tried.
     """
-    tried = selection.tried.get(cell.name)
-    if tried is None:
+    if not selection.tried or cell.params.get(LR) != TYPED:
         return rate
+    tried = selection.tried.get(cell.name, {rate.text: cell})
     failed = {
         left.run.params.get(LR, "?")
         for left in selection.left_out_as("failed")
         if _without_rate(configuration(left.run.params)) == cell.params
     }
     order = sorted({*tried, *failed}, key=value_order)
+    if len(order) < 2:
+        return rate
     at_edge = chosen_rate(cell, tried) in (order[0], order[-1])
     return replace(
         rate,
-        origin=f"best of {len(tried)} {rate.origin}",
+        origin=f"best of {len(order)} {rate.origin}",
         at_edge=(*rate.at_edge, *([LR] if at_edge else [])),
-        n_typed=len(tried),
+        n_typed=len(order),
     )
 
 
