@@ -132,7 +132,8 @@ def train(
             CrossEntropy(name="cross_entropy", label_smoothing=0.0, class_weights=0.0), None
         ), lr_schedule=ConstantLr(name="constant", warmup_frac=0.0),
         optimizer=Sgd(
-            name="sgd", weight_decay=0.0, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3, momentum=0.0
+            name="sgd", weight_decay=0.0, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3,
+            momentum=0.0,
         ),
     )  # fmt: skip
     result = Trained(inputs)

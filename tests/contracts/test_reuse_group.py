@@ -73,7 +73,7 @@ def test_a_group_reports_what_single_jobs_report(tmp_path: Path, fresh_store_uri
         ["lr=0.03", "batch_size=24"],
     ]  # fmt: skip
     chosen = [settings(*overrides) for overrides in variants]
-    group = train_head_group(chosen, on_progress=lambda **_: None)
+    group = train_head_group(chosen, {}, on_progress=lambda **_: None)
     for place, one in enumerate(chosen):
         record: Any = Record()
         grouped = group.finish(place, tmp_path / f"group{place}", RunRecorder(record, tmp_path))

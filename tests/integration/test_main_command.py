@@ -86,10 +86,19 @@ def test_the_ending_is_a_table_best_first(ended: subprocess.CompletedProcess[str
     rows = [cells for cells in lines if cells and cells[0] in {"resnet50", "vgg16"}]
     assert len(rows) == 6
     header = next(line for line in ended.stdout.splitlines() if "backbone" in line)
-    for column in ("freeze", "frozen", "trainable", "val acc", "val F1", "test acc", "test F1"):
+    for column in (
+        "freeze",
+        "lr",
+        "frozen",
+        "trainable",
+        "val acc",
+        "val F1",
+        "test acc",
+        "test F1",
+    ):
         assert column in header
     assert header.index("val F1") < header.index("val acc")
-    f1 = [float(cells[5]) for cells in rows]
+    f1 = [float(cells[6]) for cells in rows]
     assert f1 == sorted(f1, reverse=True)
     assert "make ui" in ended.stdout
     assert "report with intervals and the verdict:  " in ended.stdout

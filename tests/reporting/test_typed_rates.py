@@ -122,6 +122,24 @@ def test_the_luck_of_the_choice_is_taken_off_the_score_and_all_else_follows(swee
     assert gap.difference.value == pytest.approx(-abs(rows["4"].value - alike.value), abs=1e-6)
 
 
+def test_the_choice_of_the_rate_widens_the_intervals(sweeps, tmp_path, monkeypatch):
+    scores = {"0": (0.85, 0.85, 0.85), "4": (0.5, 0.8, 0.5)}
+    made = sweeps.make(_cells(scores), n_leaves=60)
+
+    def widths():
+        rows = write_folder(*made, RULES, tmp_path, title="Test").verdict.rows
+        (compared,) = [row.comparison.interval for row in rows if row.comparison]
+        own = {row.cell.params["freeze"]: np.ptp(row.interval) for row in rows}
+        return np.ptp(compared), own
+
+    difference, own = widths()
+    monkeypatch.setattr("frostline.stats.rate_choice._DOUBT", 0.0)
+    plain_difference, plain_own = widths()
+    assert difference > 1.005 * plain_difference
+    assert own["0"] > 1.005 * plain_own["0"]
+    assert own["4"] == pytest.approx(plain_own["4"])
+
+
 def test_without_predictions_the_plain_scores_are_shown(sweeps, tmp_path):
     records, source = sweeps.make(_cells(), n_leaves=20, with_predictions=False)
     report = write_folder(records, source, RULES, tmp_path, title="Test")

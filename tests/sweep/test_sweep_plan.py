@@ -12,13 +12,15 @@ from frostline.config.identity import config_digest, job_digest
 from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.config.versions import RESULTS_VERSION
-from frostline.sweep.estimate import WHILE_RUNNING, estimate
+from frostline.sweep.estimate import OF_A_CANDIDATE, WHILE_RUNNING, estimate
 from frostline.sweep.outcome import find_finished_runs, states_of
 from frostline.sweep.plan import (
     JobFacts,
     PlannedJob,
     merge_duplicates,
+    plan_job,
     with_distinct_names,
+    with_first_seeds,
 )
 from frostline.sweep.plan_text import changes_since, job_lines, plan_lines
 from frostline.tracking.records import RunRecord
@@ -120,8 +122,9 @@ def test_states_by_the_newest_run_but_finished_ones_win() -> None:
 
 
 def test_time_scales_with_epochs_and_is_unknown_for_what_never_ran() -> None:
-    ran = run(planned("freeze=2", "epochs=6"))  # 12 s for six epochs
-    known = estimate([planned("freeze=2", "epochs=3"), planned("freeze=1")], [ran])
+    ran = run(planned("freeze=2", "epochs=6", "lr=0.01"))  # 12 s for six epochs
+    jobs = [planned("freeze=2", "epochs=3", "lr=0.01"), planned("freeze=1", "lr=0.01")]
+    known = estimate(jobs, [ran])
     assert known.known_s == pytest.approx(6.0)
     assert known.unknown_jobs == 1
     assert known.kept_bytes == 2 * 3 * 2**20
@@ -182,8 +185,46 @@ def test_runs_from_before_there_were_versions_are_named_once() -> None:
     assert line.startswith("the earlier runs were recorded before results had a version")
 
 
+def test_candidates_count_in_time_and_disk_once_for_all_seeds() -> None:
+    ran = run(planned("freeze=2", "epochs=6", "lr=0.01"))  # 12 s for six epochs
+    jobs = [planned("freeze=2", "tune.seed=0", f"seed={seed}") for seed in (0, 1)]
+    cost = estimate(jobs, [ran])
+    assert (cost.tuned_cells, cost.tuned_epochs, cost.epochs) == (1, 3, 12)
+    assert cost.tune_s == pytest.approx(6.0)
+    assert cost.known_s == pytest.approx(24.0 + 6.0)
+    assert cost.working_bytes == (WHILE_RUNNING + OF_A_CANDIDATE) * 3 * 2**20
+    line = next(
+        line for line in plan_lines(jobs, states_of(jobs, []), [], cost, []) if "tun" in line
+    )
+    assert line == (
+        "  tuning: 1 cell chooses lr from several: about 0:06 of this time, 3 epochs beside the 12 "
+        "of the jobs"
+    )
+
+
+def test_the_first_seed_of_a_cell_in_the_command_chooses_for_the_others() -> None:
+    jobs = [
+        planned(f"freeze={freeze}", f"seed={seed}").settings for freeze in (0, 2) for seed in (5, 3)
+    ]
+    assert [job.tune.seed for job in with_first_seeds(jobs)] == [5, 5, 5, 5]
+    typed = [planned("tune.seed=9", "seed=1").settings, planned("lr=0.1", "seed=1").settings]
+    assert [job.tune.seed for job in with_first_seeds(typed)] == [9, None]
+    each = [planned("tune.each_seed=true", f"seed={seed}").settings for seed in (0, 1)]
+    assert [job.tune.seed for job in with_first_seeds(each)] == [None, None]
+
+
+def test_all_seeds_of_a_cell_have_one_choice() -> None:
+    def choice(*overrides: str) -> str | None:
+        return plan_job(0, (), settings("tune.seed=0", *overrides), FACTS).settings.sweep.tuning
+
+    assert choice("seed=0") == choice("seed=1") is not None
+    assert choice("freeze=1") != choice()
+    assert choice("tune.each_seed=true") != choice("tune.each_seed=true", "seed=1")
+    assert choice("lr=0.1") is None
+
+
 def test_the_plan_in_words() -> None:
-    jobs = [planned("epochs=6", f"freeze={depth}") for depth in (0, 1, 2)]
+    jobs = [planned("epochs=6", f"freeze={depth}", "lr=0.01") for depth in (0, 1, 2)]
     states = {jobs[0].digest: "finished", jobs[1].digest: "half done", jobs[2].digest: "to run"}
     cost = estimate(jobs[1:], [run(jobs[1])])
     lines = plan_lines(jobs, states, [(jobs[2], jobs[2])], cost, ["the splits have changed"])

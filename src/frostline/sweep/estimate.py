@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # Checkpoints that a job holds while it runs: two ends of epochs with the optimiser's two moments,
 # the best weights, and one being written. All of it goes when the job is finished but the best.
 WHILE_RUNNING = 2 * 3 + 1 + 1
+# While candidates train: the last epoch and the best weights of the best one so far.
+OF_A_CANDIDATE = 3 + 1
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Estimate:
 
     Attributes:
         known_s: Seconds of those jobs whose like ran here before.
+        epochs: Epochs of all jobs.
         unknown_jobs: How many jobs have no such run.
         tuned_cells: Cells that choose their values in these jobs.
         tuned_keys: What they choose.
@@ -34,6 +37,7 @@ class Estimate:
     """
 
     known_s: float
+    epochs: int
     unknown_jobs: int
     tuned_cells: int
     tuned_keys: Sequence[str]
@@ -70,13 +74,15 @@ def estimate(todo: Sequence[PlannedJob], earlier: "Iterable[RunRecord]") -> Esti
     sizes = [job.facts.model_bytes for job in todo]
     return Estimate(
         known_s=known_s,
+        epochs=sum(job.settings.epochs for job in todo),
         unknown_jobs=unknown,
         tuned_cells=len(choosing),
         tuned_keys=list(dict.fromkeys(key for job in todo for key in grid_of(job.settings))),
         tuned_epochs=sum(choosing),
         tune_s=tune_s,
         kept_bytes=sum(sizes),
-        working_bytes=WHILE_RUNNING * max(sizes, default=0),
+        working_bytes=(WHILE_RUNNING + (OF_A_CANDIDATE if any(choosing) else 0))
+        * max(sizes, default=0),
     )
 
 

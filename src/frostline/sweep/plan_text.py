@@ -82,10 +82,11 @@ def _time(todo: int, cost: Estimate) -> str:
 def _tuning(cost: Estimate) -> str:
     """What the jobs that choose their values take for it."""
     cells = "1 cell chooses" if cost.tuned_cells == 1 else f"{cost.tuned_cells} cells choose"
+    keys = " and ".join(cost.tuned_keys)
     added = f"about {clock(cost.tune_s)} of this time, " if cost.tune_s >= 1 else ""
     return (
-        f"{cells} the values of {', '.join(cost.tuned_keys)}: {added}"
-        f"{cost.tuned_epochs} epochs more in all (tune=none lr=NUMBER: none)"
+        f"{cells} {keys} from several: {added}{cost.tuned_epochs} epochs beside the "
+        f"{cost.epochs} of the jobs"
     )
 
 

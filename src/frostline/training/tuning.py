@@ -144,20 +144,23 @@ def tune(
     """
     grid = grid_of(settings)
     candidates: list[Candidate] = []
-    seen: list[Candidate] = []
+    trained: list[Candidate] = []
 
     def attempt(values: dict[str, float]) -> Candidate:
         candidate = _train(settings, folder, values, train, until)
-        count = len(candidates) + 1
-        on_progress(text=f"tuning, candidate {count}: {_text(candidate)}")
+        trained.append(candidate)
+        on_progress(text=f"tuning, candidate {len(trained)}: {_text(candidate)}")
+        best = best_of(trained)
+        for place, each in enumerate(trained):
+            if place != best:  # only the best one may go on
+                _remove_checkpoints(candidate_folder(folder, each.values))
         return candidate
 
     for values in candidates_of(grid):
-        if seen and is_hopeless(seen[-1], seen[:-1]):
+        if trained and is_hopeless(trained[-1], trained[:-1]):
             candidates.append(Candidate(values, "left out"))
-            continue
-        seen.append(attempt(values))
-        candidates.append(seen[-1])
+        else:
+            candidates.append(attempt(values))
     tuning = chosen_from(settings, grid, candidates, attempt)
     tuning.save(folder)
     for place, candidate in enumerate(tuning.candidates):
@@ -213,6 +216,11 @@ def _best_place(candidates: Sequence[Candidate]) -> int:
             "diverge as well, look at the images and weights, or use trainer.precision=32-true",
         )
     return place
+
+
+def _remove_checkpoints(folder: Path) -> None:
+    for file in (*folder.glob("*.ckpt"), *folder.glob("*.ckpt.*")):
+        file.unlink(missing_ok=True)
 
 
 def _is_end(grid: Grid, key: str, values: Mapping[str, float]) -> bool:

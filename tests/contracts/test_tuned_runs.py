@@ -1,0 +1,174 @@
+"""Tuned jobs carried out for real on tiny nets: the winner is the run with its rate alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from frostline.config.schema import Settings
+from frostline.sweep.execute import Job, execute, execute_group
+from frostline.sweep.outcome import Outcome
+from frostline.sweep.plan import plan_job, sharing_of, with_first_seeds
+from frostline.sweep.preflight import check_jobs
+from frostline.tracking.store import Store, open_store
+from tests.contracts.scheduled import settings
+
+COMMON = ("tracking.experiment=tuned", "epochs=4", "tune.first_frac=0.5", "evidence=off")
+NET = ("backbone=test_resnet", "freeze=1", "augment=flip", "lr=auto")
+
+
+class Interrupted(BaseException):
+    """Takes the place of a process that dies."""
+
+
+def planned(uri: str, *jobs: tuple[str, ...]) -> list[Settings]:
+    """The jobs of one command, as a sweep hands them on."""
+    given = [settings(f"tracking.uri={uri}", *COMMON, *overrides) for overrides in jobs]
+    given = with_first_seeds(given)
+    facts = check_jobs(given, on_progress=lambda **_: None)
+    plan = [plan_job(n, (), s, f) for n, (s, f) in enumerate(zip(given, facts, strict=True))]
+    ready = []
+    for job, shared in zip(plan, sharing_of(plan), strict=True):
+        sweep = job.settings.sweep.model_copy(
+            update={"job_digest": job.digest, "group": shared.group}
+        )
+        ready.append(job.settings.model_copy(update={"sweep": sweep}))
+    return ready
+
+
+def carry_out(
+    job: Settings, folder: Path, on_progress: Callable[..., None] = lambda **_: None
+) -> Outcome:
+    folder.mkdir(exist_ok=True)
+    return execute(Job(job, folder, env={}), on_progress=on_progress)
+
+
+def figures(uri: str, outcome: Outcome) -> dict[tuple[str, int], float]:
+    """Every metric of every epoch that is no time."""
+    client = MlflowClient(tracking_uri=uri)
+    names = client.get_run(outcome.run_id).data.metrics
+    return {
+        (name, point.step): point.value
+        for name in names
+        if not name.startswith("time/")
+        for point in client.get_metric_history(outcome.run_id, name)
+    }
+
+
+@pytest.fixture
+def store(fresh_store_uri: str) -> Store:
+    return open_store(fresh_store_uri, "tuned")
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        ("freeze=1",),
+        ("freeze=2", "schedule=head_first", "schedule.head_epochs=1"),
+        ("augment=crop",),
+    ],
+    ids=["constant", "phases", "images"],
+)
+def test_the_winner_is_to_the_bit_the_run_with_its_rate_alone(
+    recipe: tuple[str, ...], tmp_path: Path, fresh_store_uri: str, store: Store
+) -> None:
+    (job,) = planned(fresh_store_uri, (*NET, *recipe))
+    tuned = carry_out(job, tmp_path / "tuned")
+    lr = tuned.params["lr"]
+    (job,) = planned(fresh_store_uri, (*NET, *recipe, f"lr={lr}"))
+    alone = carry_out(job, tmp_path / "alone")
+    assert figures(fresh_store_uri, tuned) == figures(fresh_store_uri, alone)
+    digests = [
+        (store.fetch_artifact(one.run_id, "checkpoints/best.ckpt.sha256")).read_text()
+        for one in (tuned, alone)
+    ]
+    assert digests[0] == digests[1]
+    tags = store.get_run(tuned.run_id).tags
+    assert tags["lr_from"] == "tuned"
+    assert store.get_run(alone.run_id).tags["lr_from"] == "typed"
+    assert float(tags["frostline.tuned"].removeprefix('{"lr": ').removesuffix("}")) == float(lr)
+    assert store.get_run(tuned.run_id).metrics["time/tune_s"] > 0
+
+
+def test_all_candidates_have_the_same_epochs_and_a_second_seed_takes_the_choice(
+    tmp_path: Path, fresh_store_uri: str, store: Store
+) -> None:
+    first, second = planned(fresh_store_uri, (*NET, "seed=3"), (*NET, "seed=4"))
+    # The other order: whoever comes first chooses on the first seed of the command.
+    late = carry_out(second, tmp_path / "second")
+    early = carry_out(first, tmp_path / "first")
+    assert late.params["lr"] == early.params["lr"]
+    tables = [store.fetch_artifact(one.run_id, "tuning.csv").read_text() for one in (early, late)]
+    assert tables[0] == tables[1]
+    rows = [line.split(",") for line in tables[0].split()[1:]]
+    epochs: dict[str, int] = {}
+    for row in rows:
+        epochs[row[1]] = epochs.get(row[1], 0) + 1
+    assert set(epochs.values()) == {2}
+    assert len(epochs) >= 4
+    assert store.get_run(late.run_id).tags["frostline.tuned_on_seed"] == "3"
+    (alone,) = planned(fresh_store_uri, (*NET, "seed=4", f"lr={late.params['lr']}"))
+    assert figures(fresh_store_uri, late) == figures(
+        fresh_store_uri, carry_out(alone, tmp_path / "alone")
+    )
+    left = list((tmp_path / ".frostline" / "tuning").rglob("*.ckpt"))
+    assert left == [], "no candidate's checkpoint stays"
+
+
+@pytest.mark.parametrize("at", ["candidate 1", "candidate 3", "tuned: "])
+def test_interrupted_in_any_part_the_same_run_ends_with_the_same_figures(
+    at: str, tmp_path: Path, fresh_store_uri: str, store: Store
+) -> None:
+    def stop(**message: Any) -> None:
+        if at in str(message.get("text", "")):
+            raise KeyboardInterrupt
+
+    (job,) = planned(fresh_store_uri, NET)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(job, tmp_path / "cut", stop)
+    (run,) = store.find_runs({"frostline.kind": "job"})
+    store.resume_run(run.run_id).finish("KILLED", "as if by a signal")
+    resumed = carry_out(job, tmp_path / "again")
+    assert resumed.run_id == run.run_id
+    (whole,) = planned(fresh_store_uri, (*NET, f"lr={resumed.params['lr']}"))
+    assert figures(fresh_store_uri, resumed) == figures(
+        fresh_store_uri, carry_out(whole, tmp_path / "whole")
+    )
+
+
+def test_a_cell_none_of_whose_candidates_learns_fails_with_that_reason(
+    tmp_path: Path, fresh_store_uri: str, store: Store
+) -> None:
+    (job,) = planned(fresh_store_uri, (*NET, "tune.over={lr: [1e30, 1e35]}", "optimizer=sgd"))
+    with pytest.raises(Exception, match="every candidate became infinite or NaN: lr=1e\\+30"):
+        carry_out(job, tmp_path / "job")
+    (run,) = store.find_runs({"frostline.kind": "job"})
+    assert run.status == "FAILED"
+    assert run.tags["frostline.diverged"] == "true"
+
+
+def test_heads_choose_from_the_whole_grid_alone_or_beside_others(
+    tmp_path: Path, fresh_store_uri: str, store: Store
+) -> None:
+    heads = ("backbone=test_resnet", "freeze=all", "lr=auto", "head.dropout=0.2")
+    together = planned(fresh_store_uri, heads, (*heads, "seed=1"), (*heads, "optimizer=sgd"))
+    jobs = [Job(job, tmp_path / f"job{n}", env={}) for n, job in enumerate(together)]
+    outcomes = execute_group(jobs, on_progress=lambda **_: None)
+    assert all(one is not None and one.state == "done" for one in outcomes)
+    first, second, other = (one for one in outcomes if one is not None)
+    assert first.params["lr"] == second.params["lr"]
+    assert "time/tune_s" in first.metrics
+    assert "time/tune_s" not in second.metrics
+    trained = int(store.get_run(first.run_id).tags["frostline.epochs_trained"])
+    assert trained % 4 == 0
+    assert max(step for _, step in figures(fresh_store_uri, first)) == trained
+    assert first.params["epochs"] == "4"
+    (again,) = planned(fresh_store_uri, (*heads, "rerun=true"))
+    alone = carry_out(again, tmp_path / "alone")
+    assert alone.run_id != first.run_id
+    ours, theirs = figures(fresh_store_uri, first), figures(fresh_store_uri, alone)
+    assert ours.keys() == theirs.keys()
+    assert all(ours[key] == pytest.approx(theirs[key], abs=1e-4) for key in ours)
+    assert other.params["lr"] != ""
