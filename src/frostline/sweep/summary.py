@@ -47,7 +47,7 @@ def rows(outcomes: Sequence[Outcome]) -> tuple[list[str], list[list[str]]]:
         row.append(_percent(outcome.params.get("frozen_params_frac")))
         row.append(_thousands(outcome.params.get("trainable_params")))
         row += [_points(outcome.metrics.get(metric)) for metric in FIGURES.values()]
-        row.append(_seconds(outcome.metrics.get("time/train_s")))
+        row.append(_seconds(_cost_s(outcome.metrics)))
         if len(row) < len(header):
             row.append("reused" if outcome.state == "reused" else "")
         cells.append(row)
@@ -138,6 +138,12 @@ def _swept_further(finished: Sequence[Outcome]) -> list[str]:
         if key not in logged and key.replace(".", "_") not in logged
     ]
     return [key for key in keys if len({o.swept.get(key) for o in finished}) > 1]
+
+
+def _cost_s(metrics: Mapping[str, float]) -> float | None:
+    """Seconds of training, those of candidates that were not chosen included."""
+    own = metrics.get("time/train_s")
+    return None if own is None else own + metrics.get("time/tune_s", 0.0)
 
 
 def _percent(value: Any) -> str:
