@@ -163,7 +163,7 @@ def _count(
     prior = learn_prior(list(spreads.values()))
     for name, spread in spreads.items():
         low, high = share_interval(
-            estimate(spread, prior, floor=choice_doubt(taken_off[name])), LEVEL, spread.n_groups
+            estimate(spread, prior, doubt=choice_doubt(taken_off[name])), LEVEL, spread.n_groups
         )
         tally.cells.append(low <= truth[name] <= high)
     first, *rest = runs

@@ -127,28 +127,28 @@ def compare_with_top(
     spreads = {name: pair_spread(cell, top) for name, cell in others.items()}
     prior = learn_prior([spread for spread in spreads.values() if spread is not None])
     rows = [
-        (
-            name,
-            spread,
-            _floor(spread, others[name]) + (doubts or {}).get(name, 0.0),
-            _disagreements(others[name], top),
-        )
+        (name, spread, _floor(spread, others[name]), _disagreements(others[name], top))
         for name, spread in spreads.items()
         if spread is not None
     ]
     exact = [is_accuracy and _is_plain(others[name], top) for name, *_ in rows]
+    added = doubts or {}
     p_values = [
         mcnemar(only_top, only_other)
         if is_exact
-        else estimate(spread, prior, floor=floor, for_claim=True).p_value
-        for (_, spread, floor, (_, only_top, only_other)), is_exact in zip(rows, exact, strict=True)
+        else estimate(
+            spread, prior, floor=floor, doubt=added.get(name, 0.0), for_claim=True
+        ).p_value
+        for (name, spread, floor, (_, only_top, only_other)), is_exact in zip(
+            rows, exact, strict=True
+        )
     ]
     adjusted = holm(p_values, max(family_size, len(rows)))
     results = []
     for (name, spread, floor, counts), p, p_holm, is_exact in zip(
         rows, p_values, adjusted, exact, strict=True
     ):
-        difference = estimate(spread, prior, floor=floor)
+        difference = estimate(spread, prior, floor=floor, doubt=added.get(name, 0.0))
         interval = difference.interval(level)
         standing = relation(interval, equivalence)
         if standing in {"better", "worse"} and p_holm >= 1 - level:

@@ -1,9 +1,9 @@
 """The score of a cell whose best rate was taken from several, without the luck of that choice.
 
-The highest of several noisy scores is too high on average: the rate was chosen by the images and
-the seeds that also judge it. So no image judges a rate that was chosen with it. The groups are
-halved at random; in each half a rate is chosen (by the other seeds, where there are several), and
-judged by the other half. Both directions, and many halvings, are averaged.
+The highest of several noisy scores is too high on average: the images that judge the rate have
+chosen it. So the groups are halved at random; on each half a rate is chosen, by all seeds, and
+judged by the other half. Both directions, and many halvings, are averaged. What a single trained
+run owes to its seed stays in the score, as both halves see it.
 
 Scores of halves come from influences: the score on a half is about the whole score plus the mean
 influence of its items. Where every half chooses the same rate, the result is exactly its score.
@@ -23,9 +23,8 @@ from numpy.typing import NDArray
 from frostline.stats.paired import Seeds
 
 Floats = NDArray[np.float64]
-FOLDS = 2
 REPEATS = 50
-_DOUBT = 0.6  # chosen by benchmarks.simulate_rates, so that intervals hold the truth in 93 to 97 %
+_DOUBT = 0.5  # chosen by benchmarks.simulate_rates, so that intervals hold the truth in 93 to 97 %
 _SEED = 0
 
 
@@ -63,7 +62,6 @@ def choose_rate(
     rates: Mapping[str, Seeds],
     chosen: str,
     *,
-    folds: int = FOLDS,
     over_seeds: bool = False,
     repeats: int = REPEATS,
 ) -> RateChoice:
@@ -75,14 +73,13 @@ def choose_rate(
     Args:
         rates: Rate to its runs by seed; all have the same seeds, on the same images.
         chosen: The rate with the highest mean.
-        folds: Parts of the groups; each is judged by what the others choose.
         over_seeds: Whether the seed that judges takes no part in choosing, where there are several.
-        repeats: Random divisions into folds.
+        repeats: Halvings.
     """
     names = list(rates)
     seeds = list(rates[chosen])
     table = _table(rates, names, seeds)
-    judged = _judging(table, repeats, folds, over_seeds)
+    judged = _judging(table, repeats, over_seeds)
     parts = judged * (table.values[:, :, None] * table.counts + table.pulls)
     worth = float(parts.sum(axis=(0, 2)).mean())
     optimism = float(table.values[names.index(chosen)].mean()) - worth
@@ -94,28 +91,25 @@ def choose_rate(
 def choice_doubt(*optimism: float) -> float:
     """The variance that the choice of rates adds to a score, or to a difference of two.
 
-    What was taken off is itself an estimate; its standard error is taken as 0.6 of it.
+    What was taken off is itself an estimate; half of it is taken as its standard error.
     """
     return _DOUBT**2 * sum(one**2 for one in optimism)
 
 
-def _judging(table: _Table, repeats: int, folds: int, over_seeds: bool) -> Floats:
+def _judging(table: _Table, repeats: int, over_seeds: bool) -> Floats:
     """How often each rate judges each seed's items of each group, `(K, S, G)`, shares of 1."""
     n_rates, n_seeds = table.values.shape
     n_groups = table.counts.shape[1]
     rng = np.random.default_rng(_SEED)
-    fold_of = np.stack([rng.permutation(n_groups) * folds // n_groups for _ in range(repeats)])
+    half = np.stack([2 * rng.permutation(n_groups) < n_groups for _ in range(repeats)])
     judged = np.zeros((n_rates, n_seeds, n_groups))
-    for fold in range(folds):
-        judges = (fold_of == fold).astype(np.float64)
+    for judges in (half.astype(np.float64), 1.0 - half):
         chooses = 1 - judges
         share = np.maximum(chooses @ table.counts.T, 1e-12)
         scores = table.values + np.einsum("rg,ksg->rks", chooses, table.pulls) / share[:, None]
-        total = scores.sum(axis=2, keepdims=True)
-        mean = (
-            (total - scores) / (n_seeds - 1) if over_seeds and n_seeds > 1 else total + 0 * scores
-        )
-        chosen = mean.argmax(axis=1)[:, None] == np.arange(n_rates)[:, None]
+        total = np.repeat(scores.sum(axis=2, keepdims=True), n_seeds, axis=2)
+        by_rate = total - scores if over_seeds and n_seeds > 1 else total
+        chosen = by_rate.argmax(axis=1)[:, None] == np.arange(n_rates)[:, None]
         judged += np.einsum("rks,rg->ksg", chosen.astype(np.float64), judges)
     return judged / repeats
 

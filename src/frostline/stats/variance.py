@@ -130,7 +130,12 @@ def learn_prior(spreads: Sequence[Spread]) -> Prior:
 
 
 def estimate(
-    spread: Spread, prior: Prior, *, floor: float = 0.0, for_claim: bool = False
+    spread: Spread,
+    prior: Prior,
+    *,
+    floor: float = 0.0,
+    doubt: float = 0.0,
+    for_claim: bool = False,
 ) -> Estimate:
     """Put the parts together: a value with its standard error and degrees of freedom.
 
@@ -140,25 +145,26 @@ def estimate(
         spread: The parts.
         prior: The ratio of seeds' variance to noise in the other cells.
         floor: Added to the images' variance, for few or no disagreements.
+        doubt: Variance from elsewhere; it adds to the error, and no degrees of freedom.
         for_claim: Count degrees of freedom cautiously. A claim looks at the far tail, which hangs
             on them, and comparisons with one top share its runs: they are worth half their number.
     """
     items = spread.items + floor
     groups_df = max(spread.n_groups - 1, 1)
     if spread.n_seeds < 2:
-        return Estimate(spread.value, float(np.sqrt(items)), float(groups_df))
+        return Estimate(spread.value, float(np.sqrt(items + doubt)), float(groups_df))
     between, seeds_df = _moderated(spread, prior, share=0.5 if for_claim else 1.0)
     noise = spread.noise if np.isfinite(spread.noise) else 0.0
     lowest = 0.0 if for_claim else -_MAY_TAKE_OFF * noise
     total = items + max(lowest, between - noise)
     if total <= 0:
-        return Estimate(spread.value, 0.0, float(groups_df))
+        return Estimate(spread.value, float(np.sqrt(doubt)), float(groups_df))
     # Where seeds add little, the total hardly rests on their few degrees of freedom.
     weight = 1.0 if for_claim else _WEIGHT_OF_NOISE
     rests_on_seeds = max(0.0, between - noise) + weight * min(between, noise)
     df = total**2 / (rests_on_seeds**2 / seeds_df + items**2 / groups_df)
     highest = max(groups_df, seeds_df)
-    return Estimate(spread.value, float(np.sqrt(total)), float(np.clip(df, 1, highest)))
+    return Estimate(spread.value, float(np.sqrt(total + doubt)), float(np.clip(df, 1, highest)))
 
 
 def _moderated(spread: Spread, prior: Prior, share: float = 1.0) -> tuple[float, float]:

@@ -133,7 +133,7 @@ def reach_verdict(
         interval = None
         if spread is not None:
             interval = share_interval(
-                estimate(spread, prior, floor=choice_doubt(cell.optimism)),
+                estimate(spread, prior, doubt=choice_doubt(cell.optimism)),
                 rules.level,
                 spread.n_groups,
             )
