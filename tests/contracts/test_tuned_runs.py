@@ -8,6 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 from frostline.config.schema import Settings
+from frostline.config.tune_grid import solves_head
 from frostline.sweep.execute import Job, execute, execute_group
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.plan import plan_job, sharing_of, with_first_seeds
@@ -152,7 +153,7 @@ def test_a_cell_none_of_whose_candidates_learns_fails_with_that_reason(
 def test_heads_choose_from_the_whole_grid_alone_or_beside_others(
     tmp_path: Path, fresh_store_uri: str, store: Store
 ) -> None:
-    heads = ("backbone=test_resnet", "freeze=all", "lr=auto", "head.dropout=0.2")
+    heads = ("backbone=test_resnet", "freeze=all", "lr=auto", "head.dropout=0.2")  # not convex
     together = planned(fresh_store_uri, heads, (*heads, "seed=1"), (*heads, "optimizer=sgd"))
     jobs = [Job(job, tmp_path / f"job{n}", env={}) for n, job in enumerate(together)]
     outcomes = execute_group(jobs, on_progress=lambda **_: None)
@@ -172,3 +173,41 @@ def test_heads_choose_from_the_whole_grid_alone_or_beside_others(
     assert ours.keys() == theirs.keys()
     assert all(ours[key] == pytest.approx(theirs[key], abs=1e-4) for key in ours)
     assert other.params["lr"] != ""
+
+
+def test_a_linear_head_is_solved_and_so_is_that_of_a_seed_that_comes_later(
+    tmp_path: Path, fresh_store_uri: str, store: Store
+) -> None:
+    heads = ("backbone=test_resnet", "freeze=all", "lr=auto", "head.dropout=0")
+    (first,) = planned(fresh_store_uri, (*heads, "tune.seed=0"))
+    one = carry_out(first, tmp_path / "one")
+    tags = store.get_run(one.run_id).tags
+    assert tags["frostline.head_solver"].startswith("L-BFGS, l2=")
+    table = store.fetch_artifact(one.run_id, "tuning.csv").read_text().split()
+    head, *rows = (line.split(",") for line in table)
+    tried = [dict(zip(head, row, strict=True)) for row in rows]
+    losses = {row["l2"]: float(row["val/loss"]) for row in tried if row["l2"]}
+    (chosen,) = {row["l2"] for row in tried if row["state"] == "chosen"}
+    assert losses[chosen] == min(losses.values())
+    assert losses[chosen] < min(float(row["val/loss"]) for row in tried if not row["l2"])
+    assert one.metrics["val_best/loss"] == pytest.approx(losses[chosen], abs=1e-4)
+    (later,) = planned(fresh_store_uri, (*heads, "tune.seed=0", "seed=1", "weights=random"))
+    other = carry_out(later, tmp_path / "other")
+    assert (
+        store.get_run(other.run_id).tags["frostline.head_solver"] == (tags["frostline.head_solver"])
+    )
+    assert "time/tune_s" not in other.metrics
+    (trained,) = planned(fresh_store_uri, (*heads, "tune.solve_head=false"))
+    assert trained.sweep.job_digest != first.sweep.job_digest
+    by_steps = carry_out(trained, tmp_path / "trained")
+    assert "frostline.head_solver" not in store.get_run(by_steps.run_id).tags
+
+
+def test_who_chooses_an_optimiser_gets_a_head_that_is_trained_with_it() -> None:
+    assert solves_head(settings("freeze=all", "lr=auto", "head.dropout=0"))
+    for typed in (
+        ("lr=0.01",), ("head=mlp",), ("loss=focal",), ("head.dropout=0.1",), ("tune=lr_wd",),
+        ("data.sampling=balanced",), ("strategy.typed=[optimizer]",), ("tune.solve_head=false",),
+    ):  # fmt: skip
+        given = settings("freeze=all", "lr=auto", "head.dropout=0", *typed)
+        assert not solves_head(given), typed

@@ -157,9 +157,9 @@ def test_the_table_has_every_candidates_curve(tmp_path: Path) -> None:
     tuning = run(Trainings(best=0.0016, diverges_from=0.005), tmp_path, until=2)
     tuning.write_table(tmp_path / "tuning.csv")
     head, *rows = [line.split(",") for line in (tmp_path / "tuning.csv").read_text().split()]
-    assert head == ["candidate", "lr", "state", "seconds", "epochs", "epoch", "val/loss"]
+    assert head == ["candidate", "lr", "l2", "state", "seconds", "epochs", "epoch", "val/loss"]
     assert len(rows) == 4 * 2 + 1
-    assert {row[2] for row in rows} == {"trained", "chosen", "diverged"}
+    assert {row[3] for row in rows} == {"trained", "chosen", "diverged"}
 
 
 def test_equal_losses_are_won_by_the_first() -> None:

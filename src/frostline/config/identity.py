@@ -8,7 +8,7 @@ import json
 from typing import Any, Protocol
 
 from frostline.config.schema import Settings
-from frostline.config.tune_grid import grid_of
+from frostline.config.tune_grid import grid_of, solves_head
 from frostline.config.versions import RESULTS_VERSION
 
 # Settings that change only where or how a run is carried out, not its figures: a whole key (None)
@@ -125,6 +125,7 @@ def _values(settings: Settings) -> dict[str, Any]:
         # A chosen value takes the place of what the key says where nothing is tuned.
         values["tune"] = {
             "grid": {key: list(numbers) for key, numbers in grid.items()},
+            "solve_head": solves_head(settings),
             "seed": settings.seed if settings.tune.each_seed else settings.tune.seed,
             **settings.tune.model_dump(include={"step", "first_frac", "head_epochs_factor"}),
         }

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from frostline.config.recipe import CrossEntropy, LinearHead
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
 
@@ -23,6 +24,8 @@ LR = "lr"
 # for how long or where: tuned, they would make cells incomparable.
 _RECIPE = ("optimizer", "lr_schedule", "loss", "mix", "head", "schedule")
 _RECIPE_KEYS = (LR, "batch_size")
+# Groups that say how a head is optimised: whoever sets one wants it to be used.
+_OPTIMISATION = ("optimizer", "lr_schedule")
 # Steps of the grid that are not recipe, or that would end an optimiser.
 _NOT_TUNED = ("optimizer.lr_center",)
 _SIGNIFICANT_DIGITS = 2
@@ -54,6 +57,26 @@ def on_tuning_seed(settings: Settings) -> Settings:
     tune = settings.tune
     seed = settings.seed if tune.each_seed or tune.seed is None else tune.seed
     return settings.model_copy(update={"seed": seed})
+
+
+def solves_head(settings: Settings) -> bool:
+    """Whether a tuned job with `freeze=all` solves its head exactly instead of training it.
+
+    That is so for a linear head whose loss is convex, unless the user chose how it is optimised.
+    Its features have to be the same in every epoch and few enough to be held, which is for the
+    caller to know.
+    """
+    typed = settings.strategy.typed or ()
+    return (
+        settings.tune.solve_head
+        and set(grid_of(settings)) == {LR}
+        and settings.tune.values_of[LR] == "auto"
+        and not any(key.split(".")[0] in _OPTIMISATION for key in typed)
+        and isinstance(settings.head, LinearHead)
+        and settings.head.dropout == 0
+        and isinstance(settings.loss, CrossEntropy)
+        and settings.data.sampling == "natural"
+    )
 
 
 def lr_from(settings: Settings) -> LrFrom:

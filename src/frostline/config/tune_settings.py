@@ -19,6 +19,7 @@ class TuneSettings(StrictModel):
     candidates: Annotated[int, Field(ge=3)]
     step: Annotated[float, Field(gt=1.0)]
     first_frac: PositiveFraction
+    solve_head: bool
     head_epochs_factor: Count
     each_seed: bool
     seed: Annotated[int, Field(ge=0, lt=2**31)] | None

@@ -30,6 +30,8 @@ class Candidate:
         seconds: What it took.
         chance_loss: Loss of guessing by the number of classes; NaN until it is known.
         length: Epochs of its schedule, where they are not those of the job.
+        l2: Of a head that was solved exactly, the strength of its penalty on features of unit
+            scale: see frostline.training.exact_head.
     """
 
     values: dict[str, float]
@@ -38,6 +40,7 @@ class Candidate:
     seconds: float = 0.0
     chance_loss: float = math.nan
     length: int | None = None
+    l2: float | None = None
 
     @property
     def loss(self) -> float:
@@ -49,6 +52,8 @@ class Candidate:
     @property
     def label(self) -> str:
         """Such as `lr=0.0016`."""
+        if self.l2 is not None:
+            return f"solved exactly, l2={self.l2:.2g}"
         return ", ".join(f"{key}={value:g}" for key, value in self.values.items())
 
     def plain(self) -> dict[str, Any]:
@@ -60,6 +65,7 @@ class Candidate:
             "seconds": self.seconds,
             "chance_loss": None if math.isnan(self.chance_loss) else self.chance_loss,
             "length": self.length,
+            "l2": self.l2,
         }
 
     @classmethod
@@ -72,6 +78,7 @@ class Candidate:
             seconds=float(content["seconds"]),
             chance_loss=math.nan if content["chance_loss"] is None else content["chance_loss"],
             length=content["length"],
+            l2=content["l2"],
         )
 
 

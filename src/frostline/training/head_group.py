@@ -55,6 +55,8 @@ def train_head_group(
             members[place] = GroupMember(None, failure=cell.failure)
         elif cell.head is not None and cell.head.settings.seed == job.seed:
             members[place] = GroupMember(cell.head, cell.tuning, is_payer=True)
+        elif cell.tuning.best.l2 is not None:
+            members[place] = _solve_again(pool, job, cell.tuning)
         else:
             waiting[place] = cell.tuning.settings_for(job)
     trained = pool.train(list(waiting.values())) if waiting else []
@@ -71,6 +73,18 @@ def train_head_group(
         members=[members[place] for place in range(len(jobs))],
         seconds=time.monotonic() - begun_s - tuned_s,
     )
+
+
+def _solve_again(pool: HeadPool, job: Settings, tuning: Tuning) -> GroupMember:
+    """Solve another seed's head with the penalty that its cell chose."""
+    assert tuning.best.l2 is not None
+    try:
+        solved = pool.solve(tuning.settings_for(job), [tuning.best.l2])
+    except TrainingDivergedError as error:
+        return GroupMember(None, failure=error)
+    if not solved:
+        raise ConfigError("the features of one seed can be held, those of another cannot")
+    return GroupMember(solved[0][1], tuning)
 
 
 @dataclass(frozen=True)
@@ -104,7 +118,7 @@ def _choose(
             continue
         begun_s = time.monotonic()
         try:
-            tuning, head = tune_heads(on_tuning_seed(job), pool.train, on_progress=on_progress)
+            tuning, head = tune_heads(on_tuning_seed(job), pool, on_progress=on_progress)
         except TrainingDivergedError as error:
             cells[name] = _Cell(None, failure=error)
         else:

@@ -4,11 +4,15 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import torch
 from torch import nn
 
 from frostline.backbones.compute_mode import ComputeMode
 from frostline.config.schema import Settings
-from frostline.data.image_datamodule import ImageDataModule
+from frostline.data.augmentations import FINITE_VIEWS
+from frostline.data.image_datamodule import Batch, ImageDataModule
+from frostline.data.order import BatchRows
 from frostline.errors import ConfigError
 from frostline.features.cost_model import Decision
 from frostline.features.feature_datamodule import RowOutputs
@@ -24,7 +28,9 @@ from frostline.training.assembly import (
     head_of,
 )
 from frostline.training.engine import Engine
+from frostline.training.exact_head import PATH, Solution, fits_memory, solve_path
 from frostline.training.head_training import Choice, HeadJob, HeadResult, train_heads
+from frostline.training.metrics import stacked_metrics
 
 # Heads that differ in none of these see the same batches.
 SAME_BATCHES = ("seed", "epochs", "batch_size", "augment", "loss", "head", "callbacks")
@@ -85,7 +91,7 @@ class HeadPool:
             ConfigError: If stored features cannot be used here.
         """
         data = [self._data_of(job) for job in jobs]
-        self._store_features(jobs, data)
+        self._open_features(jobs, self._batches_of(jobs))
         width, classes = self.parts.cut.num_features, len(self.parts.table.classes)
         heads = [head_of(job, width, classes) for job in jobs]
         results: dict[int, HeadResult] = {}
@@ -106,33 +112,95 @@ class HeadPool:
             for place, job in enumerate(jobs)
         ]
 
+    def solve(
+        self, job: Settings, path: Sequence[float] = PATH
+    ) -> list[tuple[Solution, TrainedHead]] | None:
+        """Solve a job's linear head exactly, for several strengths of the penalty.
+
+        Args:
+            job: See `solves_head`.
+            path: Strengths to try, from strong to weak.
+
+        Returns:
+            What was tried; None if its features are too many to be held.
+
+        Raises:
+            ConfigError: If stored features cannot be used here.
+            TrainingDivergedError: If there is no finite solution.
+        """
+        data = self._data_of(job)
+        rows, views = data.splits.train, FINITE_VIEWS[job.augment.name]
+        if not fits_memory(len(rows) * views, self.parts.cut.num_features):
+            return None
+        parts = [
+            rows[start : start + job.batch_size] for start in range(0, len(rows), job.batch_size)
+        ]
+        every = [
+            BatchRows(part, np.full(len(part), view, dtype=np.int64))
+            for view in range(views)
+            for part in parts
+        ]
+        self._open_features([job], every)
+        train = [self.features[batch] for batch in every]
+        held_out = [self.features[batch] for batch in data.sampler("val", training=False)]
+        solutions = solve_path(
+            torch.cat([batch.inputs for batch in train]),
+            torch.cat([batch.labels for batch in train]),
+            torch.cat([batch.inputs for batch in held_out]),
+            torch.cat([batch.labels for batch in held_out]),
+            classes=len(self.parts.table.classes),
+            label_smoothing=job.loss.label_smoothing,
+            class_weights=class_weights_of(job, data),
+            path=path,
+        )
+        return [(one, self._solved(job, data, one, held_out)) for one in solutions]
+
+    def _solved(
+        self, job: Settings, data: ImageDataModule, solution: Solution, held_out: Sequence[Batch]
+    ) -> TrainedHead:
+        """A solved head in the form of a trained one, with one epoch."""
+        head = head_of(job, self.parts.cut.num_features, len(self.parts.table.classes)).eval()
+        last = len(head) - 1
+        state = {f"{last}.weight": solution.weight, f"{last}.bias": solution.bias}
+        head.load_state_dict(state)
+        with torch.inference_mode():
+            logits = torch.cat([head(batch.inputs) for batch in held_out])
+        figures = stacked_metrics(
+            logits.unsqueeze(0), torch.cat([batch.labels for batch in held_out])
+        )
+        scores = {f"val/{name}": float(values[0]) for name, values in figures.items()}
+        result = HeadResult([{"train/loss": solution.train_loss} | scores], 0, state)
+        return TrainedHead(job, data, head, result)
+
     def _data_of(self, job: Settings) -> ImageDataModule:
         key = _data_key(job)
         if key not in self._data:
             self._data[key] = data_of(job, self.parts.table, self.parts.backbone)
         return self._data[key]
 
-    def _store_features(self, jobs: Sequence[Settings], data: Sequence[ImageDataModule]) -> None:
-        """Open the features that all jobs will read, computed now where they are not stored."""
-        first = jobs[0]
-        longest = {
-            _data_key(job): max(each.epochs for each in jobs if _data_key(each) == _data_key(job))
-            for job in jobs
-        }
-        needed = [
+    def _batches_of(self, jobs: Sequence[Settings]) -> list[BatchRows]:
+        """The batches on which jobs train, in the longest of the schedules that they share."""
+        longest: dict[str, int] = {}
+        for job in jobs:
+            longest[_data_key(job)] = max(job.epochs, longest.get(_data_key(job), 0))
+        return [
             batch
             for key, epochs in longest.items()
-            for batch in needed_batches(
-                self._data[key].sampler("train", training=True),
-                epochs,
-                [self._data[key].sampler(split, training=False) for split in ("val", "test")],
-            )
+            for batch in needed_batches(self._data[key].sampler("train", training=True), epochs, [])
         ]
+
+    def _open_features(self, jobs: Sequence[Settings], training: Sequence[BatchRows]) -> None:
+        """Open the features that jobs will read, computed now where they are not stored."""
+        first, data = jobs[0], self._data_of(jobs[0])
+        needed = list(training)
+        for module in {_data_key(job): self._data_of(job) for job in jobs}.values():
+            for split in ("val", "test"):
+                needed += module.sampler(split, training=False)
         mode = ComputeMode(self._engine.precision)
         prefix = PrefixJob(
-            self.parts.backbone, self.parts.cut, data[0], self._engine.accelerator, mode, mode
+            self.parts.backbone, self.parts.cut, data, self._engine.accelerator, mode, mode
         )
-        sizes = {split: len(rows) for split, rows in data[0].splits.named().items()}
+        sizes = {split: len(rows) for split, rows in data.splits.named().items()}
         passes = first.epochs * (sizes["train"] + sizes["val"]) + sizes["val"] + sizes["test"]
         demand = Demand(passes, jobs=max(self._n_jobs, len(jobs)), on_accelerator=False)
         try:

@@ -1,33 +1,43 @@
 """Tuning where only a head trains: the whole grid at once, each candidate to its end.
 
-A head on stored features costs next to nothing, so nothing has to be judged early. And since a few
-epochs are a few hundred steps at most, the whole grid is trained again with longer schedules, as
-long as that lowers the validation loss.
+A head on stored features costs next to nothing, so nothing has to be judged early. A linear head
+is solved exactly as well. Another one, since a few epochs are a few hundred steps at most, is trained
+again with longer schedules, as long as that lowers the validation loss. The table of both ways is in
+docs/tuning.md.
 """
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
 
 from frostline.config.schema import Settings
-from frostline.config.tune_grid import candidates_of, grid_of, with_values
+from frostline.config.tune_grid import candidates_of, grid_of, solves_head, with_values
 from frostline.training.candidate import Candidate
+from frostline.training.exact_head import Solution
 from frostline.training.head_pool import TrainedHead
 from frostline.training.head_training import HeadResult
 from frostline.training.tuning import Tuning, chosen_from
 
 # A schedule twice as long has to lower the validation loss by this share to be doubled again.
 WORTH = 0.01
-Train = Callable[[Sequence[Settings]], Sequence[TrainedHead]]
+
+
+class Pool(Protocol):
+    """Trains and solves heads: frostline.training.head_pool.HeadPool."""
+
+    def train(self, jobs: Sequence[Settings]) -> Sequence[TrainedHead]: ...  # noqa: D102
+    def solve(self, job: Settings) -> Sequence[tuple[Solution, TrainedHead]] | None: ...  # noqa: D102
 
 
 def tune_heads(
-    job: Settings, train: Train, *, on_progress: Callable[..., None]
+    job: Settings, pool: Pool, *, on_progress: Callable[..., None]
 ) -> tuple[Tuning, TrainedHead]:
-    """Choose a job's values, and how long its head trains.
+    """Choose a job's values, and how long its head trains, or how strongly it is penalised.
 
     Args:
         job: With the seed on which is chosen.
-        train: Trains heads together.
+        pool: Trains heads together.
         on_progress: Receives `text=`.
 
     Returns:
@@ -44,7 +54,7 @@ def tune_heads(
 
     def attempt_all(values: Sequence[dict[str, float]]) -> list[Candidate]:
         begun_s = time.monotonic()
-        trained = train(
+        trained = pool.train(
             [with_values(job, each).model_copy(update={"epochs": length}) for each in values]
         )
         seconds = (time.monotonic() - begun_s) / len(values)
@@ -57,18 +67,28 @@ def tune_heads(
         return made
 
     values = candidates_of(grid)
+    solved = pool.solve(job) if solves_head(job) else None
     while True:
         choice = chosen_from(job, grid, attempt_all(values), lambda one: attempt_all([one])[0])
         best.append(choice)
         on_progress(text=f"tuning, {length} epochs: {_text(choice.best)}")
-        if not is_worth_more([each.best.loss for each in best]):
+        if solved or not is_worth_more([each.best.loss for each in best]):
             break
         if 2 * length > job.tune.head_epochs_factor * job.epochs:
             break
         length *= 2
     chosen = min(best, key=lambda each: each.best.loss)
-    tuning = Tuning(tried, tried.index(chosen.best), job.seed, chosen.at_edge)
-    return tuning, heads[id(chosen.best)]
+    winner, edges = chosen.best, chosen.at_edge
+    if solved:
+        # The rate that would be best for training stays recorded beside the solution.
+        for solution, head in solved:
+            tried.append(_of_solution(winner.values, solution, head))
+            heads[id(tried[-1])] = replace(head, settings=with_values(job, winner.values))
+        exact = min(tried[-len(solved) :], key=lambda each: each.loss)
+        on_progress(text=f"tuning: {_text(exact)}")
+        if exact.loss < winner.loss:
+            winner, edges = exact, ()
+    return Tuning(tried, _place(tried, winner), job.seed, edges), heads[id(winner)]
 
 
 def is_worth_more(losses: Sequence[float]) -> bool:
@@ -90,6 +110,20 @@ def _candidate(
         seconds,
         length=length,
     )
+
+
+def _of_solution(values: dict[str, float], solution: Solution, head: TrainedHead) -> Candidate:
+    return Candidate(
+        dict(values),
+        "trained",
+        dict(enumerate(head.result.history)),
+        solution.seconds,
+        l2=solution.strength,
+    )
+
+
+def _place(candidates: Sequence[Candidate], wanted: Candidate) -> int:
+    return next(place for place, each in enumerate(candidates) if each is wanted)
 
 
 def _text(candidate: Candidate) -> str:

@@ -64,6 +64,8 @@ class Tuning:
 
     def tags(self) -> dict[str, str]:
         """Tags of the runs that use the chosen values."""
+        best = self.best
+        solved = {} if best.l2 is None else {"frostline.head_solver": f"L-BFGS, l2={best.l2:.3g}"}
         longer = {"frostline.epochs_trained": str(self.best.length)} if self.best.length else {}
         edge = {"frostline.tuned_at_edge": ",".join(self.at_edge)} if self.at_edge else {}
         return {
@@ -72,6 +74,7 @@ class Tuning:
             "frostline.tuned_candidates": str(len(self.candidates)),
             **edge,
             **longer,
+            **solved,
         }
 
     def settings_for(self, job: Settings) -> Settings:
@@ -111,11 +114,14 @@ class Tuning:
         with path.open("w", newline="", encoding="utf-8") as file:
             keys = list(self.best.values)
             writer = csv.writer(file)
-            writer.writerow(["candidate", *keys, "state", "seconds", "epochs", "epoch", *metrics])
+            writer.writerow(
+                ["candidate", *keys, "l2", "state", "seconds", "epochs", "epoch", *metrics]
+            )
             for place, each in enumerate(self.candidates):
                 state = "chosen" if place == self.chosen else each.state
                 length = each.length or ""
-                own = [place, *each.values.values(), state, round(each.seconds, 2), length]
+                l2 = "" if each.l2 is None else each.l2
+                own = [place, *each.values.values(), l2, state, round(each.seconds, 2), length]
                 if not each.epochs:
                     writer.writerow(own)
                 for epoch, figures in sorted(each.epochs.items()):
