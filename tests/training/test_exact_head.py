@@ -15,7 +15,6 @@ from torch import Tensor
 from frostline.config.read import settings_of
 from frostline.training import exact_head
 from frostline.training.exact_head import (
-    PATH,
     Solution,
     can_be_solved,
     fits_memory,
@@ -47,23 +46,28 @@ def probabilities(solution: Solution, features: Tensor) -> Tensor:
     return torch.softmax(F.linear(features, solution.weight, solution.bias), dim=1)
 
 
-def objective(solution: Solution, data: Drawn, weight: Tensor, bias: Tensor, **how: Any) -> Tensor:
-    """What a solution should minimise, in float64 and for the features as given."""
-    logits = F.linear(data[0].double(), weight, bias)
-    fit = F.cross_entropy(logits, data[1], **how)
-    return fit + 0.5 * solution.l2 * weight.square().sum()
+def reference(solution: Solution, data: Drawn) -> Any:
+    """Probabilities of scikit-learn's solution for the same penalty, on the held-out features."""
+    train, labels, held_out, _ = data
+    # For two classes it has one vector of weights, which is the difference of ours.
+    share = 2 if len(solution.bias) == 2 else 1
+    model = LogisticRegression(C=share / (solution.l2 * len(train)), tol=1e-9, max_iter=20000)
+    model.fit(train.double().numpy(), labels.numpy())
+    return model.predict_proba(held_out.double().numpy())
 
 
 @pytest.mark.parametrize(("rows", "width", "classes"), [(60, 8, 3), (30, 50, 3), (40, 8, 2)])
-def test_agrees_with_scikit_learn(rows: int, width: int, classes: int) -> None:
+def test_agrees_with_scikit_learn(
+    rows: int, width: int, classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = drawn(rows, width, classes)
-    solutions = solved(data)
-    assert len(solutions) >= 4
-    for solution in solutions:
-        reference = LogisticRegression(C=1 / (solution.l2 * rows), tol=1e-9, max_iter=20000)
-        reference.fit(data[0].double().numpy(), data[1].numpy())
-        expected = reference.predict_proba(data[2].double().numpy())
-        assert probabilities(solution, data[2]).numpy() == pytest.approx(expected, abs=1e-3)
+    for solution in solved(data):
+        got = probabilities(solution, data[2]).numpy()
+        assert got == pytest.approx(reference(solution, data), abs=2e-2)
+    monkeypatch.setattr(exact_head, "CHANGE", 1e-9)
+    for solution in solved(data, path=[10.0, 3.0, 1.0]):
+        got = probabilities(solution, data[2]).numpy()
+        assert got == pytest.approx(reference(solution, data), abs=1e-3)
 
 
 @pytest.mark.parametrize(("rows", "width"), [(60, 8), (30, 50)])
@@ -73,13 +77,13 @@ def test_weighted_and_smoothed_loss_is_at_a_stationary_point(rows: int, width: i
     for solution in solved(data, label_smoothing=0.2, class_weights=weights):
         weight = solution.weight.double().requires_grad_()
         bias = solution.bias.double().requires_grad_()
-        value = objective(solution, data, weight, bias, **loss)
+        fit = F.cross_entropy(F.linear(data[0].double(), weight, bias), data[1], **loss)
+        value = fit + 0.5 * solution.l2 * weight.square().sum()
         towards = torch.autograd.grad(value, (weight, bias))
         spread = (data[0] - data[0].mean(0)).square().sum(1).mean().sqrt().item()
-        assert towards[0].abs().max() < 1e-3 * spread
-        assert towards[1].abs().max() < 1e-3
-        fit = value.item() - 0.5 * solution.l2 * solution.weight.square().sum().item()
-        assert solution.train_loss == pytest.approx(fit, abs=1e-5)
+        assert towards[0].abs().max() < 5e-3 * spread
+        assert towards[1].abs().max() < 5e-3
+        assert solution.train_loss == pytest.approx(fit.item(), abs=1e-5)
 
 
 def test_losses_are_those_of_the_returned_head() -> None:
@@ -116,12 +120,12 @@ def test_any_scale_gives_the_same_predictions(rows: int, width: int, scale: floa
 
 def test_the_warm_path_ends_where_a_cold_start_does(monkeypatch: pytest.MonkeyPatch) -> None:
     data = drawn()
-    for solution, l2 in list(zip(solved(data), PATH, strict=False))[2:5]:
-        monkeypatch.setattr(exact_head, "PATH", [l2])
-        (cold,) = solved(data)
+    monkeypatch.setattr(exact_head, "CHANGE", 1e-9)
+    for solution in solved(data):
+        (cold,) = solved(data, path=[solution.strength])
         expected = probabilities(cold, data[2]).numpy()
         assert cold.l2 == solution.l2
-        assert probabilities(solution, data[2]).numpy() == pytest.approx(expected, abs=1e-3)
+        assert probabilities(solution, data[2]).numpy() == pytest.approx(expected, abs=3e-3)
 
 
 def test_chunks_and_span_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

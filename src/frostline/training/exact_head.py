@@ -32,6 +32,7 @@ PATH = [10 ** (1 - half / 2) for half in range(13)]  # of features of that norm:
 PATIENCE = 2  # values in a row that do not lower the validation loss
 SMALL_GAIN = 0.001  # of the validation loss: none, once half of the path is done
 SOLVED = 0.01  # a validation loss below which the path ends
+GRADIENT, CHANGE = 1e-4, 1e-6  # L-BFGS ends at such a gradient, or change of loss or weights
 MEMORY_BYTES = 2**30
 KEPT = 2**25  # values: more are centred anew in each step, in chunks, rather than in a copy
 CHUNK = 2**22
@@ -269,8 +270,8 @@ def _minimise(loss: _MeanLoss, weight: Tensor, bias: Tensor, l2: float) -> None:
         [weight, bias],
         max_iter=300,
         history_size=20,
-        tolerance_grad=1e-4 * min(1.0, 100 / len(bias)),
-        tolerance_change=1e-6,
+        tolerance_grad=GRADIENT * min(1.0, 100 / len(bias)),
+        tolerance_change=CHANGE,
         line_search_fn="strong_wolfe",
     )
 
