@@ -150,3 +150,10 @@ def test_what_tuning_does_to_scores_stands_beside_the_leaderboard(sweeps, tmp_pa
     records = _tuned(sweeps, records) if tuned else records
     html = write_folder(records, source, Rules(), tmp_path, title="Test").page.read_text()
     assert ("0.3 to 0.4 points too high with 3 seeds" in html) == tuned
+
+
+def test_a_head_that_was_solved_is_named_beside_its_rate(sweeps):
+    records, _ = sweeps.make(CELLS[:1], n_leaves=10)
+    tags = {"frostline.head_solver": "L-BFGS, l2=0.1"}
+    rates = _rates([_tagged(sweeps, run, tags) for run in records])[1]
+    assert [rate.also for rate in rates.values()] == [{"head": "L-BFGS, l2=0.1"}]

@@ -13,6 +13,7 @@ AUTO = "auto"
 LR_FROM = "lr_from"
 TUNED = "frostline.tuned"
 AT_EDGE = "frostline.tuned_at_edge"
+SOLVER = "frostline.head_solver"
 TUNED_NOTE = (
     "Each configuration tuned its learning rate on validation images of its first seed, and these "
     "judge it, too. In simulations that makes a score 0.3 to 0.4 points too high with 3 seeds (0.9 "
@@ -28,7 +29,8 @@ class CellRate:
     Attributes:
         by_seed: The rate of each seed, as logged; empty where none is recorded.
         origin: `typed`, `strategy`, or `tuned` for a rate that the cell's first run chose.
-        also: Further keys that were tuned, with the value of the first seed.
+        also: Further keys that were tuned, with the value of the first seed; `head` with the
+            solver where a linear head was solved exactly instead of trained at the rate.
         at_edge: Chosen keys whose value lies at the edge of what was tried.
         n_typed: How many typed rates it is the best of.
     """
@@ -92,10 +94,12 @@ def cell_rate(cell: Cell, runs: Mapping[str, RunRecord]) -> CellRate:
     origins = [run.tags.get(LR_FROM, "typed") for run in own.values()]
     first = next(iter(tuned.values()), {})
     edges = [key for run in own.values() for key in run.tags.get(AT_EDGE, "").split(",") if key]
+    solver = next((run.tags[SOLVER] for run in own.values() if SOLVER in run.tags), "")
     return CellRate(
         by_seed={seed: rate for seed, rate in rates.items() if rate},
         origin=", ".join(dict.fromkeys(origins)),
-        also={key: value for key, value in first.items() if key != LR},
+        also={key: value for key, value in first.items() if key != LR}
+        | ({"head": solver} if solver else {}),
         at_edge=tuple(dict.fromkeys(edges)),
     )
 
