@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SIDE_PX = 96
-# Name to: how long against its width, lobes of the outline, nuclei, share of the cell with granules.
+# Name to: length over width, lobes of the outline, nuclei, how strong its granules are.
 KINDS: dict[str, tuple[float, int, int, float]] = {
     "binucleate": (1.2, 0, 2, 0.0),
     "granular": (1.2, 0, 1, 0.8),

@@ -4,6 +4,7 @@
     python -m benchmarks.regret heads --folder DATA --rows rows.jsonl --sets ...
     python -m benchmarks.regret pack --rows rows.jsonl
     python -m benchmarks.regret table
+    python -m benchmarks.regret figure
 
 `run` trains depths at which stages train, `heads` freeze=all; both go on where they were ended.
 `table` computes from benchmarks/results/regret.jsonl.gz what each rule would have chosen.
@@ -21,12 +22,13 @@ from pathlib import Path
 
 from benchmarks.regret_data import SETS, make_sets
 from benchmarks.regret_plan import STEPS, wanted
-from benchmarks.regret_rows import Job, Row, read_rows, write_rows
+from benchmarks.regret_rows import AUTO, Job, Row, read_rows, write_rows
 from benchmarks.regret_runs import train, train_heads
 
 RESULTS = Path(__file__).parent / "results" / "regret.jsonl.gz"
+FIGURE = Path(__file__).resolve().parent.parent / "docs" / "images" / "score-over-rate.png"
 DEPTHS = ("4", "2", "0")
-HEAD_EPOCHS = (6, 12, 24, 48, 96)
+HEAD_EPOCHS = (6,)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -68,6 +70,7 @@ def heads(options: argparse.Namespace) -> None:
                 options.factors, HEAD_EPOCHS, sorted(STEPS)
             )
         ]
+        jobs += [replace(cell, step=AUTO)]
         missing = [job for job in jobs if job not in rows]
         if missing:
             _keep(train_heads(missing, options.folder), options.rows)
@@ -90,7 +93,7 @@ def _keep(rows: Sequence[Row], path: Path) -> None:
 def main() -> None:
     """Train, pack or print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["run", "heads", "pack", "table"])
+    parser.add_argument("what", choices=["run", "heads", "pack", "table", "figure"])
     parser.add_argument("--folder", type=Path, default=Path("regret-data"), help="of the images")
     parser.add_argument("--stamps", type=Path, help="see experiments/photographs.py")
     parser.add_argument("--rows", type=Path, help="where rows are kept, one a line")
@@ -104,7 +107,11 @@ def main() -> None:
     if options.what == "table":
         from benchmarks.regret_table import print_tables
 
-        print_tables(read_rows(options.rows or RESULTS), options)
+        print_tables(read_rows(options.rows or RESULTS))
+    elif options.what == "figure":
+        from benchmarks.regret_figure import draw
+
+        draw(read_rows(options.rows or RESULTS), FIGURE)
     elif options.what == "pack":
         write_rows(read_rows(options.rows).values(), RESULTS)
     else:

@@ -13,7 +13,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 
 from benchmarks.drawn_cells import write_cells
-from benchmarks.regret_rows import Job
+from benchmarks.regret_rows import AUTO, Job
 from frostline.config.conf_files import CONF, STUDIES
 from frostline.config.read import settings_of
 from frostline.config.schema import Settings
@@ -74,8 +74,10 @@ def settings_for(job: Job, folder: Path) -> Settings:
         update={"head_lr_factor": job.head_lr_factor, "layer_decay": job.layer_decay}
     )
     freeze = "all" if job.freeze == "all" else int(job.freeze)
-    values = {"freeze": freeze, "lr": job.lr, "seed": job.seed, "epochs": job.epochs}
-    return settings.model_copy(update={**values, "optimizer": optimizer})
+    lr = "auto" if job.step == AUTO else job.lr
+    values = {"freeze": freeze, "lr": lr, "seed": job.seed, "epochs": job.epochs}
+    sweep = settings.sweep.model_copy(update={"tuning": f"{job.data} {job.seed}"})
+    return settings.model_copy(update={**values, "optimizer": optimizer, "sweep": sweep})
 
 
 @cache

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 CENTER = 5e-4
+# The step of a run that chose for itself, with `lr=auto`.
+AUTO = 100
 # Names of a curve's figures at an epoch, in the order in which a row holds them.
 FIGURES = ("train/loss", "val/loss", "val/acc_micro", "val/f1_macro")
 SCORES = ("acc_micro", "f1_macro")

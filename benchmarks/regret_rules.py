@@ -7,6 +7,8 @@ one it chooses. The product's own rule fits in as one more entry of `RULES`.
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from frostline.training.candidate import Candidate, closest
+
 Curve = Sequence[Sequence[float]]
 Rule = Callable[[Sequence[Curve]], int]
 _LOSS, _F1 = 1, 3  # places in FIGURES
@@ -42,6 +44,19 @@ def successive(curves: Sequence[Curve]) -> int:
     return min(two, key=lambda place: _at(curves[place], 2, _LOSS))
 
 
+def as_product(curves: Sequence[Curve]) -> int:
+    """Frostline's rule: `frostline.training.candidate` on the first one or two epochs."""
+    first = [Candidate({}, "trained", dict(enumerate(map(_metrics, c[:1])))) for c in curves]
+    close = [first.index(each) for each in closest(first)]
+    if len(close) < 2:
+        return close[0]
+    return min(close, key=lambda place: min(epoch[_LOSS] for epoch in curves[place][:2]))
+
+
+def _metrics(epoch: Sequence[float]) -> dict[str, float]:
+    return {"val/loss": epoch[_LOSS]}
+
+
 def lowest_loss(curves: Sequence[Curve]) -> int:
     """The lowest validation loss of any epoch, once all are trained."""
     return _first_min([min((e[_LOSS] for e in c), default=math.inf) for c in curves])
@@ -54,10 +69,11 @@ def best_f1(curves: Sequence[Curve]) -> int:
     )
 
 
-PRODUCT = "loss, epoch 1"
+PRODUCT = "loss, epoch 1; close ones, epoch 2"
 # Of those that see the first epochs alone.
 EARLY: dict[str, Rule] = {
-    PRODUCT: loss_after(1),
+    PRODUCT: as_product,
+    "loss, epoch 1": loss_after(1),
     "loss, epoch 2": loss_after(2),
     "successive": successive,
     "F1, epoch 1": f1_after(1),

@@ -55,7 +55,7 @@ def train_heads(jobs: Sequence[Job], folder: Path) -> list[Row]:
     from frostline.training.head_group import train_head_group
     from frostline.training.task import TrainingDivergedError
 
-    group = train_head_group([settings_for(job, folder) for job in jobs], on_progress=_nothing)
+    group = train_head_group([settings_for(job, folder) for job in jobs], {}, on_progress=_nothing)
     rows = []
     for number, job in enumerate(jobs):
         state, scores = "trained", {}
@@ -94,6 +94,8 @@ def _curve_recorder(folder: Path, until: int | None) -> Any:
             self.curve.append(tuple(float(metrics[name]) for name in FIGURES))
             if until is not None and epoch + 1 >= until:
                 raise EnoughError
+
+        def record_tuning(self, tuning: Any, **_: Any) -> None: ...
 
         def record_frozen(self, digest: str) -> None: ...
 

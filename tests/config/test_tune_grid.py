@@ -36,9 +36,7 @@ def test_the_default_is_a_grid_of_rates_half_a_decade_apart_around_the_optimizer
     assert list(grid) == ["lr"]
     assert len(rates) == 4
     assert rates[2] == pytest.approx(center, rel=0.02)
-    assert all(
-        high / low == pytest.approx(10**0.5, rel=0.06) for low, high in zip(rates, rates[1:])
-    )
+    assert all(high / low == pytest.approx(10**0.5, rel=0.06) for low, high in pairwise(rates))
     assert all(rate == float(f"{rate:.2g}") for rate in rates), "a chosen rate can be typed"
 
 

@@ -107,7 +107,9 @@ def test_all_candidates_have_the_same_epochs_and_a_second_seed_takes_the_choice(
     epochs: dict[str, int] = {}
     for row in rows:
         epochs[row[1]] = epochs.get(row[1], 0) + 1
-    assert set(epochs.values()) == {2}
+    further = [lr for lr, count in epochs.items() if count == 4]
+    assert set(epochs.values()) <= {2, 4}
+    assert len(further) in {0, 2}, "the two best go on together, or none"
     assert len(epochs) >= 4
     assert store.get_run(late.run_id).tags["frostline.tuned_on_seed"] == "3"
     (alone,) = planned(fresh_store_uri, (*NET, "seed=4", f"lr={late.params['lr']}"))

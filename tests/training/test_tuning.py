@@ -64,6 +64,27 @@ def test_all_candidates_train_equally_far_and_the_lowest_loss_is_chosen(tmp_path
     assert [sorted(one.epochs) for one in tuning.candidates] == [[0, 1]] * 5
 
 
+def test_two_that_are_close_train_twice_as_far_and_may_change_places(tmp_path: Path) -> None:
+    class Crossing(Trainings):
+        def __call__(self, job: Settings, work: Path, until: int, on_epoch: OnEpoch) -> int:
+            self.trained.append((job.peak_lr, until))
+            curves = {0.0005: [1.00, 0.90], 0.0016: [1.05, 0.50]}
+            for epoch, loss in enumerate(curves.get(job.peak_lr, [2.0, 0.1])[:until]):
+                on_epoch({"val/loss": loss}, epoch)
+            (work / "last-00000.ckpt").touch()
+            return CLASSES
+
+    train = Crossing(best=1.0)
+    tuning = run(train, tmp_path)
+    assert train.trained[5:] == [(0.0005, 2), (0.0016, 2)]
+    assert tuning.best.values == {"lr": 0.0016}
+    assert [path.parent.name for path in tmp_path.rglob("*.ckpt")] == ["lr=0.0016"]
+    again = Crossing(best=1.0)
+    (tmp_path / "choice.json").unlink()
+    assert run(again, tmp_path).best.values == {"lr": 0.0016}
+    assert again.trained == [], "all of it was trained before"
+
+
 def test_only_the_chosen_candidate_keeps_its_checkpoint(tmp_path: Path) -> None:
     tuning = run(Trainings(best=0.0016), tmp_path)
     kept = [path.parent for path in tmp_path.rglob("*.ckpt")]

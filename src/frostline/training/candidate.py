@@ -14,6 +14,8 @@ from frostline.config.tune_grid import LR
 from frostline.training.schedule import Phase
 
 LOSS = "val/loss"
+# Losses of two candidates that differ by less than this share may still change places.
+CLOSE = 0.1
 # `open`: not trained as far as the others yet. `diverged`: its loss became NaN or infinite.
 # `left out`: not begun, since a lower rate was no better than guessing already.
 State = Literal["open", "trained", "diverged", "left out"]
@@ -91,6 +93,20 @@ def best_of(candidates: Sequence[Candidate]) -> int | None:
     losses = [candidate.loss for candidate in candidates]
     lowest = min(losses, default=math.inf)
     return losses.index(lowest) if math.isfinite(lowest) else None
+
+
+def closest(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The best candidate, and the second where its loss is too close to tell them apart.
+
+    Args:
+        candidates: All of a cell, trained equally far.
+    """
+    ranked = sorted((each for each in candidates if math.isfinite(each.loss)), key=_loss)[:2]
+    return [each for each in ranked if each.loss <= (1 + CLOSE) * ranked[0].loss]
+
+
+def _loss(candidate: Candidate) -> float:
+    return candidate.loss
 
 
 def is_hopeless(candidate: Candidate, before: Sequence[Candidate]) -> bool:

@@ -1,9 +1,9 @@
 """Tuning where only a head trains: the whole grid at once, each candidate to its end.
 
 A head on stored features costs next to nothing, so nothing has to be judged early. A linear head
-is solved exactly as well. Another one, since a few epochs are a few hundred steps at most, is trained
-again with longer schedules, as long as that lowers the validation loss. The table of both ways is in
-docs/tuning.md.
+is solved exactly as well. Another one, since a few epochs are a few hundred steps at most, is
+trained again with longer schedules, as long as that lowers the validation loss. The table of both
+ways is in docs/tuning.md.
 """
 
 import time

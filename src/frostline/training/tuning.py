@@ -7,17 +7,16 @@ was. The chosen candidate keeps its checkpoint, from which the run itself contin
 import csv
 import json
 import math
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import LR, Grid, candidates_of, grid_of, wider, with_values
 from frostline.files import replacing
-from frostline.training.candidate import Candidate, best_of, is_hopeless
+from frostline.training.candidate import Candidate, best_of, closest, is_hopeless
 from frostline.training.task import TrainingDivergedError
 
 CHOICE = "choice.json"
@@ -142,7 +141,7 @@ def tune(
         settings: The job, with the seed on which is chosen.
         folder: Where candidates keep their checkpoints, and where the choice is saved.
         train: Trains one of them.
-        until: Epochs that each trains.
+        until: Epochs that each trains; the two best twice as many, where their losses are close.
         on_progress: Receives `text=`.
 
     Raises:
@@ -153,13 +152,10 @@ def tune(
     trained: list[Candidate] = []
 
     def attempt(values: dict[str, float]) -> Candidate:
-        candidate = _train(settings, folder, values, train, until)
+        candidate = _train(settings, folder, Candidate(values), train, until)
         trained.append(candidate)
         on_progress(text=f"tuning, candidate {len(trained)}: {_text(candidate)}")
-        best = best_of(trained)
-        for place, each in enumerate(trained):
-            if place != best:  # only the best one may go on
-                _remove_checkpoints(candidate_folder(folder, each.values))
+        _keep_checkpoints(folder, trained, closest(trained))
         return candidate
 
     for values in candidates_of(grid):
@@ -168,10 +164,17 @@ def tune(
         else:
             candidates.append(attempt(values))
     tuning = chosen_from(settings, grid, candidates, attempt)
+    finalists = closest(tuning.candidates)
+    further = min(2 * until, settings.epochs)
+    if len(finalists) > 1 and further > until:
+        for candidate in finalists:
+            _train(settings, folder, candidate, train, further)
+            on_progress(text=f"tuning, {further} epochs: {_text(candidate)}")
+        winner = finalists[_best_place(finalists)]
+        place = next(n for n, each in enumerate(tuning.candidates) if each is winner)
+        tuning = replace(tuning, chosen=place, at_edge=_edges(tuning.candidates, winner))
     tuning.save(folder)
-    for place, candidate in enumerate(tuning.candidates):
-        if place != tuning.chosen:
-            shutil.rmtree(candidate_folder(folder, candidate.values), ignore_errors=True)
+    _keep_checkpoints(folder, tuning.candidates, [tuning.best])
     return tuning
 
 
@@ -198,13 +201,9 @@ def chosen_from(
         upwards = values[LR] == grid[LR][-1]
         further = wider(grid, LR, upwards=upwards, step=settings.tune.step)
         candidates.append(attempt(values | {LR: further}))
-        rates = sorted({*grid[LR], further})
-        grid = grid | {LR: tuple(rates)}
         candidates.sort(key=lambda each: list(each.values.values()))
         place = _best_place(candidates)
-        values = candidates[place].values
-    edges = tuple(key for key in grid if _is_end(grid, key, values))
-    return Tuning(candidates, place, settings.seed, edges)
+    return Tuning(candidates, place, settings.seed, _edges(candidates, candidates[place]))
 
 
 def candidate_folder(folder: Path, values: Mapping[str, float]) -> Path:
@@ -224,9 +223,15 @@ def _best_place(candidates: Sequence[Candidate]) -> int:
     return place
 
 
-def _remove_checkpoints(folder: Path) -> None:
-    for file in (*folder.glob("*.ckpt"), *folder.glob("*.ckpt.*")):
-        file.unlink(missing_ok=True)
+def _keep_checkpoints(
+    folder: Path, candidates: Sequence[Candidate], kept: Sequence[Candidate]
+) -> None:
+    """Remove the checkpoints of all candidates but those that may go on."""
+    for candidate in candidates:
+        if not any(candidate is each for each in kept):
+            own = candidate_folder(folder, candidate.values)
+            for file in (*own.glob("*.ckpt"), *own.glob("*.ckpt.*")):
+                file.unlink(missing_ok=True)
 
 
 def _is_end(grid: Grid, key: str, values: Mapping[str, float]) -> bool:
@@ -234,14 +239,27 @@ def _is_end(grid: Grid, key: str, values: Mapping[str, float]) -> bool:
     return values[key] in (grid[key][0], grid[key][-1])
 
 
+def _edges(candidates: Sequence[Candidate], chosen: Candidate) -> tuple[str, ...]:
+    """The keys of which the chosen value is the lowest or highest that was tried."""
+    return tuple(
+        key
+        for key, value in chosen.values.items()
+        if value in {pick(each.values[key] for each in candidates) for pick in (min, max)}
+    )
+
+
 def _train(
-    settings: Settings, folder: Path, values: dict[str, float], train: Train, until: int
+    settings: Settings, folder: Path, candidate: Candidate, train: Train, until: int
 ) -> Candidate:
     """Train one candidate, or go on with it, or read what it came to."""
-    own = candidate_folder(folder, values)
+    own = candidate_folder(folder, candidate.values)
     file = own / "curve.json"
-    candidate = _read(file) or Candidate(values)
-    if candidate.state != "open":
+    known = _read(file)
+    if known is not None:
+        vars(candidate).update(vars(known))
+    if candidate.state == "diverged" or (
+        candidate.state == "trained" and len(candidate.epochs) >= until
+    ):
         return candidate
     own.mkdir(parents=True, exist_ok=True)
 
@@ -251,7 +269,7 @@ def _train(
 
     begun_s = time.monotonic()
     try:
-        classes = train(with_values(settings, values), own, until, on_epoch)
+        classes = train(with_values(settings, candidate.values), own, until, on_epoch)
         candidate.state, candidate.chance_loss = "trained", math.log(classes)
     except TrainingDivergedError:
         candidate.state = "diverged"
