@@ -76,7 +76,7 @@ def settings_for(job: Job, folder: Path) -> Settings:
     freeze = "all" if job.freeze == "all" else int(job.freeze)
     lr = "auto" if job.step == AUTO else job.lr
     values = {"freeze": freeze, "lr": lr, "seed": job.seed, "epochs": job.epochs}
-    sweep = settings.sweep.model_copy(update={"tuning": f"{job.data} {job.seed}"})
+    sweep = settings.sweep.model_copy(update={"tuning": f"choice of seed {job.seed}"})
     return settings.model_copy(update={**values, "optimizer": optimizer, "sweep": sweep})
 
 

@@ -2,24 +2,21 @@
 
 On the first seed the grid grows from its middle to both sides until a rate scores far worse than
 the best; of candidates beyond that only the first epochs are trained, which is what the rules see.
-On other seeds those train to the end whose score on the first seed was near the best, and those
-that a rule chooses there; of others the first epochs, unless their loss on the first seed was so
-far from the lowest that no rule would choose them.
+On other seeds those train to the end whose score on the first seed was near the best, and the one
+that the product's rule chooses there; of other candidates the first epochs.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from benchmarks.regret_rows import Job, Row, Rows
 from benchmarks.regret_rules import CANDIDATES, PRODUCT, RULES, chosen
+from benchmarks.regret_runs import FIRST_EPOCHS
 
 MIDDLE = (1, 0, 2)
 STEPS = (*MIDDLE, -1, 3, -2, 4, -3, 5)
 NEAR_POINTS = 6.0
 HOPELESS_POINTS = 8.0
-HOPELESS_LOSS = 0.35
-FIRST_EPOCHS = 2
 Wanted = tuple[Job, int]  # and after how many epochs it may end
 
 
@@ -81,22 +78,11 @@ def _on_other_seed(first: dict[int, Row], own: dict[int, Row]) -> Iterator[tuple
         if whole and not _is_whole(own.get(step)):
             waiting = True
             yield step, True
-        elif not whole and step in CANDIDATES and step not in own and _may_win(step, first):
+        elif not whole and step in CANDIDATES and step not in own:
             waiting = True
             yield step, False
     if not waiting:
         yield from _asked_for(own)
-
-
-def _may_win(step: int, first: dict[int, Row]) -> bool:
-    """Whether a rule that sees the first epochs might choose a candidate."""
-    for epoch in range(FIRST_EPOCHS):
-        losses = {
-            other: row.curve[epoch][1] for other, row in first.items() if len(row.curve) > epoch
-        }
-        if losses.get(step, math.inf) <= min(losses.values()) + HOPELESS_LOSS:
-            return True
-    return False
 
 
 def _asked_for(own: dict[int, Row]) -> Iterator[tuple[int, bool]]:

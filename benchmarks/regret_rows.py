@@ -10,8 +10,10 @@ from typing import Any
 CENTER = 5e-4
 # The step of a run that chose for itself, with `lr=auto`.
 AUTO = 100
-# Names of a curve's figures at an epoch, in the order in which a row holds them.
+# Names of a curve's figures at an epoch, in the order in which a row holds them; in first epochs
+# also the loss by which candidates are judged.
 FIGURES = ("train/loss", "val/loss", "val/acc_micro", "val/f1_macro")
+JUDGED = (*FIGURES, "val/loss_scaled")
 SCORES = ("acc_micro", "f1_macro")
 
 

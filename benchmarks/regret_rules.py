@@ -7,7 +7,8 @@ one it chooses. The product's own rule fits in as one more entry of `RULES`.
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from frostline.training.candidate import Candidate, closest
+from benchmarks.regret_rows import JUDGED
+from frostline.training.candidate import Candidate
 
 Curve = Sequence[Sequence[float]]
 Rule = Callable[[Sequence[Curve]], int]
@@ -44,17 +45,15 @@ def successive(curves: Sequence[Curve]) -> int:
     return min(two, key=lambda place: _at(curves[place], 2, _LOSS))
 
 
-def as_product(curves: Sequence[Curve]) -> int:
-    """Frostline's rule: `frostline.training.candidate` on the first one or two epochs."""
-    first = [Candidate({}, "trained", dict(enumerate(map(_metrics, c[:1])))) for c in curves]
-    close = [first.index(each) for each in closest(first)]
-    if len(close) < 2:
-        return close[0]
-    return min(close, key=lambda place: min(epoch[_LOSS] for epoch in curves[place][:2]))
+def scaled_after(epochs: int) -> Rule:
+    """The lowest loss at the best temperature after so many epochs."""
+    return lambda curves: _first_min([_candidate(curve[:epochs]).loss for curve in curves])
 
 
-def _metrics(epoch: Sequence[float]) -> dict[str, float]:
-    return {"val/loss": epoch[_LOSS]}
+def _candidate(curve: Curve) -> Candidate:
+    return Candidate(
+        {}, "trained", {n: dict(zip(JUDGED, epoch, strict=False)) for n, epoch in enumerate(curve)}
+    )
 
 
 def lowest_loss(curves: Sequence[Curve]) -> int:
@@ -69,10 +68,12 @@ def best_f1(curves: Sequence[Curve]) -> int:
     )
 
 
-PRODUCT = "loss, epoch 1; close ones, epoch 2"
+# These sets have up to ten steps an epoch, so candidates are judged after the second one.
+PRODUCT = "scaled loss, epoch 2"
 # Of those that see the first epochs alone.
 EARLY: dict[str, Rule] = {
-    PRODUCT: as_product,
+    PRODUCT: scaled_after(2),
+    "scaled loss, epoch 1": scaled_after(1),
     "loss, epoch 1": loss_after(1),
     "loss, epoch 2": loss_after(2),
     "successive": successive,

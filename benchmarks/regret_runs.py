@@ -8,11 +8,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.regret_data import settings_for
-from benchmarks.regret_rows import FIGURES, SCORES, Job, Row
+from benchmarks.regret_rows import FIGURES, JUDGED, SCORES, Job, Row
 
-
-class EnoughError(Exception):
-    """As many epochs as wanted were trained."""
+# After which candidates are judged at the latest.
+FIRST_EPOCHS = 2
 
 
 def train(job: Job, until: int, folder: Path) -> list[Row]:
@@ -26,23 +25,27 @@ def train(job: Job, until: int, folder: Path) -> list[Row]:
     Returns:
         One row.
     """
-    from frostline.training.run import train_run
+    from frostline.training.run import fit_candidate, train_run
     from frostline.training.task import TrainingDivergedError
 
     begun_s = time.monotonic()
     settings = settings_for(job, folder)
     state, scores = "trained", {}
     with TemporaryDirectory(dir=_memory(), prefix="regret-") as name:
-        recorder = _curve_recorder(Path(name), until if until < job.epochs else None)
+        recorder = _curve_recorder(Path(name))
+        places = Path(name), Path(name) / "work"
         try:
-            trained = train_run(settings, Path(name), Path(name) / "work", recorder, _nothing)
-            scores = _scores(trained.metrics)
-        except EnoughError:
-            state = "begun"
+            # As a candidate first, and on from its checkpoint, which is how the product does it.
+            first = min(FIRST_EPOCHS, job.epochs)
+            fit_candidate(settings, *places, recorder, _nothing, until=first)
+            if until < job.epochs:
+                state = "begun"
+            else:
+                scores = _scores(train_run(settings, *places, recorder, _nothing).metrics)
         except TrainingDivergedError:
             state = "diverged"
     seconds = time.monotonic() - begun_s
-    return [Row(job, state, tuple(recorder.curve), scores, recorder.n_classes, seconds)]
+    return [Row(job, state, recorder.rows(), scores, recorder.n_classes, seconds)]
 
 
 def train_heads(jobs: Sequence[Job], folder: Path) -> list[Row]:
@@ -60,18 +63,18 @@ def train_heads(jobs: Sequence[Job], folder: Path) -> list[Row]:
     for number, job in enumerate(jobs):
         state, scores = "trained", {}
         with TemporaryDirectory(dir=_memory(), prefix="regret-") as name:
-            recorder = _curve_recorder(Path(name), None)
+            recorder = _curve_recorder(Path(name))
             try:
                 trained = group.finish(number, Path(name), recorder)
                 scores = _scores(trained.metrics)
             except TrainingDivergedError:
                 state = "diverged"
         seconds = group.seconds / len(jobs)
-        rows.append(Row(job, state, tuple(recorder.curve), scores, recorder.n_classes, seconds))
+        rows.append(Row(job, state, recorder.rows(), scores, recorder.n_classes, seconds))
     return rows
 
 
-def _curve_recorder(folder: Path, until: int | None) -> Any:
+def _curve_recorder(folder: Path) -> Any:
     """A recorder that keeps each epoch's figures and nothing else."""
     from frostline.data.sample_table import SampleTable
     from frostline.training.recorder import RunRecorder
@@ -80,7 +83,14 @@ def _curve_recorder(folder: Path, until: int | None) -> Any:
         n_classes = 0
 
         def __init__(self) -> None:
-            self.curve: list[tuple[float, ...]] = []
+            self.curve: dict[int, dict[str, float]] = {}
+
+        def rows(self) -> tuple[tuple[float, ...], ...]:
+            return tuple(
+                tuple(metrics[name] for name in JUDGED if name in metrics)
+                for _, metrics in sorted(self.curve.items())
+                if FIGURES[1] in metrics
+            )
 
         def batched(self) -> Any:
             return TemporaryDirectory(dir=folder)
@@ -91,9 +101,7 @@ def _curve_recorder(folder: Path, until: int | None) -> Any:
         def record_phase(self, **_: Any) -> None: ...
 
         def record_epoch(self, metrics: Mapping[str, float], epoch: int) -> None:
-            self.curve.append(tuple(float(metrics[name]) for name in FIGURES))
-            if until is not None and epoch + 1 >= until:
-                raise EnoughError
+            self.curve.setdefault(epoch, {}).update(metrics)
 
         def record_tuning(self, tuning: Any, **_: Any) -> None: ...
 

@@ -10,7 +10,7 @@ from frostline.config.recipe import Adam, AdamW, ConstantLr, CosineLr, Sgd, Step
 from frostline.data.seeds import derive_seed, seed_epoch
 from frostline.training.head import build_head
 from frostline.training.learning_rates import lr_factor
-from frostline.training.metrics import classification_metrics, probabilities
+from frostline.training.metrics import classification_metrics, probabilities, scaled_loss
 from frostline.training.optim import build_optimizer
 
 
@@ -66,6 +66,19 @@ def test_metrics_spell_out_their_averages() -> None:
     low, high = math.log1p(math.exp(-4)), math.log1p(math.exp(4))
     assert scores["loss"] == pytest.approx((3 * low + high) / 4)
     assert probabilities(logits).sum(dim=1).tolist() == pytest.approx([1.0] * 4)
+
+
+def test_the_scaled_loss_does_not_depend_on_how_sure_the_logits_are() -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 5, (200,), generator=generator)
+    logits = torch.randn(200, 5, generator=generator) + 2.0 * torch.eye(5)[labels]
+    scaled = scaled_loss(logits, labels)
+    for factor in (0.1, 8.0, 100.0):
+        assert scaled_loss(factor * logits, labels) == pytest.approx(scaled, abs=1e-4)
+    assert scaled < float(torch.nn.functional.cross_entropy(8.0 * logits, labels))
+    assert scaled <= float(torch.nn.functional.cross_entropy(logits, labels)) + 1e-5
+    useless = torch.randn(200, 5, generator=generator) * 50
+    assert scaled_loss(useless, labels) == pytest.approx(math.log(5), abs=0.02)
 
 
 @pytest.mark.parametrize("labels", [[3], [-1]])

@@ -191,6 +191,24 @@ def test_equal_losses_are_won_by_the_first() -> None:
     assert best_of([Candidate({"lr": 1.0}, "diverged")]) is None
 
 
+def test_the_latest_scaled_loss_is_compared_where_it_is_known() -> None:
+    curve = {
+        n: {"val/loss": 9.0, "val/loss_scaled": value} for n, value in enumerate([9.0, 0.5, 0.7])
+    }
+    assert Candidate({"lr": 1.0}, "trained", curve).loss == 0.7
+    assert Candidate({"lr": 1.0}, "trained", {0: curve[0]}).loss == 9.0
+    assert Candidate({"lr": 1.0}, "diverged", curve).loss == math.inf
+    assert Candidate({"lr": 1.0}, "trained", curve).recorded_epochs[2] == {"val/loss": 9.0}
+
+
+def test_a_rate_that_is_too_sure_has_overshot_by_its_plain_loss() -> None:
+    low = Candidate({"lr": 1.0}, "trained", {0: {"val/loss": 1.5}}, chance_loss=math.log(CLASSES))
+    sure = {0: {"val/loss": 5.0, "val/loss_scaled": 1.2}}
+    high = Candidate({"lr": 2.0}, "trained", sure, chance_loss=math.log(CLASSES))
+    assert best_of([low, high]) == 1
+    assert not is_hopeless(high, [low]), "it is better than the lower one"
+
+
 def test_only_a_grid_of_rates_has_hopeless_candidates() -> None:
     low = Candidate({"lr": 1.0, "head.dropout": 0.0}, "trained", {0: {"val/loss": 1.0}})
     high = Candidate({"lr": 2.0, "head.dropout": 0.0}, "diverged")
@@ -198,14 +216,19 @@ def test_only_a_grid_of_rates_has_hopeless_candidates() -> None:
 
 
 @pytest.mark.parametrize(
-    ("epochs", "share", "expected"), [(1, 0.125, 1), (6, 0.125, 1), (30, 0.125, 4), (3, 1.0, 3)]
-)
-def test_the_first_part_is_a_share_of_the_schedule(
-    epochs: int, share: float, expected: int
+    ("epochs", "share", "steps", "expected"),
+    [
+        (1, 0.125, 100, 1), (6, 0.125, 100, 1), (30, 0.125, 100, 4), (3, 1.0, 100, 3),
+        (6, 0.125, 10, 1), (6, 0.125, 9, 2), (6, 0.125, 1, 2), (30, 0.125, 1, 10), (1, 0.125, 1, 1),
+    ],
+)  # fmt: skip
+def test_the_first_part_is_a_share_of_the_schedule_with_enough_steps(
+    epochs: int, share: float, steps: int, expected: int
 ) -> None:
-    assert first_part([Phase(0, epochs, 0, 1.0)], share=share) == expected
+    phases = [Phase(0, epochs, 0, 1.0)]
+    assert first_part(phases, share=share, steps_per_epoch=steps) == expected
 
 
 def test_the_first_part_of_a_schedule_with_phases_ends_after_the_first_thaw() -> None:
     phases = [Phase(0, 2, "all", 1.0), Phase(2, 4, 0, 0.1)]
-    assert first_part(phases, share=0.125) == 3
+    assert first_part(phases, share=0.125, steps_per_epoch=100) == 3

@@ -81,15 +81,15 @@ def fit_on_all_ranks(
     """Train a run to the end of an epoch, in the same way.
 
     Returns:
-        What `fit` returns in the first process.
+        What `fit_candidate` returns in the first process.
 
     Raises:
         RankFailedError: If another process failed, with its reason.
     """
-    from frostline.training.run import fit
+    from frostline.training.run import fit_candidate
 
     def first(own: Settings) -> "Fitted":
-        return fit(own, folder, work, recorder, on_progress, until=until)
+        return fit_candidate(own, folder, work, recorder, on_progress, until=until)
 
     return _on_all_ranks(settings, work, run, first, until=until)
 
@@ -259,7 +259,7 @@ def _follow(
 ) -> None:
     """One of the other processes; the first one decides when to stop, and writes the record."""
     from frostline.training.recorder import CurveLog, RunRecorder
-    from frostline.training.run import fit, train_run
+    from frostline.training.run import fit_candidate, train_run
 
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
@@ -273,7 +273,7 @@ def _follow(
             if until is None:
                 train_run(settings, folder, work, recorder, _report_nothing)
             else:
-                fit(settings, folder, work, recorder, _report_nothing, until=until)
+                fit_candidate(settings, folder, work, recorder, _report_nothing, until=until)
     except BaseException as error:
         failure = Failure(f"{type(error).__name__}: {error}", traceback.format_exc(), None)
     with suppress(OSError):

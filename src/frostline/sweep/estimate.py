@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from frostline.config.tune_grid import candidates_of, grid_of, is_tuned, on_tuning_seed
 from frostline.sweep.plan import PlannedJob, trains_heads_together
+from frostline.sweep.tuned_job import steps_of
 from frostline.training.candidate import first_part
 from frostline.training.schedule import phases_of
 
@@ -104,7 +105,8 @@ def _epochs_of_tuning(job: PlannedJob) -> int | None:
         epochs=settings.epochs,
     )
     losing = len(candidates_of(grid_of(settings))) - 1
-    return losing * first_part(phases, share=settings.tune.first_frac)
+    steps = steps_of(facts.n_train, settings)
+    return losing * first_part(phases, share=settings.tune.first_frac, steps_per_epoch=steps)
 
 
 def _epoch_s(run: "RunRecord") -> float | None:

@@ -1,5 +1,6 @@
 """A job that tunes: its values are chosen, or read where another seed has chosen them already."""
 
+import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def make_ready(
     how = BY_RUNGS.format(until=len(tuning.best.epochs), epochs=settings.epochs)
     with recorder.batched():
         recorder.record_tuning(tuning, how=how)
-        for epoch, metrics in sorted(tuning.best.epochs.items()) if own.is_dir() else ():
+        for epoch, metrics in tuning.best.recorded_epochs.items() if own.is_dir() else ():
             recorder.record_epoch(metrics, epoch)
     return ReadyJob(
         tuning.settings_for(settings),
@@ -151,9 +152,24 @@ def _tune(
         settings,
         place,
         train,
-        until=first_part(phases, share=settings.tune.first_frac),
+        until=first_part(
+            phases, share=settings.tune.first_frac, steps_per_epoch=_steps_per_epoch(settings)
+        ),
         on_progress=on_progress,
     )
+
+
+def _steps_per_epoch(settings: Settings) -> int:
+    """Steps of the optimiser in an epoch of a job."""
+    from frostline.data.load import load_table, split_of
+
+    n_train = len(split_of(load_table(settings.data), settings.data, seed=settings.seed).train)
+    return steps_of(n_train, settings)
+
+
+def steps_of(n_train: int, settings: Settings) -> int:
+    """Steps of the optimiser for so many training images."""
+    return math.ceil(n_train / (settings.batch_size * settings.trainer.accumulate_grad_batches))
 
 
 def known_choices(store: "Store", jobs: Sequence[Settings]) -> "dict[str, Tuning]":

@@ -9,6 +9,9 @@ from pytorch_lightning.callbacks import EarlyStopping
 
 from frostline.data.seeds import seed_epoch
 from frostline.errors import FrostlineError
+from frostline.training.candidate import SCALED_LOSS
+from frostline.training.metrics import scaled_loss
+from frostline.training.task import ClassificationTask
 
 
 class FrozenMovedError(FrostlineError):
@@ -111,6 +114,24 @@ class EpochMetrics(pl.Callback):
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
         values |= {"lr": self._lr, "schedule/frozen_stages": float(self._frozen_stages)}
         self._log(values, trainer.current_epoch)
+
+
+class ScaledLoss(pl.Callback):
+    """Records the loss by which a candidate of a tuned job is judged: see `scaled_loss`.
+
+    Args:
+        log: Receives the value and the epoch.
+    """
+
+    def __init__(self, log: Callable[[dict[str, float], int], None]) -> None:
+        self._log = log
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Score the logits of the validation that has just ended."""
+        assert isinstance(pl_module, ClassificationTask)
+        logits, labels, _ = pl_module.collected()
+        if bool(logits.isfinite().all()):  # else the task ends the run
+            self._log({SCALED_LOSS: scaled_loss(logits, labels)}, trainer.current_epoch)
 
 
 class ProgressEvents(pl.Callback):

@@ -2,7 +2,8 @@
 
 All candidates of a cell train the same epochs of the same full schedule on the same images, and the
 lowest validation loss wins. The loss, not the score: a small validation set has few different
-scores, and early in a schedule the loss foretells the end better (docs/tuning.md has the figures).
+scores. Early in a schedule it is the loss at the best temperature, since a high rate that tells the
+classes apart well is far too sure of itself then (docs/tuning.md has the figures).
 """
 
 import math
@@ -14,8 +15,14 @@ from frostline.config.tune_grid import LR
 from frostline.training.schedule import Phase
 
 LOSS = "val/loss"
+# The same of logits at their best temperature: frostline.training.metrics.scaled_loss.
+SCALED_LOSS = "val/loss_scaled"
 # Losses of two candidates that differ by less than this share may still change places.
-CLOSE = 0.1
+CLOSE = 0.05
+# With few images an epoch has a few steps, after which no rate can be judged: at least so many
+# steps are trained, but no more than this share of all epochs for it.
+MIN_STEPS = 10
+MOST = 1 / 3
 # `open`: not trained as far as the others yet. `diverged`: its loss became NaN or infinite.
 # `left out`: not begun, since a lower rate was no better than guessing already.
 State = Literal["open", "trained", "diverged", "left out"]
@@ -46,10 +53,25 @@ class Candidate:
 
     @property
     def loss(self) -> float:
-        """The lowest validation loss of any epoch; infinite where there is none that counts."""
-        if self.state != "trained":
+        """What is compared; infinite where there is nothing that counts.
+
+        Of a candidate that is judged early the scaled loss of its latest epoch, of one that was
+        trained to its end the lowest validation loss of any epoch.
+        """
+        if self.state != "trained" or not self.epochs:
             return math.inf
-        return min((metrics[LOSS] for metrics in self.epochs.values()), default=math.inf)
+        latest = self.epochs[max(self.epochs)]
+        if SCALED_LOSS in latest:
+            return latest[SCALED_LOSS]
+        return min(each[LOSS] for each in self.epochs.values())
+
+    @property
+    def recorded_epochs(self) -> dict[int, dict[str, float]]:
+        """The metrics of each epoch as a run records them."""
+        return {
+            epoch: {name: value for name, value in metrics.items() if name != SCALED_LOSS}
+            for epoch, metrics in sorted(self.epochs.items())
+        }
 
     @property
     def label(self) -> str:
@@ -121,20 +143,28 @@ def is_hopeless(candidate: Candidate, before: Sequence[Candidate]) -> bool:
     """
     if set(candidate.values) != {LR}:
         return False
-    overshot = candidate.state == "diverged" or candidate.loss > candidate.chance_loss
+    plain = min((each[LOSS] for each in candidate.epochs.values()), default=math.inf)
+    overshot = candidate.state == "diverged" or plain > candidate.chance_loss
     return overshot and any(lower.loss < candidate.loss for lower in before)
 
 
-def first_part(phases: Sequence[Phase], *, share: float) -> int:
-    """How many epochs all candidates train: a share of the schedule, at least one epoch.
+def first_part(phases: Sequence[Phase], *, share: float, steps_per_epoch: int) -> int:
+    """How many epochs all candidates train: a share of the schedule, and enough steps to judge by.
 
-    Of a schedule with phases it is that share after the first thaw: what the head does alone says
-    little about the stages that train after it.
+    Of a schedule with phases they count from the first thaw: what the head does alone says little
+    about the stages that train after it.
 
     Args:
         phases: Of the run.
-        share: Of all epochs.
+        share: Of all epochs; at least one epoch is trained.
+        steps_per_epoch: Steps of the optimiser.
     """
     epochs = phases[-1].end
     begin = phases[0].first_epoch if len(phases) == 1 else phases[1].first_epoch
-    return min(epochs, begin + max(1, round(share * epochs)))
+    enough = min(math.ceil(MIN_STEPS / max(1, steps_per_epoch)), max(1, round(MOST * epochs)))
+    return min(epochs, begin + max(more_epochs(epochs, share=share), enough))
+
+
+def more_epochs(epochs: int, *, share: float) -> int:
+    """How much further the two best train where they are close: a share, at least one epoch."""
+    return max(1, round(share * epochs))

@@ -48,7 +48,7 @@ def train_head_group(
     members: dict[int, GroupMember] = {}
     waiting: dict[int, Settings] = {}
     for place, job in enumerate(jobs):
-        cell = cells.get(job.sweep.tuning or "")
+        cell = cells.get(job.sweep.tuning or "") if is_tuned(job) else None
         if cell is None:
             waiting[place] = job
         elif cell.tuning is None:

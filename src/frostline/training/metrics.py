@@ -1,9 +1,15 @@
 """Metrics of a split, each named with its average."""
 
+import math
+
 import torch
 import torch.nn.functional as F
+from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
+
+# Logarithms of the scales among which `scaled_loss` looks.
+SCALES = (math.log(1e-4), math.log(100.0))
 
 
 def classification_metrics(logits: Tensor, labels: Tensor) -> dict[str, float]:
@@ -73,3 +79,28 @@ def stacked_metrics(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
 def probabilities(logits: Tensor) -> Tensor:
     """Softmax in float32: (N, K) to (N, K), rows sum to 1."""
     return torch.softmax(logits.float(), dim=1)
+
+
+def scaled_loss(logits: Tensor, labels: Tensor) -> float:
+    """The mean cross-entropy of logits divided by the temperature that suits them best.
+
+    Early in a schedule a high learning rate gives logits that are far too sure: their loss is large
+    although they tell the classes apart well. Divided by a temperature they show how well.
+
+    Args:
+        logits: (N, K) float, finite.
+        labels: (N,) int64 in 0 .. K - 1, at least one.
+
+    Returns:
+        At most ln K, the loss of guessing.
+
+    Source: C. Guo et al., On calibration of modern neural networks (arXiv:1706.04599), 4.2.
+    """
+    logits = logits.double()
+
+    def loss(log_scale: float) -> float:
+        return float(F.cross_entropy(logits * math.exp(log_scale), labels))
+
+    # It has one minimum: the loss is convex in the scale.
+    found = minimize_scalar(loss, bounds=SCALES, method="bounded", options={"xatol": 1e-3})
+    return float(found.fun)

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -66,7 +66,7 @@ def train_run(
             frozen stage changed.
     """
     begun_s = time.monotonic()
-    fitted = fit(settings, folder, work, recorder, on_progress, until=settings.epochs)
+    fitted = _fit(settings, folder, work, recorder, on_progress, until=settings.epochs)
     recorder.record_frozen(fitted.frozen_digest)
     # From here on the chosen weights; the test set is looked at once.
     fitted.task.load_state_dict(load_checkpoint(fitted.best)["state_dict"])
@@ -87,7 +87,7 @@ def train_run(
     )
 
 
-def fit(
+def fit_candidate(
     settings: Settings,
     folder: Path,
     work: Path,
@@ -96,21 +96,37 @@ def fit(
     *,
     until: int,
 ) -> Fitted:
-    """Train to the end of some epoch, from the last checkpoint if there is one.
-
-    Whether a run pauses at an epoch makes no difference to what comes after: its learning rates are
-    those of the whole run, and it is resumed as after an interruption.
+    """Train a candidate of a tuned job to the end of some epoch, as `train_run` would train it.
 
     Args:
         settings: As for `train_run`.
         folder: As there.
         work: As there.
-        recorder: As there.
+        recorder: Receives the loss by which candidates are judged, too.
         on_progress: As there.
         until: Epochs that are trained in all, at most `settings.epochs`.
 
     Raises:
         FrostlineError: As `train_run`.
+    """
+    judge = callbacks.ScaledLoss(recorder.record_epoch)
+    return _fit(settings, folder, work, recorder, on_progress, until=until, watching=[judge])
+
+
+def _fit(
+    settings: Settings,
+    folder: Path,
+    work: Path,
+    recorder: RunRecorder,
+    on_progress: OnProgress,
+    *,
+    until: int,
+    watching: Sequence[pl.Callback] = (),
+) -> Fitted:
+    """Train to the end of some epoch, from the last checkpoint if there is one.
+
+    Whether a run pauses at an epoch makes no difference to what comes after: its learning rates are
+    those of the whole run, and it is resumed as after an interruption.
     """
     prepare_process(settings.trainer.threads)
     engine = choose_engine(settings.trainer)
@@ -152,6 +168,7 @@ def fit(
         history = History()
         observers = [
             callbacks.EpochSeed(settings.seed),
+            *watching,
             proof,
             callbacks.EpochMetrics(
                 recorder.record_epoch, opened.cut.depth.frozen_stages, settings.peak_lr

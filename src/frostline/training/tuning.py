@@ -16,7 +16,7 @@ from typing import Any
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import LR, Grid, candidates_of, grid_of, wider, with_values
 from frostline.files import replacing
-from frostline.training.candidate import Candidate, best_of, closest, is_hopeless
+from frostline.training.candidate import LOSS, Candidate, best_of, closest, is_hopeless, more_epochs
 from frostline.training.task import TrainingDivergedError
 
 CHOICE = "choice.json"
@@ -141,7 +141,7 @@ def tune(
         settings: The job, with the seed on which is chosen.
         folder: Where candidates keep their checkpoints, and where the choice is saved.
         train: Trains one of them.
-        until: Epochs that each trains; the two best twice as many, where their losses are close.
+        until: Epochs that each trains; the two best more, where their losses are close.
         on_progress: Receives `text=`.
 
     Raises:
@@ -165,7 +165,9 @@ def tune(
             candidates.append(attempt(values))
     tuning = chosen_from(settings, grid, candidates, attempt)
     finalists = closest(tuning.candidates)
-    further = min(2 * until, settings.epochs)
+    further = min(
+        until + more_epochs(settings.epochs, share=settings.tune.first_frac), settings.epochs
+    )
     if len(finalists) > 1 and further > until:
         for candidate in finalists:
             _train(settings, folder, candidate, train, further)
@@ -264,8 +266,9 @@ def _train(
     own.mkdir(parents=True, exist_ok=True)
 
     def on_epoch(metrics: Mapping[str, float], epoch: int) -> None:
-        candidate.epochs[epoch] = dict(metrics)
-        _write(file, candidate)
+        candidate.epochs.setdefault(epoch, {}).update(metrics)
+        if LOSS in metrics:
+            _write(file, candidate)
 
     begun_s = time.monotonic()
     try:
