@@ -27,6 +27,7 @@ def draw(rows: Rows, path: Path, data: str = DATA) -> None:
 
     figure, axes = pyplot.subplots(figsize=(7.2, 4.2), layout="constrained", dpi=130)
     cells = {depth: seeds for (name, depth), seeds in cells_of(rows).items() if name == data}
+    named: list[float] = []
     for depth, colour in COLOURS.items():
         seeds = cells.get(depth)
         if seeds is None:
@@ -36,6 +37,9 @@ def draw(rows: Rows, path: Path, data: str = DATA) -> None:
         axes.plot(rates, list(points.values()), "o-", color=colour, ms=4, label=f"freeze={depth}")
         auto = float(np.mean([picked(own, depth) for own in seeds.values()]))
         axes.axhline(auto, color=colour, lw=1, ls=":", alpha=0.8)
+        if any(abs(auto - other) < 2 for other in named):
+            continue  # the lines lie on each other
+        named.append(auto)
         axes.annotate(
             f"auto {auto:.0f}", (1.0, auto), xycoords=("axes fraction", "data"), color=colour,
             fontsize=8, va="center", xytext=(4, 0), textcoords="offset points",
@@ -48,7 +52,7 @@ def draw(rows: Rows, path: Path, data: str = DATA) -> None:
     axes.set_xscale("log")
     axes.set_xlabel("learning rate (dotted: what lr=auto came to)")
     axes.set_ylabel("test accuracy, %")
-    axes.legend(frameon=False, fontsize=9, loc="upper left")
+    axes.legend(frameon=False, fontsize=9, loc="center left")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     figure.savefig(path, metadata={"Software": None})
