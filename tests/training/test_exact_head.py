@@ -1,29 +1,24 @@
 """The exact head against scikit-learn and against its own definition; what could break it."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hydra import compose, initialize_config_dir
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from frostline.config.read import settings_of
 from frostline.training import exact_head
 from frostline.training.exact_head import (
     Solution,
-    can_be_solved,
     fits_memory,
     goes_on,
     solve_path,
 )
 from frostline.training.task import TrainingDivergedError
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
 Drawn = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
@@ -229,20 +224,6 @@ def test_the_path_ends_where_validation_ends() -> None:
     falling = list(np.linspace(2, 1.9999, 7))
     assert goes_on(falling[:6]), "the strongest penalties may all be too strong"
     assert not goes_on(falling)
-
-
-def test_only_what_minimises_the_same_can_be_solved() -> None:
-    def asked(*overrides: str) -> bool:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            return can_be_solved(settings_of(compose("train", overrides=list(overrides))))
-
-    assert asked("freeze=all", "head.dropout=0")
-    assert asked("head.dropout=0", "loss.label_smoothing=0.1", "loss.class_weights=1")
-    for other in (
-        "head.dropout=0.2", "head=mlp", "loss=focal", "mix=mixup", "frozen_bn=train",
-        "data.sampling=balanced", "trainer.accumulate_grad_batches=2",
-    ):  # fmt: skip
-        assert not asked("head.dropout=0" if "head" not in other else "freeze=all", other), other
 
 
 def test_a_gibibyte_fits() -> None:

@@ -23,8 +23,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from frostline.config.recipe import CrossEntropy, LinearHead
-from frostline.config.schema import Settings
 from frostline.training.task import TrainingDivergedError
 
 NORM = 1000.0
@@ -59,23 +57,6 @@ class Solution:
     val_loss: float
     train_loss: float
     seconds: float
-
-
-def can_be_solved(settings: Settings) -> bool:
-    """Whether a job whose whole backbone is frozen minimises what is solved here.
-
-    That its features are few enough to be held, and the same in every epoch, is for the caller to
-    know: see `fits_memory` and `group_key`.
-    """
-    return (
-        isinstance(settings.head, LinearHead)
-        and settings.head.dropout == 0
-        and isinstance(settings.loss, CrossEntropy)
-        and settings.mix.name == "none"
-        and settings.frozen_bn == "eval"
-        and settings.data.sampling == "natural"
-        and settings.trainer.accumulate_grad_batches == 1
-    )
 
 
 def fits_memory(rows: int, features: int) -> bool:
