@@ -13,7 +13,8 @@ from frostline.config.schema import Settings
 from frostline.training.candidate import Candidate, best_of, first_part, is_hopeless
 from frostline.training.schedule import Phase
 from frostline.training.task import TrainingDivergedError
-from frostline.training.tuning import AllDivergedError, Tuning, candidate_folder, tune
+from frostline.training.tuning import AllDivergedError, candidate_folder, tune
+from frostline.training.tuning_choice import Tuning
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 CLASSES = 10

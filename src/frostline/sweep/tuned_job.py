@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from frostline.tracking.tracked_run import Run
     from frostline.training.recorder import RunRecorder
     from frostline.training.trained_group import HeadGroup
-    from frostline.training.tuning import Tuning
+    from frostline.training.tuning_choice import Tuning
 
 OnProgress = Callable[..., None]
 BY_RUNGS = "all candidates for the first {until} of {epochs} epochs, the best one to the end"
@@ -78,7 +78,8 @@ def make_ready(
         on_progress: Receives progress.
         resumed: Whether the run was begun before.
     """
-    from frostline.training.tuning import Tuning, candidate_folder
+    from frostline.training.tuning import candidate_folder
+    from frostline.training.tuning_choice import Tuning
 
     if not is_tuned(settings):
         return ReadyJob(settings, work)
@@ -179,7 +180,7 @@ def known_choices(store: "Store", jobs: Sequence[Settings]) -> "dict[str, Tuning
         store: Where the runs are recorded.
         jobs: The group.
     """
-    from frostline.training.tuning import Tuning
+    from frostline.training.tuning_choice import Tuning
 
     known = {}
     for job in jobs:

@@ -18,7 +18,7 @@ from frostline.training.head_pool import HeadPool, TrainedHead
 from frostline.training.head_tuning import tune_heads
 from frostline.training.task import TrainingDivergedError
 from frostline.training.trained_group import GroupMember, HeadGroup
-from frostline.training.tuning import Tuning
+from frostline.training.tuning_choice import Tuning
 
 
 def train_head_group(

@@ -17,7 +17,8 @@ from frostline.training.candidate import Candidate
 from frostline.training.exact_head import Solution
 from frostline.training.head_pool import TrainedHead
 from frostline.training.head_training import HeadResult
-from frostline.training.tuning import Tuning, chosen_from
+from frostline.training.tuning import chosen_from
+from frostline.training.tuning_choice import Tuning
 
 # A schedule twice as long has to lower the validation loss by this share to be doubled again.
 WORTH = 0.01
@@ -127,4 +128,4 @@ def _place(candidates: Sequence[Candidate], wanted: Candidate) -> int:
 
 
 def _text(candidate: Candidate) -> str:
-    return f"{candidate.label}, val/loss {candidate.loss:.4f}"
+    return f"{candidate.label}, loss {candidate.loss:.4f}"

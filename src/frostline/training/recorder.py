@@ -22,7 +22,7 @@ from frostline.data.splits import Splits, split_digest
 from frostline.training.checkpoint import digest_path
 from frostline.training.engine import Engine
 from frostline.training.schedule import Phase
-from frostline.training.tuning import TABLE, Tuning
+from frostline.training.tuning_choice import TABLE, Tuning
 
 
 class RunLog(Protocol):

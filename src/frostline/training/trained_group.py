@@ -25,7 +25,7 @@ from frostline.training.recorder import RunRecorder, TrainedRun
 from frostline.training.schedule import Phase, phases_of
 from frostline.training.split_evaluation import score_and_write
 from frostline.training.task import TrainingDivergedError
-from frostline.training.tuning import Tuning
+from frostline.training.tuning_choice import Tuning
 
 TO_THEIR_END = "all candidates to their end, the schedule doubled while that lowers the loss"
 
