@@ -20,7 +20,7 @@ from tests.faults.conftest import (
 )
 
 TUNED = (
-    "-m", *TRAINING, "epochs=4", "seed=0,1", "lr=auto", "tune.first_frac=0.5",
+    "-m", *TRAINING, "epochs=4", "seed=0,1", "lr=auto", "tune.first_frac=0.25",
     "tune.over={lr: [0.0005, 0.001, 0.002]}",
 )  # fmt: skip
 
