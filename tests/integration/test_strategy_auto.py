@@ -45,17 +45,18 @@ def test_auto_in_a_sweep(place: Path) -> None:
     for run in runs:
         assert run.params["strategy"] == "auto"
         assert run.tags["frostline.strategy"] == "small_different"
-        assert (run.params["schedule"], run.params["lr"]) == ("constant", "0.005")
+        assert run.params["schedule"] == "constant"
+        assert run.tags["lr_from"] == "tuned"
         kept = json.loads(store.fetch_artifact(run.run_id, "strategy.json").read_text())
         assert kept["choice"] == "small_different"
         assert kept["thresholds"]["similarity_border"] == 0.5
         assert len(kept["measured"]["stages"]) == 6
         set_by = json.loads(store.fetch_artifact(run.run_id, "set_by.json").read_text())
         assert set_by["freeze"]["by"] == set_by["schedule.name"]["by"] == "user"
-        assert set_by["lr"] == {"value": 0.005, "by": "strategy"}
+        assert set_by["tune.center"] == {"value": 0.005, "by": "strategy"}
         assert set_by["optimizer.weight_decay"]["by"] == "default"
         assert "trainer.threads" in set_by
-        assert re.match(r"user: .*freeze.*; strategy: .*lr", run.tags["frostline.set_by"])
+        assert re.match(r"user: .*freeze.*; strategy: .*tune\.center", run.tags["frostline.set_by"])
     again = start(place, *SWEEP, *LEAVES)
     assert again.returncode == 0
     assert "2 jobs, 2 of them finished already" in again.stderr
