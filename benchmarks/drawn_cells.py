@@ -1,4 +1,4 @@
-"""Draw cells as under a fluorescence microscope: a data set on which none of the code was tuned.
+"""Draw cells as under a fluorescence microscope: a data set unlike the built-in leaves.
 
 Eight kinds that differ in the outline of the cells, their nuclei and their granules, not in colour,
 brightness or number: these vary at random. Equal seeds give equal drawings.

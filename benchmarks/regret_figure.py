@@ -27,6 +27,13 @@ def draw(rows: Rows, path: Path, data: str = DATA) -> None:
 
     figure, axes = pyplot.subplots(figsize=(7.2, 4.2), layout="constrained", dpi=130)
     cells = {depth: seeds for (name, depth), seeds in cells_of(rows).items() if name == data}
+    # The same seeds at every depth: others have other splits.
+    common = set.intersection(*(set(seeds) for seeds in cells.values()))
+    cells = {
+        depth: {seed: own for seed, own in seeds.items() if seed in common}
+        for depth, seeds in cells.items()
+    }
+    print(f"{data}, seeds {sorted(common)}")
     named: list[float] = []
     for depth, colour in COLOURS.items():
         seeds = cells.get(depth)

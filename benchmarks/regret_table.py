@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.regret_rows import AUTO, CENTER, Row, Rows
-from benchmarks.regret_rules import EARLY, PRODUCT, Rule, chosen
+from benchmarks.regret_rows import AUTO, CENTER, JUDGED, Row, Rows
+from benchmarks.regret_rules import CANDIDATES, EARLY, PRODUCT, Rule, chosen
 
 SHARED = 0  # the step of one rate for all: 5e-4, the default before
 Cell = tuple[str, str]
@@ -33,10 +33,18 @@ def print_tables(rows: Rows) -> None:
             f"{np.mean(list(scores.values())):.1f} | {spread(shared)} | {spread(auto)} | "
             f"{spread(first)} |"
         )
-    means = " | ".join(
-        f"**{np.mean(values):.2f}** (most {max(values):.1f})" for values in kept.values()
-    )
-    print(f"| mean over cells | | | | | {means} |\n")
+    trained = [depth != "all" for _, depth in cells]
+    for name, rows_of in (
+        ("mean, stages train", trained),
+        ("mean over all cells", [True] * len(trained)),
+    ):
+        means = " | ".join(
+            f"**{np.mean(own):.2f}** (most {max(own):.1f})"
+            for values in kept.values()
+            for own in [[value for value, wanted in zip(values, rows_of, strict=True) if wanted]]
+        )
+        print(f"| {name} | | | | | {means} |")
+    print()
     _print_rules(cells)
     _print_optimism(cells)
 
@@ -79,7 +87,7 @@ def picked(own: Mapping[int, Row], depth: str, rule: Rule | None = None) -> floa
 
 def step_of(own: Mapping[int, Row], rule: Rule | None = None) -> int:
     """The step that a rule chooses, the product's unless another is given."""
-    curves = {step: row.curve for step, row in own.items()}
+    curves = {step: row.curve for step, row in own.items() if _is_judged(row)}
     step, _ = chosen(rule or EARLY[PRODUCT], curves)
     return step
 
@@ -147,8 +155,14 @@ def _is_whole(row: Row) -> bool:
 def _is_complete(own: Mapping[int, Row], depth: str) -> bool:
     if depth == "all":
         return AUTO in own
-    curves = {step: row.curve for step, row in own.items()}
-    if not curves:
+    # All candidates of a seed are judged by the same loss, or the seed shows nothing.
+    curves = {step: row.curve for step, row in own.items() if _is_judged(row)}
+    if not set(CANDIDATES) <= curves.keys():
         return False
     step, missing = chosen(EARLY[PRODUCT], curves)
     return missing is None and _is_whole(own[step])
+
+
+def _is_judged(row: Row) -> bool:
+    """Whether the loss by which candidates are judged was recorded, or the run diverged before."""
+    return row.state == "diverged" or (len(row.curve) > 1 and len(row.curve[1]) == len(JUDGED))

@@ -13,8 +13,8 @@ from frostline.config.tune_grid import (
     candidates_of,
     grid_of,
     lr_from,
+    next_rate,
     on_tuning_seed,
-    wider,
     with_values,
 )
 from frostline.errors import ConfigError
@@ -116,9 +116,8 @@ def test_values_are_set_where_their_keys_are_and_keep_their_type() -> None:
 
 
 def test_a_grid_is_widened_by_one_step() -> None:
-    grid = {"lr": (0.0005, 0.0016, 0.005)}
-    assert wider(grid, "lr", upwards=True, step=10**0.5) == 0.016
-    assert wider(grid, "lr", upwards=False, step=10**0.5) == 0.00016
+    assert next_rate(0.005, upwards=True, step=10**0.5) == 0.016
+    assert next_rate(0.0005, upwards=False, step=10**0.5) == 0.00016
 
 
 def test_tuning_counts_in_a_jobs_digest_only_where_something_is_tuned() -> None:

@@ -18,7 +18,7 @@ from frostline.backbones.backbone import Backbone
 from frostline.backbones.build import build_backbone
 from frostline.backbones.compute_mode import ComputeMode, Layout
 from frostline.backbones.split.cut import Cut, cut
-from frostline.config.recipe import ConstantLr, CrossEntropy, Sgd
+from frostline.config.recipe import ConstantLr, CrossEntropy
 from frostline.data.image_datamodule import ImageDataModule
 from frostline.data.mixing import BatchMix
 from frostline.data.order import BatchRows
@@ -36,6 +36,7 @@ from frostline.training.engine import Engine, build_trainer
 from frostline.training.head import build_head
 from frostline.training.loss import build_loss
 from frostline.training.task import ClassificationTask
+from tests import optimizers
 
 FLOAT32 = ComputeMode("32-true")
 FAMILIES = [
@@ -131,8 +132,7 @@ def train(
         loss=build_loss(
             CrossEntropy(name="cross_entropy", label_smoothing=0.0, class_weights=0.0), None
         ), lr_schedule=ConstantLr(name="constant", warmup_frac=0.0),
-        optimizer=Sgd(
-            name="sgd", weight_decay=0.0, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3,
+        optimizer=optimizers.sgd(weight_decay=0.0,
             momentum=0.0,
         ),
     )  # fmt: skip

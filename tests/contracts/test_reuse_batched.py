@@ -34,6 +34,7 @@ from frostline.training.head_training import Choice, HeadJob, HeadResult, train_
 from frostline.training.loss import build_loss
 from frostline.training.metrics import classification_metrics, stacked_metrics
 from frostline.training.task import ClassificationTask
+from tests import optimizers
 
 N, WIDTH, CLASSES, EPOCHS, SEED = 130, 12, 4, 4, 5
 PLAIN = CrossEntropy(name="cross_entropy", label_smoothing=0.0, class_weights=0.0)
@@ -127,14 +128,10 @@ def train_together(
 @pytest.mark.parametrize(
     "optimizer",
     [
-        AdamW(name="adamw", weight_decay=0.1, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3),
-        Adam(name="adam", weight_decay=0.1, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3),
-        Sgd(
-            name="sgd",
+        optimizers.adamw(weight_decay=0.1),
+        optimizers.adam(weight_decay=0.1),
+        optimizers.sgd(
             weight_decay=0.01,
-            layer_decay=1.0,
-            head_lr_factor=1.0,
-            lr_center=1e-3,
             momentum=0.9,
         ),
     ],
@@ -174,22 +171,14 @@ def test_each_head_is_as_if_alone(
     "optimizers",
     [
         [
-            AdamW(
-                name="adamw",
+            optimizers.adamw(
                 weight_decay=decay,
-                layer_decay=1.0,
-                head_lr_factor=1.0,
-                lr_center=1e-3,
             )
             for decay in (0.0, 0.5)
         ],
         [
-            Sgd(
-                name="sgd",
+            optimizers.sgd(
                 weight_decay=decay,
-                layer_decay=1.0,
-                head_lr_factor=1.0,
-                lr_center=1e-3,
                 momentum=momentum,
             )
             for decay, momentum in ((0.1, 0.0), (0.0, 0.9))
@@ -219,9 +208,7 @@ def test_each_head_has_its_own_optimizer_settings(
 )
 def test_other_losses(loss: CrossEntropy | FocalLoss, tmp_path: Path) -> None:
     weights = torch.tensor([0.5, 1.0, 1.5, 3.0])
-    adamw = AdamW(
-        name="adamw", weight_decay=0.1, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3
-    )
+    adamw = optimizers.adamw(weight_decay=0.1)
     jobs = [
         HeadJob(head(), lr, adamw, ConstantLr(name="constant", warmup_frac=0.0))
         for lr in (1e-3, 1e-2)
@@ -234,12 +221,8 @@ def test_other_losses(loss: CrossEntropy | FocalLoss, tmp_path: Path) -> None:
 
 
 def test_a_head_that_diverges_leaves_the_others_alone() -> None:
-    sgd = Sgd(
-        name="sgd",
+    sgd = optimizers.sgd(
         weight_decay=0.0,
-        layer_decay=1.0,
-        head_lr_factor=1.0,
-        lr_center=1e-3,
         momentum=0.9,
     )
     constant = ConstantLr(name="constant", warmup_frac=0.0)
@@ -253,12 +236,8 @@ def test_a_head_that_diverges_leaves_the_others_alone() -> None:
 
 
 def test_patience_stops_a_head_where_it_would_stop_alone() -> None:
-    sgd = Sgd(
-        name="sgd",
+    sgd = optimizers.sgd(
         weight_decay=0.0,
-        layer_decay=1.0,
-        head_lr_factor=1.0,
-        lr_center=1e-3,
         momentum=0.0,
     )
     still = HeadJob(head(), 1e-12, sgd, ConstantLr(name="constant", warmup_frac=0.0))
@@ -272,12 +251,8 @@ def test_patience_stops_a_head_where_it_would_stop_alone() -> None:
 def test_heads_of_other_structure_are_refused() -> None:
     constant, sgd = (
         ConstantLr(name="constant", warmup_frac=0.0),
-        Sgd(
-            name="sgd",
+        optimizers.sgd(
             weight_decay=0.0,
-            layer_decay=1.0,
-            head_lr_factor=1.0,
-            lr_center=1e-3,
             momentum=0.0,
         ),
     )

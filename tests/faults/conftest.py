@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -128,6 +128,15 @@ def make_place(folder: Path, empty_store_file: Path, *, per_class: int = 16) -> 
 def here(tmp_path: Path, empty_store_file: Path) -> Path:
     """A place of one test's own."""
     return make_place(tmp_path, empty_store_file)
+
+
+@pytest.fixture
+def started(here: Path) -> Iterator[list[Started]]:
+    """Commands of a test, whose processes are ended with it."""
+    commands: list[Started] = []
+    yield commands
+    for command in commands:
+        command.end()
 
 
 def store_of(folder: Path) -> Store:

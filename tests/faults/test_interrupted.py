@@ -6,7 +6,6 @@ Every interrupted sweep is compared with one that nobody interrupted, to the las
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -39,14 +38,6 @@ def whole(
     ended = call(place, *SWEEP)
     assert ended.returncode == 0, ended.stderr
     return place, by_lr(jobs_of(place))
-
-
-@pytest.fixture
-def started(here: Path) -> Iterator[list[Started]]:
-    commands: list[Started] = []
-    yield commands
-    for command in commands:
-        command.end()
 
 
 def assert_goes_on(

@@ -4,7 +4,6 @@ Every interrupted sweep is compared with one that nobody interrupted, to the las
 """
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,14 +37,6 @@ def whole(
     ended = call(place, *TUNED)
     assert ended.returncode == 0, ended.stderr
     return place, by_seed(jobs_of(place))
-
-
-@pytest.fixture
-def started(here: Path) -> Iterator[list[Started]]:
-    commands: list[Started] = []
-    yield commands
-    for command in commands:
-        command.end()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])

@@ -6,14 +6,11 @@ from torch import nn
 
 from frostline.backbones.spec import Stage
 from frostline.config.recipe import (
-    Adam,
-    AdamW,
     ConstantLr,
     CosineLr,
     LrChoice,
     OptimizerChoice,
     PlateauLr,
-    Sgd,
     StepLr,
 )
 from frostline.training.learning_rates import (
@@ -25,18 +22,16 @@ from frostline.training.learning_rates import (
 )
 from frostline.training.optim import lr_scales, optimizer_over
 from frostline.training.schedule import Phase
+from tests import optimizers
 
 PLATEAU = PlateauLr(name="plateau", factor=0.5, patience_epochs=1, min_lr=0.0, warmup_frac=0.0)
 DECAYS: list[OptimizerChoice] = [
-    AdamW(name="adamw", weight_decay=0.1, layer_decay=0.5, head_lr_factor=1.0, lr_center=1e-3),
-    Adam(name="adam", weight_decay=0.1, layer_decay=0.5, head_lr_factor=1.0, lr_center=1e-3),
-    Sgd(
-        name="sgd",
+    optimizers.adamw(weight_decay=0.1, layer_decay=0.5),
+    optimizers.adam(weight_decay=0.1, layer_decay=0.5),
+    optimizers.sgd(
         weight_decay=0.1,
         momentum=0.9,
         layer_decay=0.5,
-        head_lr_factor=1.0,
-        lr_center=1e-3,
     ),
 ]
 

@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from frostline.config.recipe import Adam, AdamW, ConstantLr, CosineLr, Sgd, StepLr
+from frostline.config.recipe import ConstantLr, CosineLr, StepLr
 from frostline.data.seeds import derive_seed, seed_epoch
 from frostline.training.head import build_head
 from frostline.training.learning_rates import lr_factor
 from frostline.training.metrics import classification_metrics, probabilities, scaled_loss
 from frostline.training.optim import build_optimizer
+from tests import optimizers
 
 
 def test_seeds_differ_by_purpose_and_are_the_same_everywhere() -> None:
@@ -92,7 +93,7 @@ def test_the_optimiser_holds_only_what_trains_and_decays_only_matrices() -> None
     for p in net[0].parameters():
         p.requires_grad = False
     optimizer = build_optimizer(
-        AdamW(name="adamw", weight_decay=0.1, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3),
+        optimizers.adamw(weight_decay=0.1),
         net.parameters(),
         0.01,
     )
@@ -106,19 +107,15 @@ def test_the_optimiser_holds_only_what_trains_and_decays_only_matrices() -> None
 def test_each_optimiser_is_the_one_that_was_asked_for() -> None:
     net = nn.Linear(2, 2)
     sgd = build_optimizer(
-        Sgd(
-            name="sgd",
+        optimizers.sgd(
             weight_decay=0.0,
-            layer_decay=1.0,
-            head_lr_factor=1.0,
-            lr_center=1e-3,
             momentum=0.8,
         ),
         net.parameters(),
         0.1,
     )
     adam = build_optimizer(
-        Adam(name="adam", weight_decay=0.0, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3),
+        optimizers.adam(weight_decay=0.0),
         net.parameters(),
         0.1,
     )
@@ -130,9 +127,7 @@ def test_nothing_to_train_is_an_error() -> None:
     net = nn.Linear(2, 2).requires_grad_(False)
     with pytest.raises(ValueError, match="nothing to train"):
         build_optimizer(
-            Adam(
-                name="adam", weight_decay=0.0, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3
-            ),
+            optimizers.adam(weight_decay=0.0),
             net.parameters(),
             0.1,
         )

@@ -26,7 +26,7 @@ _RECIPE = ("optimizer", "lr_schedule", "loss", "mix", "head", "schedule")
 _RECIPE_KEYS = (LR, "batch_size")
 # Groups that say how a head is optimised: whoever sets one wants it to be used.
 _OPTIMISATION = ("optimizer", "lr_schedule")
-# Steps of the grid that are not recipe, or that would end an optimiser.
+# Where the grid of rates lies is no part of a recipe.
 _NOT_TUNED = ("optimizer.lr_center",)
 _SIGNIFICANT_DIGITS = 2
 
@@ -93,22 +93,15 @@ def candidates_of(grid: Grid) -> list[dict[str, float]]:
     return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
 
 
-def wider(grid: Grid, key: str, *, upwards: bool, step: float) -> float:
-    """The value by which a key's grid is widened at an end.
+def next_rate(rate: float, *, upwards: bool, step: float) -> float:
+    """The learning rate beside one at the end of a grid of `lr=auto`.
 
     Args:
-        grid: The grid.
-        key: One of its keys.
-        upwards: At which end.
-        step: For `lr`, the factor between two rates.
-
-    Returns:
-        The next value: by the factor between the last two, or by `step` for a grid of `lr=auto`.
+        rate: The highest or lowest of the grid.
+        upwards: Which of them it is.
+        step: The factor between two rates.
     """
-    end, inner = (grid[key][-1], grid[key][-2]) if upwards else (grid[key][0], grid[key][1])
-    if key == LR:
-        return rounded(end * step if upwards else end / step)
-    return rounded(end * end / inner) if inner != 0 and end != 0 else rounded(2 * end - inner)
+    return rounded(rate * step if upwards else rate / step)
 
 
 def with_values(settings: Settings, values: Values) -> Settings:

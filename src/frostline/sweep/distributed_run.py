@@ -24,8 +24,6 @@ from frostline.sweep.workers import Failure, warm_context
 
 if TYPE_CHECKING:
     from frostline.tracking.tracked_run import Run
-    from frostline.training.recorder import RunRecorder, TrainedRun
-    from frostline.training.run import Fitted
 
 Result = TypeVar("Result")
 MAX_END_WAIT_S = 60
@@ -36,71 +34,29 @@ class RankFailedError(FrostlineError):
     """One of the other processes of a distributed run failed."""
 
 
-def train_on_all_ranks(
-    settings: Settings,
-    folder: Path,
-    work: Path,
-    run: "Run",
-    recorder: "RunRecorder",
-    on_progress: Callable[..., None],
-) -> "TrainedRun":
-    """Train a run, on as many processes as `trainer=ddp` asks for.
-
-    Args:
-        settings: All that determines the run.
-        folder: Where the job's results are left.
-        work: Where its checkpoints lie.
-        run: The run in MLflow.
-        recorder: Writes it.
-        on_progress: Receives progress.
-
-    Returns:
-        What `train_run` returns in the first process.
-
-    Raises:
-        RankFailedError: If another process failed, with its reason.
-    """
-    from frostline.training.run import train_run
-
-    def first(own: Settings) -> "TrainedRun":
-        return train_run(own, folder, work, recorder, on_progress)
-
-    return _on_all_ranks(settings, work, run, first, until=None)
-
-
-def fit_on_all_ranks(
-    settings: Settings,
-    folder: Path,
-    work: Path,
-    run: "Run",
-    recorder: "RunRecorder",
-    on_progress: Callable[..., None],
-    *,
-    until: int,
-) -> "Fitted":
-    """Train a run to the end of an epoch, in the same way.
-
-    Returns:
-        What `fit_candidate` returns in the first process.
-
-    Raises:
-        RankFailedError: If another process failed, with its reason.
-    """
-    from frostline.training.run import fit_candidate
-
-    def first(own: Settings) -> "Fitted":
-        return fit_candidate(own, folder, work, recorder, on_progress, until=until)
-
-    return _on_all_ranks(settings, work, run, first, until=until)
-
-
-def _on_all_ranks(
+def on_all_ranks(
     settings: Settings,
     work: Path,
     run: "Run",
     first: Callable[[Settings], Result],
-    until: int | None,
+    *,
+    until: int | None = None,
 ) -> Result:
+    """Train on as many processes as `trainer=ddp` asks for; on this one alone without it.
+
+    Args:
+        settings: All that determines the run.
+        work: Where its checkpoints lie.
+        run: The run in MLflow.
+        first: What this process does, with the settings for one of several.
+        until: Epochs that the others train, as a candidate of a tuned job; None for a whole run.
+
+    Returns:
+        What `first` returns.
+
+    Raises:
+        RankFailedError: If another process failed, with its reason.
+    """
     if settings.trainer.strategy != "ddp" or settings.trainer.devices == 1:
         return first(settings)
     settings = _with_threads(settings)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import is_tuned
 from frostline.errors import FrostlineError
-from frostline.sweep.distributed_run import train_on_all_ranks
+from frostline.sweep.distributed_run import on_all_ranks
 from frostline.sweep.failures import within_memory
 from frostline.sweep.job_record import (
     JobError,
@@ -135,6 +135,7 @@ def _train(
 ) -> "TrainedRun":
     """Train under a run that is open, with half the batch if memory ran out and that was asked."""
     from frostline.training.recorder import RunRecorder
+    from frostline.training.run import train_run
 
     def note_out_of_memory(text: str) -> None:
         run.set_tags({"frostline.on_oom": text})
@@ -145,8 +146,11 @@ def _train(
         ready = make_ready(
             store, settings, job.folder, work, run, recorder, on_progress, resumed=resumed
         )
-        trained = train_on_all_ranks(
-            ready.settings, job.folder, ready.work, run, recorder, on_progress
+        trained = on_all_ranks(
+            ready.settings,
+            ready.work,
+            run,
+            lambda own: train_run(own, job.folder, ready.work, recorder, on_progress),
         )
         trained = replace(trained, metrics=ready.with_times(trained.metrics))
         _record(trained, ready.settings, job.folder, recorder, on_progress)

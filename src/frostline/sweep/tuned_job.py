@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import is_tuned, on_tuning_seed
-from frostline.sweep.distributed_run import fit_on_all_ranks
+from frostline.sweep.distributed_run import on_all_ranks
 
 if TYPE_CHECKING:
     from frostline.tracking.store import Store
@@ -127,6 +127,7 @@ def _tune(
     from frostline.backbones.build import check_freeze
     from frostline.training.candidate import first_part
     from frostline.training.recorder import CurveLog, RunRecorder
+    from frostline.training.run import fit_candidate
     from frostline.training.schedule import phases_of
     from frostline.training.tuning import tune
 
@@ -146,7 +147,13 @@ def _tune(
         on_epoch: Callable[[Mapping[str, float], int], None],
     ) -> int:
         recorder = RunRecorder(CurveLog(on_epoch), folder)
-        fitted = fit_on_all_ranks(own, folder, work, run, recorder, on_progress, until=until)
+        fitted = on_all_ranks(
+            own,
+            work,
+            run,
+            lambda one: fit_candidate(one, folder, work, recorder, on_progress, until=until),
+            until=until,
+        )
         return len(fitted.run.table.classes)
 
     return tune(

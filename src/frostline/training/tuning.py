@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from frostline.config.schema import Settings
-from frostline.config.tune_grid import LR, Grid, candidates_of, grid_of, wider, with_values
+from frostline.config.tune_grid import LR, Grid, candidates_of, grid_of, next_rate, with_values
 from frostline.files import replacing
 from frostline.training.candidate import LOSS, Candidate, best_of, closest, is_hopeless, more_epochs
 from frostline.training.task import TrainingDivergedError
@@ -102,7 +102,7 @@ def chosen_from(
     values = candidates[place].values
     if settings.tune.values_of.get(LR) == "auto" and _is_end(grid, LR, values):
         upwards = values[LR] == grid[LR][-1]
-        further = wider(grid, LR, upwards=upwards, step=settings.tune.step)
+        further = next_rate(values[LR], upwards=upwards, step=settings.tune.step)
         candidates.append(attempt(values | {LR: further}))
         candidates.sort(key=lambda each: list(each.values.values()))
         place = _best_place(candidates)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from frostline.stats.predictions import Predictions
+from frostline.training.metrics import best_temperature
 
 N_BINS = 15
 # No network is that over- or underconfident; beyond these limits the loss hardly changes.
@@ -92,22 +93,13 @@ def fit_temperature(predictions: Predictions) -> float:
     Source:
         Guo et al., "On calibration of modern neural networks", ICML 2017, section 4.2.
     """
-    log_probs = _log_probs(predictions)
-    labels = torch.from_numpy(predictions.labels)
-    log_temperature = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([log_temperature], max_iter=60, line_search_fn="strong_wolfe")
-
-    def loss() -> float:
-        optimizer.zero_grad()
-        scaled = log_probs / log_temperature.exp()
-        value = torch.nn.functional.cross_entropy(scaled, labels)
-        value.backward()  # type: ignore[no-untyped-call]
-        return float(value.detach())
-
-    with torch.enable_grad():
-        optimizer.step(loss)  # type: ignore[no-untyped-call]
     # If every prediction is right there is no optimum: a lower temperature is always better.
-    return float(log_temperature.detach().exp().clamp(MIN_TEMPERATURE, MAX_TEMPERATURE))
+    return best_temperature(
+        _log_probs(predictions),
+        torch.from_numpy(predictions.labels),
+        lowest=MIN_TEMPERATURE,
+        highest=MAX_TEMPERATURE,
+    )[0]
 
 
 def _log_probs(predictions: Predictions) -> Tensor:
