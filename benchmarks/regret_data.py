@@ -13,6 +13,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 
 from benchmarks.drawn_cells import write_cells
+from benchmarks.drawn_weaves import write_weaves
 from benchmarks.regret_rows import AUTO, Job
 from frostline.config.conf_files import CONF, STUDIES
 from frostline.config.read import settings_of
@@ -31,8 +32,10 @@ SETS: dict[str, tuple[str, ...]] = {
     "photographs": ("data=folder", "data.path=photographs", "data.test_frac=0.4"),
     "symbols": ("data=folder", "data.path=symbols"),
     "cells": ("data=folder", "data.path=cells"),
+    "weaves": ("data=folder", "data.path=weaves"),
 }
-PER_CLASS = {"train": 20, "test": 60}  # drawings of each class of `symbols` and `cells`
+PER_CLASS = {"train": 20, "test": 60}  # drawings of each class of the last three
+_DRAW = {"cells": write_cells, "weaves": write_weaves}
 
 
 def make_sets(names: Sequence[str], folder: Path, stamps: Path | None) -> None:
@@ -51,11 +54,12 @@ def make_sets(names: Sequence[str], folder: Path, stamps: Path | None) -> None:
             raise SystemExit("give --stamps (see experiments/photographs.py)")
         _call("photographs.py", str(stamps), str(folder / "photographs"))
     for number, (split, count) in enumerate(PER_CLASS.items()):
-        symbols, cells = folder / "symbols" / split, folder / "cells" / split
+        symbols = folder / "symbols" / split
         if "symbols" in names and not symbols.is_dir():
             _call("symbols.py", str(symbols), "--per-class", str(count), "--seed", str(number + 1))
-        if "cells" in names and not cells.is_dir():
-            write_cells(cells, count, seed=number)
+        for name, write in _DRAW.items():
+            if name in names and not (folder / name / split).is_dir():
+                write(folder / name / split, count, seed=number)
 
 
 def _call(script: str, *arguments: str) -> None:
