@@ -12,6 +12,7 @@ from frostline.config.data_settings import LeavesData
 from frostline.config.recipe import HeadFirst
 from frostline.config.schema import Settings
 from frostline.config.study_scale import STUDIES, scales_of
+from frostline.config.tune_grid import is_tuned
 from frostline.sweep.execute import Job, execute
 
 NAMES = sorted(file.stem for file in STUDIES.glob("*.yaml") if scales_of(file.stem))
@@ -112,6 +113,7 @@ def tiny(settings: Settings, folder: Path, uri: str) -> Settings:
     two = isinstance(settings.schedule, HeadFirst)
     schedule = settings.schedule.model_copy(update={"head_epochs": 1} if two else {})
     own = settings.backbone == "book_cnn"
+    digest = hashlib.sha256(str(folder).encode()).hexdigest()
     return settings.model_copy(
         update={
             "backbone": "book_cnn" if own else "test_resnet", "weights": "random", "data": data,
@@ -120,7 +122,7 @@ def tiny(settings: Settings, folder: Path, uri: str) -> Settings:
             "trainer": settings.trainer.model_copy(update={"threads": 1, "accelerator": "cpu"}),
             "tracking": settings.tracking.model_copy(update={"uri": uri}),
             "sweep": settings.sweep.model_copy(
-                update={"job_digest": hashlib.sha256(str(folder).encode()).hexdigest()}
+                update={"job_digest": digest, "tuning": digest if is_tuned(settings) else None}
             ),
         }
     )  # fmt: skip
