@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from frostline.stats.joint_error import joint_error
+from frostline.stats.paired import cell_spread, pair_spread, scored
+from frostline.stats.predictions import Predictions
+
+
+def _run(right, groups=None):
+    items = np.array([f"{k:04d}" for k in range(len(right))])
+    labels = np.zeros(len(right), np.int64)
+    probs = np.eye(2, dtype=np.float16)[np.where(right, 0, 1)]
+    made = Predictions(items, items if groups is None else groups, labels, probs)
+    return scored(made, "acc_micro")
+
+
+def _cells(seeds, n_cells=4, n_items=120, seed_sd=0.0, rng_seed=0):
+    rng = np.random.default_rng(rng_seed)
+    hard = rng.normal(size=n_items)
+    return {
+        f"c{c}": {
+            str(s): _run(hard + rng.normal(size=n_items) < 1 + rng.normal(0, seed_sd))
+            for s in range(seeds)
+        }
+        for c in range(n_cells)
+    }
+
+
+def test_the_variance_of_a_difference_is_the_pairs_own():
+    cells = _cells(1)
+    got = joint_error(cells, {})
+    of_difference = got.covariance[0, 0] + got.covariance[1, 1] - 2 * got.covariance[0, 1]
+    assert of_difference == pytest.approx(pair_spread(cells["c0"], cells["c1"]).items)
+    assert got.covariance[0, 1] > 0
+    assert got.covariance[2, 2] == pytest.approx(cell_spread(cells["c2"]).items)
+    assert not got.knows_seeds
+    assert got.seeds_part == pytest.approx(np.zeros(4))
+
+
+def test_cells_on_other_images_share_no_error():
+    cells = _cells(1, 2)
+    own = cells["c1"]["0"]
+    moved = {"1": type(own)(own.value, own.influence, own.correct, own.items, own.groups + "x")}
+    assert joint_error({"a": cells["c0"], "b": moved}, {}).covariance[0, 1] == 0
+
+
+def test_a_lone_seed_is_given_the_seed_variance_of_the_others():
+    cells = _cells(3, 6, seed_sd=0.6)
+    cells["lucky"] = {"0": cells["c0"]["0"]}
+    got = joint_error(cells, {})
+    assert got.knows_seeds
+    usual = got.seeds_part[:-1].mean()
+    assert usual > 0
+    assert got.seeds_part[-1] == pytest.approx(3 * usual)
+
+
+def test_the_choice_of_a_rate_adds_its_doubt():
+    cells = _cells(1, 2)
+    plain, doubtful = joint_error(cells, {}), joint_error(cells, {"c1": 0.02})
+    added = doubtful.covariance - plain.covariance
+    assert added == pytest.approx(np.diag([0, 0.01**2]))
