@@ -54,7 +54,8 @@ def verdict_on(selection: Selection, source: Source, rules: Rules) -> Verdict | 
         cells.append(cell)
     usual = float(np.mean([cell.optimism for cell in cells])) if cells else 0.0
     cells += [replace(cell, optimism=usual) for cell in rest]
-    return reach_verdict(cells, by_cell, rules)
+    verdict = reach_verdict(cells, by_cell, rules)
+    return replace(verdict, scored=by_cell) if verdict is not None else None
 
 
 def _scored_cell(cell: Cell, source: Source, rules: Rules) -> Seeds:

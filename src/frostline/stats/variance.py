@@ -90,15 +90,34 @@ def spread_of(
         influences: Item influences of each seed, `(N_s,)`; for a difference, their difference.
         groups: The items' groups of each seed, `(N_s,)`.
     """
-    n_seeds = len(values)
+    return spread_of_pulls(values, pulls_of(influences, groups))
+
+
+def pulls_of(influences: Sequence[Floats], groups: Sequence[NDArray[np.str_]]) -> Floats:
+    """What each group adds to each seed's score, `(S, G)`: sums of its items' influences.
+
+    Args:
+        influences: Item influences of each seed, `(N_s,)`.
+        groups: The items' groups of each seed, `(N_s,)`.
+    """
     names, rows = np.unique(np.concatenate(list(groups)), return_inverse=True)
-    n_groups = len(names)
-    pulls = np.zeros((n_seeds, n_groups))
+    pulls = np.zeros((len(influences), len(names)))
     start = 0
     for seed, influence in enumerate(influences):
         end = start + len(influence)
-        pulls[seed] = np.bincount(rows[start:end], influence, minlength=n_groups)
+        pulls[seed] = np.bincount(rows[start:end], influence, minlength=len(names))
         start = end
+    return pulls
+
+
+def spread_of_pulls(values: Sequence[float] | Floats, pulls: Floats) -> Spread:
+    """Split the variance of a mean over seeds, or of any sum of cells' means.
+
+    Args:
+        values: The score of each seed, `(S,)`.
+        pulls: What each group adds to it, `(S, G)`.
+    """
+    n_seeds, n_groups = pulls.shape
     correction = n_groups / max(n_groups - 1, 1)
     items = correction * float((pulls.mean(axis=0) ** 2).sum())
     between = noise = float("nan")

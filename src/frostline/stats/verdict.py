@@ -1,7 +1,7 @@
 """Which cell is best, which are not distinguishable from it, and which of these to take."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -63,12 +63,14 @@ class Verdict:
         rows: All cells, best on validation first.
         recommended: The cheapest of the candidates.
         family_size: Number of pairs that claims are corrected for.
+        scored: Name of a cell to its scored runs on validation, by seed.
     """
 
     rules: Rules
     rows: Sequence[Row]
     recommended: Row
     family_size: int
+    scored: Mapping[str, Seeds] = field(default_factory=dict)
 
     @property
     def top(self) -> Row:
