@@ -1,8 +1,10 @@
 """Errors the user can fix: what was given, what is allowed, what to do."""
 
+from frostline.redact import redacted
+
 
 class FrostlineError(Exception):
-    """An error the user can fix, shown without a traceback.
+    """An error the user can fix, shown without a traceback and without secrets.
 
     Args:
         given: What was given and why it cannot be used, in one or more lines.
@@ -11,6 +13,7 @@ class FrostlineError(Exception):
     """
 
     def __init__(self, given: str, allowed: str = "", todo: str = "") -> None:
+        given, allowed, todo = redacted(given), redacted(allowed), redacted(todo)
         super().__init__(given, allowed, todo)
         self.given = given
         self.allowed = allowed

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from frostline.errors import TrackingError
-from frostline.tracking import store_client
+from frostline.tracking import outbox, store_client
 from frostline.tracking import tracked_run as run_module
 from frostline.tracking.store import open_store
 
@@ -16,11 +16,16 @@ def _rows(server, query):
         return connection.execute(query).fetchall()
 
 
+def waiting_files(folder):
+    return [path for path in (folder / ".frostline" / "journal").rglob("*") if path.is_file()]
+
+
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch):
     """Try again at once, so that a test need not wait for the next try."""
     monkeypatch.setattr(store_client, "_FIRST_PAUSE_S", 1e-6)
     monkeypatch.setattr(store_client, "_MAX_PAUSE_S", 1e-6)
+    monkeypatch.setattr(outbox, "_PAUSE_S", 0.0)
 
 
 def test_server_down_at_start(tmp_path):
@@ -81,7 +86,7 @@ def test_server_killed_in_mid_run_and_back_before_the_end(server, tmp_path, capl
     assert (record.status, dict(record.params)) == ("FINISHED", {"lr": "0.1"})
     file = store.fetch_artifact(run.run_id, "checkpoints/best.ckpt", tmp_path / "down")
     assert file.read_bytes() == b"epoch 3"
-    assert not list((tmp_path / ".frostline" / "journal").iterdir())
+    assert waiting_files(tmp_path) == []
 
 
 def test_server_down_to_the_end_and_delivered_by_the_next_command(server, tmp_path):
@@ -125,7 +130,7 @@ def test_a_journal_delivered_twice_leaves_the_same_rows(server, tmp_path):
     run.log_metrics({"loss": 1.0, "acc": 0.5}, 0)
     run.log_params({"lr": 0.1})
     run.finish("FINISHED")
-    journal = tmp_path / ".frostline" / "journal" / f"{run.run_id}.jsonl"
+    journal = store.address.journals_dir / f"{run.run_id}.jsonl"
     content = journal.read_bytes()
     server.start()
     assert store.deliver_pending() == 0
@@ -205,7 +210,7 @@ def test_a_sweep_is_delivered_before_its_job(fresh_store_uri, tmp_path, monkeypa
     (sweep,) = online.find_runs({"frostline.kind": "sweep"})
     assert job.parent_run_id == sweep.run_id
     assert not job.run_id.startswith("offline-")
-    assert list((tmp_path / ".frostline" / "journal").iterdir()) == []
+    assert waiting_files(tmp_path) == []
 
 
 def test_a_job_waits_for_its_living_sweep_without_an_outage(fresh_store_uri, tmp_path, caplog):

@@ -8,6 +8,10 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from frostline.errors import TrackingError
+from frostline.redact import redacted
+from frostline.tracking.credentials import secrets_of, whole_uri
+from frostline.tracking.store_identity import folder_name
+from frostline.tracking.store_place import database_place, server_place
 
 ALLOWED = (
     "sqlite:///PATH.db, http(s)://HOST:PORT of an MLflow server, "
@@ -21,11 +25,12 @@ class Address:
     """The absolute address of a tracking store, the same from any working directory.
 
     Attributes:
-        uri: The absolute address, as MLflow takes it.
+        uri: The absolute address, as MLflow takes it: with its password, so never shown.
         kind: A sqlite file, an MLflow server, or a database server.
         database: The sqlite file; None for the other kinds.
         artifact_root: Absolute folder for artifacts; None where a server decides.
         state_dir: Folder for this machine's journals and locks.
+        place: What tells this store from others that share `state_dir`: see `StoreIdentity`.
     """
 
     uri: str
@@ -33,11 +38,16 @@ class Address:
     database: Path | None
     artifact_root: Path | None
     state_dir: Path
+    place: str
 
     @property
     def shown(self) -> str:
         """The address without a password."""
-        return re.sub(r"://([^:/@]+):[^@/]*@", r"://\1:***@", self.uri)
+        return redacted(self.uri)
+
+    def hide(self, text: str) -> str:
+        """A text, such as a library's error, without this address's secrets in any form."""
+        return redacted(text, secrets_of(self.uri))
 
     @property
     def ui_command(self) -> str:
@@ -50,7 +60,12 @@ class Address:
 
     @property
     def journals_dir(self) -> Path:
-        """Folder for journals: what the store has not confirmed yet."""
+        """Folder for this store's journals: what it has not confirmed yet."""
+        return self.all_journals_dir / folder_name(self.place)
+
+    @property
+    def all_journals_dir(self) -> Path:
+        """Folder for the journals of all stores that share `state_dir`, a folder for each."""
         return self.state_dir / "journal"
 
     @property
@@ -68,17 +83,22 @@ def resolve_address(uri: str | None, folder: Path) -> Address:
         folder: The folder that relative paths start from, usually the working directory.
 
     Raises:
-        TrackingError: If the address is a folder, or has an unknown scheme.
+        TrackingError: If the address is a folder, has an unknown scheme, or has a password that
+            nobody could tell from its host.
     """
     here = folder.absolute()
     given = uri or os.environ.get("MLFLOW_TRACKING_URI", "").strip() or "sqlite:///mlflow.db"
+    given = whole_uri(given)
     scheme = urlsplit(given).scheme.lower()
     if scheme == "sqlite":
         return _sqlite_address(given, here)
     if scheme in {"http", "https"}:
-        return Address(given.rstrip("/"), "server", None, None, here / ".frostline")
+        place = server_place(given)
+        return Address(given.rstrip("/"), "server", None, None, here / ".frostline", place)
     if scheme.split("+")[0] in _DATABASE_SCHEMES:
-        return Address(given, "database", None, here / "mlartifacts", here / ".frostline")
+        place = database_place(given)
+        artifacts = here / "mlartifacts"
+        return Address(given, "database", None, artifacts, here / ".frostline", place)
     if scheme in {"", "file"}:
         raise TrackingError(
             f"tracking.uri={given}: MLflow no longer keeps runs in a folder of files",
@@ -86,7 +106,12 @@ def resolve_address(uri: str | None, folder: Path) -> Address:
             f"use sqlite:///{re.sub('^file:(//)?', '', given).rstrip('/')}.db, or leave it out: "
             "the default is sqlite:///mlflow.db in the working directory",
         )
-    raise TrackingError(f"tracking.uri={given}: unknown scheme {scheme!r}", ALLOWED)
+    meant = {"postgres": "postgresql://", "mariadb": "mysql://"}.get(scheme.split("+")[0])
+    raise TrackingError(
+        f"tracking.uri={given}: unknown scheme {scheme!r}",
+        ALLOWED,
+        f"write it as {meant}..." if meant else "",
+    )
 
 
 def _sqlite_address(given: str, here: Path) -> Address:
@@ -104,5 +129,11 @@ def _sqlite_address(given: str, here: Path) -> Address:
         )
     root = database.parent
     return Address(
-        f"sqlite:///{database}", "sqlite", database, root / "mlartifacts", root / ".frostline"
+        uri=f"sqlite:///{database}",
+        kind="sqlite",
+        database=database,
+        artifact_root=root / "mlartifacts",
+        state_dir=root / ".frostline",
+        # Without the folder, which may be moved with everything in it.
+        place=f"sqlite:///{database.name}",
     )

@@ -6,14 +6,19 @@ import socket
 import urllib.error
 import urllib.parse
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from frostline.errors import TrackingError
 from frostline.locks import exclusive
+from frostline.redact import hide_secrets_in_output
 from frostline.tracking.address import Address
+from frostline.tracking.credentials import login_header, without_login
 from frostline.tracking.database_schema import check_sqlite, engines
-from frostline.tracking.store_errors import StoreUnavailableError, explained_errors
+from frostline.tracking.store_errors import StoreUnavailableError, explained_errors, is_outage
+from frostline.tracking.store_identity import StoreIdentity
+from frostline.tracking.store_place import database_host
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _SERVER_ANSWER_S = 5
+_FIRST_EXPERIMENT = "0"
 # Without it MLflow's page opens its view for language models.
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -46,6 +52,22 @@ class Connection:
     def __init__(self, address: Address) -> None:
         self.address = address
         self._client: MlflowClient | None = None
+        self._when_made = ""
+
+    @property
+    def identity(self) -> StoreIdentity:
+        """The store, as far as this process has seen it: its address, and when it was made."""
+        return StoreIdentity(self.address.place, self._when_made)
+
+    def identify(self) -> StoreIdentity:
+        """Ask the store again which one it is: another may have taken its place since.
+
+        Raises:
+            TrackingError: If the store cannot be reached, or is of another version.
+            MlflowException: If it does not answer now.
+        """
+        self._when_made = _read_when_made(self.client) or self._when_made
+        return self.identity
 
     @property
     def client(self) -> "MlflowClient":
@@ -55,8 +77,29 @@ class Connection:
             TrackingError: If the store cannot be reached, or is of another version.
         """
         if self._client is None:
+            from mlflow.exceptions import MlflowException
+
             self._client = _open_client(self.address)
+            with suppress(MlflowException):
+                self._when_made = _read_when_made(self._client)
         return self._client
+
+
+def _read_when_made(client: "MlflowClient") -> str:
+    """When a store was made: the time of its first experiment, which no user makes.
+
+    Returns:
+        Milliseconds since 1970; empty if the store does not say, for instance without permission.
+
+    Raises:
+        MlflowException: If the store does not answer.
+    """
+    try:
+        return str(client.get_experiment(_FIRST_EXPERIMENT).creation_time or "")
+    except Exception as error:
+        if is_outage(error):
+            raise
+        return ""  # then the address alone decides
 
 
 def experiment_id(connection: Connection, name: str) -> str:
@@ -111,6 +154,7 @@ def _folder_name(name: str) -> str:
 def _open_client(address: Address) -> "MlflowClient":
     for key, value in _ENVIRONMENT.items():
         os.environ.setdefault(key, value)
+    hide_secrets_in_output()  # MLflow's and the database's own messages name the whole address
     if address.kind == "server":
         _check_server_answers(address)  # before MLflow's import, which takes seconds
     elif address.kind == "database":
@@ -146,7 +190,8 @@ def _opening_lock(address: Address) -> Path:
 
 def _check_server_answers(address: Address) -> None:
     """Check that a server answers at all; an error page is an answer too."""
-    request = urllib.request.Request(address.uri + "/health")
+    uri = without_login(address.uri)
+    request = urllib.request.Request(uri + "/health", headers=dict(login_header(address.uri)))
     try:
         with urllib.request.urlopen(request, timeout=_SERVER_ANSWER_S):
             pass
@@ -157,20 +202,23 @@ def _check_server_answers(address: Address) -> None:
         if "CERTIFICATE" in str(reason).upper():
             return  # MLflow has its own settings for certificates
         raise StoreUnavailableError(
-            f"the MLflow server {address.shown} does not answer: {reason}",
+            f"the MLflow server {address.shown} does not answer: {address.hide(str(reason))}",
             todo="start it (mlflow server --port ...), or store the runs in local journals until a "
             "later command delivers them: tracking.offline=true",
         ) from error
 
 
 def _check_port_answers(address: Address) -> None:
-    parts = urllib.parse.urlsplit(address.uri)
-    port = parts.port or _PORTS[parts.scheme.split("+")[0]]
+    host, port = database_host(address.uri)
+    if not host:
+        return  # in its parameters, or the driver knows: a socket, a service
+    scheme = urllib.parse.urlsplit(address.uri).scheme.lower()
     try:
-        socket.create_connection((parts.hostname or "localhost", port), _SERVER_ANSWER_S).close()
+        port = port or _PORTS[scheme.split("+")[0]]
+        socket.create_connection((host, port), _SERVER_ANSWER_S).close()
     except OSError as error:
         raise StoreUnavailableError(
-            f"the database server of {address.shown} does not answer: {error}",
+            f"the database server of {address.shown} does not answer: {address.hide(str(error))}",
             todo="start it, or store the runs in local journals until a later command delivers "
             "them: tracking.offline=true",
         ) from error

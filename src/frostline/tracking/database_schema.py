@@ -9,7 +9,12 @@ from typing import Any
 from frostline.errors import TrackingError
 from frostline.files import TEMPORARY_SUFFIX, replacing
 from frostline.tracking.address import Address
-from frostline.tracking.store_errors import explained, explained_errors, upgrade_advice
+from frostline.tracking.store_errors import (
+    StoreUnavailableError,
+    explained,
+    explained_errors,
+    upgrade_advice,
+)
 
 _log = logging.getLogger(__name__)
 _MAX_LOCKED_S = 20.0  # how long another process may hold the database
@@ -99,7 +104,8 @@ def _sqlite_version(address: Address, database: Path) -> str:
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError) and "no such table" not in str(error):
             raise explained(address, error) from error
-        raise TrackingError(
+        # A store in use may be damaged and be restored; until then its jobs go on without it.
+        raise StoreUnavailableError(
             f"{database} is not a database of MLflow: {error}",
             todo="move it away, or choose another: tracking.uri=sqlite:///OTHER.db",
         ) from error

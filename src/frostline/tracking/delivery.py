@@ -21,6 +21,10 @@ DATASET_PROFILE_MAX_CHARS = 16_000_000
 _LIVE = ("RUNNING", "SCHEDULED")
 
 
+class RunGoneError(Exception):
+    """The store has no such run any more, so that it can take none of its entries."""
+
+
 def send(client: "MlflowClient", run_id: str, entry: Entry) -> None:
     """Send one entry; sending it again adds no second row.
 
@@ -97,25 +101,49 @@ def send_all(
         client: The store's client.
         run_id: MLflow's id of the run.
         entries: What to send.
-        on_refused: Called with an entry that the store can never accept; it is then left out.
+        on_refused: Called with an entry that the store can never accept; it is then passed over.
 
     Yields:
         After each entry, how many of them need not be sent again.
 
     Raises:
+        RunGoneError: If the run was deleted.
         Exception: Any error of the store that may be temporary.
     """
-    logged = logged_points(client, run_id, _metric_names(entries))
+    try:
+        logged = logged_points(client, run_id, _metric_names(entries))
+    except Exception as error:
+        raise_if_gone(client, run_id, error)
+        raise
     for count, entry in enumerate(entries, start=1):
         try:
             send(client, run_id, _without_logged(entry, logged))
         except FileNotFoundError as error:
             on_refused(entry, error)
         except Exception as error:
-            if not is_final(error) or (is_missing(error) and entry["op"] == "status"):
+            if not is_final(error):
                 raise
+            raise_if_gone(client, run_id, error)
             on_refused(entry, error)
         yield count
+
+
+def raise_if_gone(client: "MlflowClient", run_id: str, error: BaseException) -> None:
+    """Find out whether a request was refused because the run is gone.
+
+    Raises:
+        RunGoneError: If the run was deleted, or the store has never had it.
+    """
+    if not is_final(error):
+        return
+    try:
+        stage = client.get_run(run_id).info.lifecycle_stage
+    except Exception as missing:
+        if is_missing(missing):
+            raise RunGoneError(f"the store has no run {run_id}") from error
+        return
+    if stage == "deleted":
+        raise RunGoneError(f"the run {run_id} was deleted in the store") from error
 
 
 def logged_points(

@@ -5,12 +5,21 @@ Nothing here raises while a model trains: a tracking error is logged as a warnin
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from frostline.tracking.delivery import BATCHED, send, send_all, send_batch
-from frostline.tracking.journal import Entry, Journal
+from frostline.errors import TrackingError
+from frostline.tracking.delivery import (
+    BATCHED,
+    RunGoneError,
+    raise_if_gone,
+    send,
+    send_all,
+    send_batch,
+)
+from frostline.tracking.journal import Entry, Journal, Note, refused_path
 from frostline.tracking.offline_runs import (
     ParentPendingError,
     create_run,
@@ -18,9 +27,15 @@ from frostline.tracking.offline_runs import (
     is_offline_id,
 )
 from frostline.tracking.store_client import StoreClient
-from frostline.tracking.store_errors import is_final
+from frostline.tracking.store_errors import is_final, is_outage
 
 _log = logging.getLogger(__name__)
+SHOW = "python -m src.tracking"  # the command that shows what waits
+_PAUSE_S = 10.0  # before a delivery is tried again that failed while the store answered
+
+
+class WrongStoreError(Exception):
+    """Another store stands at the address of the one that entries wait for."""
 
 
 class Outbox:
@@ -53,6 +68,7 @@ class Outbox:
         self._journal = journal
         self._check_history = check_history
         self._batch: list[Entry] | None = None
+        self._next_try_s = 0.0
 
     @property
     def waiting(self) -> list[Entry]:
@@ -64,7 +80,7 @@ class Outbox:
         if self._batch is not None and entry["op"] in BATCHED:
             self._batch.append(entry)
             return
-        if self.waiting and self._store_client.is_worth_trying():
+        if self.waiting and self._is_worth_trying():
             self.deliver()
         if self._can_send_directly() and self._store_client.is_worth_trying():
             try:
@@ -74,12 +90,15 @@ class Outbox:
             except ParentPendingError:
                 pass
             except Exception as error:
-                if is_final(error):
+                gone = self._run_gone(error)
+                if is_final(error) and gone is None:
                     self._refused(entry, error)
                     return
-                self._store_client.failed(error)
+                self.put_in_journal(entry)
+                self._note_failure(gone or error)
+                return
         self.put_in_journal(entry)
-        if self._check_history and self._store_client.is_worth_trying():
+        if self._check_history and self._is_worth_trying():
             self.deliver()
 
     def put_in_journal(self, entry: Entry) -> None:
@@ -103,17 +122,18 @@ class Outbox:
                     self.put(entry)
 
     def deliver(self) -> bool:
-        """Send what waits in the journal.
+        """Send what waits in the journal, unless it is for another store, or was set aside.
 
         Returns:
             Whether nothing waits any more.
         """
-        if self._store_client.offline or not self.waiting:
+        if self._store_client.offline or not self.waiting or self.is_aside:
             return not self.waiting
         entries = list(self.waiting)
         created = 1 if entries[0]["op"] == "create" else 0
         delivered = 0
         try:
+            self._check_store()
             if is_offline_id(self.run_id):
                 self.run_id = self._find_or_create(entries[0])
             client = self._store_client.client
@@ -124,14 +144,19 @@ class Outbox:
         except ParentPendingError:  # no outage: the run of the sweep is delivered first
             pass
         except Exception as error:
-            self._store_client.failed(error)
+            self._note_failure(error)
         if delivered or (created and len(entries) == 1 and not is_offline_id(self.run_id)):
             self.guard(self._journal.drop_first, delivered + created)
         return not self.waiting
 
+    @property
+    def is_aside(self) -> bool:
+        """Whether the journal waits for a person, as trying again is useless."""
+        return self._journal.note is not None and self._journal.note.aside
+
     def warn_of_waiting(self) -> None:
         """Warn of what a later command has to deliver, unless the store is not used at all."""
-        if self.waiting and not self._store_client.offline:
+        if self.waiting and not self._store_client.offline and not self.is_aside:
             _log.warning(
                 "run %s: %d entries wait in %s for the store; the next command delivers them",
                 self.name,
@@ -154,6 +179,44 @@ class Outbox:
     def _can_send_directly(self) -> bool:
         """Whether no other entry, and no question to the store, comes first."""
         return not (self.waiting or is_offline_id(self.run_id) or self._check_history)
+
+    def _is_worth_trying(self) -> bool:
+        return self._store_client.is_worth_trying() and time.monotonic() >= self._next_try_s
+
+    def _check_store(self) -> None:
+        """Compare the store that answers with the one that the journal was begun for.
+
+        Raises:
+            WrongStoreError: If they differ.
+        """
+        connection = self._store_client.connection
+        there, meant = connection.identify(), self._journal.store
+        if not meant.may_be(there):
+            raise WrongStoreError(
+                f"another store is at {connection.address.shown} now than the one they are for"
+            )
+
+    def _run_gone(self, error: BaseException) -> RunGoneError | None:
+        """Whether a request was refused because the run was deleted."""
+        try:
+            raise_if_gone(self._store_client.client, self.run_id, error)
+        except RunGoneError as gone:
+            return gone
+        return None
+
+    def _note_failure(self, error: Exception) -> None:
+        """Tell an outage of the store from what concerns this journal alone, and note it."""
+        is_own = isinstance(error, (RunGoneError, WrongStoreError, LookupError)) or is_final(error)
+        if is_outage(error) or not (is_own or self._store_client.answers()):
+            self._store_client.failed(error)
+            return
+        aside = isinstance(error, (RunGoneError, LookupError, TrackingError)) or is_final(error)
+        reason = self._store_client.one_line(error)[:300]
+        self._next_try_s = time.monotonic() + _PAUSE_S
+        if self._journal.note is None or self._journal.note.reason != reason:
+            end = "they are kept until you decide" if aside else "they wait"
+            self.problem(f"entries cannot be delivered ({reason}); {end}: {SHOW}")
+            self._journal.set_note(Note(reason, aside))
 
     def _sent_as_batch(self, entries: list[Entry]) -> bool:
         if (
@@ -190,5 +253,7 @@ class Outbox:
     def _refused(self, entry: Entry, error: BaseException) -> None:
         what = entry.get("values") or entry.get("path") or entry.get("file") or entry["op"]
         names = ", ".join(what) if isinstance(what, dict) else str(what)
-        reason = " ".join(str(error).split())[:300]
-        self.problem(f"{entry['op']} {names}: refused by the store: {reason}")
+        reason = self._store_client.one_line(error)[:300]
+        self.guard(self._journal.keep_refused, entry, reason)
+        kept = refused_path(self._journal.path.parent, self._journal.run_id)
+        self.problem(f"{entry['op']} {names}: refused by the store: {reason}; kept in {kept}")

@@ -218,7 +218,8 @@ class Store(Reader):
                 f"run {run_id} is still running: it belongs to {read_owner(lock.path)}",
                 todo="wait for it, or end that process",
             )
-        journal = Journal(self.address.journals_dir, local)
+        identity = self._store_client.connection.identity
+        journal = Journal(self.address.journals_dir, local, identity)
         unknown = logged is None
         outbox = Outbox(
             run_id, name, store_client=self._store_client, journal=journal, check_history=unknown

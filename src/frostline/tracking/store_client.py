@@ -51,13 +51,13 @@ class StoreClient:
     def failed(self, error: BaseException) -> None:
         """Note that the store did not answer, and warn of it once per outage."""
         if not self.is_down:
-            reason = " ".join(str(error).split())[:200]
+            reason = self.one_line(error)[:200]
             _log.warning(
                 "the tracking store %s cannot be reached (%s); training continues, and what it "
                 "logs is kept in %s and delivered when the store is back, or by the next command",
                 self.connection.address.shown,
                 reason,
-                self.connection.address.state_dir,
+                self.connection.address.journals_dir,
             )
         self._pause_s = min(max(_FIRST_PAUSE_S, 2 * self._pause_s), _MAX_PAUSE_S)
         self._next_try_s = time.monotonic() + self._pause_s
@@ -67,6 +67,18 @@ class StoreClient:
         if self.is_down:
             _log.warning("the tracking store %s is back", self.connection.address.shown)
         self._pause_s = self._next_try_s = 0.0
+
+    def answers(self) -> bool:
+        """Ask the store something small: whether it answers, whatever it made of a request."""
+        try:
+            self.client.search_experiments(max_results=1)
+        except Exception:
+            return False
+        return True
+
+    def one_line(self, error: BaseException) -> str:
+        """An error in one line, without the store's secrets."""
+        return " ".join(self.connection.address.hide(str(error)).split())
 
     def experiment_id(self, name: str) -> str:
         """The id of an experiment, made if it does not exist.

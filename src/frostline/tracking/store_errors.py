@@ -1,5 +1,6 @@
 """MLflow's errors as messages that say what to do."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,9 +22,30 @@ _FINAL_CODES = {
 }
 
 
+# How the database behind a store says that it, rather than a request, is at fault: MLflow passes
+# that on as a bad request. A file that turned to garbage may be restored.
+_DATABASE_FAULT = re.compile(
+    r"\(\w+(?:\.\w+)*\.(?:DatabaseError|OperationalError|InternalError|InterfaceError)\)"
+    r"|not a database|malformed|corrupt"
+)
+
+
 def is_final(error: BaseException) -> bool:
     """Whether the store refused a request for good, so that trying again is useless."""
-    return getattr(error, "error_code", None) in _FINAL_CODES
+    if getattr(error, "error_code", None) not in _FINAL_CODES:
+        return False
+    return _DATABASE_FAULT.search(str(error)) is None
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether an error surely means that the store does not answer now."""
+    if isinstance(error, StoreUnavailableError):
+        return True
+    text = str(error)
+    if getattr(error, "error_code", None) == "TEMPORARILY_UNAVAILABLE":
+        return True
+    # A server that answers each try of one request with its own error is there.
+    return "API request to http" in text and "error responses" not in text
 
 
 def is_missing(error: BaseException) -> bool:
@@ -59,7 +81,7 @@ def upgrade_advice(address: Address) -> str:
 
 def explained(address: Address, error: Exception) -> TrackingError:
     """The error to raise in place of one that MLflow or its database library raised."""
-    text = " ".join(str(error).split())
+    text = " ".join(address.hide(str(error)).split())
     lower = text.lower()
     short = text if len(text) < 300 else text[:300] + "..."
     what = f"the tracking store {address.shown} failed: {short}"

@@ -1,0 +1,90 @@
+"""Passwords of a store's address: kept for this command and its processes, and nowhere else.
+
+Settings, and all that is written from them, hold an address without its password, as `redacted`
+leaves it. The whole address is put aside in an environment variable, which the processes of a
+sweep inherit, and is looked up where the store is opened.
+"""
+
+import base64
+import os
+from collections.abc import Mapping
+from urllib.parse import quote, unquote, urlsplit
+
+from frostline.errors import TrackingError
+from frostline.redact import HIDDEN, redacted
+
+# Our prefix: processes that were started earlier get the variables that have it at each call.
+_KEPT = "FROSTLINE_TRACKING_URIS"
+_GIVEN = "MLFLOW_TRACKING_URI"
+_MLFLOW_SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+# A shorter password would occur in words that are none.
+_MIN_SECRET_CHARS = 5
+
+
+def put_aside(uri: str) -> str:
+    """Keep an address with its secrets for this process and those that it starts.
+
+    Args:
+        uri: The address as given.
+
+    Returns:
+        The address without its secrets, from which `whole_uri` finds it again.
+    """
+    shown = redacted(uri)
+    if shown != uri:
+        kept = [each for each in os.environ.get(_KEPT, "").split("\n") if each and each != uri]
+        os.environ[_KEPT] = "\n".join([uri, *kept])
+    return shown
+
+
+def whole_uri(uri: str) -> str:
+    """The address that `put_aside` kept, the newest first; one that hides nothing is returned.
+
+    Raises:
+        TrackingError: If its secrets are not known here.
+    """
+    if HIDDEN not in uri:
+        return uri
+    kept = [*os.environ.get(_KEPT, "").split("\n"), os.environ.get(_GIVEN, "").strip()]
+    for whole in kept:
+        if whole != uri and redacted(whole) == uri:
+            return whole
+    raise TrackingError(
+        f"tracking.uri={uri}: passwords are not kept, and {HIDDEN} stands for one",
+        todo=f"give the whole address again, best in the environment: {_GIVEN}=...",
+    )
+
+
+def secrets_of(uri: str) -> list[str]:
+    """The password of an address, and MLflow's own, in the forms that libraries show them in.
+
+    Args:
+        uri: The whole address.
+    """
+    userinfo = uri.partition("://")[2].rpartition("@")[0]
+    user, _, password = userinfo.partition(":")
+    forms = {password, unquote(password), quote(unquote(password), safe="")}
+    if password:
+        login = f"{unquote(user)}:{unquote(password)}".encode()
+        forms.add(base64.b64encode(login).decode())
+    forms |= {os.environ.get(key, "") for key in _MLFLOW_SECRETS}
+    return sorted(form for form in forms if len(form) >= _MIN_SECRET_CHARS)
+
+
+def login_header(uri: str) -> Mapping[str, str]:
+    """The header that logs in with the user and the password of an address, as MLflow's client.
+
+    Args:
+        uri: http:// or https://; without a user the header is left out.
+    """
+    parts = urlsplit(uri)
+    if parts.username is None:
+        return {}
+    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+    return {"Authorization": f"Basic {base64.b64encode(login).decode()}"}
+
+
+def without_login(uri: str) -> str:
+    """An http address without user and password, so that only a host is looked up."""
+    parts = urlsplit(uri)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
