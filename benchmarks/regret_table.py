@@ -23,7 +23,11 @@ def print_tables(rows: Rows) -> None:
     kept: dict[str, list[float]] = {"shared": [], "auto": [], "first": []}
     for (data, depth), seeds in cells.items():
         best, scores = best_step(seeds)
-        shared = [scores[seed] - _score(seeds[seed], SHARED) for seed in seeds]
+        shared = [
+            scores[seed] - row.score()
+            for seed, own in seeds.items()
+            if (row := own.get(SHARED)) is not None and _is_whole(row)
+        ]
         auto = [scores[seed] - picked(seeds[seed], depth) for seed in seeds]
         first = _first_for_all(seeds, depth, scores)
         for name, values in zip(kept, (shared, auto, first), strict=True):
@@ -104,7 +108,7 @@ def _first_for_all(seeds: BySeed, depth: str, scores: Mapping[int, float]) -> li
     if depth == "all":
         return [scores[seed] - picked(seeds[seed], depth) for seed in seeds]
     step = step_of(seeds[min(seeds)])
-    return [scores[seed] - _score(seeds[seed], step) for seed in seeds]
+    return [scores[seed] - score_of(seeds, seed, step) for seed in seeds]
 
 
 def _print_rules(cells: Mapping[Cell, BySeed]) -> None:
@@ -115,7 +119,9 @@ def _print_rules(cells: Mapping[Cell, BySeed]) -> None:
             if depth == "all":
                 continue
             _, scores = best_step(seeds)
-            own = [scores[seed] - _score(seeds[seed], step_of(seeds[seed], rule)) for seed in seeds]
+            own = [
+                scores[seed] - score_of(seeds, seed, step_of(seeds[seed], rule)) for seed in seeds
+            ]
             lost.append(float(np.mean(own)))
         print(f"| {name} | {np.mean(lost):.2f} | {max(lost):.1f} |")
     print()
@@ -140,12 +146,22 @@ def _gap(row: Row) -> float:
     return row.score("val_best/acc_micro") - row.score("test/acc_micro")
 
 
-def _score(own: Mapping[int, Row], step: int) -> float:
-    """A step's test score; of one that was ended early, the worst that was trained to its end."""
-    row = own.get(step)
+def score_of(seeds: BySeed, seed: int, step: int) -> float:
+    """A step's test score on a seed.
+
+    Far behind on the first seed, a rate was not trained to its end on others: its gap to the best
+    rate on the first seed stands for the one there.
+    """
+    row = seeds[seed].get(step)
     if row is not None and _is_whole(row):
         return row.score()
-    return min(row.score() for row in own.values() if _is_whole(row))
+    _, scores = best_step(seeds)
+    first = min(seeds)
+    behind = seeds[first].get(step)
+    if behind is None or not _is_whole(behind):
+        # Further out than a rate that was hopeless already.
+        return min(own.score() for own in seeds[first].values() if _is_whole(own))
+    return scores[seed] - (scores[first] - behind.score())
 
 
 def _is_whole(row: Row) -> bool:
