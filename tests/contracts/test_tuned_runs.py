@@ -1,14 +1,19 @@
 """Tuned jobs carried out for real on tiny nets: the winner is the run with its rate alone."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mlflow import MlflowClient
 
+from frostline.config.identity import config_digest
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import solves_head
+from frostline.errors import FrostlineError
+from frostline.features import fill
+from frostline.features.cost_model import Decision, Speeds, Work, decide_from_cost
 from frostline.sweep.execute import Job, execute, execute_group
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.plan import plan_job, sharing_of, with_first_seeds
@@ -213,3 +218,49 @@ def test_who_chooses_an_optimiser_gets_a_head_that_is_trained_with_it() -> None:
     ):  # fmt: skip
         given = settings("freeze=all", "lr=auto", "head.dropout=0", *typed)
         assert not solves_head(given), typed
+
+
+def test_a_head_is_solved_although_storing_so_few_features_costs_more_than_it_saves(
+    tmp_path: Path, fresh_store_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FROSTLINE_HOME", str(tmp_path / "home"))
+    seen: list[Work] = []
+
+    def dear(work: Work, speeds: Speeds, **limits: int) -> Decision:
+        seen.append(work)
+        return decide_from_cost(replace(work, prefix_s=1e-9), speeds, **limits)
+
+    monkeypatch.setattr(fill, "decide_from_cost", dear)
+    (job,) = planned(fresh_store_uri, (*NET, "freeze=all", "epochs=1", "head.dropout=0"))
+    outcome = carry_out(job, tmp_path / "run")
+    assert (
+        seen
+        and not decide_from_cost(
+            replace(seen[0], prefix_s=1e-9, is_needed=False),
+            Speeds(1e9, 1e9, 1e9),
+            max_new_bytes=2**30,
+            memory_bytes=2**30,
+        ).reuse
+    )
+    tags = MlflowClient(tracking_uri=fresh_store_uri).get_run(outcome.run_id).data.tags
+    assert tags["frostline.head_solver"].startswith("L-BFGS")
+
+
+def test_without_room_for_features_a_tuned_head_fails_and_is_not_chosen_in_another_way(
+    tmp_path: Path, fresh_store_uri: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FROSTLINE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FROSTLINE_FEATURES_GIB", "1e-9")
+    (job,) = planned(fresh_store_uri, (*NET, "freeze=all"))
+    with pytest.raises(FrostlineError, match=r"features are not stored.*(?s:.*)reuse=off"):
+        carry_out(job, tmp_path / "run")
+    assert [run.status for run in store.find_runs({"frostline.kind": "job"})] == ["FAILED"]
+    monkeypatch.delenv("FROSTLINE_FEATURES_GIB")
+    assert carry_out(job, tmp_path / "run").state == "done"
+
+
+def test_what_keeps_a_head_from_the_batch_of_candidates_is_part_of_its_identity() -> None:
+    plain, alone = settings(*NET, "freeze=all"), settings(*NET, "freeze=all", "evidence=full")
+    assert config_digest(plain) != config_digest(alone)
+    typed = [settings(*NET, "lr=0.01", f"evidence={name}") for name in ("off", "full")]
+    assert config_digest(typed[0]) == config_digest(typed[1])

@@ -8,7 +8,7 @@ import json
 from typing import Any, Protocol
 
 from frostline.config.schema import Settings
-from frostline.config.tune_grid import grid_of, solves_head
+from frostline.config.tune_grid import grid_of, solves_head, tunes_alone
 from frostline.config.versions import RESULTS_VERSION
 
 # Settings that change only where or how a run is carried out, not its figures: a whole key (None)
@@ -129,6 +129,8 @@ def _values(settings: Settings) -> dict[str, Any]:
             "seed": settings.seed if settings.tune.each_seed else settings.tune.seed,
             **settings.tune.model_dump(include={"step", "first_frac", "head_epochs_factor"}),
         }
+        if tunes_alone(settings):
+            values["tune"]["alone"] = True
     return values
 
 

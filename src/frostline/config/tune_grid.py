@@ -79,6 +79,16 @@ def solves_head(settings: Settings) -> bool:
     )
 
 
+def tunes_alone(settings: Settings) -> bool:
+    """Whether what a job leaves beside its figures keeps its candidates from one batch of heads.
+
+    They are then judged early, as at other depths, and may come to another choice.
+    """
+    return (
+        settings.callbacks.csv or settings.callbacks.tensorboard or settings.evidence.name == "full"
+    )
+
+
 def lr_from(settings: Settings) -> LrFrom:
     """Where a job's learning rate comes from: the tag `lr_from`."""
     if settings.lr == "auto":

@@ -31,6 +31,7 @@ class Work:
         prefix_s: Seconds of the prefix for one image, on the job's device.
         item_bytes: Bytes of one output.
         transfer_bytes_s: From memory to the accelerator; None on the CPU.
+        is_needed: Whether the jobs cannot do without the outputs.
     """
 
     passes: int
@@ -39,6 +40,7 @@ class Work:
     prefix_s: float
     item_bytes: int
     transfer_bytes_s: float | None = None
+    is_needed: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,8 @@ def decide_from_cost(
             f"{size / MIB:,.0f} MiB would be stored, and there is space for "
             f"{max_new_bytes / MIB:,.0f}",
         )
+    if work.is_needed:
+        return Decision(True, f"{work.missing:,} outputs to compute, which every candidate reads")
     store_s = work.missing * (work.prefix_s + work.item_bytes / speeds.write)
     distinct = max(work.missing, work.passes / max(1, work.jobs)) * work.item_bytes
     read = speeds.read_memory if distinct <= memory_bytes else speeds.read_disk

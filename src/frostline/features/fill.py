@@ -35,11 +35,13 @@ class Demand:
         passes: Prefix passes over single images that a job would make without the store.
         jobs: Jobs that share the outputs.
         on_accelerator: Whether outputs move to another device's memory.
+        is_needed: Whether the jobs cannot do without, so that what it costs decides nothing.
     """
 
     passes: int
     jobs: int
     on_accelerator: bool
+    is_needed: bool = False
 
 
 def fill(
@@ -79,6 +81,7 @@ def fill(
         prefix_s=prefix_s,
         item_bytes=form.item_bytes,
         transfer_bytes_s=TRANSFER_BYTES_S if demand.on_accelerator else None,
+        is_needed=demand.is_needed,
     )
     decision = decide_from_cost(
         work,

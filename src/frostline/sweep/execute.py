@@ -36,6 +36,7 @@ from frostline.sweep.tuned_job import known_choices, make_ready, save_choices
 from frostline.sweep.workers import Failure
 
 if TYPE_CHECKING:
+    from frostline.locks import OwnerLock
     from frostline.tracking.records import RunRecord
     from frostline.tracking.store import Store
     from frostline.tracking.tracked_run import Run
@@ -89,14 +90,15 @@ def execute(job: Job, *, on_progress: OnProgress) -> Outcome:
     if is_tuned(settings) and settings.sweep.group is not None:
         # Its whole grid is one group of heads, also where a launcher brought the job by itself.
         (together,) = execute_group([job], on_progress=on_progress)
+        if together is None:
+            # Another process has it. Should that one die, this one goes on, the same way.
+            with _claim_waiting(open_job_store(settings), job, on_progress):
+                pass
+            (together,) = execute_group([job], on_progress=on_progress)
         if together is not None:
             return raise_failed(together)
     store = open_job_store(settings)
-    owner = store.claim(
-        job.lock_key, on_wait=lambda who: on_progress(text=f"waiting for {who}, same job")
-    )
-    assert owner is not None
-    with owner:
+    with _claim_waiting(store, job, on_progress):
         runs = [] if settings.rerun else find_runs(store, job.digest)
         finished = find_finished(runs)
         if finished is not None:
@@ -214,6 +216,15 @@ def execute_group(jobs: Sequence[Job], *, on_progress: OnProgress) -> list[Outco
     return outcomes
 
 
+def _claim_waiting(store: "Store", job: Job, on_progress: OnProgress) -> "OwnerLock":
+    """Own a job, once no other process does."""
+    owner = store.claim(
+        job.lock_key, on_wait=lambda who: on_progress(text=f"waiting for {who}, same job")
+    )
+    assert owner is not None
+    return owner
+
+
 def _claim(store: "Store", job: Job, owned: ExitStack) -> bool:
     """Own a job until the stack is closed, unless it has a checkpoint or another owner."""
     if any(_work_folder(store, job).glob("last-*.ckpt")):
@@ -254,8 +265,13 @@ def _train_group(
             )
             save_choices(store, settings, group)
         except Exception as error:
-            # By itself each job either works or fails with a reason of its own.
             reason = reason_of(error)
+            if len(jobs) == 1 and is_tuned(jobs[0].settings):
+                # Judged early instead, its candidates might come to another choice.
+                (run,) = open_runs.values()
+                run.finish("FAILED", reason)
+                return {members[0][0]: _failed(jobs[0], error)}
+            # By itself each job either works or fails with a reason of its own.
             for run in open_runs.values():
                 run.finish("KILLED", f"not trained with others: {reason}")
             on_progress(text=f"these jobs run one by one: {reason}")
@@ -270,9 +286,7 @@ def _train_group(
                     _record(trained, job.settings, job.folder, recorder, on_progress)
                     _remove_checkpoint(trained)
             except Exception as error:
-                known = error if isinstance(error, FrostlineError) else None
-                failure = Failure(reason_of(error), traceback.format_exc(), known)
-                outcomes[place] = Outcome.of_failure(job.digest, job.settings.run_name, failure)
+                outcomes[place] = _failed(job, error)
             else:
                 outcomes[place] = read_outcome(store, run, job.settings, trained.metrics)
     except StopSignalError as stop:
@@ -280,6 +294,13 @@ def _train_group(
             run.finish("KILLED", f"stopped by {stop.name}")
         raise
     return outcomes
+
+
+def _failed(job: Job, error: Exception) -> Outcome:
+    """The outcome of a job that an error ended."""
+    known = error if isinstance(error, FrostlineError) else None
+    failure = Failure(reason_of(error), traceback.format_exc(), known)
+    return Outcome.of_failure(job.digest, job.settings.run_name, failure)
 
 
 def _remove_checkpoint(trained: "TrainedRun") -> None:

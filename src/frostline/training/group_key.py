@@ -4,6 +4,7 @@ import json
 
 from frostline.config.recipe import MlpHead, PlateauLr, Sgd
 from frostline.config.schema import Settings
+from frostline.config.tune_grid import tunes_alone
 from frostline.data.augmentations import FINITE_VIEWS
 
 SHARED = ("backbone", "weights", "freeze", "image_size", "frozen_bn", "data", "trainer")
@@ -38,10 +39,8 @@ def group_key(settings: Settings, *, frozen_stages: int, num_stages: int) -> str
         or settings.augment.name not in FINITE_VIEWS
         or settings.mix.name != "none"
         or settings.schedule.name != "constant"
-        or settings.callbacks.csv
-        or settings.callbacks.tensorboard
+        or tunes_alone(settings)
         or isinstance(settings.lr_schedule, PlateauLr)
-        or settings.evidence.name == "full"
         or trainer.precision not in {"auto", "32-true"}
         or trainer.accelerator not in {"auto", "cpu"}
         or trainer.strategy != "single"

@@ -42,7 +42,13 @@ def train_head_group(
     engine = choose_engine(jobs[0].trainer)
     if (engine.accelerator, engine.precision) != ("cpu", "32-true"):
         raise ConfigError("heads train together on the CPU in float32 alone")
-    pool = HeadPool(assemble(jobs[0], on_progress), engine, len(jobs), on_progress)
+    pool = HeadPool(
+        assemble(jobs[0], on_progress),
+        engine,
+        len(jobs),
+        on_progress,
+        is_needed=any(is_tuned(job) for job in jobs),
+    )
     frozen_before = digest_of(pool.parts.cut.frozen_modules)
     cells = _choose(jobs, choices, pool, on_progress)
     members: dict[int, GroupMember] = {}

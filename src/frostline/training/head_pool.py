@@ -34,6 +34,10 @@ from frostline.training.metrics import stacked_metrics
 
 # Heads that differ in none of these see the same batches.
 SAME_BATCHES = ("seed", "epochs", "batch_size", "augment", "loss", "head", "callbacks")
+# `reuse=off` is another job, whose candidates are judged early.
+_DO_WITHOUT = (
+    "make room (FROSTLINE_FEATURES_GIB is the limit, FROSTLINE_HOME the folder), or give reuse=off"
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ class HeadPool:
         engine: Where they are trained.
         n_jobs: Jobs that read the features, for the decision on storing them.
         on_progress: Receives `text=`.
+        is_needed: Whether features are stored even where computing them again would take less time:
+            what a cell chooses must not depend on that.
 
     Attributes:
         features: Rows and views to stored features.
@@ -76,9 +82,16 @@ class HeadPool:
     decision: Decision
 
     def __init__(
-        self, parts: Assembly, engine: Engine, n_jobs: int, on_progress: Callable[..., None]
+        self,
+        parts: Assembly,
+        engine: Engine,
+        n_jobs: int,
+        on_progress: Callable[..., None],
+        *,
+        is_needed: bool = False,
     ) -> None:
         self.parts = parts
+        self._is_needed = is_needed
         self._engine = engine
         self._n_jobs = n_jobs
         self._on_progress = on_progress
@@ -202,13 +215,20 @@ class HeadPool:
         )
         sizes = {split: len(rows) for split, rows in data.splits.named().items()}
         passes = first.epochs * (sizes["train"] + sizes["val"]) + sizes["val"] + sizes["test"]
-        demand = Demand(passes, jobs=max(self._n_jobs, len(jobs)), on_accelerator=False)
+        demand = Demand(
+            passes,
+            jobs=max(self._n_jobs, len(jobs)),
+            on_accelerator=False,
+            is_needed=self._is_needed,
+        )
         try:
             outputs, decision, _ = prepare_outputs(prefix, needed, demand, self._on_progress)
         except StoreFailedError as failure:
-            raise ConfigError(f"the store of prefix outputs cannot be written: {failure}") from None
+            raise ConfigError(
+                f"the store of prefix outputs cannot be written: {failure}", todo=_DO_WITHOUT
+            ) from None
         if outputs is None:
-            raise ConfigError(f"features are not stored: {decision.reason}")
+            raise ConfigError(f"features are not stored: {decision.reason}", todo=_DO_WITHOUT)
         self.features = RowOutputs(outputs, self.parts.table.labels)
         self.decision = decision
 
