@@ -131,16 +131,16 @@ def test_the_seconds_of_values_not_chosen_count_in_every_cost(sweeps, tmp_path):
     records[0] = _tagged(sweeps, records[0], {}, metrics={"time/tune_s": 40.0})
     report = write_folder(records, source, Rules(), tmp_path, title="Test")
     tuned, plain = sorted(report.verdict.rows, key=lambda row: row.cell.name)
-    assert tuned.cell.run_s == pytest.approx(plain.cell.run_s + 20)
+    assert tuned.cell.alone_s == pytest.approx(plain.cell.alone_s + 20)
     rows = list(csv.DictReader((tmp_path / "tables" / "costs.csv").open()))
     spent = {row["configuration"]: float(row["training, all runs"]) for row in rows}
     assert spent[tuned.cell.name] == pytest.approx(spent[plain.cell.name] + 40)
     assert spent["all"] == pytest.approx(spent[tuned.cell.name] + spent[plain.cell.name])
     with (tmp_path / "tables" / "cost-train-time.csv").open() as file:
         drawn = {
-            r["configuration"]: float(r["training time of a run, s"]) for r in csv.DictReader(file)
+            r["configuration"]: float(r["training time of a run alone, s"]) for r in csv.DictReader(file)
         }
-    assert drawn[tuned.cell.name] == pytest.approx(tuned.cell.run_s)
+    assert drawn[tuned.cell.name] == pytest.approx(tuned.cell.alone_s)
     assert report.verdict.recommended is plain
 
 

@@ -43,7 +43,7 @@ def test_what_the_other_rates_took_counts_as_tuning(sweeps):
     records, _ = sweeps.make(_cells(), n_leaves=10, seeds=2)
     (cell, _) = _joined(records).cells
     own = [run.metrics["time/train_s"] for run in records if run.params["freeze"] == "0"]
-    assert cell.run_s == pytest.approx(sum(own) / 2)
+    assert cell.alone_s == pytest.approx(sum(own) / 2)
 
 
 def test_a_sweep_of_rates_alone_compares_the_rates(sweeps):

@@ -29,9 +29,28 @@ def test_a_known_difference_is_recovered_exactly():
     got = _compare(top, other)
     assert got.difference.value == pytest.approx(-0.30)
     assert (got.only_top, got.only_other, got.n_items) == (30, 0, 100)
-    assert got.relation == "worse"
     assert got.exact
     assert got.interval[0] < -0.30 < got.interval[1] < 0
+    assert got.p < 1e-6
+
+
+def test_of_one_seed_nothing_is_claimed_and_of_two_it_is():
+    rng = np.random.default_rng(2)
+    top, other = (rng.uniform(size=(2, 400)) < share for share in (0.95, 0.5))
+    for n_seeds, relation in ((1, "open"), (2, "worse")):
+        runs = [{str(s): _run(one[s]) for s in range(n_seeds)} for one in (top, other)]
+        got = _compare(*runs)
+        assert got.relation == relation
+        assert got.is_of_models == (n_seeds == 1)
+
+
+def test_a_later_look_needs_a_smaller_p():
+    rng = np.random.default_rng(2)
+    top, other = (rng.uniform(size=(3, 300)) < share for share in (0.95, 0.8))
+    runs = [{str(s): _run(one[s]) for s in range(3)} for one in (top, other)]
+    p = _compare(*runs).p_holm
+    assert _compare(*runs, alpha=1.01 * p).relation == "worse"
+    assert _compare(*runs, alpha=0.99 * p).relation == "open"
 
 
 def test_one_seed_of_single_photos_is_tested_by_mcnemar_exactly():
@@ -60,10 +79,10 @@ def test_a_tie_is_called_a_tie():
 
 def test_identical_answers_on_many_images_are_alike_not_certain():
     right = np.random.default_rng(0).uniform(size=2000) < 0.9
-    got = _compare({"0": _run(right)}, {"0": _run(right)})
+    got = _compare(*[{"0": _run(right), "1": _run(right)}] * 2)
     assert got.relation == "alike"
     assert got.interval[0] < 0 < got.interval[1]
-    few = _compare({"0": _run(right[:50])}, {"0": _run(right[:50])})
+    few = _compare(*[{"0": _run(right[:50]), "1": _run(right[:50])}] * 2)
     assert few.relation == "open"
 
 

@@ -36,7 +36,13 @@ def _run(given: argparse.Namespace) -> None:
     store = open_store(given.uri, "Default")
     runs = _runs(store, given)
     out = given.out or Path("outputs") / "reports" / runs.name.replace("/", "-")
-    rules = Rules(given.score, given.level, given.equivalence / 100, given.max_tested)
+    rules = Rules(
+        given.score,
+        given.level,
+        given.equivalence / 100,
+        given.max_tested,
+        given.tolerance / 100,
+    )
     report = write_report(store, runs, out, rules)
     logged = log_report(store, runs, report)
     if runs.sweep is not None and not logged:
@@ -67,7 +73,7 @@ def _print(report: "Report", *, logged: bool) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     default = DEFAULT_RULES
-    points = 100 * default.equivalence
+    points, tolerance = 100 * default.equivalence, 100 * default.tolerance
     parser = command_parser("src.report", __doc__)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--sweep", metavar="ID", default="", help="a sweep, by its id or its run's")
@@ -90,6 +96,14 @@ def _parser() -> argparse.ArgumentParser:
         help=f"differences up to this do not matter; default: {points:g}",
     )
     parser.add_argument(
+        "--tolerance",
+        metavar="POINTS",
+        type=_tolerance,
+        default=tolerance,
+        help="a cheaper configuration may have an expected loss this much above the smallest one; "
+        f"default: {tolerance:g}",
+    )
+    parser.add_argument(
         "--max-tested",
         metavar="N",
         type=int,
@@ -103,4 +117,14 @@ def _level(text: str) -> float:
     value = float(text)
     if not 0.5 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text}: a share from 0.5 to below 1, such as 0.95")
+    return value
+
+
+def _tolerance(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text}: points of the score from 0 to 100, such as 1")
     return value

@@ -29,10 +29,16 @@ def read_cell_predictions(cell: Cell, source: Source, split: str) -> dict[str, P
     }
 
 
-def verdict_on(selection: Selection, source: Source, rules: Rules) -> Verdict | None:
+def verdict_on(selection: Selection, source: Source, rules: Rules, look: int = 1) -> Verdict | None:
     """Read the predictions on validation of the best cells and compare all cells.
 
     Where a cell is the best of several typed rates, the luck of that choice is taken off.
+
+    Args:
+        selection: What is compared.
+        source: Where predictions come from.
+        rules: How to compare.
+        look: Number of this look at growing results, from 1.
 
     Returns:
         None if there is no cell.
@@ -54,7 +60,7 @@ def verdict_on(selection: Selection, source: Source, rules: Rules) -> Verdict | 
         cells.append(cell)
     usual = float(np.mean([cell.optimism for cell in cells])) if cells else 0.0
     cells += [replace(cell, optimism=usual) for cell in rest]
-    verdict = reach_verdict(cells, by_cell, rules)
+    verdict = reach_verdict(cells, by_cell, rules, look)
     return replace(verdict, scored=by_cell) if verdict is not None else None
 
 

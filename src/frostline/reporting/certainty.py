@@ -1,50 +1,19 @@
-"""How sure a verdict is, and what would make it surer, in sentences."""
+"""How sure a verdict is, and what more seeds could show, in sentences."""
 
 from collections.abc import Sequence
 
-from frostline.reporting.number_text import points, times
-from frostline.stats.planning import need_of, seeds_for
-from frostline.stats.verdict import Verdict
+from frostline.reporting.number_text import points
+from frostline.stats.looks import alpha_of_look
+from frostline.stats.planning import smallest_gap
+from frostline.stats.verdict import Row, Verdict
 
-_ASSUMED_SEED_SD = 0.01
+_SEEDS_SHOWN = (5, 10)
 
 
 def certainty(verdict: Verdict) -> str:
-    """How many seeds and images the verdict rests on, and how many more would settle it."""
+    """What the verdict rests on, and the smallest difference that seeds could show."""
     seeds = [len(row.cell.run_ids) for row in verdict.rows]
-    text = _evidence(verdict, seeds)
-    rivals = [row for row in verdict.rows if row.standing == "open" and row.comparison is not None]
-    if not rivals:
-        return text
-    gap = max(abs(rivals[0].value - verdict.top.value), verdict.rules.equivalence)
-    if max(seeds) == 1:
-        needed = seeds_for(gap, _ASSUMED_SEED_SD, level=verdict.rules.level)
-        return (
-            f"{text} If seeds differ by one point (standard deviation), which is common, about "
-            f"{needed} seeds each would show a difference of {points(gap)}; 3 to 5 show how much "
-            "they differ here. Run the same command with more values of seed."
-        )
-    rival = rivals[0]
-    assert rival.comparison is not None
-    if rival.comparison.spread.n_seeds < 2:
-        return f"{text} The first two share one seed only: give both the same seeds."
-    need = need_of(
-        rival.comparison.spread,
-        equivalence=verdict.rules.equivalence,
-        level=verdict.rules.level,
-    )
-    names = f"{verdict.top.cell.name} from {rival.cell.name}"
-    text += f"\nTo distinguish {names} ({points(need.gap)} apart) "
-    if need.seeds is not None and need.seeds > rival.comparison.spread.n_seeds:
-        return text + f"about {need.seeds} seeds each would be needed."
-    if need.seeds is not None:
-        return (
-            text + "the seeds are about enough; the correction for all pairs asks for a few more."
-        )
-    return text + (
-        "more seeds alone are not enough: about "
-        f"{times(need.images_factor)} times as many validation images would."
-    )
+    return "\n".join(line for line in (_evidence(verdict, seeds), _reach(verdict)) if line)
 
 
 def _evidence(verdict: Verdict, seeds: Sequence[int]) -> str:
@@ -52,18 +21,47 @@ def _evidence(verdict: Verdict, seeds: Sequence[int]) -> str:
     images = f" on images of {spread.n_groups:,} groups" if spread is not None else ""
     if max(seeds) == 1:
         return (
-            f"Every configuration was run with one seed{images}. The intervals hold for other "
-            "images, not for other seeds: nothing here shows how much the order would change if "
-            "the same were run again."
+            f"Every configuration was run with one seed{images}. All figures hold for these "
+            "trained models on other images; nothing here shows how much the order would change if "
+            "the same were run again with another seed."
         )
     many = f"{min(seeds)} to {max(seeds)}" if min(seeds) < max(seeds) else str(max(seeds))
     text = f"{many} seeds for each configuration{images}."
     if min(seeds) == 1:
-        text += " The intervals of those with one seed cover images alone."
+        text += (
+            " The intervals of those with one seed cover images alone; their expected loss takes "
+            "the seeds' part from the others."
+        )
     pairs = verdict.family_size
     if pairs > 1:
         text += (
             f" Claims are corrected for all {pairs:,} pairs of configurations: 19 of 20 such "
-            "sweeps make no wrong one."
+            "sweeps make no wrong one, however often they are looked at while seeds are added"
         )
+        text += f" (this is look {verdict.look})."
     return text
+
+
+def _reach(verdict: Verdict) -> str:
+    """What this number of seeds, and more, can find between the two that matter most."""
+    rival = _rival(verdict)
+    if rival is None or rival.comparison is None:
+        return ""
+    spread = rival.comparison.spread
+    alpha = alpha_of_look(verdict.rules.level, verdict.look)
+    numbers = [spread.n_seeds, *(n for n in _SEEDS_SHOWN if n > spread.n_seeds)]
+    gaps = [f"{points(smallest_gap(spread, n, alpha=alpha))} with {n} seeds" for n in numbers]
+    return (
+        f"Between {verdict.top.cell.name} and {rival.cell.name} alone, the smallest true "
+        f"difference that is found in 4 of 5 sweeps is about {', '.join(gaps)}."
+    )
+
+
+def _rival(verdict: Verdict) -> Row | None:
+    """The most likely of those that are tested against the top and not told from it."""
+    able = [
+        row
+        for row in verdict.rows
+        if row.standing in {"open", "behind"} and row.comparison is not None
+    ]
+    return max(able, key=lambda row: row.chance or 0.0, default=None)

@@ -2,28 +2,34 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from frostline.reporting.certainty import certainty
 from frostline.reporting.number_text import (
-    amount,
     percent,
     points,
-    seconds,
     signed,
     whole_percent,
 )
 from frostline.reporting.page import Conclusion
+from frostline.reporting.recommendation import recommendation_lines
 from frostline.reporting.select import Selection
-from frostline.stats.cell import TUNE_S
 from frostline.stats.rules import SHORT_SCORE_NAMES
 from frostline.stats.verdict import Row, Verdict
 
 _MAX_NAMED = 3
+_MODELS_ALONE = (
+    "There is one seed of each, so this holds for these trained models on other images, and "
+    "nothing is claimed of configurations."
+)
 
 
 def conclude(
-    verdict: Verdict | None, selection: Selection, test: str, unfair: str, *, drawn: bool
+    verdict: Verdict | None,
+    selection: Selection,
+    test: str,
+    unfair: str,
+    further: str = "",
+    *,
+    drawn: bool,
 ) -> Conclusion:
     """Put a verdict into sentences.
 
@@ -32,6 +38,7 @@ def conclude(
         selection: What was compared and what was left out.
         test: The sentence on the test figures of the recommended cell.
         unfair: Why the comparison is not fair, a reason a line; empty if no reason is found.
+        further: What to run next.
         drawn: Whether the images are the built-in drawings.
     """
     left_out = _left_out(selection)
@@ -56,48 +63,60 @@ def conclude(
         paragraphs.append(("What it may cost", _may_cost(verdict)))
     if len(verdict.rows) > 1:
         paragraphs.append(("Not a fair comparison yet", unfair))
-    paragraphs += [("On the test images", test), ("How sure is this", certainty(verdict))]
+    paragraphs += [
+        ("On the test images", test),
+        ("How sure is this", certainty(verdict)),
+        ("What next", further),
+    ]
     if left_out:
         paragraphs.append(("Not compared", left_out))
     return Conclusion(_headline(verdict), [(title, text) for title, text in paragraphs if text])
 
 
 def _headline(verdict: Verdict) -> str:
-    take, top = verdict.recommended, verdict.top
+    take = verdict.recommended
+    name, tolerance = take.cell.name, points(verdict.rules.tolerance)
     if len(verdict.rows) == 1:
-        return f"Only {take.cell.name} has results: there is nothing to compare it with."
-    others = [row for row in verdict.candidates if row is not take]
-    if not others:
-        return _lone_winner(verdict)
-    if len(others) == 1:
-        ends = " It is the cheaper one." if take is not top else " It costs no more."
+        return f"Only {name} has results: there is nothing to compare it with."
+    if take.loss is None:
+        return f"Take {name}, the highest on validation; how sure that is cannot be said."
+    ends = f" {_MODELS_ALONE}" if verdict.is_of_models else ""
+    if all(row.standing == "worse" for row in verdict.rows if row is not take):
+        return f"Take {name}: it is better on validation than all others."
+    if len(verdict.candidates) == 1:
         return (
-            f"{take.cell.name} and {others[0].cell.name} cannot be distinguished on validation."
-            + (f" Take {take.cell.name}.{ends}")
+            f"Take {name}: its expected loss, {points(take.loss)}, is the smallest by more than "
+            f"{tolerance}.{ends}"
+        )
+    if take is verdict.likeliest:
+        return (
+            f"Take {name}: its expected loss, {points(take.loss)}, is the smallest, and none "
+            f"within {tolerance} of it costs clearly less.{ends}"
         )
     return (
-        f"{len(others) + 1} of {len(verdict.rows)} configurations cannot be distinguished on "
-        f"validation. Take {take.cell.name}, the cheapest of them."
+        f"Take {name}: of the {len(verdict.candidates)} configurations whose expected loss is "
+        f"within {tolerance} of the smallest it costs least.{ends}"
     )
 
 
-def _lone_winner(verdict: Verdict) -> str:
-    name = verdict.recommended.cell.name
-    if all(row.standing == "worse" for row in verdict.rows[1:]):
-        return f"Take {name}: it is better on validation than all others."
-    if any(row.standing == "not tested" for row in verdict.rows):
-        return f"Take {name}, the highest on validation; not all others could be tested against it."
-    return f"Take {name}: it is the best on validation, though not proven against all others."
-
-
 def _why(verdict: Verdict) -> str:
-    top, take = verdict.top, verdict.recommended
+    top = verdict.top
     score = SHORT_SCORE_NAMES[verdict.rules.score]
     lines = [f"Highest {score} on validation: {top.cell.name}, {_with_interval(top, verdict)}."]
+    lines += recommendation_lines(verdict)
     for standing, opening in (
-        ("open", "Cannot be distinguished from it"),
+        ("open", "Cannot be distinguished from the highest"),
         ("alike", f"Within {points(verdict.rules.equivalence)} of it, too close to matter"),
-        ("behind", "Probably worse, though not proven after correction for all pairs"),
+        ("behind", "Lower, but not proven after correction for all pairs"),
+        (
+            "lone class",
+            "Nothing is claimed, as classes whose validation images are one group could make up "
+            "the difference",
+        ),
+        (
+            "one seed",
+            "Not tested, as one seed is shared; on other images the trained models differ",
+        ),
         ("worse", "Worse"),
     ):
         rows = [row for row in verdict.rows if row.standing == standing]
@@ -108,27 +127,7 @@ def _why(verdict: Verdict) -> str:
     if untested:
         reasons = sorted({row.why for row in untested})
         lines.append(f"Not tested against it: {_named(untested, 2)} ({'; '.join(reasons)}).")
-    if take is not top:
-        why = _cheaper(take, top)
-        lines.append(f"{take.cell.name} is the cheapest of those that may be the best: {why}.")
-    elif len(verdict.candidates) > 1:
-        lines.append(f"None that may be as good as {top.cell.name} trains clearly faster.")
     return "\n".join(lines)
-
-
-def _cheaper(take: Row, top: Row) -> str:
-    parts = []
-    own, other = take.cell.run_s, top.cell.run_s
-    if np.isfinite(own) and np.isfinite(other) and own > 0:
-        tuning = ", tuning included" if any(r.cell.values(TUNE_S) for r in (take, top)) else ""
-        parts.append(
-            f"it trains {other / own:.1f} times as fast as {top.cell.name} "
-            f"({seconds(own)} against {seconds(other)} a run{tuning})"
-        )
-    own, other = take.cell.number("trainable_params"), top.cell.number("trainable_params")
-    if np.isfinite(own) and np.isfinite(other) and own < other:
-        parts.append(f"{amount(own)} of its parameters are trained, instead of {amount(other)}")
-    return " and ".join(parts) or "no costs are recorded for both"
 
 
 def _may_cost(verdict: Verdict) -> str:
@@ -136,15 +135,16 @@ def _may_cost(verdict: Verdict) -> str:
     if take is verdict.top or take.comparison is None:
         return ""
     low, high = take.comparison.interval
+    compared = "the trained models of " if take.comparison.is_of_models else ""
     text = (
-        f"On the same validation images {take.cell.name} differs from {verdict.top.cell.name} by "
-        f"{signed(take.comparison.difference.value)} points "
+        f"On the same validation images {compared}{take.cell.name} and {verdict.top.cell.name} "
+        f"differ by {signed(take.comparison.difference.value)} points "
         f"({whole_percent(verdict.rules.level)} interval {signed(low)} to {signed(high)})."
     )
-    if low < -4 * verdict.rules.equivalence:
+    if low < -verdict.rules.tolerance:
         text += (
-            f" Up to {points(low)} may be lost: not distinguishable does not mean equal. If that "
-            f"is too much, take {verdict.top.cell.name}, or run what would decide it."
+            f" In a bad case {points(low)} are lost. If that is too much, take "
+            f"{verdict.top.cell.name}, give a smaller --tolerance, or run what would decide it."
         )
     return text
 

@@ -16,7 +16,12 @@ from frostline.stats.verdict import Row, Verdict
 LATENCY_MS = "time/latency_ms"
 # Name, what is missing where it is not recorded, axis label, and its value.
 _KINDS: Sequence[tuple[str, str, str, Callable[[Row], float]]] = (
-    ("train-time", "training time", "training time of a run, s", lambda r: r.cell.run_s),
+    (
+        "train-time",
+        "training time",
+        "training time of a run alone, s",
+        lambda r: r.cell.alone_s,
+    ),
     (
         "parameters",
         "trained parameters",

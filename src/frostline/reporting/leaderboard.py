@@ -13,8 +13,10 @@ STANDING_TEXTS = {
     "top": "highest",
     "alike": "as good in practice",
     "open": "cannot be distinguished",
-    "behind": "probably worse, not proven",
+    "behind": "lower, not proven",
     "worse": "worse",
+    "one seed": "one seed, not tested",
+    "lone class": "hangs on classes of one group",
     "not tested": "not tested",
 }
 
@@ -34,6 +36,9 @@ def leaderboard(verdict: Verdict, held_out: HeldOutResult, rates: Mapping[str, C
     columns = [
         Column("configuration"),
         Column("verdict"),
+        Column("chance of being best", "percent"),
+        Column("expected loss, points", "number"),
+        Column("a run alone", "seconds"),
         Column(f"val {short} %", "percent"),
         Column(f"low {level}", "percent"),
         Column(f"high {level}", "percent"),
@@ -49,7 +54,7 @@ def leaderboard(verdict: Verdict, held_out: HeldOutResult, rates: Mapping[str, C
         *(Column(f"val {SHORT_SCORE_NAMES[name]} %", "percent") for name in others),
         Column(f"test {short} %", "percent"),
         Column("test not used for choosing"),
-        Column("training of a run", "seconds"),
+        Column("paid for a run", "seconds"),
         Column("trained parameters", "count"),
         Column("latency, ms", "number"),
     ]
@@ -79,11 +84,12 @@ def comparisons(verdict: Verdict) -> Table | None:
         c = row.comparison
         if c is not None:
             test = "McNemar, exact below 25" if c.exact else "t, by group and seed"
+            test += ", of these models on other images" if c.is_of_models else ""
             rows.append(
                 [
                     *(row.cell.name, c.spread.n_seeds, c.n_items, c.spread.n_groups),
                     *(c.only_top, c.only_other, c.difference.value, *c.interval),
-                    *(c.p, c.p_holm, test),
+                    *(c.p, None if c.is_of_models else c.p_holm, test),
                 ]
             )
     if not rows:
@@ -110,6 +116,9 @@ def _leader(
     return [
         row.cell.name,
         verdict_text,
+        row.chance,
+        None if row.loss is None else 100 * row.loss,
+        row.cell.alone_s,
         row.value,
         low,
         high,
@@ -118,11 +127,11 @@ def _leader(
         *_rate_values(rate),
         None if c is None else c.difference.value,
         *((None, None) if c is None else c.interval),
-        None if c is None else c.p_holm,
+        None if c is None or c.is_of_models else c.p_holm,
         *(row.cell.mean(f"val_best/{name}") for name in others),
         test,
         "for the choice made" if is_recommended else "not used",
-        row.cell.run_s,
+        row.cell.paid_s,
         row.cell.number("trainable_params"),
         row.cell.mean(LATENCY_MS),
     ]

@@ -19,6 +19,8 @@ from frostline.reporting.cell_rates import CellRate, cell_rate, with_tuned_as_au
 from frostline.reporting.cell_settings import with_unlogged_settings
 from frostline.reporting.conclusion import conclude
 from frostline.reporting.fairness import fairness
+from frostline.reporting.look_count import NO_LOOKS, Looks
+from frostline.reporting.next_steps import NextSteps, next_steps
 from frostline.reporting.page import Conclusion, Page
 from frostline.reporting.render import render_page
 from frostline.reporting.report_sections import report_sections
@@ -44,11 +46,13 @@ class Report:
         folder: The folder; it holds `PARTS`.
         conclusion: The verdict in sentences.
         verdict: None if there was nothing to compare.
+        looks: Looks at these results, this one included where it is one.
     """
 
     folder: Path
     conclusion: Conclusion
     verdict: Verdict | None
+    looks: Looks = NO_LOOKS
 
     @property
     def page(self) -> Path:
@@ -64,6 +68,7 @@ def write_folder(
     *,
     title: str,
     sweep: RunRecord | None = None,
+    looks: Looks = NO_LOOKS,
 ) -> Report:
     """Compare runs and write everything to a folder.
 
@@ -74,6 +79,7 @@ def write_folder(
         out: The folder; made if need be, files of an earlier report in it are replaced.
         title: What the page is called.
         sweep: The sweep's run.
+        looks: Earlier looks at these results.
     """
     records = with_unlogged_settings(with_tuned_as_auto(records), source)
     selection = at_best_rate(select(records, rules.metric), rules.metric)
@@ -81,20 +87,24 @@ def write_folder(
     rates = {
         cell.name: with_choice(cell_rate(cell, runs), cell, selection) for cell in selection.cells
     }
-    verdict = verdict_on(selection, source, rules)
+    looks = looks.with_this(selection, rules)
+    verdict = verdict_on(selection, source, rules, looks.number)
     drawn = are_drawings(records)
-    held_out, trained, unfair = NO_RESULT, {}, ""
+    held_out, trained, unfair, further = NO_RESULT, {}, "", NextSteps()
     if verdict is not None:
         held_out = held_out_result(verdict.recommended, source, rules)
         trained = trainings(verdict, source)
         unfair = fairness(verdict, rates, trained)
-    conclusion = conclude(verdict, selection, held_out.sentence, unfair, drawn=drawn)
-    sections = report_sections(verdict, selection, held_out, rates, trained, source, records, sweep)
+        further = next_steps(verdict, selection, source)
+    conclusion = conclude(verdict, selection, held_out.sentence, unfair, further.text, drawn=drawn)
+    sections = report_sections(
+        verdict, selection, held_out, rates, trained, further, source, records, sweep
+    )
     made = time.strftime("%d %B %Y, %H:%M") + f", from {len(records)} runs"
     _write(Page(title, made, conclusion, sections, drawn), out)
-    values = _verdict_json(verdict, conclusion, held_out, selection, rates)
+    values = _verdict_json(verdict, conclusion, held_out, selection, rates, further)
     (out / VERDICT).write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n")
-    return Report(out, conclusion, verdict)
+    return Report(out, conclusion, verdict, looks)
 
 
 def _write(page: Page, out: Path) -> None:
@@ -117,6 +127,7 @@ def _verdict_json(
     held_out: HeldOutResult,
     selection: Selection,
     rates: Mapping[str, CellRate],
+    further: NextSteps,
 ) -> dict[str, Any]:
     values: dict[str, Any] = {
         "headline": conclusion.headline,
@@ -138,7 +149,9 @@ def _verdict_json(
             "params": {**take.cell.params, **typed},
             "run_ids": dict(take.cell.run_ids),
             "val": take.value,
-            "test": None if np.isnan(held_out.value) else held_out.value,
+            "seconds_alone": _number(take.cell.alone_s),
+            "seconds_paid": _number(take.cell.paid_s),
+            "test": _number(held_out.value),
         },
         "learning_rates": {
             row.cell.name: {
@@ -149,7 +162,17 @@ def _verdict_json(
             for row in verdict.rows
         },
         "top": verdict.top.cell.name,
+        "expected_loss": {row.cell.name: row.loss for row in verdict.rows},
+        "chance_best": {row.cell.name: row.chance for row in verdict.rows},
+        "tolerance": verdict.rules.tolerance,
+        "looks": verdict.look,
+        "holds_for": "trained models" if verdict.is_of_models else "configurations",
+        "next": further.values,
         "candidates": [row.cell.name for row in verdict.candidates],
         "worse": [row.cell.name for row in verdict.rows if row.standing == "worse"],
         "not_tested": [row.cell.name for row in verdict.rows if row.standing == "not tested"],
     }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -9,6 +9,7 @@ from frostline.reporting.cost_figures import cost_figures
 from frostline.reporting.depth_figures import depth_figure, heat_figure
 from frostline.reporting.leaderboard import comparisons, leaderboard
 from frostline.reporting.learning_curves import curve_figures
+from frostline.reporting.next_steps import NextSteps
 from frostline.reporting.number_text import whole_percent
 from frostline.reporting.page import Section
 from frostline.reporting.run_tables import cost_table, left_out_table, method_table
@@ -28,6 +29,7 @@ def report_sections(
     held_out: HeldOutResult,
     rates: Mapping[str, CellRate],
     trained: Mapping[str, Training],
+    further: NextSteps,
     source: Source,
     records: Sequence[RunRecord],
     sweep: RunRecord | None,
@@ -40,6 +42,7 @@ def report_sections(
         held_out: The recommended cell on the test images.
         rates: Name of a cell to its learning rate.
         trained: Name of a cell to how far it was trained.
+        further: What to run next.
         source: Where curves and predictions come from.
         records: All runs, those that are left out included.
         sweep: The sweep's run.
@@ -50,6 +53,7 @@ def report_sections(
     at_best = [AT_BEST_RATE] if selection.tried else []
     return [
         _leaderboard_section(verdict, held_out, rates, at_best),
+        *_next_section(further),
         Section("depth-section", "Freeze depth", at_best, [depth_figure(verdict)]),
         Section("heat-section", "Backbone by depth", at_best, [heat_figure(verdict)]),
         *rates_section(verdict, selection),
@@ -62,7 +66,10 @@ def report_sections(
             "What it took",
             [
                 "Training times hold for the machine and for what ran beside it. They include what "
-                "was spent on values that were tried and not chosen."
+                "was spent on values that were tried and not chosen. What was paid for a run is "
+                "its share where several were trained together. What a run takes alone is in the "
+                "column beside it, and by that configurations are chosen. Stored features that "
+                "were there before the sweep are in neither."
             ],
             tables=[cost_table(verdict)],
         ),
@@ -93,8 +100,10 @@ def _leaderboard_section(
     note = (
         f"Best on validation first; the score is {SCORE_NAMES[verdict.rules.score]}. Intervals "
         f"({level}) cover other images and, with several seeds, other seeds. Differences are on "
-        "the same images and seeds. Test figures of configurations that were not recommended are "
-        "shown for completeness and were not used for choosing."
+        "the same images and seeds, and their intervals are for each pair alone. Expected loss "
+        "and the chance of being the best are relative to all configurations with predictions. "
+        "Test figures of configurations that were not recommended are shown for completeness and "
+        "were not used for choosing."
     )
     notes = [note, *at_best]
     if any("tuned" in rate.origin for rate in rates.values()):
@@ -104,6 +113,16 @@ def _leaderboard_section(
     if against_top is not None:
         tables.append(against_top)
     return Section("leaders", "Leaderboard", notes, tables=tables)
+
+
+def _next_section(further: NextSteps) -> list[Section]:
+    if further.table is None:
+        return []
+    note = (
+        "What the expected loss of the choice falls by, on average, if these seeds are added, by "
+        "how much seeds and images differ here. Only plans that no cheaper one beats."
+    )
+    return [Section("next", "What next", [note], tables=[further.table])]
 
 
 def _cost_section(verdict: Verdict) -> Section:
@@ -132,7 +151,12 @@ def _method_notes(verdict: Verdict) -> list[str]:
         "for single configurations).",
         f"Differences from the top are tested on the same images and seeds, and corrected by Holm "
         f"for all {verdict.family_size:,} pairs, as the top was found by looking at the same "
-        f"figures. Differences whose interval lies within {100 * rules.equivalence:g} points do "
-        "not matter. Of all configurations that are not worse, the one that trains fastest is "
-        "recommended (of those within 10 %, the best).",
+        f"figures, and for the number of looks: look k spends 1 / (k (k + 1)) of the "
+        f"{100 * (1 - rules.level):g} % of sweeps that may make a wrong claim. Differences whose "
+        f"interval lies within {100 * rules.equivalence:g} points do not matter.",
+        "Expected losses are means over a posterior: scores with their joint error, and true "
+        "scores that lie normally around a common mean, as far apart as the sweep says. "
+        "Recommended is the cheapest configuration, trained alone, whose expected loss is at most "
+        f"{100 * rules.tolerance:g} points above the smallest (of those within 10 % of its cost, "
+        "the one of smallest loss).",
     ]

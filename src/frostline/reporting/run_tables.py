@@ -34,7 +34,8 @@ def cost_table(verdict: Verdict) -> Table:
         Column("runs", "count"),
         Column("training, all runs", "seconds"),
         Column("of it values not chosen", "seconds"),
-        Column("training of a run", "seconds"),
+        Column("paid for a run", "seconds"),
+        Column("a run alone", "seconds"),
         Column("energy, Wh", "number"),
         Column("saved by reuse", "seconds"),
         Column("saved, %", "percent"),
@@ -51,7 +52,8 @@ def cost_table(verdict: Verdict) -> Table:
                 len(cell.run_ids),
                 spent,
                 tuning,
-                cell.run_s,
+                cell.paid_s,
+                cell.alone_s,
                 cell.total(ENERGY_WH),
                 saved,
                 saved / (spent + saved) if spent + saved > 0 else None,
@@ -111,9 +113,9 @@ def _sums(rows: Sequence[Sequence[Value]]) -> list[Value]:
         finite = [value for value in values if np.isfinite(value)]
         return sum(finite) if finite else float("nan")
 
-    spent, saved = total(2), total(6)
+    spent, saved = total(2), total(7)
     share = saved / (spent + saved) if spent + saved > 0 else None
-    return [int(total(1)), spent, total(3), None, total(5), saved, share, None]
+    return [int(total(1)), spent, total(3), None, None, total(6), saved, share, None]
 
 
 def _listed(values: Iterable[str]) -> str:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from frostline.errors import TrackingError
+from frostline.reporting.look_count import Looks
 from frostline.reporting.report_folder import PARTS, Report, write_folder
 from frostline.stats.rules import DEFAULT_RULES, Rules
+from frostline.tracking.looks_record import looks_at, record_look, sweeps_of
 from frostline.tracking.lookup import find_sweep, jobs_of_sweep
 from frostline.tracking.reader import Reader
 from frostline.tracking.records import ENDED, RunRecord
@@ -86,7 +88,7 @@ def write_sweep_report(store: Store, sweep: str, out: Path) -> Report:
 
 
 def write_report(store: Store, runs: ReportRuns, out: Path, rules: Rules = DEFAULT_RULES) -> Report:
-    """Compare runs and write page, figures, tables and verdict to a folder.
+    """Compare runs and write page, figures, tables and verdict to a folder; the look is counted.
 
     Args:
         store: The tracking store, which holds the runs' curves and predictions.
@@ -94,9 +96,21 @@ def write_report(store: Store, runs: ReportRuns, out: Path, rules: Rules = DEFAU
         out: The folder; made if need be.
         rules: How to compare.
     """
-    return write_folder(
-        runs.records, StoreSource(store), rules, out, title=runs.title, sweep=runs.sweep
+    sweeps = sweeps_of(store, runs.records)
+    if runs.sweep is not None and runs.sweep.run_id not in {one.run_id for one in sweeps}:
+        sweeps.append(runs.sweep)
+    report = write_folder(
+        runs.records,
+        StoreSource(store),
+        rules,
+        out,
+        title=runs.title,
+        sweep=runs.sweep,
+        looks=Looks(looks_at(sweeps)),
     )
+    if report.looks.is_new:
+        record_look(store, sweeps, report.looks.current)
+    return report
 
 
 def log_report(store: Store, runs: ReportRuns, report: Report) -> bool:

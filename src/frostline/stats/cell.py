@@ -7,6 +7,8 @@ import numpy as np
 
 TRAIN_S = "time/train_s"
 TUNE_S = "time/tune_s"
+# Recorded where jobs shared their training: what a job would have taken without the others.
+ALONE_S = "time/alone_s"
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,28 @@ class Cell:
         return float(np.sum(values)) if values else float("nan")
 
     @property
-    def run_s(self) -> float:
-        """Mean seconds of a run, with those that tuning took; NaN where no time is recorded."""
-        tuning = self.total(TUNE_S) / len(self.run_ids) if self.values(TUNE_S) else 0.0
-        return self.mean(TRAIN_S) + tuning
+    def paid_s(self) -> float:
+        """Mean seconds that this sweep paid for a run, tuning included; NaN without times.
+
+        Where heads were trained together, a run's share of their time.
+        """
+        return self.mean(TRAIN_S) + self._tuning_s
+
+    @property
+    def alone_s(self) -> float:
+        """Mean seconds that a run takes when it is trained alone, tuning included; NaN without."""
+        own = [m.get(ALONE_S, m.get(TRAIN_S, float("nan"))) for m in self.metrics.values()]
+        finite = [value for value in own if np.isfinite(value)]
+        return float(np.mean(finite)) + self._tuning_s if finite else float("nan")
+
+    @property
+    def next_seed_s(self) -> float:
+        """Mean seconds of one more seed, which reads what was tuned; NaN where unknown."""
+        return self.alone_s - self._tuning_s
+
+    @property
+    def _tuning_s(self) -> float:
+        return self.total(TUNE_S) / len(self.run_ids) if self.values(TUNE_S) else 0.0
 
     def number(self, fact: str) -> float:
         """A derived value as a number; NaN where it is missing."""

@@ -55,18 +55,13 @@ def posterior_draws(means: Floats, covariance: Floats, *, draws: int = DRAWS) ->
     rng = np.random.default_rng(_SEED)
     values, vectors = np.linalg.eigh(covariance)
     values = np.maximum(values, 0.0)
-    taus = _USUAL_TAU * np.tan((np.arange(_GRID) + 0.5) / _GRID * np.pi / 2)
     y, ones = vectors.T @ means, vectors.sum(axis=0)
+    taus, weight = _weighted_taus(values, y, ones)
     precision = 1 / (values + taus[:, None] ** 2)
     of_mean = (precision * ones**2).sum(axis=1)
-    centre = (precision * ones * y).sum(axis=1) / of_mean
-    left = y - centre[:, None] * ones
-    log_weight = 0.5 * (
-        np.log(precision).sum(axis=1) - np.log(of_mean) - (precision * left**2).sum(axis=1)
-    )
-    weight = np.exp(log_weight - log_weight.max())
+    left = y - ((precision * ones * y).sum(axis=1) / of_mean)[:, None] * ones
     parts = []
-    for place, count in enumerate(_allotted(weight / weight.sum(), draws // 2)):
+    for place, count in enumerate(_allotted(weight, draws // 2)):
         if count:
             shrink = values * precision[place]
             mean = y - shrink * left[place]
@@ -75,6 +70,19 @@ def posterior_draws(means: Floats, covariance: Floats, *, draws: int = DRAWS) ->
             # Each draw and its mirror image: means are exact, as far as the grid is.
             parts += [mean + spread + around, mean - spread - around]
     return np.asarray(vectors @ np.concatenate(parts).T, dtype=np.float64)
+
+
+def likely_spread(means: Floats, covariance: Floats) -> float:
+    """The mean of tau: how far the true scores are likely to lie from each other.
+
+    Args:
+        means: `(C,)` observed mean scores.
+        covariance: `(C, C)` of their errors.
+    """
+    values, vectors = np.linalg.eigh(np.asarray(covariance, np.float64))
+    y, ones = vectors.T @ np.asarray(means, np.float64), vectors.sum(axis=0)
+    taus, weight = _weighted_taus(np.maximum(values, 0.0), y, ones)
+    return float(taus @ weight)
 
 
 def expected_loss(draws: Floats) -> Floats:
@@ -120,6 +128,25 @@ def cheapest_within(
     least = min(costs[place] for place in able)
     about = [place for place in able if costs[place] <= least * same_cost]
     return min(about, key=lambda place: (losses[place], costs[place]))
+
+
+def _weighted_taus(values: Floats, y: Floats, ones: Floats) -> tuple[Floats, Floats]:
+    """Values of tau, equally likely beforehand, and how likely each is given the scores.
+
+    Args:
+        values: `(C,)` eigenvalues of the error covariance.
+        y: `(C,)` scores along its eigenvectors.
+        ones: `(C,)` the common mean's direction along them.
+    """
+    taus = _USUAL_TAU * np.tan((np.arange(_GRID) + 0.5) / _GRID * np.pi / 2)
+    precision = 1 / (values + taus[:, None] ** 2)
+    of_mean = (precision * ones**2).sum(axis=1)
+    left = y - ((precision * ones * y).sum(axis=1) / of_mean)[:, None] * ones
+    log_weight = 0.5 * (
+        np.log(precision).sum(axis=1) - np.log(of_mean) - (precision * left**2).sum(axis=1)
+    )
+    weight = np.exp(log_weight - log_weight.max())
+    return taus, weight / weight.sum()
 
 
 def _allotted(weights: Floats, total: int) -> list[int]:

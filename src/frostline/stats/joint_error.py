@@ -36,15 +36,21 @@ class JointError:
         names: C cells.
         means: `(C,)` mean score over each cell's seeds.
         covariance: `(C, C)` of these means, squared units of the score.
+        images: `(C, C)` the part of it from images and from the choice of rates.
         seeds_part: `(C,)` what seeds add to the diagonal; 0 where no cell has two seeds.
+        n_seeds: `(C,)` seeds of each cell.
         knows_seeds: Whether any cell has two seeds or more.
+        own_splits: Whether seeds are judged by different images.
     """
 
     names: tuple[str, ...]
     means: Floats
     covariance: Floats
+    images: Floats
     seeds_part: Floats
+    n_seeds: NDArray[np.int64]
     knows_seeds: bool
+    own_splits: bool
 
 
 def joint_error(cells: Mapping[str, Seeds], optimism: Mapping[str, float]) -> JointError:
@@ -55,15 +61,19 @@ def joint_error(cells: Mapping[str, Seeds], optimism: Mapping[str, float]) -> Jo
         optimism: Name to what was taken off for the choice of a rate; 0 where it is missing.
     """
     spreads = {name: cell_spread(seeds) for name, seeds in cells.items()}
-    covariance = _images_part(cells)
     seeds_part = _seeds_part(list(spreads.values()))
     doubt = [choice_doubt(optimism.get(name, 0.0)) for name in cells]
+    images = _images_part(cells) + np.diag(doubt)
+    n_seeds = np.array([spread.n_seeds for spread in spreads.values()])
     return JointError(
         tuple(cells),
         np.array([spread.value for spread in spreads.values()]),
-        covariance + np.diag(seeds_part + doubt),
+        images + np.diag(seeds_part),
+        images,
         seeds_part,
-        any(spread.n_seeds > 1 for spread in spreads.values()),
+        n_seeds,
+        bool(n_seeds.max() > 1),
+        len({run.items.tobytes() for seeds in cells.values() for run in seeds.values()}) > 1,
     )
 
 

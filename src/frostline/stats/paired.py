@@ -1,13 +1,18 @@
 """Cells against each other on the same images: differences, intervals, corrected claims."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from frostline.stats.intervals import Estimate, Relation, holm, mcnemar, relation
-from frostline.stats.predictions import Predictions, value_and_influence
+from frostline.stats.predictions import (
+    MACRO_SCORES,
+    Predictions,
+    groups_of_classes,
+    value_and_influence,
+)
 from frostline.stats.variance import Spread, estimate, learn_prior, spread_of
 
 Floats = NDArray[np.float64]
@@ -23,6 +28,7 @@ class Scored:
         correct: `(N,)` bool.
         items: `(N,)`, sorted.
         groups: `(N,)`.
+        classes: Groups of each labelled class, where the score is a mean over classes; else empty.
     """
 
     value: float
@@ -30,6 +36,7 @@ class Scored:
     correct: NDArray[np.bool_]
     items: NDArray[np.str_]
     groups: NDArray[np.str_]
+    classes: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
 Seeds = Mapping[str, Scored]  # by seed
@@ -46,7 +53,7 @@ class Comparison:
         p: Two-sided p-value of this comparison alone.
         p_holm: Corrected for all pairs of cells of the sweep.
         relation: Of the other cell to the top: `worse`, `alike`, `open` or (never by choice of the
-            top, but possible on shared seeds) `better`.
+            top, but possible on shared seeds) `better`; always `open` where they share one seed.
         spread: The variance parts.
         n_items: Images compared, counted once for each seed.
         only_top: Images that only the top gets right, over all seeds.
@@ -66,11 +73,23 @@ class Comparison:
     only_other: int
     exact: bool
 
+    @property
+    def is_of_models(self) -> bool:
+        """Whether it compares two trained models, on other images, and no configurations."""
+        return self.spread.n_seeds < 2
+
 
 def scored(predictions: Predictions, score: str) -> Scored:
     """Score a run and keep what comparisons need."""
     value, influence = value_and_influence(predictions, score)
-    return Scored(value, influence, predictions.correct, predictions.items, predictions.groups)
+    return Scored(
+        value,
+        influence,
+        predictions.correct,
+        predictions.items,
+        predictions.groups,
+        groups_of_classes(predictions) if score in MACRO_SCORES else {},
+    )
 
 
 def cell_spread(seeds: Seeds) -> Spread:
@@ -109,21 +128,27 @@ def compare_with_top(
     equivalence: float,
     is_accuracy: bool,
     doubts: Mapping[str, float] | None = None,
+    alpha: float | None = None,
 ) -> list[Comparison]:
     """Compare cells with the cell that has the highest score.
 
     The top was found by looking at the same figures, so a claim about it could have been made
     about any pair: Holm's correction counts *all pairs* of cells, not only those with the top.
 
+    One shared seed says nothing about other seeds, and equal configurations differ by theirs: then
+    the figures hold for the two trained models, and nothing is claimed.
+
     Args:
         top: The runs of the top cell, by seed.
         others: Name to runs of the others; those that share no seed are left out.
         family_size: Number of pairs among all cells of the sweep.
-        level: Such as 0.95; claims are made at 1 - level.
+        level: Of the intervals, such as 0.95.
         equivalence: Differences up to this do not matter, units of the score.
         is_accuracy: Whether the score is plain accuracy, so that McNemar's test applies.
         doubts: Name to a variance that is added to that of its difference: see `choice_doubt`.
+        alpha: How often claims may be false, see `frostline.stats.looks`; None for 1 - level.
     """
+    alpha = 1 - level if alpha is None else alpha
     spreads = {name: pair_spread(cell, top) for name, cell in others.items()}
     prior = learn_prior([spread for spread in spreads.values() if spread is not None])
     rows = [
@@ -151,7 +176,7 @@ def compare_with_top(
         difference = estimate(spread, prior, floor=floor, doubt=added.get(name, 0.0))
         interval = difference.interval(level)
         standing = relation(interval, equivalence)
-        if standing in {"better", "worse"} and p_holm >= 1 - level:
+        if spread.n_seeds < 2 or (standing in {"better", "worse"} and p_holm >= alpha):
             standing = "open"
         results.append(
             Comparison(

@@ -9,6 +9,8 @@ from frostline.stats.rules import SCORES
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+# Means over classes: each class counts alike, however few images it has.
+MACRO_SCORES = ("f1_macro", "acc_macro")
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,12 @@ def value_and_influence(predictions: Predictions, score: str) -> tuple[float, Fl
     as_label = (correct * 2 - f1[labels]) / total[labels]
     as_prediction = -f1[predicted] / total[predicted]
     return float(f1[occurs].mean()), (as_label + as_prediction) / occurs.sum() * widened
+
+
+def groups_of_classes(predictions: Predictions) -> dict[int, frozenset[str]]:
+    """The groups in which each labelled class has images."""
+    labels, groups = predictions.labels, predictions.groups
+    return {int(k): frozenset(groups[labels == k].tolist()) for k in np.unique(labels)}
 
 
 def confusion(labels: Ints, predicted: Ints, n_classes: int) -> Ints:

@@ -23,12 +23,15 @@ class Rules:
         level: Confidence, such as 0.95.
         equivalence: Differences up to this do not matter, as a share of 1.
         max_tested: At most this many cells, best first, are tested against the top.
+        tolerance: A cheaper cell may have an expected loss this much above the smallest one, as a
+            share of 1.
     """
 
     score: str = "f1_macro"
     level: float = 0.95
     equivalence: float = 0.005
     max_tested: int = 40
+    tolerance: float = 0.01
 
     @property
     def metric(self) -> str:

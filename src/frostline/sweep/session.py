@@ -188,6 +188,7 @@ def _run_jobs(
 ) -> list[Outcome]:
     """Launch under the sweep's own run, which gets an end state however the block ends."""
     from frostline.tracking.abandoned import end_abandoned_runs
+    from frostline.tracking.lookup import PLAN_FILE
 
     sweep_id = str(plan["sweep_id"])
     todo = [job for job in jobs if job.digest not in answered]
@@ -197,7 +198,7 @@ def _run_jobs(
     begun_s = time.monotonic()
     run = sweep_run.open_sweep_run(store, sweep_id)
     try:
-        run.log_dict(plan, sweep_run.PLAN)
+        run.log_dict(plan, PLAN_FILE)
         launched = launch(todo, sweep_id, run.run_id, make_launcher, share) if todo else []
         end_failed_runs(store, todo, sweep_id, run.run_id, launched)
         outcomes = collect_outcomes(store, jobs, answered, launched)

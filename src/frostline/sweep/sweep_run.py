@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 from frostline.sweep import summary
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.plan import PlannedJob
-from frostline.tracking.lookup import RUNS_FILE
+from frostline.tracking.lookup import PLAN_FILE, RUNS_FILE
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
     from frostline.tracking.store import Store
     from frostline.tracking.tracked_run import Run
-
-PLAN = "plan.json"
 
 
 def command_again() -> str:
@@ -78,7 +76,7 @@ def record_outcomes(
         outcome = by_digest[job["digest"]]
         end = {"state": outcome.state, "run_id": outcome.run_id, "reason": outcome.reason}
         jobs.append({**job, **end})
-    run.log_dict({**plan, "jobs": jobs}, PLAN)
+    run.log_dict({**plan, "jobs": jobs}, PLAN_FILE)
     run.log_text(json.dumps([outcome.run_id for outcome in outcomes if outcome.run_id]), RUNS_FILE)
     run.log_text(summary.markdown(outcomes), "outcome.md")
     states = [outcome.state for outcome in outcomes]

@@ -16,6 +16,7 @@ ALLOWED = (
     "a run id or the beginning of one, a run's name, best:SWEEP, or the path of a local checkpoint"
 )
 RUNS_FILE = "runs.json"
+PLAN_FILE = "plan.json"
 _ID_TAG = "frostline.sweep_id"
 _MAX_SWEEPS_SHOWN = 8
 _MAX_RUNS_SHOWN = 5

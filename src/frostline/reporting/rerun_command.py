@@ -1,0 +1,91 @@
+"""The commands that run some configurations with more seeds."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+
+from frostline.stats.cell import Cell
+from frostline.tracking.lookup import PLAN_FILE
+from frostline.tracking.records import RunRecord
+from frostline.tracking.run_contents import Source
+
+_DIGEST = "frostline.job_digest"
+Values = dict[str, tuple[str, ...]]
+
+
+def commands_for(
+    cells: Sequence[Cell], seeds: Sequence[str], runs: Mapping[str, RunRecord], source: Source
+) -> list[str]:
+    """Commands that run cells with these seeds; finished runs among them are not repeated.
+
+    Args:
+        cells: The cells.
+        seeds: All seeds, those that were run included, so that one report shows them together.
+        runs: The cells' runs, by id.
+        source: Where the plans of their sweeps are.
+
+    Returns:
+        As few as possible; none if it is not recorded how a cell was run.
+    """
+    wanted: list[Values] = []
+    for cell in cells:
+        overrides = _overrides(runs[next(iter(cell.run_ids.values()))], source)
+        if overrides is None:
+            return []
+        wanted.append(_by_key(overrides))
+    return [_command(values, seeds) for values in merged(wanted)]
+
+
+def merged(wanted: Sequence[Values]) -> list[Values]:
+    """Fewer grids that have the same cells: two that differ in one key's values become one."""
+    grids = [dict(one) for one in wanted]
+    joined = True
+    while joined:
+        joined = False
+        for first in range(len(grids)):
+            for second in range(first + 1, len(grids)):
+                both = _join(grids[first], grids[second])
+                if both is not None:
+                    grids[first] = both
+                    del grids[second]
+                    joined = True
+                    break
+            if joined:
+                break
+    return grids
+
+
+def _join(first: Values, second: Values) -> Values | None:
+    if first.keys() != second.keys():
+        return None
+    differing = [key for key in first if first[key] != second[key]]
+    if len(differing) > 1:
+        return None
+    if not differing:
+        return first
+    key = differing[0]
+    return {**first, key: tuple(dict.fromkeys([*first[key], *second[key]]))}
+
+
+def _overrides(run: RunRecord, source: Source) -> list[str] | None:
+    """What the run's job was composed from, as its sweep's plan has it."""
+    text = source.text(run.parent_run_id, PLAN_FILE) if run.parent_run_id else None
+    try:
+        jobs = json.loads(text)["jobs"] if text else []
+        for job in jobs:
+            if job["digest"] == run.tags.get(_DIGEST):
+                return [str(word) for word in job["overrides"]]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return None
+
+
+def _by_key(overrides: Sequence[str]) -> Values:
+    """Key to its one value; of a key given twice the last counts, as for Hydra."""
+    pairs = (word.partition("=") for word in overrides)
+    return {key: (value,) for key, _, value in pairs if key.lstrip("+") != "seed"}
+
+
+def _command(values: Values, seeds: Sequence[str]) -> str:
+    words = [f"{key}={','.join(own)}" if own != ("",) else key for key, own in values.items()]
+    return "python -m src.train -m " + shlex.join([*words, "seed=" + ",".join(seeds)])
