@@ -138,7 +138,8 @@ def test_the_seconds_of_values_not_chosen_count_in_every_cost(sweeps, tmp_path):
     assert spent["all"] == pytest.approx(spent[tuned.cell.name] + spent[plain.cell.name])
     with (tmp_path / "tables" / "cost-train-time.csv").open() as file:
         drawn = {
-            r["configuration"]: float(r["training time of a run alone, s"]) for r in csv.DictReader(file)
+            r["configuration"]: float(r["training time of a run alone, s"])
+            for r in csv.DictReader(file)
         }
     assert drawn[tuned.cell.name] == pytest.approx(tuned.cell.alone_s)
     assert report.verdict.recommended is plain

@@ -186,7 +186,9 @@ def reach_verdict(
         loss, chance = losses.get(cell.name), chances.get(cell.name)
         rows.append(Row(cell, seeds, interval, spread, standing, comparison, why, loss, chance))
     recommended = cheapest(rows, rules.tolerance)
-    return Verdict(rules, tuple(rows), recommended, family_size, look, error)
+    return Verdict(
+        rules, tuple(rows), recommended, family_size, scored=by_cell, look=look, error=error
+    )
 
 
 def cheapest(rows: Sequence[Row], tolerance: float) -> Row:
