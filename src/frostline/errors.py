@@ -1,5 +1,6 @@
 """Errors the user can fix: what was given, what is allowed, what to do."""
 
+from frostline.invocation import as_called
 from frostline.redact import redacted
 
 
@@ -25,7 +26,7 @@ class FrostlineError(Exception):
             lines.append(f"  allowed: {self.allowed}")
         if self.todo:
             lines.append(f"  do:      {self.todo}")
-        return "\n".join(lines)
+        return as_called("\n".join(lines))
 
 
 class ConfigError(FrostlineError):

@@ -8,6 +8,7 @@ from frostline.advice.advice_text import MEASURE_LABELS, reliability_sentence
 from frostline.advice.quadrants import BORDER, LARGE_IMAGES, LARGE_PER_CLASS
 from frostline.advice.ranking import PUBLISHED
 from frostline.advice.similarity import references_for
+from frostline.invocation import as_called
 from frostline.reporting.page import Conclusion, Page, Section
 from frostline.reporting.render import render_page
 from frostline.reporting.tables import Column, Table
@@ -23,7 +24,7 @@ def advice_page(advice: Advice) -> str:
             _hint_section(advice),
             *sections,
         ]
-    made = time.strftime("%d %B %Y, %H:%M") + ", by python -m src.advise"
+    made = time.strftime("%d %B %Y, %H:%M") + as_called(", by python -m src.advise")
     page = Page(f"Advice on {advice.data}", made, _conclusion(advice), sections, advice.drawn)
     return render_page(page)
 

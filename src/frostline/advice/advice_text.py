@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from frostline.advice.advice import Advice
 from frostline.advice.choose import choice_lines
 from frostline.advice.ranking import BASELINE, PUBLISHED
+from frostline.invocation import as_called
 
 MAX_CLASSES = 8
 MAX_FINDINGS = 4
@@ -53,7 +54,8 @@ def _data_lines(advice: Advice) -> Iterator[str]:
     for finding in advice.findings[:MAX_FINDINGS]:
         yield f"  {finding.level}: {finding.title}: {finding.text}"
     if len(advice.findings) > MAX_FINDINGS:
-        yield f"  and {len(advice.findings) - MAX_FINDINGS} more: python -m src.data PATH"
+        more = as_called("python -m src.data PATH")
+        yield f"  and {len(advice.findings) - MAX_FINDINGS} more: {more}"
 
 
 def _score_lines(advice: Advice) -> Iterator[str]:

@@ -8,6 +8,7 @@ from frostline.config.conf_files import CONF
 from frostline.config.schema import Settings
 from frostline.data.source_kind import source_kind
 from frostline.errors import ConfigError
+from frostline.invocation import as_called
 
 # The other keys configure training, which is what advice is about; they belong to src.train.
 ALLOWED = ("data", "backbone", "weights", "image_size", "seed")
@@ -82,7 +83,7 @@ def next_command(overrides: Sequence[str], backbones: Sequence[str], strategies:
         f"strategy={strategies}",
         "seed=0,1,2",
     ]
-    return "python -m src.train -m " + " ".join(shlex.quote(part) for part in parts)
+    return as_called("python -m src.train -m ") + " ".join(shlex.quote(part) for part in parts)
 
 
 def _with_source(overrides: list[str]) -> list[str]:

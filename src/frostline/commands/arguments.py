@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from frostline.commands.error_output import BAD_INPUT_EXIT_CODE, leave_closed_pipe
 from frostline.errors import FrostlineError
+from frostline.invocation import as_called
 
 if TYPE_CHECKING:
     from frostline.inference.rebuild import Rebuilt
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 def command_parser(module: str, page: str | None) -> argparse.ArgumentParser:
     """Make the parser of `python -m MODULE`; its help text keeps its line breaks."""
     return argparse.ArgumentParser(
-        prog=f"python -m {module}",
-        description=page,
+        prog=as_called(f"python -m {module}"),
+        description=as_called(page or ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from frostline.commands.arguments import reported_errors
 from frostline.errors import DataError, FrostlineError
+from frostline.invocation import as_called
 
 
 @reported_errors()
@@ -56,7 +57,8 @@ def _write(file: Path, page: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m src.data", description="Look at a data set before training on it."
+        prog=as_called("python -m src.data"),
+        description="Look at a data set before training on it.",
     )
     parser.add_argument("path", help="a folder, csv, archive, saved data set, or: leaves")
     parser.add_argument("--out", default="data.html", help="file of the page; '' for none")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from frostline.errors import FrostlineError, TrackingError
+from frostline.invocation import as_called
 from frostline.tracking.address import Address, resolve_address
 from frostline.tracking.connection import Connection
 
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    parser = argparse.ArgumentParser(prog="python -m src.ui", description=__doc__)
+    parser = argparse.ArgumentParser(prog=as_called("python -m src.ui"), description=__doc__)
     parser.add_argument("--uri", help="the store; default: MLFLOW_TRACKING_URI, else mlflow.db")
     parser.add_argument("--port", type=int, default=5000, help="port on 127.0.0.1")
     given = parser.parse_args(arguments)

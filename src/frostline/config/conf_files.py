@@ -1,13 +1,17 @@
-"""The folders conf/ and experiments/: where they are, and the values conf/ sets for a group."""
+"""The folders conf/ and experiments/: where they are, and the values conf/ sets for a group.
+
+They stand beside src/ in a checkout, and within the package where it was installed from a wheel.
+"""
 
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-_CHECKOUT = Path(__file__).resolve().parents[3]
-CONF = _CHECKOUT / "conf"
-STUDIES = _CHECKOUT / "experiments"
+_PACKAGE = Path(__file__).resolve().parents[1]
+_INSTALLED = _PACKAGE / "conf"
+CONF = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parents[1] / "conf"
+STUDIES = CONF / "experiments"
 
 
 def group_defaults(group: str, choice: str) -> dict[str, Any]:

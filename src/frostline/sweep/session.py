@@ -14,6 +14,7 @@ from rich.console import Console
 
 from frostline.config.schema import Settings
 from frostline.errors import FrostlineError, TrackingError
+from frostline.invocation import as_called
 from frostline.sweep import summary, sweep_run, workers
 from frostline.sweep.estimate import estimate
 from frostline.sweep.job_record import experiment_of
@@ -227,7 +228,7 @@ def _report(settings: Settings, sweep_id: str, folder: Path, output: Console) ->
     page = workers.call(report_of, settings, sweep_id, folder)
     if isinstance(page, workers.Failure):
         output.print(f"FAILED  the report: {page.reason}", markup=False)
-        again = f"python -m src.report --sweep {sweep_id}"
+        again = as_called(f"python -m src.report --sweep {sweep_id}")
         output.print(f"the runs are whole; write it with:  {again}", markup=False)
         return False
     output.print(f"report with intervals and the verdict:  {os.path.relpath(page)}", markup=False)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from frostline.invocation import as_called
 from frostline.sweep import summary
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.plan import PlannedJob
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def command_again() -> str:
     """The line that resumes this sweep."""
-    return f"python -m src.train {shlex.join(sys.argv[1:])}"
+    return as_called(f"python -m src.train {shlex.join(sys.argv[1:])}")
 
 
 def open_sweep_run(store: "Store", sweep_id: str) -> "Run":

@@ -8,6 +8,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from frostline.errors import TrackingError
+from frostline.invocation import as_called
 from frostline.redact import redacted
 from frostline.tracking.credentials import secrets_of, whole_uri
 from frostline.tracking.store_identity import folder_name
@@ -56,7 +57,7 @@ class Address:
             return f"open {self.shown} in a browser"
         if self == resolve_address("sqlite:///mlflow.db", Path.cwd()):
             return "make ui"
-        return f"python -m src.ui --uri {self.shown}"
+        return as_called(f"python -m src.ui --uri {self.shown}")
 
     @property
     def journals_dir(self) -> Path:

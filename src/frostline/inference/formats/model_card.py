@@ -7,6 +7,7 @@ from typing import Any
 from frostline.inference.explain.confusion import class_figures, confused_pairs, count_confusions
 from frostline.inference.rebuild import Rebuilt
 from frostline.inference.score_intervals import intervals_of
+from frostline.invocation import as_called
 from frostline.stats.predictions import Predictions
 
 _MAX_FAILING, _MAX_PAIRS = 5, 5
@@ -155,7 +156,7 @@ def _limits(rebuilt: Rebuilt, facts: Facts) -> str:
         "- It always answers with one of its classes, even for an image of something else.",
         "- Its scores hold for images taken like those it was trained on. From lab to field they "
         "have fallen from .998 to .195 in a published case: evaluate it on your own images with "
-        "`python -m src.evaluate RUN --data DIR`.",
+        + as_called("`python -m src.evaluate RUN --data DIR`."),
     ]
     if facts.test is not None:
         lines += _failing(rebuilt.classes, facts.test)
