@@ -10,6 +10,7 @@ import re
 import sys
 import traceback
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -83,6 +84,19 @@ def redacted_values(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [redacted_values(inner) for inner in value]
     return redacted(value) if isinstance(value, str) else value
+
+
+def redact_yaml_files(folder: Path) -> None:
+    """Redact the YAML files of a folder that another library has written, such as Hydra.
+
+    Raises:
+        OSError: If one cannot be read or written.
+    """
+    for path in sorted(folder.glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        shown = redacted(text)
+        if shown != text:
+            path.write_text(shown, encoding="utf-8")
 
 
 def hide_secrets_in_output() -> None:

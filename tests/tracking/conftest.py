@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +15,23 @@ import pytest
 FORK = multiprocessing.get_context("fork")
 
 
-def _serve(database: Path, artifacts: Path, port: int) -> None:
+def _serve(database: Path, artifacts: Path, port: int, login: tuple[str, str] | None) -> None:
     os.environ["_MLFLOW_SERVER_FILE_STORE"] = f"sqlite:///{database}"
     os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = "mlflow-artifacts:/"
     os.environ["_MLFLOW_SERVER_ARTIFACT_DESTINATION"] = str(artifacts)
     os.environ["_MLFLOW_SERVER_SERVE_ARTIFACTS"] = "true"
+    from flask import Response, request
     from mlflow.server import app
     from werkzeug.serving import make_server
 
+    def refuse_strangers() -> Response | None:
+        given = request.authorization
+        if given is not None and (given.username, given.password) == login:
+            return None
+        return Response("who are you?", 401, {"WWW-Authenticate": "Basic"})
+
+    if login is not None:
+        app.before_request(refuse_strangers)
     make_server("127.0.0.1", port, app, threaded=True).serve_forever()
 
 
@@ -33,17 +43,22 @@ class Server:
         self.artifacts = folder / "served_artifacts"
         self.port = port
         self.uri = f"http://127.0.0.1:{port}"
+        self.login: tuple[str, str] | None = None  # user and password that it asks for
         self._process = None
 
     def start(self) -> None:
         self._process = FORK.Process(
-            target=_serve, args=(self.database, self.artifacts, self.port), daemon=True
+            target=_serve,
+            args=(self.database, self.artifacts, self.port, self.login),
+            daemon=True,
         )
         self._process.start()
         for _ in range(300):
             try:
                 with urllib.request.urlopen(self.uri + "/health", timeout=5):
                     return
+            except urllib.error.HTTPError:
+                return
             except OSError:
                 time.sleep(0.1)
         raise AssertionError("the server did not come up")

@@ -6,6 +6,7 @@ import signal
 import sys
 
 from frostline.errors import ConfigError, FrostlineError
+from frostline.redact import redacted
 
 BAD_INPUT_EXIT_CODE = 2
 _NOT_WRITABLE = {errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}
@@ -20,7 +21,7 @@ def print_error(error: Exception) -> int:
     from frostline.config.hydra_errors import explain_hydra_error
 
     explained = error if isinstance(error, FrostlineError) else explain_hydra_error(error)
-    print(f"error: {explained}", file=sys.stderr)
+    print(f"error: {redacted(str(explained))}", file=sys.stderr)
     return BAD_INPUT_EXIT_CODE
 
 

@@ -22,11 +22,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from frostline.backbones.names import check_backbone_name
 from frostline.commands.error_output import leave_closed_pipe, not_writable, print_error
+from frostline.commands.output_folder import remove_if_unused
 from frostline.config.conf_files import CONF
+from frostline.config.credentials import put_aside_in_command
 from frostline.config.read import settings_of
 from frostline.config.study_scale import spell_out_scale
 from frostline.cores import share_cores
 from frostline.errors import FrostlineError
+from frostline.redact import hide_secrets_in_output, redact_yaml_files
 from frostline.sweep.session import SweepEndedError
 from frostline.sweep.signals import StopSignalError, raise_on_signals
 from frostline.sweep.sweep_run import command_again
@@ -43,11 +46,12 @@ def run_job(config: DictConfig) -> "Outcome | float":
     Returns:
         The job's outcome; for a single run the metric that chose the best epoch, at that epoch.
     """
+    own = HydraConfig.get()
+    folder = Path(own.runtime.output_dir)
+    redact_yaml_files(folder / str(own.output_subdir))
     settings = settings_of(config)
     check_backbone_name(settings.backbone)
     raise_on_signals()
-    own = HydraConfig.get()
-    folder = Path(own.runtime.output_dir)
     if own.mode is RunMode.MULTIRUN:
         from frostline.sweep.launch import run_launched
         from frostline.sweep.launcher import environment_of
@@ -62,13 +66,19 @@ def run_job(config: DictConfig) -> "Outcome | float":
 def _hydra_main(config: DictConfig) -> "Outcome | float":
     if HydraConfig.get().mode is RunMode.MULTIRUN:
         return run_job(config)
+    own = HydraConfig.get()
+    folder = Path(own.runtime.output_dir)
     try:
-        return run_job(config)
+        value = run_job(config)
     except FrostlineError as error:
+        remove_if_unused(folder, own.output_subdir, above=Path.cwd())
         # As an exception it would be announced by Hydra first, with a trace that helps nobody.
         if _WANTS_TRACES in os.environ:
             raise
         sys.exit(print_error(error))
+    if config.dry_run:
+        remove_if_unused(folder, own.output_subdir, above=Path.cwd())
+    return value
 
 
 def main() -> None:
@@ -81,9 +91,10 @@ def main() -> None:
     # which is what we want: https://hydra.cc/docs/1.2/upgrades/1.0_to_1.1/automatic_schema_matching
     warnings.filterwarnings("ignore", message=r"(?s).*is validated against ConfigStore schema")
     share_cores()
+    hide_secrets_in_output()
     _register_plugins()
     try:
-        sys.argv[1:] = spell_out_scale(sys.argv[1:])
+        sys.argv[1:] = spell_out_scale(put_aside_in_command(sys.argv[1:]))
         _hydra_main()
     except SweepEndedError as end:
         sys.exit(end.exit_code)

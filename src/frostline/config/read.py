@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ValidationError
 
+from frostline.config.credentials import put_aside
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import check_tuning, with_middle_rate
 from frostline.config.value_origins import typed_keys
@@ -16,6 +17,8 @@ from frostline.errors import ConfigError
 
 def settings_of(config: DictConfig) -> Settings:
     """Check a composed config, with or without its `hydra` node.
+
+    An address with a password is put aside (`config.credentials`); the settings hold it without.
 
     Whether the backbone exists is not checked here: see `backbones.names.check_backbone_name`.
 
@@ -31,6 +34,9 @@ def settings_of(config: DictConfig) -> Settings:
         )
     values = OmegaConf.to_container(own, resolve=True)
     assert isinstance(values, dict)
+    tracking = values.get("tracking")
+    if isinstance(tracking, dict) and isinstance(tracking.get("uri"), str):
+        tracking["uri"] = put_aside(tracking["uri"])
     strategy = values.get("strategy")
     if "hydra" in config and isinstance(strategy, dict) and strategy.get("typed") is None:
         strategy["typed"] = typed_keys(config)

@@ -19,6 +19,7 @@ from frostline.config.tune_grid import grid_of, lr_from
 from frostline.config.versions import RESULTS_VERSION, installed_libraries
 from frostline.data.load import data_name
 from frostline.errors import ConfigError, FrostlineError
+from frostline.redact import redacted
 from frostline.sweep.failures import hint_for
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.signals import StopSignalError
@@ -189,7 +190,7 @@ def _record_failure(run: "Run", error: BaseException) -> None:
     """End a run as failed, with the trace and, where the cause is known, what to do."""
     from frostline.training.task import TrainingDivergedError
 
-    run.log_text(traceback.format_exc(), "traceback.txt")
+    run.log_text(redacted(traceback.format_exc()), "traceback.txt")
     tags = {"frostline.failure_kind": type(error).__name__}
     if isinstance(error, TrainingDivergedError):
         tags["frostline.diverged"] = "true"
@@ -203,7 +204,9 @@ def _record_failure(run: "Run", error: BaseException) -> None:
 def reason_of(error: BaseException) -> str:
     """An error in one line or a few; ours without their class."""
     text = str(error).strip() or type(error).__name__
-    return text if isinstance(error, FrostlineError) else f"{type(error).__name__}: {text}"
+    return (
+        text if isinstance(error, FrostlineError) else redacted(f"{type(error).__name__}: {text}")
+    )
 
 
 def outcome_of(record: "RunRecord", settings: Settings, state: str) -> Outcome:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from frostline.config.read import settings_of
 from frostline.config.schema import Settings
+from frostline.redact import redact_yaml_files
 from frostline.sweep import workers
 from frostline.sweep.execute import Job, execute, execute_group
 from frostline.sweep.outcome import Outcome
@@ -96,6 +97,7 @@ def _save_config(own: Any, overrides: Any, folder: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(own, place / "config.yaml")
     OmegaConf.save(overrides, place / "overrides.yaml")
+    redact_yaml_files(place)
 
 
 def run_all(

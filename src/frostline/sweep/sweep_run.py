@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from frostline.invocation import as_called
+from frostline.redact import redacted, redacted_values
 from frostline.sweep import summary
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.plan import PlannedJob
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def command_again() -> str:
-    """The line that resumes this sweep."""
-    return as_called(f"python -m src.train {shlex.join(sys.argv[1:])}")
+    """The line that resumes this sweep, without secrets."""
+    return redacted(as_called(f"python -m src.train {shlex.join(sys.argv[1:])}"))
 
 
 def open_sweep_run(store: "Store", sweep_id: str) -> "Run":
@@ -58,7 +59,7 @@ def plan_values(
             {
                 "digest": job.digest,
                 "name": job.settings.run_name,
-                "overrides": list(job.overrides),
+                "overrides": redacted_values(job.overrides),
                 "state": "reused" if job.digest in answered else states[job.digest],
                 "run_id": answered[job.digest].run_id if job.digest in answered else "",
             }

@@ -3,6 +3,7 @@
 import sys
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from frostline.backbones.shared_cache import shared_cache
 from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError, FrostlineError
+from frostline.redact import redact_yaml_files
 from frostline.sweep import workers
 from frostline.sweep.compose import Composer, study_cells, words_of
 from frostline.sweep.failures import raise_together
@@ -27,6 +29,8 @@ from frostline.sweep.resources import own_cores, own_gpus, share_of
 from frostline.sweep.signals import raise_on_signals
 from frostline.sweep.worker_pool import check_limit
 from frostline.sweep.workers import cool_down, warm_up
+
+_COMMAND_FILE = "multirun.yaml"
 
 
 class PlannedSweeper(Sweeper):
@@ -89,12 +93,16 @@ class PlannedSweeper(Sweeper):
         self.master.hydra.sweep.dir = str(folder)
         if not jobs[0][1].dry_run:
             _make_folder(folder)
-            OmegaConf.save(self.master, folder / "multirun.yaml")
+            OmegaConf.save(self.master, folder / _COMMAND_FILE)
+            redact_yaml_files(folder)
         launcher = OmegaConf.to_container(self.master.hydra.launcher, resolve=False)
         assert isinstance(launcher, dict)
         own = {str(key): value for key, value in launcher.items()}
         share = share_of(own, jobs=len(jobs), cores=own_cores(), gpus=len(own_gpus()))
-        return run_sweep(jobs, folder=folder, make_launcher=self._launcher, share=share)
+        try:
+            return run_sweep(jobs, folder=folder, make_launcher=self._launcher, share=share)
+        finally:
+            _remove_if_unused(folder)
 
     def _resolve_strategies(
         self, jobs: list[tuple[tuple[str, ...], Settings]]
@@ -162,6 +170,15 @@ def _make_folder(folder: Path) -> None:
             f"the sweep's folder {folder} cannot be made: {error.strerror or error}",
             todo="stand where you may write, or choose a folder with hydra.sweep.dir=DIR",
         ) from None
+
+
+def _remove_if_unused(folder: Path) -> None:
+    """Remove the sweep's folder if no job was begun, as after a mistake that the checks found."""
+    if [path.name for path in folder.glob("*")] == [_COMMAND_FILE]:
+        with suppress(OSError):
+            (folder / _COMMAND_FILE).unlink()
+            for each in (folder, *folder.parents[:2]):
+                each.rmdir()  # the folders of the day and of all sweeps, if they are empty
 
 
 def split_sweep(words: Sequence[str], parser: OverridesParser) -> list[list[str]]:

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from frostline.cores import share_cores
 from frostline.errors import FrostlineError
+from frostline.redact import hide_secrets_in_output, redacted
 from frostline.sweep.failures import free_memory
 from frostline.sweep.signals import MAX_STOP_S, StopSignalError, exit_with_parent, raise_on_signals
 
@@ -228,6 +229,7 @@ def _death(exit_code: int | None) -> Failure:
 
 def _serve(theirs: Connection) -> None:
     """What the process runs: one call after another, until the pipe is closed."""
+    hide_secrets_in_output()
     raise_on_signals()
     exit_with_parent(at_once=False)
 
@@ -266,4 +268,4 @@ def _value_of(
         known = error if isinstance(error, FrostlineError) else None
         text = str(error).strip() or type(error).__name__
         reason = text if known else f"{type(error).__name__}: {text}"
-        return Failure(reason, traceback.format_exc(), known)
+        return Failure(redacted(reason), redacted(traceback.format_exc()), known)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from frostline.config.credentials import secrets_of, whole_uri
 from frostline.errors import TrackingError
 from frostline.invocation import as_called
 from frostline.redact import redacted
-from frostline.tracking.credentials import secrets_of, whole_uri
 from frostline.tracking.store_identity import folder_name
 from frostline.tracking.store_place import database_place, server_place
 

@@ -10,11 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from frostline.config.credentials import login_header, without_login
 from frostline.errors import TrackingError
 from frostline.locks import exclusive
 from frostline.redact import hide_secrets_in_output
 from frostline.tracking.address import Address
-from frostline.tracking.credentials import login_header, without_login
 from frostline.tracking.database_schema import check_sqlite, engines
 from frostline.tracking.store_errors import StoreUnavailableError, explained_errors, is_outage
 from frostline.tracking.store_identity import StoreIdentity

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from frostline.redact import redacted, redacted_values
+
 # What a result may depend on; other installed packages are not listed.
 PACKAGES = (
     "torch",
@@ -44,10 +46,10 @@ def read_provenance(
 
     Returns:
         A dict with the keys git, packages, python, machine, command, folder and data, whose values
-        JSON and YAML can hold.
+        JSON and YAML can hold; without secrets.
     """
-    return {
-        "command": shlex.join(command),
+    origin = {
+        "command": redacted(shlex.join(command)),
         "folder": str(Path.cwd()),
         "git": read_git(folder),
         "python": platform.python_version(),
@@ -55,6 +57,7 @@ def read_provenance(
         "machine": read_machine(),
         "data": dict(data),
     }
+    return {key: redacted_values(value) for key, value in origin.items()}
 
 
 def provenance_tags(provenance: Mapping[str, Any]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from frostline.errors import TrackingError
 from frostline.locks import Owner, OwnerLock, read_owner
+from frostline.redact import redacted
 from frostline.tracking.address import resolve_address
 from frostline.tracking.backlog import deliver_backlog
 from frostline.tracking.connection import Connection
@@ -82,7 +83,8 @@ class Store(Reader):
         Raises:
             TrackingError: If the store refuses the run.
         """
-        all_tags, _ = as_text({"mlflow.user": user_name(), **owner_tags(), **tags}, TAG_MAX_CHARS)
+        shown = {key: redacted(value) for key, value in tags.items()}
+        all_tags, _ = as_text({"mlflow.user": user_name(), **owner_tags(), **shown}, TAG_MAX_CHARS)
         if parent_run_id is not None:
             all_tags[PARENT_TAG] = parent_run_id
         if self._store_client.is_worth_trying() and not is_offline_id(parent_run_id or ""):
@@ -99,7 +101,8 @@ class Store(Reader):
                 raise
             except Exception as error:
                 if is_final(error):
-                    raise TrackingError(f"the run {name} was refused: {error}") from error
+                    reason = self._store_client.one_line(error)
+                    raise TrackingError(f"the run {name} was refused: {reason}") from error
                 self._store_client.failed(error)
         run = self._own(new_offline_id(), name)
         run.begin_offline(self.experiment, all_tags)

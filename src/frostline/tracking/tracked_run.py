@@ -10,6 +10,7 @@ from typing import Any, Literal
 import yaml
 
 from frostline.locks import OwnerLock
+from frostline.redact import redacted
 from frostline.tracking.delivery import PARAM_MAX_CHARS, TAG_MAX_CHARS, artifact_entry, as_text
 from frostline.tracking.outbox import Outbox
 
@@ -81,8 +82,12 @@ class Run:
         self._log_texts("params", params, PARAM_MAX_CHARS)
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Set tags, each up to 8000 characters; longer ones are cut, with a warning."""
-        self._log_texts("tags", tags, TAG_MAX_CHARS)
+        """Set tags, each up to 8000 characters; longer ones are cut, with a warning.
+
+        Tags hold commands and errors, so secrets in them are hidden.
+        """
+        shown = {key: redacted(str(value)) for key, value in tags.items() if value is not None}
+        self._log_texts("tags", {**tags, **shown}, TAG_MAX_CHARS)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         """Log the metrics of one epoch in one request, without those that the run has already.

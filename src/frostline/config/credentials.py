@@ -7,7 +7,8 @@ sweep inherit, and is looked up where the store is opened.
 
 import base64
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote, urlsplit
 
 from frostline.errors import TrackingError
@@ -15,6 +16,7 @@ from frostline.redact import HIDDEN, redacted
 
 # Our prefix: processes that were started earlier get the variables that have it at each call.
 _KEPT = "FROSTLINE_TRACKING_URIS"
+_KEY = "tracking.uri"
 _GIVEN = "MLFLOW_TRACKING_URI"
 _MLFLOW_SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 # A shorter password would occur in words that are none.
@@ -37,6 +39,19 @@ def put_aside(uri: str) -> str:
     return shown
 
 
+def put_aside_in_command(arguments: Sequence[str]) -> list[str]:
+    """A command line whose `tracking.uri=` has lost its secrets: Hydra writes it into files.
+
+    Args:
+        arguments: Words of the command line.
+    """
+    return [
+        f"{key}={_put_aside_each(value)}" if key.lstrip("+") == _KEY else word
+        for word in arguments
+        for key, _, value in [word.partition("=")]
+    ]
+
+
 def whole_uri(uri: str) -> str:
     """The address that `put_aside` kept, the newest first; one that hides nothing is returned.
 
@@ -53,6 +68,16 @@ def whole_uri(uri: str) -> str:
         f"tracking.uri={uri}: passwords are not kept, and {HIDDEN} stands for one",
         todo=f"give the whole address again, best in the environment: {_GIVEN}=...",
     )
+
+
+def _put_aside_each(value: str) -> str:
+    """One address, or several to sweep over, each perhaps in quotes."""
+    shown = []
+    for part in re.split(r""",(?=\s*["']?[A-Za-z][\w+.\-]*://)""", value):
+        quote = part[0] if part[:1] in {"'", '"'} and part[-1] == part[0] else ""
+        inner = part[1:-1] if quote else part
+        shown.append(f"{quote}{put_aside(inner)}{quote}")
+    return ",".join(shown)
 
 
 def secrets_of(uri: str) -> list[str]:

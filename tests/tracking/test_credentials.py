@@ -1,0 +1,126 @@
+"""Passwords of addresses: they log in, and are in no host name, no message and no setting."""
+
+import os
+import socket
+
+import pytest
+
+from frostline.config.credentials import put_aside, put_aside_in_command, whole_uri
+from frostline.errors import TrackingError
+from frostline.tracking.address import resolve_address
+from frostline.tracking.connection import Connection
+from frostline.tracking.store import open_store
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept(monkeypatch):
+    monkeypatch.delenv("FROSTLINE_TRACKING_URIS", raising=False)
+
+
+def test_user_and_password_of_a_server_log_in(server, tmp_path):
+    server.login = ("me", "S3/CRET@")
+    server.start()
+    with pytest.raises(TrackingError, match=r"MLFLOW_TRACKING_USERNAME"):
+        open_store(server.uri, "leaves", folder=tmp_path)
+    uri = server.uri.replace("//", "//me:S3%2FCRET%40@")
+    run = open_store(uri, "leaves", folder=tmp_path).start_run("job", {})
+    run.log_metrics({"loss": 1.0}, 0)
+    (tmp_path / "a.txt").write_text("a")
+    run.log_artifact(tmp_path / "a.txt")
+    assert run.finish("FINISHED")
+    assert run.problems == []
+
+
+def test_another_password_is_the_same_store(tmp_path):
+    one = resolve_address("http://me:one@Host:80/x/", tmp_path)
+    other = resolve_address("http://you:other@host/x", tmp_path)
+    assert one.place == other.place == "http://host:80/x"
+    assert one.journals_dir == other.journals_dir
+    assert resolve_address("http://127.0.0.1:5000", tmp_path).place == "http://localhost:5000"
+    assert (
+        resolve_address("postgresql+psycopg2://a:b@h/d?password=c&sslmode=x", tmp_path).place
+        == "postgresql://h/d"
+    )
+    assert (
+        resolve_address("postgresql:///d?host=h2&user=u", tmp_path).place
+        != resolve_address("postgresql:///d?host=h3&user=u", tmp_path).place
+    )
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://me:S3/CRET@h:5000",
+        "http://me:S3@CRET@h",
+        "http://me:12/CRET@h",
+        "http://me:S3#CRET@h",
+        "http://me:S3?CRET@h",
+        "postgresql://me:S3@CRET@h/db",
+        "http://",
+        "http://h:x",
+    ],
+)
+def test_what_could_be_read_in_two_ways_asks_no_name_resolver(uri, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **_: asked.append(args))
+    with pytest.raises(TrackingError, match=r"where its host begins(.|\n)*%2F") as caught:
+        Connection(resolve_address(uri, tmp_path)).client.search_experiments()
+    assert "CRET" not in str(caught.value)
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://me:S3CRET@nobody.invalid:1", "postgresql://me:S3/CRET@nobody.invalid:1/db"]
+)
+def test_only_the_host_is_looked_up(uri, tmp_path, monkeypatch):
+    asked = []
+
+    def refuse(host, *_args, **_kwargs):
+        asked.append(host)
+        password = uri.partition("me:")[2].partition("@")[0]
+        raise socket.gaierror(f"no such name: {password}")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    with pytest.raises(TrackingError, match="does not answer") as caught:
+        open_store(uri, "leaves", folder=tmp_path)
+    assert set(asked) == {"nobody.invalid"}
+    assert "CRET" not in str(caught.value)
+
+
+def test_settings_hold_an_address_without_its_password_and_stores_find_it(tmp_path):
+    shown = put_aside("http://me:S3CRET@h:1")
+    assert shown == "http://***@h:1"
+    assert resolve_address(shown, tmp_path).uri == "http://me:S3CRET@h:1"
+    assert put_aside("sqlite:///a.db") == whole_uri("sqlite:///a.db") == "sqlite:///a.db"
+    put_aside("http://me:newer@h:1")
+    assert whole_uri(shown) == "http://me:newer@h:1"
+    with pytest.raises(TrackingError, match=r"passwords are not kept(.|\n)*MLFLOW_TRACKING_URI"):
+        whole_uri("http://***@other:1")
+
+
+def test_the_environment_gives_a_password_back(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:S3CRET@h:1")
+    assert whole_uri("http://***@h:1") == "http://me:S3CRET@h:1"
+
+
+def test_a_command_line_loses_its_passwords():
+    words = [
+        "-m",
+        "+tracking.uri='postgresql://u:S3/CRET@h/db?x=1'",
+        "tracking.uri=http://u:S3CRET@h,http://u:S3CRET@g",
+        "seed=0,1",
+    ]
+    assert put_aside_in_command(words) == [
+        "-m",
+        "+tracking.uri='postgresql://u:***@h/db?x=1'",
+        "tracking.uri=http://***@h,http://***@g",
+        "seed=0,1",
+    ]
+    assert whole_uri("http://***@g") == "http://u:S3CRET@g"
+    assert os.environ["FROSTLINE_TRACKING_URIS"].count("\n") == 2
+
+
+def test_a_scheme_that_sqlalchemy_has_given_up_is_spelled_out(tmp_path):
+    with pytest.raises(TrackingError, match=r"unknown scheme 'postgres'(.|\n)*postgresql://") as e:
+        resolve_address("postgres://u:S3CRET@h/db", tmp_path)
+    assert "S3CRET" not in str(e.value)
