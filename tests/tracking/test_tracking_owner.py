@@ -7,6 +7,7 @@ import pytest
 
 from frostline.errors import TrackingError
 from frostline.locks import read_owner
+from frostline.tracking import ownership
 from frostline.tracking.abandoned import abandoned_runs, end_abandoned_runs
 from frostline.tracking.ownership import claim_lock_path
 from frostline.tracking.store import open_store
@@ -119,6 +120,49 @@ def test_a_run_of_another_machine_never_counts_as_abandoned(trainer, store, tmp_
         path.unlink()
     store.client.set_tag(run_id, "frostline.host", "elsewhere")
     assert abandoned_runs(store, {}) == []
+
+
+@pytest.mark.parametrize("tag", ["frostline.pid_namespace", "frostline.boot"])
+def test_a_live_run_of_another_container_is_not_taken_over(trainer, store, tmp_path, tag):
+    _, run_id = trainer
+    for path in (tmp_path / ".frostline" / "locks").glob("run-*"):
+        path.unlink()
+    # Its own count of processes, in which its id is one that nobody has here.
+    store.client.set_tag(run_id, "frostline.pid_namespace", "pid:[4026539999]")
+    store.client.set_tag(run_id, tag, "another")
+    store.client.set_tag(run_id, "frostline.pid", "999999999")
+    assert abandoned_runs(store, {}) == []
+
+
+def test_a_run_of_an_older_version_is_left_alone_without_its_lock(trainer, store, tmp_path):
+    process, run_id = trainer
+    for path in (tmp_path / ".frostline" / "locks").glob("run-*"):
+        path.unlink()
+    for tag in ("boot", "pid_namespace", "pid_ticks"):
+        store.client.delete_tag(run_id, f"frostline.{tag}")
+    _kill(process)
+    assert abandoned_runs(store, {}) == []
+
+
+def test_a_step_of_the_clock_ends_no_run(trainer, store, tmp_path, monkeypatch):
+    """The wall clock is in nothing that decides; psutil reckons the start of a process from it."""
+    process, run_id = trainer
+    for path in (tmp_path / ".frostline" / "locks").glob("run-*"):
+        path.unlink()
+    clock_s = time.time
+    monkeypatch.setattr(time, "time", lambda: clock_s() + 3600)
+    monkeypatch.setattr("psutil.Process.create_time", lambda _: clock_s() - 3600)
+    assert abandoned_runs(store, {}) == []
+    _kill(process)
+    assert [record.run_id for record in abandoned_runs(store, {})] == [run_id]
+
+
+def test_what_ran_before_the_machine_started_again_is_dead(monkeypatch):
+    machine = "pid:[4026531836]"
+    tags = {**ownership.owner_tags(), "frostline.boot": "the boot before"}
+    monkeypatch.setattr(ownership, "pid_namespace", lambda: machine)
+    assert ownership.is_surely_dead({**tags, "frostline.pid_namespace": machine})
+    assert not ownership.is_surely_dead({**tags, "frostline.pid_namespace": "pid:[4026539999]"})
 
 
 def test_one_owner_of_a_digest_and_the_other_waits(trainer, store):

@@ -1,16 +1,13 @@
 """Runs in state RUNNING whose process is dead: found, and marked as KILLED."""
 
-import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
-
 from frostline.errors import TrackingError
 from frostline.locks import is_free
 from frostline.tracking.offline_runs import local_name
-from frostline.tracking.ownership import run_lock_path
+from frostline.tracking.ownership import is_surely_dead, run_lock_path
 from frostline.tracking.reader import Reader
 from frostline.tracking.records import RunRecord
 from frostline.tracking.store import Store
@@ -56,22 +53,9 @@ def end_abandoned_runs(store: Store, tags: Mapping[str, str]) -> list[RunRecord]
 def _is_abandoned(record: RunRecord, locks_dir: Path) -> bool:
     """Whether the owner of a run in state RUNNING is surely dead.
 
-    The lock decides if there is one. Without one (a run that began in another folder), the process
-    that the run's tags name is looked for. Processes of another machine cannot be seen from here,
-    so a run of another machine never counts as abandoned.
+    The lock decides if there is one: the kernel holds it for every process of the machine, in
+    whatever container. Without one (a run that began in another folder), the process that the run's
+    tags name is looked for.
     """
     lock = run_lock_path(locks_dir, local_name(record))
-    if lock.exists():
-        return is_free(lock)
-    if record.tags.get("frostline.host") != socket.gethostname():
-        return False
-    try:
-        process = psutil.Process(int(record.tags["frostline.pid"]))
-        since_s = float(record.tags["frostline.pid_since_s"])
-    except psutil.NoSuchProcess:
-        return True
-    except (KeyError, ValueError):
-        return False
-    # The number may have been given to another process since.
-    started_s = float(process.create_time())
-    return abs(started_s - since_s) > 1.0
+    return is_free(lock) if lock.exists() else is_surely_dead(record.tags)
