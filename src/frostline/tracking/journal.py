@@ -136,6 +136,42 @@ class Journal:
         shutil.rmtree(self.files_dir, ignore_errors=True)
         self._ends_in_mid_line = False
 
+    def drop_all(self) -> None:
+        """Remove the journal with what the store refused: nothing of it is left."""
+        self.remove()
+        refused = refused_path(self.path.parent, self.run_id)
+        refused.unlink(missing_ok=True)
+        shutil.rmtree(refused.with_name(f"{refused.name}-files"), ignore_errors=True)
+
+    def give_to(self, folder: Path, store: StoreIdentity) -> None:
+        """Make this the journal of a store, with the entries that were refused behind the others.
+
+        Args:
+            folder: Folder of that store's journals.
+            store: The store.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        refused = read_entries(refused_path(self.path.parent, self.run_id))
+        waiting = [*self.entries, *({**each, "refused": None} for each in refused)]
+        new = Journal(folder, self.run_id, store)
+        new.store = store
+        new.entries = []
+        for entry in waiting:
+            own = {key: value for key, value in entry.items() if key != "refused"}
+            if own["op"] == "artifact" and Path(own["file"]).exists():
+                own["file"] = str(new.copy_file(Path(own["file"])))
+            new.entries.append(own)
+        new._rewrite()
+        if len(read_entries(new.path)) != len(waiting):
+            raise OSError(f"the journal {new.path} could not be written; {self.path} stays")
+        new.set_note(None)
+        if folder != self.path.parent:
+            self.drop_all()
+        else:
+            refused_path(folder, self.run_id).unlink(missing_ok=True)
+
     def _rewrite(self) -> None:
         lines = (json.dumps(entry) + "\n" for entry in [self._header(), *self.entries])
         self._ends_in_mid_line = True
