@@ -86,5 +86,5 @@ def _how(row: Row) -> str:
     if row.cell.values(TUNE_S):
         parts.append("tuning included")
     if row.cell.values(ALONE_S):
-        parts.append("each trained alone")
+        parts.append("trained alone")
     return f" ({', '.join(parts)})" if parts else ""

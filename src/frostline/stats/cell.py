@@ -7,7 +7,7 @@ import numpy as np
 
 TRAIN_S = "time/train_s"
 TUNE_S = "time/tune_s"
-# Recorded where jobs shared their training: what a job would have taken without the others.
+# What a job would have taken without those that shared its training; older runs lack it.
 ALONE_S = "time/alone_s"
 
 

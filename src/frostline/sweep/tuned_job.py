@@ -42,7 +42,7 @@ class ReadyJob:
 
     def with_times(self, metrics: Mapping[str, float]) -> dict[str, float]:
         """A run's metrics with what its tuning took."""
-        times = {"time/train_s": metrics["time/train_s"] + self.begun_s}
+        times = {name: metrics[name] + self.begun_s for name in ("time/train_s", "time/alone_s")}
         if self.tune_s is not None:
             times["time/tune_s"] = self.tune_s
         return {**metrics, **times}

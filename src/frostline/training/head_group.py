@@ -50,6 +50,7 @@ def train_head_group(
         is_needed=any(is_tuned(job) for job in jobs),
     )
     frozen_before = digest_of(pool.parts.cut.frozen_modules)
+    set_up_s = time.monotonic() - begun_s
     cells = _choose(jobs, choices, pool, on_progress)
     members: dict[int, GroupMember] = {}
     waiting: dict[int, Settings] = {}
@@ -78,6 +79,7 @@ def train_head_group(
         frozen_before=frozen_before,
         members=[members[place] for place in range(len(jobs))],
         seconds=time.monotonic() - begun_s - tuned_s,
+        shared_s=set_up_s + pool.features_s,
     )
 
 
@@ -101,7 +103,7 @@ class _Cell:
         tuning: The choice.
         head: The chosen head on the seed of the choice, if it was trained here.
         failure: Why nothing could be chosen.
-        seconds: What the choice took here.
+        seconds: What the choice took here, without the features that all heads read.
     """
 
     tuning: Tuning | None
@@ -122,11 +124,12 @@ def _choose(
         name = job.sweep.tuning or ""
         if not is_tuned(job) or name in cells:
             continue
-        begun_s = time.monotonic()
+        begun_s, features_s = time.monotonic(), pool.features_s
         try:
             tuning, head = tune_heads(on_tuning_seed(job), pool, on_progress=on_progress)
         except TrainingDivergedError as error:
             cells[name] = _Cell(None, failure=error)
         else:
-            cells[name] = _Cell(tuning, head, seconds=time.monotonic() - begun_s)
+            own_s = time.monotonic() - begun_s - (pool.features_s - features_s)
+            cells[name] = _Cell(tuning, head, seconds=own_s)
     return cells

@@ -27,6 +27,8 @@ WORTH = 0.01
 class Pool(Protocol):
     """Trains and solves heads: frostline.training.head_pool.HeadPool."""
 
+    features_s: float
+
     def train(self, jobs: Sequence[Settings]) -> Sequence[TrainedHead]: ...  # noqa: D102
     def solve(self, job: Settings) -> Sequence[tuple[Solution, TrainedHead]] | None: ...  # noqa: D102
 
@@ -54,11 +56,13 @@ def tune_heads(
     length = job.epochs
 
     def attempt_all(values: Sequence[dict[str, float]]) -> list[Candidate]:
-        begun_s = time.monotonic()
+        begun_s, features_s = time.monotonic(), pool.features_s
         trained = pool.train(
             [with_values(job, each).model_copy(update={"epochs": length}) for each in values]
         )
-        seconds = (time.monotonic() - begun_s) / len(values)
+        # All heads of the group read the features, so they are no candidate's cost.
+        own_s = time.monotonic() - begun_s - (pool.features_s - features_s)
+        seconds = own_s / len(values)
         made = [
             _candidate(each, head.result, length, seconds)
             for each, head in zip(values, trained, strict=True)

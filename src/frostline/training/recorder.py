@@ -69,7 +69,7 @@ class TrainedRun:
     """A run that has been trained, chosen on validation and tested once.
 
     Attributes:
-        metrics: At the chosen epoch: `val_best/...`, `test/...` and `time/train_s`.
+        metrics: At the chosen epoch: `val_best/...`, `test/...` and `time/...`.
         step: The step of these metrics in MLflow: epochs that were trained.
         table: All images.
         data: The run's images by split.

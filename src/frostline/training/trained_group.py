@@ -58,6 +58,7 @@ class HeadGroup:
         frozen_before: Digest of the frozen stages before the features were computed.
         members: One for each of the settings, in their order.
         seconds: How long the group took, without what was tuned.
+        shared_s: The part of it that each job would have needed by itself: backbone and features.
     """
 
     parts: Assembly
@@ -66,6 +67,7 @@ class HeadGroup:
     frozen_before: str
     members: Sequence[GroupMember]
     seconds: float
+    shared_s: float
 
     def finish(self, number: int, folder: Path, recorder: RunRecorder) -> TrainedRun:
         """Record one job's training and evaluate its chosen head.
@@ -99,13 +101,17 @@ class HeadGroup:
         return replace(trained, metrics=self._with_times(member, trained.metrics))
 
     def _with_times(self, member: GroupMember, metrics: Mapping[str, float]) -> dict[str, float]:
-        """Add a job's share of the group's time, and what its own tuning took."""
-        seconds = metrics["time/train_s"] + self.seconds / len(self.members)
+        """Add a job's share of the group's time, what it takes alone, and what its tuning took."""
+        assert member.head is not None
+        own_s = metrics["time/train_s"]
+        seconds = own_s + self.seconds / len(self.members)
+        alone_s = own_s + self.shared_s + member.head.seconds
         times = {}
         if member.is_payer and member.tuning is not None:
             seconds += member.tuning.best.seconds
+            alone_s = own_s + self.shared_s + member.tuning.best.seconds
             times["time/tune_s"] = member.tuning.lost_s
-        return {**metrics, **times, "time/train_s": seconds}
+        return {**metrics, **times, "time/train_s": seconds, "time/alone_s": alone_s}
 
     def _record_training(self, member: TrainedHead, recorder: RunRecorder) -> None:
         settings, parts = member.settings, self.parts
