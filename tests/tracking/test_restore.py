@@ -70,6 +70,27 @@ def test_best_of_a_sweep_by_its_own_monitor(store, tmp_path):
     assert restore(store, "best:s2").record.name == "c"
 
 
+def test_best_is_a_run_of_the_configuration_that_the_report_recommends(store, tmp_path, caplog):
+    parent = store.start_run("sweep-s1", {"frostline.kind": "sweep", "frostline.sweep_id": "s1"})
+    runs = {
+        name: _job(store, tmp_path, name, metrics={"val_best/f1_macro": value}, config=CONFIG)
+        for name, value in (("costly", 0.80), ("cheap0", 0.78), ("cheap1", 0.79))
+    }
+    assert best_of_sweep(store, "s1").name == "costly"
+    assert "it has no report on its run" in caplog.text
+    assert "python -m src.report --sweep s1" in caplog.text
+    caplog.clear()
+    ids = {"0": runs["cheap0"], "1": runs["cheap1"]}
+    parent.log_dict({"recommended": {"run_ids": ids}}, "report/verdict.json")
+    parent.finish("FINISHED")
+    assert best_of_sweep(store, "s1").name == "cheap1"
+    assert caplog.text == ""
+    with store.amend_run(parent.run_id) as run:
+        run.log_dict({"recommended": {"run_ids": {"0": "f" * 32}}}, "report/verdict.json")
+    assert best_of_sweep(store, "s1").name == "costly"
+    assert "its recommended runs are gone" in caplog.text
+
+
 def test_of_equal_runs_the_lower_loss_wins(store, tmp_path):
     for name, loss in [("a", 0.3), ("b", 0.2), ("c", 0.4)]:
         metrics = {"val_best/f1_macro": 0.5, "val_best/loss": loss}

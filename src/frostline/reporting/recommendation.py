@@ -31,6 +31,25 @@ def recommendation_lines(verdict: Verdict) -> list[str]:
     return lines
 
 
+def why_not_first(verdict: Verdict | None, run_id: str) -> str:
+    """Why the run with the highest score is of another configuration; empty where it is not."""
+    rows = [] if verdict is None else list(verdict.rows)
+    first = next((row for row in rows if run_id in row.cell.run_ids.values()), None)
+    if verdict is None or first is None or first is verdict.recommended:
+        return ""
+    take = verdict.recommended
+    opening = f"The table begins with a run of {first.cell.name}, not of {take.cell.name}: "
+    if first.loss is None or take.loss is None:
+        return opening + "a single run's score is no configuration's."
+    if first.loss > take.loss:
+        return opening + (
+            f"one run is the highest, but the expected loss of all its seeds is "
+            f"{points(first.loss)}, and {points(take.loss)} here."
+        )
+    more = points(take.loss - first.loss)
+    return opening + f"{more} more expected loss is within the tolerance, and it costs less."
+
+
 def cost_of(row: Row) -> float:
     """What a configuration is chosen by: seconds of a run trained alone; NaN if unknown."""
     return row.cell.alone_s

@@ -106,7 +106,8 @@ def run_sweep(
     output.print(f"compare the runs in MLflow:  {store.address.ui_command}", markup=False)
     (folder / "outcome.md").write_text(summary.markdown(outcomes))
     wants_report = first.report and bool(todo) and not store.offline
-    reported = not wants_report or _report(first, sweep_id, folder / "report", output)
+    best = summary.best_first(outcomes)[0].run_id
+    reported = not wants_report or _report(first, sweep_id, folder / "report", output, best)
     if any(not outcome.succeeded for outcome in outcomes):
         output.print(f"run what is missing with:  {sweep_run.command_again()}", markup=False)
         raise SweepEndedError(FAILED_JOBS_EXIT_CODE)
@@ -219,30 +220,53 @@ def _run_jobs(
     return outcomes
 
 
-def _report(settings: Settings, sweep_id: str, folder: Path, output: Console) -> bool:
-    """Write the report in a warm process of its own, and print where it is or why there is none.
+def _report(settings: Settings, sweep_id: str, folder: Path, output: Console, first: str) -> bool:
+    """Write the report in a warm process of its own; print its verdict, or why there is none.
+
+    Args:
+        settings: Of any job.
+        sweep_id: The sweep.
+        folder: Where the report goes.
+        output: Where to print.
+        first: The run that the printed table begins with.
 
     Returns:
         Whether it was written; the runs keep their states either way.
     """
-    page = workers.call(report_of, settings, sweep_id, folder)
+    page = workers.call(report_of, settings, sweep_id, folder, first)
     if isinstance(page, workers.Failure):
         output.print(f"FAILED  the report: {page.reason}", markup=False)
         again = as_called(f"python -m src.report --sweep {sweep_id}")
         output.print(f"the runs are whole; write it with:  {again}", markup=False)
         return False
-    output.print(f"report with intervals and the verdict:  {os.path.relpath(page)}", markup=False)
+    output.print(page["headline"], markup=False)
+    if page["why_not_first"]:
+        output.print(page["why_not_first"], markup=False)
+    shown = os.path.relpath(page["page"])
+    output.print(f"report with intervals and the verdict:  {shown}", markup=False)
     return True
 
 
-def report_of(settings: Settings, sweep_id: str, folder: Path) -> str:
+def report_of(settings: Settings, sweep_id: str, folder: Path, first: str = "") -> dict[str, str]:
     """Write a sweep's report and log it on the sweep's run.
 
+    Args:
+        settings: Of any job.
+        sweep_id: The sweep.
+        folder: Where the report goes.
+        first: The run that the printed table begins with.
+
     Returns:
-        Where the page is.
+        Where the page is, its headline, and why another run is the first of the table.
     """
+    from frostline.reporting.recommendation import why_not_first
     from frostline.reporting.write_report import write_sweep_report
     from frostline.tracking.store import open_store
 
     store = open_store(settings.tracking.uri, experiment_of(settings))
-    return str(write_sweep_report(store, sweep_id, folder).page)
+    report = write_sweep_report(store, sweep_id, folder)
+    return {
+        "page": str(report.page),
+        "headline": report.conclusion.headline,
+        "why_not_first": why_not_first(report.verdict, first),
+    }

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import logging
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -17,11 +18,13 @@ ALLOWED = (
 )
 RUNS_FILE = "runs.json"
 PLAN_FILE = "plan.json"
+VERDICT_FILE = "report/verdict.json"
 _ID_TAG = "frostline.sweep_id"
 _MAX_SWEEPS_SHOWN = 8
 _MAX_RUNS_SHOWN = 5
 _BEST = "best:"
 _MIN_ID_CHARS = 4
+_log = logging.getLogger(__name__)
 
 
 def find_sweep(store: Reader, sweep: str = "") -> RunRecord:
@@ -141,7 +144,10 @@ def find_run(store: Reader, run: str) -> RunRecord:
 
 
 def best_of_sweep(store: Reader, sweep: str) -> RunRecord:
-    """The finished job of a sweep that is best on validation, by the sweep's own monitor.
+    """The run of a sweep's recommended configuration that is best on validation.
+
+    The recommendation is that of the report on the sweep's run. Where there is none, or its runs
+    are gone, the best run of all is taken, and a warning says so.
 
     Args:
         store: Where to look.
@@ -157,10 +163,31 @@ def best_of_sweep(store: Reader, sweep: str) -> RunRecord:
             f"{_BEST}{sweep}: none of its {len(jobs)} jobs has finished",
             todo="give the same command again to finish the sweep",
         )
+    wanted = _recommended_run_ids(store, sweep)
+    recommended = [job for job in finished if job.run_id in wanted]
+    if not recommended:
+        why = "its recommended runs are gone" if wanted else "it has no report on its run"
+        _log.warning(
+            "%s%s: %s, so this is the run that is highest on validation; "
+            "python -m src.report --sweep %s recommends a configuration",
+            *(_BEST, sweep, why, sweep),
+        )
     callbacks = read_config(store, finished[0]).get("callbacks", {})
     monitor = str(callbacks.get("monitor", "val/f1_macro"))
     mode: Literal["max", "min"] = "min" if callbacks.get("mode") == "min" else "max"
-    return best_of(finished, f"val_best/{monitor.partition('/')[2]}", mode)
+    return best_of(recommended or finished, f"val_best/{monitor.partition('/')[2]}", mode)
+
+
+def _recommended_run_ids(store: Reader, sweep: str) -> set[str]:
+    """The runs of the configuration that the report of a sweep recommends; none without one."""
+    record = _best_match(_all_sweeps(store), sweep)
+    if record is None:
+        return set()
+    try:
+        text = store.fetch_artifact(record.run_id, VERDICT_FILE).read_text(encoding="utf-8")
+        return {str(run_id) for run_id in json.loads(text)["recommended"]["run_ids"].values()}
+    except (TrackingError, OSError, ValueError, TypeError, KeyError, AttributeError):
+        return set()
 
 
 def best_of(records: Sequence[RunRecord], metric: str, mode: Literal["max", "min"]) -> RunRecord:
