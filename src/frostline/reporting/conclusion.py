@@ -28,6 +28,7 @@ def conclude(
     test: str,
     unfair: str,
     further: str = "",
+    unsaid: str = "",
     *,
     drawn: bool,
 ) -> Conclusion:
@@ -39,6 +40,7 @@ def conclude(
         test: The sentence on the test figures of the recommended cell.
         unfair: Why the comparison is not fair, a reason a line; empty if no reason is found.
         further: What to run next.
+        unsaid: What cannot be said about these data, and why.
         drawn: Whether the images are the built-in drawings.
     """
     left_out = _left_out(selection)
@@ -66,6 +68,7 @@ def conclude(
     paragraphs += [
         ("On the test images", test),
         ("How sure is this", certainty(verdict)),
+        ("What cannot be said", unsaid),
         ("What next", further),
     ]
     if left_out:

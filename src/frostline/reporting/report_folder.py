@@ -19,6 +19,7 @@ from frostline.reporting.cell_rates import CellRate, cell_rate, with_tuned_as_au
 from frostline.reporting.cell_settings import with_unlogged_settings
 from frostline.reporting.conclusion import conclude
 from frostline.reporting.fairness import fairness
+from frostline.reporting.limits import limits
 from frostline.reporting.look_count import NO_LOOKS, Looks
 from frostline.reporting.next_steps import NextSteps, next_steps
 from frostline.reporting.page import Conclusion, Page
@@ -90,13 +91,18 @@ def write_folder(
     looks = looks.with_this(selection, rules)
     verdict = verdict_on(selection, source, rules, looks.number)
     drawn = are_drawings(records)
-    held_out, trained, unfair, further = NO_RESULT, {}, "", NextSteps()
+    held_out, trained, further = NO_RESULT, {}, NextSteps()
+    unfair = unsaid = ""
     if verdict is not None:
         held_out = held_out_result(verdict.recommended, source, rules)
         trained = trainings(verdict, source)
         unfair = fairness(verdict, rates, trained)
         further = next_steps(verdict, selection, source)
-    conclusion = conclude(verdict, selection, held_out.sentence, unfair, further.text, drawn=drawn)
+        first = next(iter(verdict.top.cell.run_ids.values()))
+        unsaid = limits(verdict, source.classes(first))
+    conclusion = conclude(
+        verdict, selection, held_out.sentence, unfair, further.text, unsaid, drawn=drawn
+    )
     sections = report_sections(
         verdict, selection, held_out, rates, trained, further, source, records, sweep
     )
