@@ -26,6 +26,7 @@ class FileData(DataSettings):
     """Settings of every source of image files."""
 
     path: str
+    splits: dict[str, Literal["train", "val", "test"] | None] | None
     on_bad_image: Literal["error", "skip"]
     group_by: str | None
     names: str | None
@@ -74,7 +75,8 @@ class CsvData(FileData):
     image_column: str | None
     label_column: str | list[str] | None
     split_column: str | None
-    label_names: str | None
+    label_names: str | list[str] | dict[str, str] | None
+    on_bad_label: Literal["error", "skip"]
 
 
 class HubData(FileData):
@@ -85,6 +87,7 @@ class HubData(FileData):
     revision: str | None
     image_column: str | None
     label_column: str | None
+    on_bad_label: Literal["error", "skip"]
 
 
 DataChoice = LeavesData | FolderData | ArchiveData | CsvData | HubData

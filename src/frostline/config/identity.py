@@ -24,7 +24,8 @@ WITHOUT_EFFECT: dict[str, set[str] | None] = {
     "on_oom": None,
     "trainer": {"threads", "workers"},
     "callbacks": {"csv", "tensorboard"},
-    "data": {"path", "memory_gib", "on_bad_image", "split_file"},
+    # What these change is in the data set's fingerprint.
+    "data": {"path", "memory_gib", "on_bad_image", "split_file", "splits", "on_bad_label"},
     "strategy": {"reason", "source", "typed"},
     # What is tuned counts as the grid that it comes to: see `_values`.
     "tune": None,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from frostline.data.layout import LabelledImage
+from frostline.data.reading_notes import ReadingNotes
 from frostline.data.sample_table import name_some
 from frostline.errors import DataError
 
@@ -17,7 +18,7 @@ ALLOWED = (
 
 def group_images(
     images: Sequence[LabelledImage], group_by: str | None, columns: Mapping[str, Mapping[str, str]]
-) -> tuple[dict[str, str], list[str]]:
+) -> tuple[dict[str, str], ReadingNotes]:
     """Find the group of each image.
 
     Args:
@@ -33,7 +34,7 @@ def group_images(
         DataError: If the column, file or expression cannot be used, or does not group any image.
     """
     if group_by is None:
-        return {}, []
+        return {}, ReadingNotes()
     if group_by in columns:
         groups = {path: value for path, value in columns[group_by].items() if value}
     elif group_by.lower().endswith(".json"):
@@ -49,11 +50,13 @@ def group_images(
             ALLOWED,
         )
     n_groups = len(set(groups.values()))
-    notes = [f"{len(groups)} images form {n_groups} groups"]
+    notes = ReadingNotes([f"{len(groups)} images form {n_groups} groups"])
     if ungrouped:
-        notes.append(
+        notes.add(
             f"{len(ungrouped)} images are in no group and are split one by one: "
-            f"{name_some(ungrouped, 5)}"
+            f"{name_some(ungrouped, 5)}",
+            "in no group",
+            ungrouped,
         )
     return groups, notes
 

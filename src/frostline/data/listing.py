@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from frostline.data.reading_notes import ReadingNotes
 from frostline.data.sample_table import name_some
 from frostline.data.scan import ListedFile
 from frostline.errors import DataError
@@ -33,6 +34,7 @@ class Listing:
         hidden: Hidden and system files and folders, which are ignored.
         duplicate_links: Links to folders that are already listed under another name.
         other: Number of other files, by extension.
+        other_files: Their paths.
     """
 
     files: list[ListedFile] = field(default_factory=list)
@@ -40,30 +42,40 @@ class Listing:
     hidden: list[str] = field(default_factory=list)
     duplicate_links: list[str] = field(default_factory=list)
     other: Counter[str] = field(default_factory=Counter)
+    other_files: list[str] = field(default_factory=list)
 
-    def notes(self) -> list[str]:
-        """Describe what is ignored, in sentences."""
-        notes = []
+    def add_notes(self, notes: ReadingNotes) -> None:
+        """Describe what is ignored."""
         if self.hidden:
-            notes.append(f"ignored hidden and system files: {name_some(sorted(self.hidden), 5)}")
+            named = name_some(sorted(self.hidden), 5)
+            notes.add(
+                f"ignored hidden and system files: {named}",
+                "hidden and system files",
+                self.hidden,
+            )
         if self.duplicate_links:
             named = name_some(sorted(self.duplicate_links), 5)
-            notes.append(f"ignored links to folders that are already read: {named}")
-        unsupported = {
-            suffix: n for suffix, n in self.other.items() if suffix in UNSUPPORTED_SUFFIXES
-        }
-        if unsupported:
-            listed = ", ".join(f"{n} {suffix}" for suffix, n in sorted(unsupported.items()))
-            notes.append(f"ignored images in formats that cannot be read: {listed}")
-        other = {
-            suffix: n for suffix, n in self.other.items() if suffix not in UNSUPPORTED_SUFFIXES
-        }
-        if other:
-            listed = ", ".join(
-                f"{n} {suffix or 'without extension'}" for suffix, n in sorted(other.items())
+            notes.add(
+                f"ignored links to folders that are already read: {named}",
+                "links to folders",
+                self.duplicate_links,
             )
-            notes.append(f"ignored files without an image extension: {listed}")
-        return notes
+        unsupported = _counts(self.other, unsupported=True)
+        if unsupported:
+            notes.add(f"ignored images in formats that cannot be read: {unsupported}")
+        other = _counts(self.other, unsupported=False)
+        if other:
+            notes.add(f"ignored files without an image extension: {other}")
+        if self.other_files:
+            notes.lists["other files"] = list(self.other_files)
+
+
+def _counts(suffixes: Counter[str], *, unsupported: bool) -> str:
+    return ", ".join(
+        f"{n} {suffix or 'without extension'}"
+        for suffix, n in sorted(suffixes.items())
+        if (suffix in UNSUPPORTED_SUFFIXES) is unsupported
+    )
 
 
 def is_hidden(name: str) -> bool:
@@ -90,6 +102,7 @@ def list_images(root: Path) -> Listing:
         suffix = f".{extension.lower()}" if stem and dot else ""
         if suffix not in IMAGE_SUFFIXES:
             listing.other[suffix] += 1
+            listing.other_files.append(relative)
             continue
         try:
             stat = entry.stat()

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,8 @@ class SampleTable:
         fingerprint: sha256 over everything above and the bytes of the images.
         open_image: Function from an item to an upright RGB image on white; can be pickled.
         skipped: Images that were left out because they cannot be read.
-        notes: Sentences for the user about what the source left out or decided.
+        notes: Sentences for the user about what the source left out, took over or guessed.
+        lists: A few words to all the paths or lines that a note counts.
         facts: Sizes, modes and digests, where the images are files.
         source: Origin of the images: a path, or how they were drawn.
     """
@@ -76,6 +77,7 @@ class SampleTable:
     open_image: Callable[[str], "Image"]
     skipped: tuple[BadImage, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
     facts: ImageFacts | None = None
     source: str = ""
 
@@ -100,6 +102,15 @@ class SampleTable:
             "groups": len(np.unique(self.groups)),
             "counts": self.counts(),
             "skipped": len(self.skipped),
+            "notes": list(self.notes),
+            "lists": {
+                **{what: list(items) for what, items in self.lists.items()},
+                **(
+                    {"unreadable": [f"{bad.path}: {bad.reason}" for bad in self.skipped]}
+                    if self.skipped
+                    else {}
+                ),
+            },
         }
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from frostline.data.layout import LabelledImage, check_class_names
+from frostline.data.reading_notes import ReadingNotes
 from frostline.data.sample_table import BadImage, ImageFacts, SampleTable, fingerprint_of
 
 
@@ -18,7 +19,7 @@ def build_table(
     name: str,
     open_image: Callable[[str], Image.Image],
     skipped: Sequence[BadImage],
-    notes: Sequence[str],
+    notes: ReadingNotes,
     source: str,
 ) -> SampleTable:
     """Build the table of the readable images.
@@ -32,7 +33,7 @@ def build_table(
         name: Short name of the data set.
         open_image: As in the table.
         skipped: As in the table.
-        notes: As in the table.
+        notes: What the source left out, took over or guessed.
         source: As in the table.
 
     Raises:
@@ -56,7 +57,8 @@ def build_table(
         fingerprint=fingerprint_of(items, labels, group_names, given, classes, facts.digests),
         open_image=open_image,
         skipped=tuple(skipped),
-        notes=tuple(notes),
+        notes=tuple(notes.sentences),
+        lists=notes.lists,
         facts=facts,
         source=source,
     )

@@ -6,21 +6,23 @@ from pathlib import Path
 
 from frostline.data.layout import LabelledImage
 from frostline.data.listing import list_images
+from frostline.data.reading_notes import ReadingNotes
 from frostline.data.sample_table import BadImage, SampleTable, name_some
-from frostline.data.sources.csv_rows import (
-    ImageFinder,
-    Row,
-    find_column,
-    label_of_row,
-    read_label_names,
-    read_rows,
-    split_of_value,
-)
+from frostline.data.sources.image_finder import ImageFinder
 from frostline.data.sources.labelled_files import FileOptions, existing_path, table_of_files
+from frostline.data.sources.table_columns import find_column, unused_split_column
+from frostline.data.sources.table_labels import labels_of_rows, read_label_names
+from frostline.data.sources.table_text import Row, read_rows
+from frostline.data.split_names import split_of_each
 from frostline.errors import DataError
 
-IMAGE_COLUMNS = ("image", "image_id", "image_path", "path", "filepath", "filename", "file")
-LABEL_COLUMNS = ("label", "class", "class_name", "category", "target")
+# Further names come at the end, so that a table with several of them is read as before.
+IMAGE_COLUMNS = (
+    *("image", "image_id", "image_path", "path", "filepath", "filename", "file"),
+    *("file_name", "image_name", "image_file", "img_path", "img_name", "img", "file_path"),
+    *("filepaths", "filenames", "images"),
+)
+LABEL_COLUMNS = ("label", "class", "class_name", "category", "target", "labels", "class_label")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ def load_csv(
     image_column: str | None = None,
     label_column: str | Sequence[str] | None = None,
     split_column: str | None = None,
-    label_names: str | None = None,
+    label_names: str | Sequence[str] | Mapping[str, str] | None = None,
+    on_bad_label: str = "error",
+    splits: Mapping[str, str | None] | None = None,
     group_by: str | None = None,
     names: str | None = None,
     rename: Mapping[str, str] | None = None,
@@ -75,7 +79,10 @@ def load_csv(
         label_column: Column of labels (text or numbers), or several columns of which one has 1;
             None: the first of `LABEL_COLUMNS` that is there.
         split_column: Column of train, val, test; None: Frostline splits.
-        label_names: JSON file that maps labels to names, relative to the csv file.
+        label_names: Names of the labels 0, 1, ..., a map from labels to names, or a JSON file of
+            one of them, relative to the csv file.
+        on_bad_label: "error": a row without exactly one label is an error; "skip": it is left out.
+        splits: Values of the split column to "train", "val" or "test"; None leaves rows out.
         group_by: A column, a leaf-map.json, or a regular expression over the path.
         names: Set of known class names whose spelling is used, such as "plantvillage".
         rename: Class names to other class names.
@@ -96,15 +103,32 @@ def load_csv(
         raise DataError(f"data.images={images}: there is no folder {root}")
 
     files = {found.path: found for found in list_images(root).files}
-    finder = ImageFinder(list(files), root, file.parent)
-    matched = _match_rows(
-        rows, all_columns, columns, finder, read_label_names(file, label_names), file
+    notes = ReadingNotes()
+    present = {row[name] for _, row in rows for name in columns.labels[:1]}
+    labels = labels_of_rows(
+        rows,
+        columns.labels,
+        read_label_names(file.parent, label_names, present),
+        known=list(rename or {}),
+        on_bad_label=on_bad_label,
+        notes=notes,
     )
+    splits_of_rows = _splits_of_rows(rows, columns.split, splits, all_columns, notes)
+    rows = [(n, row) for n, row in rows if n in labels and splits_of_rows[n] is not None]
+    finder = ImageFinder(list(files), root, file.parent)
+    finder.learn(row[columns.image] for _, row in rows)
+    matched = _match_rows(rows, all_columns, columns.image, labels, splits_of_rows, finder, file)
     _check_matched(matched, rows, columns.image, file, root)
-    notes = [f"{matched.repeated} lines repeat an earlier one"] if matched.repeated else []
-    n_unlisted = len(files) - len(matched.images)
-    if n_unlisted:
-        notes.append(f"{n_unlisted} images in {root.name} are not listed in {file.name}")
+    _note_guesses(finder, notes)
+    if matched.repeated:
+        notes.add(f"{matched.repeated} lines repeat an earlier one")
+    unlisted = sorted(set(files) - set(matched.images))
+    if unlisted:
+        notes.add(
+            f"{len(unlisted)} images in {root.name} are not listed in {file.name}",
+            "not listed",
+            unlisted,
+        )
     return table_of_files(
         root,
         list(matched.images.values()),
@@ -135,25 +159,64 @@ def _choose_columns(
     return _Columns(image, labels, split_column)
 
 
+def _splits_of_rows(
+    rows: list[tuple[int, Row]],
+    column: str | None,
+    given: Mapping[str, str | None] | None,
+    columns: list[str],
+    notes: ReadingNotes,
+) -> dict[int, str | None]:
+    """Return the split of each row by its line: empty without a column, None if it is left out.
+
+    Raises:
+        DataError: If it is not plain which split a value means.
+    """
+    if column is None:
+        unused = unused_split_column(rows, columns)
+        if unused:
+            notes.add(
+                f"column '{unused}' seems to hold splits, which are not used: "
+                f"data.split_column={unused} takes them over"
+            )
+        return {number: "" for number, _ in rows}
+    lines = {row[column]: number for number, row in reversed(rows)}
+    found = split_of_each(lines, given, lambda value: f"line {lines[value]}")
+    splits = {number: found[row[column]] for number, row in rows}
+    left_out = [number for number, split in splits.items() if split is None]
+    if left_out:
+        notes.add(
+            f"data.splits leaves out {len(left_out)} rows",
+            "splits",
+            [f"line {number}" for number in left_out],
+        )
+    return splits
+
+
+def _note_guesses(finder: ImageFinder, notes: ReadingNotes) -> None:
+    if finder.beginning:
+        notes.add(f"the paths are read without '{finder.beginning}', which is not on this machine")
+    for guess, n in sorted(finder.guessed.items()):
+        notes.add(f"{n} rows name their image with another spelling ({guess})")
+
+
 def _match_rows(
     rows: list[tuple[int, Row]],
     all_columns: list[str],
-    columns: _Columns,
+    image_column: str,
+    labels: Mapping[int, str],
+    splits: Mapping[int, str | None],
     finder: ImageFinder,
-    label_names: Mapping[str, str],
     file: Path,
 ) -> _Matched:
     """Find the file of each row.
 
     Raises:
-        DataError: If a label or split is not usable, or an image is listed with two of them.
+        DataError: If an image is listed with two labels or splits.
     """
     matched = _Matched(values={name: {} for name in all_columns})
     for number, row in rows:
-        label = label_of_row(row, columns.labels, number)
-        label = label_names.get(label, label)
-        split = split_of_value(row[columns.split], number) if columns.split else ""
-        name = row[columns.image]
+        label, split = labels[number], splits[number] or ""
+        name = row[image_column]
         path = finder.find(name, number)
         if path is None:
             matched.missing.append(BadImage(name or "(empty)", f"no such file (line {number})"))

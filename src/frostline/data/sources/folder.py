@@ -10,6 +10,7 @@ from pathlib import Path
 
 from frostline.data.layout import LabelledImage, Layout, read_layout
 from frostline.data.listing import list_images
+from frostline.data.reading_notes import ReadingNotes
 from frostline.data.sample_table import SampleTable, name_some
 from frostline.data.sources.labelled_files import FileOptions, existing_path, table_of_files
 from frostline.data.unpack import unpack_once
@@ -21,6 +22,7 @@ def load_folder(
     *,
     on_bad_image: str,
     label_pattern: str | None = None,
+    splits: Mapping[str, str | None] | None = None,
     group_by: str | None = None,
     names: str | None = None,
     rename: Mapping[str, str] | None = None,
@@ -32,6 +34,7 @@ def load_folder(
         on_bad_image: "error": unreadable images are an error; "skip": they are left out.
         label_pattern: A regular expression that is searched in each path below the folder; its
             group `label` is the class. For data sets with the class in the file name.
+        splits: As for `read_layout`.
         group_by: A leaf-map.json, or a regular expression over the path whose group is the group.
         names: Set of known class names whose spelling is used, such as "plantvillage".
         rename: Class names to other class names.
@@ -45,7 +48,13 @@ def load_folder(
             f"data.path={path} is a file", "a folder", "use data=archive for a .zip or .tar"
         )
     options = FileOptions(on_bad_image, group_by, names, rename)
-    return read_folder(root, name=root.resolve().name, label_pattern=label_pattern, options=options)
+    return read_folder(
+        root,
+        name=root.resolve().name,
+        label_pattern=label_pattern,
+        splits=splits,
+        options=options,
+    )
 
 
 def read_folder(
@@ -53,23 +62,19 @@ def read_folder(
     *,
     name: str,
     label_pattern: str | None,
+    splits: Mapping[str, str | None] | None,
     options: FileOptions,
 ) -> SampleTable:
     """Load the table of an existing folder; see `load_folder`."""
     listing = list_images(root)
     files = {file.path: file for file in listing.files}
     if label_pattern is None:
-        layout = read_layout(list(files), listing.folders, str(root))
+        layout = read_layout(list(files), listing.folders, str(root), splits)
     else:
         layout = _by_pattern(list(files), label_pattern)
-    return table_of_files(
-        root,
-        layout.images,
-        files,
-        name=name,
-        options=options,
-        notes=(*layout.notes, *listing.notes()),
-    )
+    notes = layout.notes
+    listing.add_notes(notes)
+    return table_of_files(root, layout.images, files, name=name, options=options, notes=notes)
 
 
 def _by_pattern(paths: Sequence[str], pattern: str) -> Layout:
@@ -87,10 +92,15 @@ def _by_pattern(paths: Sequence[str], pattern: str) -> Layout:
             f"data.label_pattern={pattern} matches none of {len(paths)} images, such as "
             f"{name_some(paths, 3)}"
         )
-    if not unmatched:
-        return Layout(tuple(images), ())
-    note = f"ignored {len(unmatched)} images that data.label_pattern does not match: "
-    return Layout(tuple(images), (note + name_some(unmatched, 5),))
+    notes = ReadingNotes()
+    if unmatched:
+        notes.add(
+            f"ignored {len(unmatched)} images that data.label_pattern does not match: "
+            f"{name_some(unmatched, 5)}",
+            "not matched by data.label_pattern",
+            unmatched,
+        )
+    return Layout(tuple(images), notes)
 
 
 def compile_pattern(key: str, pattern: str, group: str) -> re.Pattern[str]:
@@ -115,6 +125,7 @@ def load_archive(
     *,
     on_bad_image: str,
     label_pattern: str | None = None,
+    splits: Mapping[str, str | None] | None = None,
     group_by: str | None = None,
     names: str | None = None,
     rename: Mapping[str, str] | None = None,
@@ -126,6 +137,7 @@ def load_archive(
             layouts of a folder inside.
         on_bad_image: "error": unreadable images are an error; "skip": they are left out.
         label_pattern: As for a folder.
+        splits: As for a folder.
         group_by: As for a folder.
         names: As for a folder.
         rename: As for a folder.
@@ -142,6 +154,7 @@ def load_archive(
         unpack_once(archive),
         name=archive.name.split(".")[0],
         label_pattern=label_pattern,
+        splits=splits,
         options=FileOptions(on_bad_image, group_by, names, rename),
     )
     return replace(table, source=str(archive))

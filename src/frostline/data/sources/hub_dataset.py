@@ -15,9 +15,10 @@ from frostline.data.cache import cache_folder
 from frostline.data.class_names import spelling
 from frostline.data.decode import decode_bytes
 from frostline.data.groups import group_images
-from frostline.data.layout import SPLIT_FOLDERS, LabelledImage
+from frostline.data.layout import LabelledImage
 from frostline.data.progress_bar import show_progress
-from frostline.data.sample_table import BadImage, SampleTable
+from frostline.data.reading_notes import ReadingNotes
+from frostline.data.sample_table import BadImage, SampleTable, name_some
 from frostline.data.scan import (
     SCAN_VERSION,
     InspectedImage,
@@ -27,6 +28,8 @@ from frostline.data.scan import (
 )
 from frostline.data.sources.build_table import build_table
 from frostline.data.sources.hub_library import find_feature, label_texts, read_dataset
+from frostline.data.split_names import split_of_each
+from frostline.errors import DataError
 from frostline.files import replacing
 
 
@@ -56,6 +59,8 @@ def load_hub(
     revision: str | None = None,
     image_column: str | None = None,
     label_column: str | None = None,
+    on_bad_label: str = "error",
+    splits: Mapping[str, str | None] | None = None,
     group_by: str | None = None,
     names: str | None = None,
     rename: Mapping[str, str] | None = None,
@@ -70,6 +75,9 @@ def load_hub(
         revision: A commit on the hub; None: the newest.
         image_column: None: the only column of images.
         label_column: None: the only column of class labels, or the one called `label`.
+        on_bad_label: "error": rows without a label are an error; "skip": they are left out.
+        splits: Splits of the data set to "train", "val" or "test"; None leaves one out. Empty:
+            they are not used.
         group_by: A column such as `leaf_id`, or a regular expression over the item's name.
         names: Set of known class names whose spelling is used, such as "plantvillage".
         rename: Class names to other class names.
@@ -88,22 +96,31 @@ def load_hub(
         name: part.cast_column(image_feature, ImageFeature(decode=False))
         for name, part in parts.items()
     }
-    opener = HubOpener(parts, image_feature)
     spell = spelling(names, rename)
+    notes = ReadingNotes()
+    split_of = _splits(parts, splits, path, notes)
+    parts = {name: part for name, part in parts.items() if name in split_of}
+    opener = HubOpener(parts, image_feature)
     images: list[LabelledImage] = []
+    unlabelled: list[str] = []
     columns: dict[str, dict[str, str]] = {
         name: {} for name in first.column_names if name != image_feature
     }
     for name, part in parts.items():
         items = [f"{name}/{row:08d}" for row in range(len(part))]
-        split = SPLIT_FOLDERS[name.casefold()] if len(parts) > 1 else ""
-        labels = map(spell, label_texts(part, label_feature))
-        images += [LabelledImage(*pair, split) for pair in zip(items, labels, strict=True)]
+        labels = label_texts(part, label_feature)
+        for item, label in zip(items, labels, strict=True):
+            if label is None:
+                unlabelled.append(item)
+            else:
+                images.append(LabelledImage(item, spell(label), split_of[name]))
         for column in columns:
             values = (str(value) if value is not None else "" for value in part[column])
             columns[column] |= dict(zip(items, values, strict=True))
     images.sort(key=lambda image: image.path)
-    groups, notes = group_images(images, group_by, columns)
+    _report_unlabelled(unlabelled, label_feature, on_bad_label, notes)
+    groups, group_notes = group_images(images, group_by, columns)
+    notes.extend(group_notes)
 
     inspected = _scan(opener, [image.path for image in images])
     pairs = list(zip(images, inspected, strict=True))
@@ -119,6 +136,40 @@ def load_hub(
         skipped=bad,
         notes=notes,
         source=path,
+    )
+
+
+def _splits(
+    parts: Mapping[str, Any],
+    given: Mapping[str, str | None] | None,
+    path: str,
+    notes: ReadingNotes,
+) -> dict[str, str]:
+    """Return the split of each part that is used; empty where the data set has one part only.
+
+    Raises:
+        DataError: If it is not plain which split a part is.
+    """
+    if len(parts) == 1 or (given is not None and not given):
+        return dict.fromkeys(parts, "")
+    found = split_of_each(parts, given, lambda _: path)
+    for name in sorted(name for name, split in found.items() if split is None):
+        rows = [f"{name}/{row:08d}" for row in range(len(parts[name]))]
+        notes.add(f"data.splits leaves out {len(rows)} rows of '{name}'", "splits", rows)
+    return {name: split for name, split in found.items() if split is not None}
+
+
+def _report_unlabelled(
+    items: list[str], column: str, on_bad_label: str, notes: ReadingNotes
+) -> None:
+    if not items:
+        return
+    text = f"{len(items)} rows have no {column}: {name_some(items, 5)}"
+    if on_bad_label == "skip":
+        notes.add(f"ignored {text}", "no label", items)
+        return
+    raise DataError(
+        text, "a label in every row", "leave these rows out with data.on_bad_label=skip"
     )
 
 

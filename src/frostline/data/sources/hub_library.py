@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from frostline.data.layout import SPLIT_FOLDERS
 from frostline.data.sample_table import name_some
 from frostline.data.source_kind import is_saved_dataset
 from frostline.errors import DataError
@@ -16,7 +15,7 @@ def read_dataset(path: str, config: str | None, revision: str | None) -> dict[st
         Split name to data set; a single split is called `all`.
 
     Raises:
-        DataError: If the library is missing, it cannot load the data set, or a split is unknown.
+        DataError: If the library is missing, or it cannot load the data set.
     """
     try:
         import datasets  # type: ignore[import-untyped]
@@ -42,11 +41,6 @@ def read_dataset(path: str, config: str | None, revision: str | None) -> dict[st
         return {"all": loaded}
     if len(loaded) == 1:
         return {"all": next(iter(loaded.values()))}
-    unknown = [name for name in loaded if name.casefold() not in SPLIT_FOLDERS]
-    if unknown:
-        raise DataError(
-            f"unknown splits of {path}: {name_some(unknown)}", "train, validation, test"
-        )
     return dict(loaded)
 
 
@@ -80,16 +74,9 @@ def find_feature(part: Any, key: str, given: str | None, kind: str) -> str:
     return str(matches[0])
 
 
-def label_texts(part: Any, label: str) -> list[str]:
-    """Return the labels as text; numbers of a ClassLabel by their names.
-
-    Raises:
-        DataError: If a row has no label.
-    """
+def label_texts(part: Any, label: str) -> list[str | None]:
+    """Return labels as text, numbers of a ClassLabel by their names; None where there is none."""
     feature, values = part.features[label], part[label]
-    empty = [row for row, value in enumerate(values) if value is None or value == -1]
-    if empty:
-        raise DataError(f"{len(empty)} rows have no {label}, such as row {empty[0]}")
     if type(feature).__name__ == "ClassLabel":
-        return [str(feature.int2str(int(value))) for value in values]
-    return [str(value) for value in values]
+        return [None if k is None or k < 0 else str(feature.int2str(int(k))) for k in values]
+    return [None if value is None or value == -1 else str(value) for value in values]

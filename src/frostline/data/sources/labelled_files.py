@@ -12,6 +12,7 @@ from frostline.data.class_names import spelling
 from frostline.data.decode import UnreadableImageError, decode_file
 from frostline.data.groups import group_images
 from frostline.data.layout import LabelledImage
+from frostline.data.reading_notes import ReadingNotes
 from frostline.data.sample_table import BadImage, SampleTable, name_some
 from frostline.data.scan import ListedFile, report_unreadable, scan_files
 from frostline.data.sources.build_table import build_table
@@ -82,7 +83,7 @@ def table_of_files(
     options: FileOptions,
     columns: Mapping[str, Mapping[str, str]] | None = None,
     bad: Sequence[BadImage] = (),
-    notes: Sequence[str] = (),
+    notes: ReadingNotes,
 ) -> SampleTable:
     """Read all files once and build the table.
 
@@ -105,6 +106,7 @@ def table_of_files(
     spell = spelling(options.names, options.rename)
     images = [image._replace(label=spell(image.label)) for image in images]
     groups, group_notes = group_images(images, options.group_by, columns or {})
+    notes.extend(group_notes)
     scan = scan_files(root, [files[image.path] for image in images])
     skipped = (*bad, *scan.bad)
     report_unreadable(skipped, on_bad_image=options.on_bad_image, n_files=len(images) + len(bad))
@@ -117,7 +119,7 @@ def table_of_files(
         name=name,
         open_image=FileOpener(root),
         skipped=skipped,
-        notes=(*notes, *group_notes),
+        notes=notes,
         source=str(root),
     )
 

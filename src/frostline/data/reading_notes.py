@@ -1,0 +1,30 @@
+"""What a source left out, took over or guessed: sentences for the user, and the full lists."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+
+@dataclass
+class ReadingNotes:
+    """Collected while a data set is read.
+
+    Attributes:
+        sentences: Each with its count and a few examples.
+        lists: A few words to everything that they concern, such as paths; recorded in data.json.
+    """
+
+    sentences: list[str] = field(default_factory=list)
+    lists: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, sentence: str, what: str = "", items: Iterable[str] = ()) -> None:
+        """Add a sentence, and the list that it counts under the name `what`."""
+        self.sentences.append(sentence)
+        listed = list(items)
+        if listed:
+            self.lists.setdefault(what, []).extend(listed)
+
+    def extend(self, other: "ReadingNotes") -> None:
+        """Add all that another one holds."""
+        self.sentences += other.sentences
+        for what, items in other.lists.items():
+            self.lists.setdefault(what, []).extend(items)
