@@ -51,6 +51,8 @@ def test_split_folders_by_other_names(photo_tree, names, expected):
         for item, split in zip(table.items, table.given_split, strict=True)
     }
     assert found == meaning
+    said = [f"'{name}' is {split}" for name, split in meaning.items() if name in table.notes[0]]
+    assert all(text in table.notes[0] for text in said) and said
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_the_user_says_what_folders_are(photo_tree):
     assert sorted(table.given_split.tolist()) == ["test"] * 8 + ["train"] * 16
     table = load(root, splits={"fold1": "train", "fold2": "val", "fold3": None})
     assert sorted(set(table.given_split.tolist())) == ["train", "val"]
-    assert len(table) == 16 and "leaves out 8 images" in table.notes[0]
+    assert len(table) == 16 and "leaves out 8 images" in table.notes[1]
     assert len(table.lists["splits"]) == 8
     assert load(root, splits={}).classes == ("fold1", "fold2", "fold3")
     with pytest.raises(DataError, match=r"other folders: 'fold3'"):

@@ -136,6 +136,23 @@ def test_another_data_set_is_mapped_by_names(
     assert json.loads(capsys.readouterr().out)["images"] == 18
 
 
+def test_images_of_one_class_are_judged_and_what_needs_more_is_blank(
+    life: Life, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw_ramps(life.place / "one", ("rising",), per_class=6, seed=5)
+    evaluate.main([life.run_id, "--data", "one", "--json", "--evidence", "full"])
+    told = json.loads(capsys.readouterr().out)
+    assert told["images"] == 6
+    said = read_predictions(Path(told["folder"]) / "predictions.parquet")
+    assert told["figures"]["acc_micro"] == pytest.approx(said.correct.mean())
+    assert told["figures"]["acc_macro"] == pytest.approx(said.correct.mean())
+    assert told["figures"]["f1_macro"] is None
+    assert "f1_macro" not in told["intervals_95"]
+    assert "eval/one/f1_macro" not in life.store.get_run(life.run_id).metrics
+    evaluate.main([life.run_id, "--data", "one", "--evidence", "off"])
+    assert "needs images of several classes" in capsys.readouterr().out
+
+
 def test_its_own_data_with_other_settings_are_other_data(
     life: Life, capsys: pytest.CaptureFixture[str]
 ) -> None:

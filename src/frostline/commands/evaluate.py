@@ -12,6 +12,7 @@ is logged on the run, with evidence: confusion, calibration, the worst errors, a
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -82,6 +83,9 @@ def _lines(done: "Evaluation") -> Iterator[str]:
     # In the order of the intervals, macro first; the loss has no interval and comes last.
     for name in sorted(done.figures, key=[*done.intervals, *done.figures].index):
         value = done.figures[name]
+        if math.isnan(value):
+            yield f"{name:12}{'':12}{'':12}{'':4}needs images of several classes"
+            continue
         logged = f"{done.logged[name]:>12.6f}" if has_logged else f"{'-':>12}"
         low, high = done.intervals.get(name, (float("nan"), float("nan")))
         interval = f"{low:.4f} .. {high:.4f}" if name in done.intervals else ""

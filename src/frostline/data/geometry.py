@@ -25,6 +25,10 @@ _FILTERS = {
 }
 
 
+# Larger resized images are never made: of a thin strip only the part that is kept is enlarged.
+MAX_RESIZED_PX = 2**26
+
+
 @dataclass(frozen=True)
 class Geometry:
     """How an image becomes a square.
@@ -98,10 +102,28 @@ def square(image: Image.Image, geometry: Geometry) -> NDArray[np.uint8]:
         target = (scaled, int(scaled * height / width))
     else:
         target = (int(scaled * width / height), scaled)
+    if target[0] * target[1] > MAX_RESIZED_PX and geometry.crop_mode == "center":
+        return _centre_of_strip(image, target, size, resample)
     if target != image.size:
         image = image.resize(target, resample)
     fill = geometry.border if geometry.crop_mode == "border" else (0, 0, 0)
     return np.asarray(_center(image, size, fill))
+
+
+def _centre_of_strip(
+    image: Image.Image, target: tuple[int, int], size: int, resample: Image.Resampling
+) -> NDArray[np.uint8]:
+    """Return what `_center` would keep of the resized image, without making the rest of it."""
+    kept = min(size, target[0]), min(size, target[1])
+    starts = [round((whole - part) / 2.0) for whole, part in zip(target, kept, strict=True)]
+    scales = [full / whole for full, whole in zip(image.size, target, strict=True)]
+    left, top = (start * scale for start, scale in zip(starts, scales, strict=True))
+    right, bottom = (
+        min((start + part) * scale, full)
+        for start, part, scale, full in zip(starts, kept, scales, image.size, strict=True)
+    )
+    part = image.resize(kept, resample, box=(left, top, right, bottom))
+    return np.asarray(_center(part, size, (0, 0, 0)))
 
 
 def _center(image: Image.Image, size: int, fill: tuple[int, int, int]) -> Image.Image:

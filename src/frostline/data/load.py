@@ -27,14 +27,18 @@ from frostline.errors import DataError
 NOT_FOR_SOURCES = {*DataSettings.model_fields, "source"}
 
 
-def load_table(data: DataChoice) -> SampleTable:
+def load_table(data: DataChoice, *, min_classes: int = 2) -> SampleTable:
     """Load the table of the chosen source.
+
+    Args:
+        data: The source and its settings.
+        min_classes: 2, as training needs; 1 where a trained run is judged on the images.
 
     Raises:
         DataError: If the source cannot be read, or cannot be trained on.
     """
     with _garbage_collection_paused():
-        return _load(data)
+        return _load(data, min_classes)
 
 
 def load_path(path: str, *, on_bad_image: str, group_by: str | None) -> SampleTable:
@@ -77,8 +81,10 @@ def _garbage_collection_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _load(data: DataChoice) -> SampleTable:
+def _load(data: DataChoice, min_classes: int) -> SampleTable:
     options: dict[str, Any] = data.model_dump(exclude=NOT_FOR_SOURCES)
+    if not isinstance(data, LeavesData):
+        options["min_classes"] = min_classes
     match data:
         case LeavesData():
             from frostline.data.sources.leaves import load_leaves

@@ -65,6 +65,7 @@ class SampleTable:
         lists: A few words to all the paths or lines that a note counts.
         facts: Sizes, modes and digests, where the images are files.
         source: Origin of the images: a path, or how they were drawn.
+        min_classes: 2, as training needs; 1 where a trained run is judged on the images.
     """
 
     name: str
@@ -80,9 +81,11 @@ class SampleTable:
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
     facts: ImageFacts | None = None
     source: str = ""
+    min_classes: int = 2
 
     def __post_init__(self) -> None:
-        check_columns(self.items, self.labels, self.groups, self.given_split, self.classes)
+        columns = (self.items, self.labels, self.groups, self.given_split, self.classes)
+        check_columns(*columns, min_classes=self.min_classes)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -120,12 +123,14 @@ def check_columns(
     groups: NDArray[np.str_],
     given_split: NDArray[np.str_] | None,
     classes: Sequence[str],
+    *,
+    min_classes: int = 2,
 ) -> None:
-    """Raise an error if a table cannot be trained on.
+    """Raise an error if a table cannot be used.
 
     Raises:
         DataError: If columns differ in length, items repeat, a label is outside 0 .. K-1, a split
-            has an unknown name, there is no image or only one class, or a class has no image.
+            has an unknown name, there is no image or too few classes, or a class has no image.
     """
     n = len(items)
     lengths = {"labels": len(labels), "groups": len(groups)}
@@ -149,7 +154,7 @@ def check_columns(
         unknown = sorted(set(np.unique(given_split).tolist()) - set(SPLIT_NAMES))
         if unknown:
             raise DataError(f"unknown split {name_some(unknown)}", ", ".join(SPLIT_NAMES))
-    if len(classes) < 2:
+    if len(classes) < min_classes:
         raise DataError(
             f"there is only one class: {name_some(classes)}",
             "at least two classes",

@@ -75,6 +75,10 @@ def read_splits(
         DataError: If other folders with images are beside them, two folders are one split that was
             not given, a class folder is empty, or training images have no class folder.
     """
+    guessed = sorted(top for top in named if top.casefold() not in SPLIT_FOLDERS and named[top])
+    if guessed:
+        shown = ", ".join(f"'{top}' is {named[top]}" for top in guessed)
+        notes.add(f"the splits are taken from the folders: {shown}")
     used = {path.split("/")[0] for path in inside if "/" in path}
     inside = _without_unlabelled(inside, (set(tops) - set(named)) & used, root, named, notes)
     left_out = [path for path in inside if named.get(path.split("/")[0], "") is None]

@@ -1,6 +1,7 @@
 """Evaluate a rebuilt run: predictions, scores, intervals, evidence; in files and on the run."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,7 @@ class Evaluation:
         run: The run's name.
         name: Short name of the images, for metrics and folders.
         where: Description of the images.
-        figures: `loss` and scores.
+        figures: `loss` and scores; NaN for those that images of one class cannot give.
         intervals: 95 % intervals of the scores.
         logged: The figures that the run logged for the same images; empty if there are none.
         n_images: Number of images.
@@ -67,7 +68,7 @@ class Evaluation:
             "on": self.where,
             "images": self.n_images,
             "groups": self.n_groups,
-            "figures": self.figures,
+            "figures": {k: None if math.isnan(v) else v for k, v in self.figures.items()},
             "intervals_95": self.intervals,
             "logged": self.logged,
             "largest_difference": self.largest_difference,
@@ -170,7 +171,8 @@ def log_on_run(store: Store, record: RunRecord, done: Evaluation) -> None:
     """
     first = f"eval/{done.name}/{next(iter(done.figures))}"
     step = len(store.metric_history(record.run_id, first))
-    metrics = {f"eval/{done.name}/{name}": value for name, value in done.figures.items()}
+    given = {name: value for name, value in done.figures.items() if not math.isnan(value)}
+    metrics = {f"eval/{done.name}/{name}": value for name, value in given.items()}
     metrics |= {f"cost/{name}": value for name, value in done.cost.items()}
     with store.amend_run(record.run_id) as run:
         run.log_metrics(metrics, step=step)

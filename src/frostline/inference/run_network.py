@@ -16,7 +16,7 @@ from frostline.data.splits import Splits
 from frostline.features.compute import precision_context
 from frostline.inference.class_map import ClassMap
 from frostline.inference.rebuild import Rebuilt
-from frostline.inference.score_intervals import figures_of
+from frostline.inference.score_intervals import blank_of_one_class, figures_of
 from frostline.stats.predictions import Predictions
 from frostline.training.assembly import cut_of
 from frostline.training.engine import Engine, choose_engine, choose_kernels
@@ -153,4 +153,7 @@ def evaluate_rows(
     logits, labels, items = (torch.cat(part) for part in zip(*outputs, strict=True))
     if mapped is not None:
         labels = torch.from_numpy(mapped.index)[labels]
-    return Evaluated(logits.clone(), labels, items.numpy(), figures_of(logits, labels))
+    figures = figures_of(logits, labels)
+    if mapped is not None:
+        figures = blank_of_one_class(figures, labels)
+    return Evaluated(logits.clone(), labels, items.numpy(), figures)

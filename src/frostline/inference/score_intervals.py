@@ -12,6 +12,8 @@ from frostline.training.metrics import classification_metrics
 
 LEVEL = 0.95
 _ROUNDING_ERROR = 1e-9
+# Every image that is wrongly called a class belongs to another class.
+NEED_SEVERAL_CLASSES = frozenset({"f1_macro"})
 
 
 def figures_of(logits: Tensor, labels: Tensor) -> dict[str, float]:
@@ -35,6 +37,20 @@ def figures_of(logits: Tensor, labels: Tensor) -> dict[str, float]:
     return figures
 
 
+def blank_of_one_class(figures: dict[str, float], labels: Tensor) -> dict[str, float]:
+    """Replace by NaN what images of one class cannot give: F1, whose precision needs others.
+
+    Args:
+        figures: From `figures_of`.
+        labels: (N,) int64.
+    """
+    if len(torch.unique(labels)) != 1:
+        return figures
+    return {
+        name: float("nan") if name in NEED_SEVERAL_CLASSES else v for name, v in figures.items()
+    }
+
+
 def intervals_of(predictions: Predictions) -> dict[str, tuple[float, float]]:
     """Compute 95 % intervals of the scores, in which the images of a group count as one.
 
@@ -45,7 +61,10 @@ def intervals_of(predictions: Predictions) -> dict[str, tuple[float, float]]:
     _, rows = np.unique(predictions.groups, return_inverse=True)
     n_groups = int(rows.max()) + 1
     intervals = {}
+    is_one_class = len(np.unique(predictions.labels)) == 1
     for name in SCORES:
+        if is_one_class and name in NEED_SEVERAL_CLASSES:
+            continue
         value, influence = value_and_influence(predictions, name)
         sums = np.bincount(rows, weights=influence, minlength=n_groups)
         factor = n_groups / max(1, n_groups - 1)

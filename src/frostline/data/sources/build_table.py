@@ -21,6 +21,7 @@ def build_table(
     skipped: Sequence[BadImage],
     notes: ReadingNotes,
     source: str,
+    min_classes: int = 2,
 ) -> SampleTable:
     """Build the table of the readable images.
 
@@ -35,6 +36,7 @@ def build_table(
         skipped: As in the table.
         notes: What the source left out, took over or guessed.
         source: As in the table.
+        min_classes: As in the table.
 
     Raises:
         DataError: If class names look the same to a reader, or the table cannot be trained on.
@@ -61,6 +63,7 @@ def build_table(
         lists=notes.lists,
         facts=facts,
         source=source,
+        min_classes=min_classes,
     )
 
 

@@ -67,6 +67,7 @@ def load_csv(
     group_by: str | None = None,
     names: str | None = None,
     rename: Mapping[str, str] | None = None,
+    min_classes: int = 2,
 ) -> SampleTable:
     """Load the table of a csv file.
 
@@ -86,6 +87,7 @@ def load_csv(
         group_by: A column, a leaf-map.json, or a regular expression over the path.
         names: Set of known class names whose spelling is used, such as "plantvillage".
         rename: Class names to other class names.
+        min_classes: As in the table.
 
     Raises:
         DataError: If a column does not exist, a label is empty or not one-hot, an image is listed
@@ -134,7 +136,7 @@ def load_csv(
         list(matched.images.values()),
         files,
         name=file.stem,
-        options=FileOptions(on_bad_image, group_by, names, rename),
+        options=FileOptions(on_bad_image, group_by, names, rename, min_classes),
         columns=matched.values,
         bad=matched.missing,
         notes=notes,

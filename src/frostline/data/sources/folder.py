@@ -26,6 +26,7 @@ def load_folder(
     group_by: str | None = None,
     names: str | None = None,
     rename: Mapping[str, str] | None = None,
+    min_classes: int = 2,
 ) -> SampleTable:
     """Load the table of a folder of images.
 
@@ -38,6 +39,7 @@ def load_folder(
         group_by: A leaf-map.json, or a regular expression over the path whose group is the group.
         names: Set of known class names whose spelling is used, such as "plantvillage".
         rename: Class names to other class names.
+        min_classes: As in the table.
 
     Raises:
         DataError: If the folder is missing or has no classes, or images cannot be read.
@@ -47,7 +49,7 @@ def load_folder(
         raise DataError(
             f"data.path={path} is a file", "a folder", "use data=archive for a .zip or .tar"
         )
-    options = FileOptions(on_bad_image, group_by, names, rename)
+    options = FileOptions(on_bad_image, group_by, names, rename, min_classes)
     return read_folder(
         root,
         name=root.resolve().name,
@@ -129,6 +131,7 @@ def load_archive(
     group_by: str | None = None,
     names: str | None = None,
     rename: Mapping[str, str] | None = None,
+    min_classes: int = 2,
 ) -> SampleTable:
     """Load the table of an archive, which is unpacked on the first call.
 
@@ -141,6 +144,7 @@ def load_archive(
         group_by: As for a folder.
         names: As for a folder.
         rename: As for a folder.
+        min_classes: As in the table.
 
     Raises:
         DataError: If the archive is not safe to unpack, or has no classes.
@@ -155,6 +159,6 @@ def load_archive(
         name=archive.name.split(".")[0],
         label_pattern=label_pattern,
         splits=splits,
-        options=FileOptions(on_bad_image, group_by, names, rename),
+        options=FileOptions(on_bad_image, group_by, names, rename, min_classes),
     )
     return replace(table, source=str(archive))

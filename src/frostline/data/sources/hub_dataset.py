@@ -64,6 +64,7 @@ def load_hub(
     group_by: str | None = None,
     names: str | None = None,
     rename: Mapping[str, str] | None = None,
+    min_classes: int = 2,
 ) -> SampleTable:
     """Load the table of a data set in the format of the `datasets` library.
 
@@ -81,6 +82,7 @@ def load_hub(
         group_by: A column such as `leaf_id`, or a regular expression over the item's name.
         names: Set of known class names whose spelling is used, such as "plantvillage".
         rename: Class names to other class names.
+        min_classes: As in the table.
 
     Raises:
         DataError: If the library is missing, the data set cannot be loaded, or a column does not
@@ -136,6 +138,7 @@ def load_hub(
         skipped=bad,
         notes=notes,
         source=path,
+        min_classes=min_classes,
     )
 
 

@@ -33,12 +33,14 @@ class FileOptions:
         group_by: A column, a leaf-map.json or a regular expression; None: no groups.
         names: Set of known class names whose spelling is used, such as "plantvillage".
         rename: Class names to other class names.
+        min_classes: As in the table.
     """
 
     on_bad_image: str
     group_by: str | None = None
     names: str | None = None
     rename: Mapping[str, str] | None = None
+    min_classes: int = 2
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ def table_of_files(
         skipped=skipped,
         notes=notes,
         source=str(root),
+        min_classes=options.min_classes,
     )
 
 
