@@ -17,6 +17,7 @@ from frostline.errors import FrostlineError, TrackingError
 from frostline.invocation import as_called
 from frostline.sweep import summary, sweep_run, workers
 from frostline.sweep.estimate import estimate
+from frostline.sweep.farewell import commands_for, write_outcome
 from frostline.sweep.job_record import experiment_of
 from frostline.sweep.launch import MakeLauncher, launch
 from frostline.sweep.outcome import (
@@ -105,6 +106,8 @@ def run_sweep(
     summary.show(outcomes, output, title=title)
     output.print(f"compare the runs in MLflow:  {store.address.ui_command}", markup=False)
     (folder / "outcome.md").write_text(summary.markdown(outcomes))
+    write_outcome(folder, sweep_id, outcomes)
+    output.print(commands_for(sweep_id), markup=False)
     wants_report = first.report and bool(todo) and not store.offline
     best = summary.best_first(outcomes)[0].run_id
     reported = not wants_report or _report(first, sweep_id, folder / "report", output, best)

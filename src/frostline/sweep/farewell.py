@@ -1,0 +1,37 @@
+"""What a sweep leaves for what comes next: its id, commands to type, and its jobs for programs."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from frostline.invocation import as_called
+from frostline.sweep.outcome import Outcome
+
+FILE = "outcome.json"
+
+
+def commands_for(sweep_id: str) -> str:
+    """Lines that name the sweep and the commands that take it further."""
+    commands = (
+        f"python -m src.report --sweep {sweep_id}",
+        f"python -m src.evaluate best:{sweep_id}",
+        f"python -m src.predict best:{sweep_id} PHOTOS/",
+        f"python -m src.export best:{sweep_id} --format onnx",
+    )
+    return as_called("\n  ".join([f"sweep {sweep_id}; what it knows now:", *commands]))
+
+
+def write_outcome(folder: Path, sweep_id: str, outcomes: Sequence[Outcome]) -> None:
+    """Write the sweep's id and how each job ended, as JSON.
+
+    Args:
+        folder: The sweep's.
+        sweep_id: By which `best:ID` and the report find it.
+        outcomes: Of all jobs, those that earlier runs answered among them.
+    """
+    jobs = [
+        {"name": each.name, "state": each.state, "run_id": each.run_id, "reason": each.reason}
+        for each in outcomes
+    ]
+    content = json.dumps({"sweep_id": sweep_id, "jobs": jobs}, indent=1)
+    (folder / FILE).write_text(content + "\n", encoding="utf-8")
