@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from frostline.data.checks.checkup import check_table
 from frostline.data.sources.folder import load_folder
 from frostline.data.split_names import splits_by_name
 from frostline.data.splits import split_table
@@ -188,3 +189,17 @@ def test_a_class_called_train_beside_others_stays_one(photo_tree):
     assert load(photo_tree(vehicles)).classes == ("bus", "dev", "train")
     kinds = {"train_old/x": 3, "dev_old/y": 3, "bus/z": 3}
     assert load(photo_tree(kinds, name="kinds")).classes == ("bus", "dev_old", "train_old")
+
+
+def test_what_is_left_out_is_counted_in_one_line_and_listed_in_the_profile(photo_tree):
+    root = photo_tree(sides("train test") | {"test": 3})
+    (root / "notes.txt").write_text("x")
+    table = load(root)
+    outside = [f"test/img_{k:03d}.png" for k in range(3)]
+    assert table.profile()["lists"] == {
+        "in no class folder": outside,
+        "other files": ["notes.txt"],
+    }
+    assert table.profile()["notes"] == list(table.notes)
+    lines = [one.text for one in check_table(table, seed=0, probing=False).findings]
+    assert any(line.startswith("3 in no class folder, 1 other files: every one") for line in lines)

@@ -1,6 +1,6 @@
 """What a source left out, took over or guessed: sentences for the user, and the full lists."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -28,3 +28,11 @@ class ReadingNotes:
         self.sentences += other.sentences
         for what, items in other.lists.items():
             self.lists.setdefault(what, []).extend(items)
+
+
+def counted_lists(lists: Mapping[str, Sequence[str]]) -> str:
+    """Say in one line how much each list holds and where it is; empty if there is none."""
+    if not lists:
+        return ""
+    counts = ", ".join(f"{len(items)} {what}" for what, items in sorted(lists.items()))
+    return f"{counts}: every one is listed in the run's data.json, under lists"

@@ -22,6 +22,7 @@ from frostline.data.checks.findings import (
 from frostline.data.checks.shortcuts import Probe, probe_shortcuts
 from frostline.data.geometry import Geometry
 from frostline.data.pixels import open_pixels
+from frostline.data.reading_notes import counted_lists
 from frostline.data.sample_table import SampleTable
 from frostline.data.splits import Splits
 
@@ -89,6 +90,11 @@ def check_table(
         *unreadable_images(table),
         *sizes_and_modes(table),
         *(Finding("note", "about this data set", note) for note in table.notes),
+        *(
+            Finding("note", "left out or listed", line)
+            for line in [counted_lists(table.lists)]
+            if line
+        ),
     ]
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
     return Checkup(table, tuple(findings), duplicates, probes)
