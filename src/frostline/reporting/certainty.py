@@ -50,7 +50,9 @@ def _reach(verdict: Verdict) -> str:
     spread = rival.comparison.spread
     alpha = alpha_of_look(verdict.rules.level, verdict.look)
     numbers = [spread.n_seeds, *(n for n in _SEEDS_SHOWN if n > spread.n_seeds)]
-    gaps = [f"{points(smallest_gap(spread, n, alpha=alpha))} with {n} seeds" for n in numbers]
+    df = rival.comparison.difference.df
+    found = [points(smallest_gap(spread, n, df=df, alpha=alpha)) for n in numbers]
+    gaps = [f"{gap} with {n} seeds" for gap, n in zip(found, numbers, strict=True)]
     return (
         f"Between {verdict.top.cell.name} and {rival.cell.name} alone, the smallest true "
         f"difference that is found in 4 of 5 sweeps is about {', '.join(gaps)}."

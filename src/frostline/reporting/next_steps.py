@@ -65,7 +65,8 @@ def next_steps(verdict: Verdict, selection: Selection, source: Source) -> NextSt
         costs if is_timed else np.ones(len(able)),
     )
     front = plans(known, [row.chance or 0.0 for row in able])
-    best = best_plan(front, _LEAST_SHARE * verdict.rules.tolerance)
+    least = _LEAST_SHARE * verdict.rules.tolerance
+    best = best_plan(front, least)
     table = _table(front, able, is_timed=is_timed)
     if best is None:
         return NextSteps(_hardly(front, able, is_timed=is_timed), table, {"cells": []})
@@ -74,9 +75,16 @@ def next_steps(verdict: Verdict, selection: Selection, source: Source) -> NextSt
     commands = commands_for(cells, _seeds(cells, best.seeds), runs, source)
     more = f"{best.seeds} more seed{'s' if best.seeds > 1 else ''}"
     text = (
-        f"Worth most for its time: {more} for {names} ({_took(best, is_timed=is_timed)}). The "
-        f"expected loss of the choice falls by about {points(best.gain)}."
+        f"Worth running: {more} for {names} ({_took(best, is_timed=is_timed)}). The expected loss "
+        f"of the best choice falls by about {points(best.gain)}, most of what more seeds can do."
     )
+    first = next(plan for plan in front if plan.gain >= least)
+    if first is not best:
+        few = _listed([able[place].cell.name for place in first.cells], len(able))
+        text += (
+            f" A first step: {first.seeds} for {few} ({_took(first, is_timed=is_timed)}), "
+            f"{points(first.gain)}."
+        )
     values = _values(cells, best.seeds, best.seconds if is_timed else None, best.gain, commands)
     return NextSteps(text + _typed(commands), table, values)
 

@@ -7,7 +7,7 @@ from frostline.stats.variance import Spread
 POWER = 0.8
 
 
-def smallest_gap(spread: Spread, n_seeds: int, *, alpha: float) -> float:
+def smallest_gap(spread: Spread, n_seeds: int, *, df: float, alpha: float) -> float:
     """The smallest true difference of two cells that is found in 4 of 5 sweeps.
 
     It depends on how much seeds and images differ, not on the difference that was observed: power
@@ -17,6 +17,7 @@ def smallest_gap(spread: Spread, n_seeds: int, *, alpha: float) -> float:
     Args:
         spread: The comparison's variance parts, from two seeds or more.
         n_seeds: Seeds of each cell, 2 or more.
+        df: Degrees of freedom of the comparison with the seeds that there are.
         alpha: How often a claim about equal cells may be made, two-sided.
 
     Returns:
@@ -33,7 +34,6 @@ def smallest_gap(spread: Spread, n_seeds: int, *, alpha: float) -> float:
         raise ValueError("one seed contains nothing about how much seeds differ")
     stays = max(0.0, spread.items - spread.noise)
     shrinks = max(spread.between, spread.noise) * spread.n_seeds
-    # Seeds beyond those that are there are worth one degree of freedom each; groups are many.
-    df = max(n_seeds - 1, 1)
-    reach = float(stats.t.ppf(1 - alpha / 2, df) + stats.t.ppf(POWER, df))
+    later_df = max(1.0, df * (n_seeds - 1) / (spread.n_seeds - 1))
+    reach = float(stats.t.ppf(1 - alpha / 2, later_df) + stats.t.ppf(POWER, later_df))
     return float(reach * (stays + shrinks / n_seeds) ** 0.5)
