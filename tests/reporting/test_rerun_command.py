@@ -53,5 +53,13 @@ def test_the_command_is_that_of_the_sweep_with_more_seeds(sweeps):
     assert commands_for(wanted, ["0", "1", "2"], runs, source) == [
         "python -m src.train -m 'data.path=my photos' backbone=net freeze=0,4 seed=0,1,2"
     ]
+    jobs[0]["overrides"].append("epochs=9")
+    several = PlanSource({"parent": json.dumps({"jobs": jobs})})
+    *commands, last = commands_for(wanted, ["0", "1"], runs, several)
+    assert [command.split()[6:] for command in commands] == [
+        ["backbone=net", "freeze=0", "epochs=9", "seed=0,1"],
+        ["backbone=net", "freeze=4", "seed=0,1"],
+    ]
+    assert last == "python -m src.report --experiment plants"
     for plans in ({}, {"parent": "not json"}, {"parent": json.dumps({"jobs": jobs[:1]})}):
         assert commands_for(wanted, ["0"], runs, PlanSource(plans)) == []

@@ -144,7 +144,8 @@ def _may_cost(verdict: Verdict) -> str:
         f"differ by {signed(take.comparison.difference.value)} points "
         f"({whole_percent(verdict.rules.level)} interval {signed(low)} to {signed(high)})."
     )
-    if low < -verdict.rules.tolerance:
+    # Where its loss is the smallest, the highest is no safer, whatever it scored.
+    if low < -verdict.rules.tolerance and take is not verdict.likeliest:
         text += (
             f" In a bad case {points(low)} are lost. If that is too much, take "
             f"{verdict.top.cell.name}, give a smaller --tolerance, or run what would decide it."

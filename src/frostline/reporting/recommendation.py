@@ -43,8 +43,8 @@ def why_not_first(verdict: Verdict | None, run_id: str) -> str:
         return opening + "a single run's score is no configuration's."
     if first.loss > take.loss:
         return opening + (
-            f"one run is no configuration, whose expected loss over all seeds is "
-            f"{points(first.loss)}, against {points(take.loss)}."
+            f"by all seeds and images that has the larger expected loss, {points(first.loss)} "
+            f"against {points(take.loss)}."
         )
     more = points(take.loss - first.loss)
     return opening + f"{more} more expected loss is within the tolerance, and it costs less."

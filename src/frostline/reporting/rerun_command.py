@@ -25,7 +25,8 @@ def commands_for(
         source: Where the plans of their sweeps are.
 
     Returns:
-        As few as possible; none if it is not recorded how a cell was run.
+        As few as possible; where there are several, the last one compares what they ran. None if
+        it is not recorded how a cell was run.
     """
     wanted: list[Values] = []
     for cell in cells:
@@ -33,7 +34,14 @@ def commands_for(
         if overrides is None:
             return []
         wanted.append(_by_key(overrides))
-    return [_command(values, seeds) for values in merged(wanted)]
+    commands = [_command(values, seeds) for values in merged(wanted)]
+    if len(commands) > 1:
+        # Each is a sweep of its own.
+        experiment = runs[next(iter(cells[0].run_ids.values()))].experiment
+        (store,) = wanted[0].get("tracking.uri", ("",))
+        at = ["--uri", store.replace("\\", "")] if store else []
+        commands.append("python -m src.report " + shlex.join(["--experiment", experiment, *at]))
+    return commands
 
 
 def merged(wanted: Sequence[Values]) -> list[Values]:
