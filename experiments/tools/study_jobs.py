@@ -19,6 +19,7 @@ from frostline.config.study_scale import STUDIES, spell_out_scale
 from frostline.data.load import data_name
 from frostline.errors import ConfigError
 from frostline.sweep.compose import study_cells, words_of
+from frostline.sweep.plan import with_first_seeds
 from frostline.sweep.sweeper import split_sweep
 
 
@@ -104,8 +105,16 @@ def compose_study(name: str, overrides: Sequence[str]) -> Study:
                     _short(override) for override in job if override.partition("=")[0] in swept
                 ]
                 label = ", ".join([*cell.names, *values])
-                jobs.append(StudyJob(label, settings_of(compose("train", job))))
-    return Study(name, tuple(overrides), tuple(jobs), sweeper.get("table") or {})
+                composed = compose("train", job, return_hydra_config=True)
+                jobs.append(StudyJob(label, settings_of(composed)))
+    # As the command does: a cell that tunes chooses on its first seed, which is part of its config.
+    ready = with_first_seeds([job.settings for job in jobs])
+    return Study(
+        name,
+        tuple(overrides),
+        tuple(StudyJob(job.label, own) for job, own in zip(jobs, ready, strict=True)),
+        sweeper.get("table") or {},
+    )
 
 
 def _swept_keys(overrides: Sequence[str], parser: OverridesParser) -> set[str]:

@@ -11,6 +11,7 @@ from experiments.tools import study as command
 from experiments.tools import study_tables as tables
 from experiments.tools.markers import fill, markers
 from experiments.tools.recorded_runs import Recorded
+from frostline.config.tune_grid import solves_head
 from frostline.errors import ConfigError
 from frostline.stats.predictions import Predictions
 from frostline.tracking.records import RunRecord
@@ -176,3 +177,13 @@ def test_a_sweep_that_was_not_run_is_reported_with_its_command(
 def test_an_unknown_study_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"(?s)nosuch: there is no such study.*brahimi"):
         study_jobs.compose_study("nosuch", [])
+
+
+def test_a_job_that_tunes_is_looked_up_by_the_config_that_the_command_records() -> None:
+    jobs = study_jobs.compose_study("brahimi", []).jobs
+    tuned = [job.settings for job in jobs if job.label == "Lite0, last layer"]
+    assert [job.seed for job in tuned] == [0, 1, 2]
+    assert {job.tune.seed for job in tuned} == {0}
+    # What the study sets counts as typed, so that sgd keeps the head from being solved.
+    assert "optimizer" in (tuned[0].strategy.typed or ())
+    assert not solves_head(tuned[0])
