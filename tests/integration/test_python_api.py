@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import frostline
 from frostline import api
 from frostline.errors import FrostlineError
 from tests.integration.conftest import environment, start
@@ -29,7 +30,7 @@ def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_sweep_its_table_and_its_model(here: Path) -> None:
     said: list[str] = []
-    swept = api.sweep(**TINY, freeze=["all", 2], seed=range(2), progress=said.append)
+    swept = frostline.sweep(**TINY, freeze=["all", 2], seed=range(2), progress=said.append)  # type: ignore[operator]
     assert any("4 jobs" in line for line in said)
     assert not any("\x1b" in line for line in said)
     table = swept.table()
@@ -41,6 +42,9 @@ def test_a_sweep_its_table_and_its_model(here: Path) -> None:
     everywhere = api.runs()
     assert set(table["run_id"]) <= set(everywhere["run_id"])
     model = swept.best()
+    assert frostline.load is api.load
+    with pytest.raises(AttributeError, match="no attribute 'lead'"):
+        frostline.lead  # noqa: B018
     assert model.classes == ("falling", "rising")
     files = [here / "photos" / name / "0.png" for name in model.classes]
     by_file = model(files, top=2)
