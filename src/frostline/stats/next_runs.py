@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.stats.expected_loss import likely_spread, posterior_draws
+from frostline.stats.expected_loss import expected_loss, likely_spread, posterior_draws
 
 Floats = NDArray[np.float64]
 _MORE_SEEDS = (1, 2, 3, 5)
@@ -111,14 +111,17 @@ def best_plan(front: Sequence[NextRuns], least: float) -> NextRuns | None:
 def gain_of(known: Known, cells: Sequence[int], more: int) -> float:
     """By how much further seeds of some cells lower the expected loss, units of the score."""
     error = known.images + np.diag(known.seeds_part)
-    mean = posterior_draws(known.means, error).mean(axis=1)
+    now = posterior_draws(known.means, error)
+    mean = now.mean(axis=1)
     prior = likely_spread(known.means, error) ** 2 * np.eye(len(mean)) + _ANY_LEVEL
     learned = _posterior(prior, error) - _posterior(prior, _later_error(known, cells, more))
     values, vectors = np.linalg.eigh(learned)
     moves = vectors * np.sqrt(np.maximum(values, 0.0))
     z = np.random.default_rng(_SEED).normal(size=(len(mean), _DRAWS))
     later = mean[:, None] + moves @ np.hstack([z, -z])
-    return max(0.0, float(later.max(axis=0).mean() - mean.max()))
+    gain = float(later.max(axis=0).mean() - mean.max())
+    # No seeds can take off more than there is to lose.
+    return float(np.clip(gain, 0.0, expected_loss(now).min()))
 
 
 def _posterior(prior: Floats, error: Floats) -> Floats:
