@@ -116,6 +116,7 @@ def test_a_whole_sweep_id_counts_before_a_longer_one_that_begins_so(sweep, tmp_p
     store.start_run("sweep-abc123-0f0f0f", longer).finish("FINISHED")
     assert find_sweep(store, "abc123").run_id == parent_id
     assert find_sweep(store, "abc").name == find_sweep(store).name == "sweep-abc123-0f0f0f"
+    assert find_sweep(store, "latest") == find_sweep(store)
     assert find_sweep(store, parent_id).run_id == parent_id
 
 

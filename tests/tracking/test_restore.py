@@ -106,6 +106,8 @@ def test_best_by_the_parents_name(store, tmp_path):
     child.log_metrics({"val_best/f1_macro": 0.5}, 0)
     child.finish("FINISHED")
     assert best_of_sweep(store, "depth sweep").run_id == child.run_id
+    for newest in ("", "latest"):
+        assert best_of_sweep(store, newest).run_id == child.run_id
     with pytest.raises(TrackingError, match=r"no such sweep in(.|\n)*s9"):
         best_of_sweep(store, "s8")
 

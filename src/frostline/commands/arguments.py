@@ -23,9 +23,15 @@ def command_parser(module: str, page: str | None) -> argparse.ArgumentParser:
     )
 
 
-def add_run(parser: argparse.ArgumentParser) -> None:
-    """Add RUN: a trained run."""
-    parser.add_argument("run", metavar="RUN", help="id, name, best:SWEEP or a checkpoint's path")
+def add_run(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
+    """Add RUN: a trained run, which may be left out if there is a default."""
+    which = "id, name, best:SWEEP (best:latest: the newest) or a checkpoint's path"
+    if default is None:
+        parser.add_argument("run", metavar="RUN", help=which)
+    else:
+        parser.add_argument(
+            "run", metavar="RUN", nargs="?", default=default, help=f"{which}; default: {default}"
+        )
 
 
 def count(text: str) -> int:

@@ -109,7 +109,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("src.evaluate", __doc__)
-    add_run(parser)
+    add_run(parser, default="best:latest")
     parser.add_argument("--split", choices=SPLITS, help="default: test, of other data all images")
     parser.add_argument(
         "--data", metavar="DIR", nargs="+", default=[], help="another data set: DIR [KEY=VALUE ...]"

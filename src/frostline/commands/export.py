@@ -67,7 +67,7 @@ def _run(given: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("src.export", __doc__)
-    add_run(parser)
+    add_run(parser, default="best:latest")
     parser.add_argument("--format", choices=FORMATS, required=True)
     parser.add_argument(
         "--out", metavar="DIR", type=Path, help="default: outputs/exports/RUN-FORMAT"

@@ -23,6 +23,7 @@ _ID_TAG = "frostline.sweep_id"
 _MAX_SWEEPS_SHOWN = 8
 _MAX_RUNS_SHOWN = 5
 _BEST = "best:"
+LATEST = "latest"
 _MIN_ID_CHARS = 4
 _log = logging.getLogger(__name__)
 
@@ -33,14 +34,14 @@ def find_sweep(store: Reader, sweep: str = "") -> RunRecord:
     Args:
         store: Where to look.
         sweep: The sweep's id, or the id or the name of its run, or how one of these begins; empty
-            for the newest sweep. A whole id or name counts before a beginning, and of several
+            or `latest` for the newest sweep. A whole id or name counts before a beginning, and of several
             sweeps the newest is taken.
 
     Raises:
         TrackingError: If there is no such sweep.
     """
     sweeps = _all_sweeps(store)
-    record = sweeps[0] if sweeps and not sweep else _best_match(sweeps, sweep)
+    record = sweeps[0] if sweeps and sweep in {"", LATEST} else _best_match(sweeps, sweep)
     if record is None:
         raise _no_such_sweep(store, sweep, sweeps)
     return record
@@ -151,11 +152,15 @@ def best_of_sweep(store: Reader, sweep: str) -> RunRecord:
 
     Args:
         store: Where to look.
-        sweep: The sweep's id, or the id or the name of its run, or how one of these begins.
+        sweep: The sweep's id, or the id or the name of its run, or how one of these begins; empty
+            or `latest` for the newest sweep.
 
     Raises:
         TrackingError: If there is no such sweep, or none of its jobs has finished.
     """
+    if sweep in {"", LATEST}:
+        newest = find_sweep(store)
+        sweep = newest.tags.get(_ID_TAG, newest.run_id)
     jobs = jobs_of_sweep(store, sweep)
     finished = [job for job in jobs if job.status == "FINISHED"]
     if not finished:
