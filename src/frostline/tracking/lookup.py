@@ -34,8 +34,8 @@ def find_sweep(store: Reader, sweep: str = "") -> RunRecord:
     Args:
         store: Where to look.
         sweep: The sweep's id, or the id or the name of its run, or how one of these begins; empty
-            or `latest` for the newest sweep. A whole id or name counts before a beginning, and of several
-            sweeps the newest is taken.
+            or `latest` for the newest sweep. A whole id or name counts before a beginning, and of
+            several sweeps the newest is taken.
 
     Raises:
         TrackingError: If there is no such sweep.
