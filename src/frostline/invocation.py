@@ -19,6 +19,11 @@ def as_called(text: str) -> str:
     return text.replace(CHECKOUT, os.environ.get(VARIABLE, CHECKOUT))
 
 
+def is_command(line: str) -> bool:
+    """Whether a printed line is a command to type, and no sentence."""
+    return line.startswith(as_called(CHECKOUT))
+
+
 def called_by(program: str) -> str:
     """What stands before a command's name where `program` is what Python was started with.
 

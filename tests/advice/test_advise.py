@@ -210,8 +210,9 @@ def test_a_page_that_cannot_be_written_is_an_error_before_measuring(tmp_path, ca
 
 @needs_lite
 def test_advice_on_drawings(capsys, tmp_path):
+    file = tmp_path / "advice.html"
     words = ["data=leaves", "data.n_images=120", "data.n_species=1", "data.photos_per_leaf=1"]
-    main([*words, f"backbone={LITE}", "image_size=64", "--json"])
+    main([*words, f"backbone={LITE}", "image_size=64", "--json", "--out", str(file)])
     result = json.loads(capsys.readouterr().out)
     assert result["strategy"] == "small_different"
     assert result["drawn"] is True
@@ -223,3 +224,7 @@ def test_advice_on_drawings(capsys, tmp_path):
     last = result["scores_at_image_size"][0]["stages"][-1]
     assert last["stage"] == 5
     assert last["probe"] > 0.35  # five classes
+    page = file.read_text(encoding="utf-8")
+    assert f"{LITE}, 64 px: linear probe" in page
+    assert "decades" not in page and " nats" not in page.partition('id="plotly"')[0]
+    assert page.count('<div class="command">') == 1

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from frostline.advice.choose import distances
 from frostline.advice.quadrants import place, too_few
 from frostline.advice.similarity import Reference, Similarity, between, log_odds, similarity_of
 
@@ -37,6 +38,13 @@ def test_distances_from_the_borders() -> None:
     assert result.size_distance == pytest.approx(-1.0)
     assert result.similarity_distance == pytest.approx(-0.3)
     assert result.doubts == ()
+
+
+def test_distances_are_told_in_plain_words() -> None:
+    small = distances(place(82, 6, at(-0.65)))
+    assert small == "size 73 times below its border, similarity 1.15 below its border"
+    large = distances(place(4_400, 2, at(0.9)))
+    assert large == "size 2.2 times above its border, similarity 0.40 above its border"
 
 
 def test_two_borders_of_size_that_disagree_are_doubts() -> None:

@@ -148,6 +148,18 @@ def test_page_is_self_contained_and_escapes(photo_tree):
     assert "http" not in page.replace("data:image", "")
 
 
+def test_page_can_be_read_without_seeing_it(photo_tree):
+    root = photo_tree({"a": 6, "b": 6})
+    page = data_page(check_table(load(root), seed=0))
+    images = re.findall("<img [^>]*>", page)
+    assert len(images) == 12
+    assert {re.search('alt="(.): ', image)[1] for image in images} == {"a", "b"}
+    assert page.count("<main") == 1 and page.count("<h1>") == 1
+    headers = re.findall("<th[ >][^>]*", page)
+    assert len(headers) == 6 and all("scope=" in header for header in headers)
+    assert "prefers-color-scheme: dark" in page
+
+
 def test_command(photo_tree, capsys, monkeypatch, tmp_path):
     root = photo_tree({"a": 8, "b": 8})
     monkeypatch.chdir(tmp_path)

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from frostline.reporting.page import Conclusion, Page
+from frostline.reporting.render import render_page
 from frostline.reporting.report_folder import write_folder
 from frostline.stats.rules import Rules
 
@@ -27,6 +29,7 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 ANSWER_S = 60
+PAPER_PX = 703  # A4 within margins of 12 mm
 
 
 class Tab:
@@ -61,8 +64,8 @@ class Tab:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def open(self, path, *, width, height=900, dark=False):
-        """Open a page from disk and wait until its figures are drawn."""
+    def open(self, path, *, width, height=900, dark=False, figures=True):
+        """Open a page from disk and wait until its figures are drawn, or it is loaded."""
         self.events.clear()
         self.call(
             "Emulation.setDeviceMetricsOverride",
@@ -75,7 +78,10 @@ class Tab:
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.call("Page.navigate", url=path.as_uri())
         end = time.monotonic() + ANSWER_S
-        while self.evaluate("document.documentElement?.dataset.figures") != "drawn":
+        ready = "document.documentElement?.dataset.figures === 'drawn'"
+        if not figures:
+            ready = f"location.href === '{path.as_uri()}' && document.readyState === 'complete'"
+        while not self.evaluate(ready):
             assert time.monotonic() < end, f"not drawn; {self.complaints()}"
             time.sleep(0.1)
 
@@ -170,6 +176,54 @@ def test_the_page_is_drawn_and_fits(tab, page, width, dark):
     assert max(tab.evaluate(wide)) <= width
     ink = tab.evaluate("document.querySelector('.plot .xtick text').style.fill")
     assert ink == ("rgb(230, 234, 238)" if dark else "rgb(27, 31, 36)")
+
+
+def test_marks_on_axes_are_whole_and_few(tab, page):
+    tab.open(page, width=390)
+    marks = tab.evaluate(
+        "Object.fromEntries([...document.querySelectorAll('.plot')].map(box => [box.id, "
+        "[...box.querySelectorAll('.xaxislayer-above .xtick text')].map(t => t.textContent)]))"
+    )
+    assert marks["figure-curves"] == marks["figure-losses"] == ["1", "2", "3", "4", "5", "6"]
+    by_cost = [texts for name, texts in marks.items() if name.startswith("figure-cost")]
+    assert ["2", "5", "10", "20", "50"] in by_cost
+    assert ["10k", "100k", "1M", "10M"] in by_cost
+
+
+def test_paper_is_not_left(tab, page):
+    tab.open(page, width=PAPER_PX)
+    tab.call("Emulation.setEmulatedMedia", media="print")
+    tab.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    right = "[...document.querySelectorAll('{}')].map(b => b.getBoundingClientRect().right)"
+    for what in ("table", ".plot svg", "p"):
+        assert max(tab.evaluate(right.format(what))) <= PAPER_PX
+    zoomed = "[...document.querySelectorAll('table')].filter(t => t.style.zoom).map(t => t.id)"
+    assert tab.evaluate(zoomed) == ["leaderboard"]
+    tab.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    tab.call("Emulation.setEmulatedMedia", media="")
+    assert tab.evaluate(zoomed) == []
+
+
+def test_a_command_is_copied_as_it_is_typed(tab, tmp_path):
+    typed = "python -m src.train -m backbone=resnet50 'data.path=my  photos' seed=0,1"
+    conclusion = Conclusion("H", [("Run next", f"Type:\n{typed}")])
+    file = tmp_path / "page.html"
+    file.write_text(render_page(Page("T", "now", conclusion, [], drawn=False)))
+    tab.open(file, width=390, figures=False)
+    tab.evaluate(
+        "window.typed = []; navigator.clipboard.writeText = async (text) => typed.push(text); 0"
+    )
+    assert tab.evaluate("document.querySelectorAll('.command button').length") == 1
+    tab.evaluate("document.querySelector('.command button').click()")
+    assert tab.evaluate("typed") == [typed]
+    assert tab.evaluate("document.querySelector('.said').textContent") == "The command is copied"
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    assert tab.complaints() == []
+    # Without a clipboard the command is selected, for the keyboard.
+    tab.evaluate("navigator.clipboard.writeText = async () => { throw new Error('no'); }; 0")
+    tab.evaluate("document.execCommand = () => false; 0")
+    tab.evaluate("document.querySelector('.command button').click()")
+    assert tab.evaluate("getSelection().toString()") == typed
 
 
 def test_the_page_can_be_read_without_seeing_it(tab, page):

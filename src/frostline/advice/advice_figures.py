@@ -30,7 +30,7 @@ def accuracy_figure(advice: Advice) -> Figure:
             width = [100 * score.half_width for score in one.stages]
             series.append(
                 Series(
-                    f"{one.backbone}: {label}",
+                    f"{one.backbone}, {one.image_size_px} px: {label}",
                     [_label(score) for score in one.stages],
                     values,
                     low=[max(0.0, v - w) for v, w in zip(values, width, strict=True)],
@@ -44,7 +44,8 @@ def accuracy_figure(advice: Advice) -> Figure:
         "accuracy",
         "Accuracy of frozen features by depth",
         "Macro accuracy of a linear probe and of nearest neighbours on the frozen features behind "
-        f"each stage, with 95 % intervals; guessing gives {chance:.0f} %.",
+        f"each stage, with 95 % intervals, on images of {image_sizes(advice)}; guessing gives "
+        f"{chance:.0f} %. Other image sizes give other scores.",
         "behind stage",
         "macro accuracy, %",
         _table(advice, "accuracy", ACCURACIES),
@@ -58,7 +59,7 @@ def logme_figure(advice: Advice) -> Figure:
     """LogME by depth, one line a backbone."""
     series = [
         Series(
-            one.backbone,
+            f"{one.backbone}, {one.image_size_px} px",
             [_label(score) for score in one.stages],
             [score.logme for score in one.stages],
             colour=number,
@@ -68,10 +69,12 @@ def logme_figure(advice: Advice) -> Figure:
     return Figure(
         "logme",
         "LogME by depth",
-        "Largest log evidence of a Bayesian linear model of the classes given the frozen features "
-        "behind each stage, in nats an image; higher is better (You et al. 2021).",
+        "How well a linear model explains the classes by the frozen features behind each stage, "
+        "without being trained (You et al. 2021). Higher is better. Compare depths by it, not data "
+        "sets: 0.1 more means that each image's label is 1.1 times as likely by the model. On "
+        f"images of {image_sizes(advice)}.",
         "behind stage",
-        "LogME, nats an image",
+        "LogME (higher is better)",
         _table(advice, "logme", [("logme", Column("LogME", "number"))]),
         series,
         categories=_depths(advice),
@@ -124,11 +127,19 @@ def similarity_figure(
         f"Mean top-1 confidence of {backbone} and mean agreement of its features "
         "with the closest class prototype: this data among reference sets that were measured in "
         "the same way.",
-        "mean top-1 confidence",
-        "mean agreement with the closest class prototype",
+        "top-1 confidence",
+        "prototype agreement",
         Table("references", "Reference points", columns, rows, marked=frozenset({0}), folded=True),
         series,
     )
+
+
+def image_sizes(advice: Advice) -> str:
+    """The image size of the scores, for each backbone where they differ: `224 px`."""
+    sizes = {one.backbone: one.image_size_px for one in advice.at_size}
+    if len(set(sizes.values())) == 1:
+        return f"{next(iter(sizes.values()))} px"
+    return ", ".join(f"{size} px ({backbone})" for backbone, size in sizes.items())
 
 
 def _label(score: StageScore) -> str:
@@ -142,9 +153,19 @@ def _depths(advice: Advice) -> list[str]:
 
 def _table(advice: Advice, name: str, measures: Sequence[tuple[str, Column]]) -> Table:
     rows: list[list[Value]] = [
-        [one.backbone, _label(score), *(getattr(score, measure) for measure, _ in measures)]
+        [
+            one.backbone,
+            one.image_size_px,
+            _label(score),
+            *(getattr(score, measure) for measure, _ in measures),
+        ]
         for one in advice.at_size
         for score in one.stages
     ]
-    columns = [Column("backbone"), Column("behind stage"), *(column for _, column in measures)]
+    columns = [
+        Column("backbone"),
+        Column("image size, px", "count"),
+        Column("behind stage"),
+        *(column for _, column in measures),
+    ]
     return Table(f"{name}-by-depth", "The numbers", columns, rows, folded=True)

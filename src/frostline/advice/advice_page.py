@@ -3,8 +3,14 @@
 import time
 
 from frostline.advice.advice import Advice
-from frostline.advice.advice_figures import accuracy_figure, logme_figure, similarity_figure
+from frostline.advice.advice_figures import (
+    accuracy_figure,
+    image_sizes,
+    logme_figure,
+    similarity_figure,
+)
 from frostline.advice.advice_text import MEASURE_LABELS, reliability_sentence
+from frostline.advice.choose import distances
 from frostline.advice.quadrants import BORDER, LARGE_IMAGES, LARGE_PER_CLASS
 from frostline.advice.ranking import PUBLISHED
 from frostline.advice.similarity import references_for
@@ -54,8 +60,8 @@ def _conclusion(advice: Advice) -> Conclusion:
 def _depth_section(advice: Advice) -> Section:
     note = (
         "How well the frozen features of each stage separate the classes, measured on training "
-        "images that are held out by group. Stage 0 is the image itself, shrunk to 8 x 8 pixels. "
-        "Validation and test images are not used."
+        f"images of {image_sizes(advice)} that are held out by group. Stage 0 is the image itself, "
+        "shrunk to 8 x 8 pixels. Validation and test images are not used."
     )
     figures = [accuracy_figure(advice), logme_figure(advice)]
     return Section("depth", "Scores by depth", [note], figures)
@@ -77,7 +83,9 @@ def _similarity_section(advice: Advice) -> Section:
             f"{quadrant.similarity.position:.2f} +- {2 * quadrant.similarity.error:.2f}; similar "
             f"begins at {BORDER:g}. Size: {advice.size.images:,} training images, "
             f"{advice.size.per_class:,.0f} a class; large begins at {LARGE_PER_CLASS:,.0f} a class "
-            f"(a rule of thumb; BiT's border is {LARGE_IMAGES:,} images in all)."
+            f"(a rule of thumb; BiT's border is {LARGE_IMAGES:,} images in all). That is: "
+            f"{distances(quadrant)}. Measured with {measured.backbone} at "
+            f"{measured.image_size_px} px."
         )
     if caveat:
         notes.append(f"Note: {caveat}.")
@@ -86,18 +94,21 @@ def _similarity_section(advice: Advice) -> Section:
 
 
 def _hint_section(advice: Advice) -> Section:
+    size_px = {one.backbone: one.image_size_px for one in advice.at_size}
     backbones = Table(
         "backbones",
         "Backbones, by nearest neighbours on their last features",
         [
             Column("backbone"),
+            Column("image size, px", "count"),
             Column("kNN %", "percent"),
             Column("+- points", "percent"),
-            Column(""),
+            Column("remark"),
         ],
         [
             [
                 one.backbone,
+                size_px[one.backbone],
                 one.knn,
                 one.half_width,
                 "tie with the first" if one.tied and rank else "",

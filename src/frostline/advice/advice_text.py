@@ -79,9 +79,11 @@ def _score_lines(advice: Advice) -> Iterator[str]:
 def _hint_lines(advice: Advice) -> Iterator[str]:
     yield ""
     yield "Hints, not verdicts:"
+    size_px = {one.backbone: one.image_size_px for one in advice.at_size}
     for rank, ranked in enumerate(advice.backbones, start=1):
         tie = "  (a tie with the first)" if ranked.tied and rank > 1 else ""
-        yield f"  {rank}. {ranked.backbone}: kNN {100 * ranked.knn:.1f}{tie}"
+        where = f"{ranked.backbone} at {size_px[ranked.backbone]} px"
+        yield f"  {rank}. {where}: kNN {100 * ranked.knn:.1f}{tie}"
     for backbone, depths in advice.depths.items():
         yield f"  depths of {backbone}, best first: freeze={', '.join(depths)}"
     yield f"  depths are ranked by {MEASURE_LABELS[advice.depth_measure]}"

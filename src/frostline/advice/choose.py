@@ -171,6 +171,18 @@ def split_seed_of(settings: Settings) -> int:
     return settings.seed if split_seed is None else split_seed
 
 
+def distances(quadrant: Quadrant) -> str:
+    """How far the data is from the two borders, in words."""
+    factor = 10 ** abs(quadrant.size_distance)
+    side = "above" if quadrant.large else "below"
+    size = f"{factor:,.0f}" if factor >= 10 else f"{factor:.1f}"
+    similarity_side = "above" if quadrant.similar else "below"
+    return (
+        f"size {size} times {side} its border, "
+        f"similarity {abs(quadrant.similarity_distance):.2f} {similarity_side} its border"
+    )
+
+
 def choice_lines(choice: Choice) -> list[str]:
     """Format a choice for the terminal: measures, borders, the strategy and its doubts."""
     quadrant, measured = choice.quadrant, choice.measured
@@ -189,9 +201,6 @@ def choice_lines(choice: Choice) -> list[str]:
             f"{familiarity.confidence:.2f}, entropy {familiarity.entropy:.2f}, prototype agreement "
             f"{familiarity.agreement:.2f}"
         )
-    lines.append(
-        f"  strategy=auto: {quadrant.name} (size {quadrant.size_distance:+.2f} decades, "
-        f"similarity {quadrant.similarity_distance:+.2f} from the border)"
-    )
+    lines.append(f"  strategy=auto: {quadrant.name} ({distances(quadrant)})")
     lines += [f"  doubt: {doubt}" for doubt in quadrant.doubts]
     return [*lines, f"  note: {choice.caveat}"] if choice.caveat else lines

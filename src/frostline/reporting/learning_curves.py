@@ -20,7 +20,7 @@ def curve_figures(verdict: Verdict, source: Source) -> list[Figure]:
     figures = []
     for name, title, y_label, (series, rows) in (
         ("curves", f"Validation {score} by epoch", f"{score} on validation, %", by_score),
-        ("losses", "Loss by epoch (dashed: training)", "loss, nats", losses),
+        ("losses", "Loss by epoch (dashed: training)", "loss (lower is better)", losses),
     ):
         if series:
             columns = [
@@ -31,15 +31,17 @@ def curve_figures(verdict: Verdict, source: Source) -> list[Figure]:
                 Column("value", "number"),
             ]
             table = Table(name, title, columns, rows, folded=True)
-            caption = "One line a seed, one colour a configuration; epochs count from 0."
-            figures.append(Figure(name, title, caption, "epoch", y_label, table, series))
+            caption = "One line a seed, one colour a configuration."
+            figures.append(
+                Figure(name, title, caption, "epoch", y_label, table, series, whole_x=True)
+            )
     return figures
 
 
 def _curves(
     rows: Sequence[Row], source: Source, metrics: Sequence[tuple[str, bool]], scale: float
 ) -> tuple[list[Series], list[list[Value]]]:
-    """Lines to draw and rows of their table.
+    """Lines to draw and rows of their table, epochs counted from 1 as in the terminal.
 
     Args:
         rows: The configurations, one colour each.
@@ -59,7 +61,7 @@ def _curves(
                 series.append(
                     Series(
                         row.cell.name,
-                        [float(step) for step, _ in points],
+                        [float(step + 1) for step, _ in points],
                         [scale * value for _, value in points],
                         style="both" if len(points) == 1 else "line",
                         colour=colour,
@@ -68,5 +70,5 @@ def _curves(
                     )
                 )
                 in_legend = True
-                lines += [[row.cell.name, seed, metric, step, value] for step, value in points]
+                lines += [[row.cell.name, seed, metric, step + 1, value] for step, value in points]
     return series, lines

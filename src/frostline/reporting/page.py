@@ -67,6 +67,7 @@ class Figure:
         heat: Drawn instead of series.
         categories: The order of x where x is text.
         log_x: Whether x is logarithmic.
+        whole_x: Whether x counts something, such as epochs, and has whole numbers only.
         dodged: Whether series stand side by side within a category.
         table: The same numbers as a table.
     """
@@ -81,6 +82,7 @@ class Figure:
     heat: Heat | None = None
     categories: Sequence[str] = ()
     log_x: bool = False
+    whole_x: bool = False
     dodged: bool = False
 
 

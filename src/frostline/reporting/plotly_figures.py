@@ -1,10 +1,12 @@
 """Figures for plotly.js: plain dictionaries, coloured by the page for light and dark."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from frostline.reporting.axis_ticks import log_marks, short_number, whole_step
 from frostline.reporting.page import COLOURS, Figure, Heat, Series
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "hexagon")
@@ -12,7 +14,6 @@ BLUES = [[0.0, "#dbeaf6"], [0.5, "#5fa8d8"], [1.0, "#084a78"]]
 _HEIGHT_PX = 420
 _ROW_HEIGHT_PX = 34
 _LEGEND_ROW_PX = 20
-_WIDE_LOG = 300
 
 
 def plotly_figure(figure: Figure) -> dict[str, Any]:
@@ -43,15 +44,35 @@ def plotly_figure(figure: Figure) -> dict[str, Any]:
         layout["scattermode"] = "group"
         layout["yaxis"]["range"] = _reach(figure.series)  # grouping alone would begin at 0
     if figure.log_x:
-        drawn = [float(x) for series in figure.series for x in series.x]
-        wide = max(drawn) > _WIDE_LOG * min(drawn)
-        layout["xaxis"] |= {"type": "log", "dtick": 1 if wide else "D2"}
+        drawn = _drawn_x(figure)
+        marks = log_marks(min(drawn), max(drawn))
+        ends = min(*drawn, marks[0]), max(*drawn, marks[-1])
+        room = 0.05 * math.log10(ends[1] / ends[0])
+        layout["xaxis"] |= {
+            "type": "log",
+            "tickvals": marks,
+            "ticktext": [short_number(mark) for mark in marks],
+            "range": [math.log10(ends[0]) - room, math.log10(ends[1]) + room],
+        }
+    if figure.whole_x:
+        drawn = _drawn_x(figure)
+        low, high = min(drawn), max(drawn)
+        room = 0.02 * (high - low) or 0.5
+        layout["xaxis"] |= {
+            "tick0": 0,
+            "dtick": whole_step(int(high)),
+            "range": [low - room, high + room],
+        }
     named = sum(series.in_legend for series in figure.series)
     if named > 1:
         layout["showlegend"] = True
         layout["legend"] = {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}
         layout["height"] = _HEIGHT_PX + _LEGEND_ROW_PX * named // 2
     return {"data": [_trace(series) for series in figure.series], "layout": layout}
+
+
+def _drawn_x(figure: Figure) -> list[float]:
+    return [float(x) for series in figure.series for x in series.x]
 
 
 def _trace(series: Series) -> dict[str, Any]:

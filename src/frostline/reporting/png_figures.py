@@ -8,7 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MultipleLocator, NullLocator
 
+from frostline.reporting.axis_ticks import log_marks, short_number, whole_step
 from frostline.reporting.page import COLOURS, Figure, Heat, Series
 from frostline.reporting.plotly_figures import BLUES
 
@@ -53,6 +55,15 @@ def _series(axes: Axes, figure: Figure) -> None:
         _label_places(axes, list(places))
     if figure.log_x:
         axes.set_xscale("log")
+        drawn = [float(x) for series in figure.series for x in series.x]
+        marks = log_marks(min(drawn), max(drawn))
+        axes.set_xticks(marks, [short_number(mark) for mark in marks])
+        axes.xaxis.set_minor_locator(NullLocator())
+    if figure.whole_x:
+        counts = [int(float(x)) for series in figure.series for x in series.x]
+        axes.xaxis.set_major_locator(MultipleLocator(whole_step(max(counts))))
+        if min(counts) == max(counts):
+            axes.set_xlim(counts[0] - 0.5, counts[0] + 0.5)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if sum(series.in_legend for series in figure.series) > 1:

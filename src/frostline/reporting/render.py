@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from frostline.invocation import is_command
 from frostline.reporting.page import Page
 from frostline.reporting.plotly_figures import plotly_figure
 from frostline.reporting.tables import shown
@@ -30,8 +31,9 @@ def render_html(template: str, *, package: str = _PACKAGE, **values: Any) -> str
     """Render a template as HTML text; every value in it is escaped.
 
     The template may extend `base.html.jinja`, which needs the value `title` and has the blocks
-    `style` and `body`, and import the macros of `parts.html.jinja` (`table`, `figure`). In a
-    template, `file("NAME")` inserts a file of the templates' folder as it is.
+    `heading`, `body` and `scripts`, and import the macros of `parts.html.jinja` (`prose`, `table`,
+    `figure`). In a template, `file("NAME")` inserts a file of the templates' folder as it is, and
+    the test `command` tells whether a line is a command to type.
 
     Args:
         template: Its file name, such as `report.html.jinja`.
@@ -64,6 +66,7 @@ def _environment(package: str) -> Environment:
 
     environment.globals["file"] = file
     environment.filters["shown"] = shown
+    environment.tests["command"] = is_command
     return environment
 
 

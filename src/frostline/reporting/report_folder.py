@@ -36,6 +36,7 @@ from frostline.tracking.run_contents import Source
 
 PAGE = "report.html"
 VERDICT = "verdict.json"
+_MAX_DATA = 3
 PARTS = (PAGE, VERDICT, "figures", "tables")
 
 
@@ -107,10 +108,18 @@ def write_folder(
         verdict, selection, held_out, rates, trained, further, source, records, sweep
     )
     made = time.strftime("%d %B %Y, %H:%M") + f", from {len(records)} runs"
-    _write(Page(title, made, conclusion, sections, drawn), out)
+    _write(Page(_with_data(title, records), made, conclusion, sections, drawn), out)
     values = _verdict_json(verdict, conclusion, held_out, selection, rates, further)
     (out / VERDICT).write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n")
     return Report(out, conclusion, verdict, looks)
+
+
+def _with_data(title: str, records: Sequence[RunRecord]) -> str:
+    """A title that also names the data of the runs."""
+    names = sorted({run.params["data"] for run in records if "data" in run.params})
+    more = [f"{len(names) - _MAX_DATA} more"] if len(names) > _MAX_DATA else []
+    data = ", ".join([*names[:_MAX_DATA], *more])
+    return f"{title} on {data}" if data and data not in title.split() else title
 
 
 def _write(page: Page, out: Path) -> None:

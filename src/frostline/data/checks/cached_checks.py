@@ -13,7 +13,7 @@ from frostline.data.splits import Splits, split_digest
 from frostline.files import replacing
 
 # Raised when the checks or their page change.
-CHECKS_VERSION = 1
+CHECKS_VERSION = 2
 
 
 @dataclass(frozen=True)

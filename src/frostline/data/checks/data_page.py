@@ -2,12 +2,18 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from frostline.data.checks.checkup import Checkup
+from frostline.data.checks.shortcuts import Probe
 from frostline.data.sample_table import SampleTable
+
+if TYPE_CHECKING:
+    from frostline.reporting.tables import Table, Value
 
 N_SAMPLES = 6
 SIDE_PX = 96
@@ -41,7 +47,7 @@ def data_page(checkup: Checkup) -> str:
     return render_html(
         "data.html.jinja",
         package="frostline.data.checks",
-        title=table.name,
+        title=f"Data check of {table.name}",
         n_images=len(table),
         n_classes=len(table.classes),
         n_groups=table.profile()["groups"],
@@ -49,8 +55,24 @@ def data_page(checkup: Checkup) -> str:
         fingerprint=table.fingerprint[:16],
         findings=checkup.findings,
         classes=_class_rows(table),
-        probes=checkup.probes,
+        probes=_probes_table(checkup.probes),
     )
+
+
+def _probes_table(probes: Sequence[Probe]) -> "Table":
+    """How well each kind of evidence alone predicts the class."""
+    from frostline.reporting.tables import Column, Table
+
+    columns = [
+        Column("evidence"),
+        Column("macro accuracy, %", "percent"),
+        Column("± points", "percent"),
+        Column("guessing, %", "percent"),
+    ]
+    rows: list[list[Value]] = [
+        [one.evidence, one.acc_macro, one.margin, one.chance] for one in probes
+    ]
+    return Table("probes", "The class, predicted from one kind of evidence alone", columns, rows)
 
 
 def _class_rows(table: SampleTable) -> list[ClassRow]:

@@ -1,6 +1,7 @@
 // Unpacks plotly.js, draws the figures, and colours them for light, dark and paper.
 "use strict";
 (async () => {
+  const PAPER_PX = 680;  // within the margins of A4 and of Letter
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const figures = JSON.parse(document.getElementById("figures").textContent);
   const showText = (text) => document.querySelectorAll(".plot").forEach((box) => {
@@ -58,7 +59,15 @@
   dark.addEventListener("change", () => recolour(false));
   window.addEventListener("beforeprint", () => {
     recolour(true);
+    document.querySelectorAll(".plot").forEach((box) => {
+      Plotly.relayout(box, { width: PAPER_PX });
+    });
   });
-  window.addEventListener("afterprint", () => recolour(false));
+  window.addEventListener("afterprint", () => {
+    recolour(false);
+    document.querySelectorAll(".plot").forEach((box) => {
+      Plotly.relayout(box, { width: null, autosize: true });
+    });
+  });
   document.documentElement.dataset.figures = "drawn";
 })();
