@@ -10,9 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from frostline.commands.ui import check_port, free_port, main, server_command
+from frostline.commands.ui import check_port, free_port, main, run_links, server_command
 from frostline.errors import TrackingError
 from frostline.tracking.address import resolve_address
+from frostline.tracking.connection import Connection
 from frostline.tracking.store import open_store
 
 
@@ -39,6 +40,18 @@ def test_only_this_machine_and_no_password_in_the_list_of_processes(tmp_path):
     command = server_command(address, 5000)
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert not [word for word in command if "secret" in word]
+
+
+def test_links_lead_to_the_runs_of_each_experiment_that_has_some(fresh_store_uri, tmp_path):
+    store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    open_store(fresh_store_uri, "empty", folder=tmp_path)
+    store.start_run("one", {}).finish("FINISHED")
+    connection = Connection(store.address)
+    number = connection.client.get_experiment_by_name("leaves").experiment_id
+    assert run_links(connection, 5999) == [
+        f"  leaves: http://127.0.0.1:5999/#/experiments/{number}/runs?workflowType=machine_learning"
+        "&orderByKey=metrics.%60val_best%2Ff1_macro%60&orderByAsc=false"
+    ]
 
 
 def test_for_a_server_only_its_address_is_printed(capsys, monkeypatch):

@@ -8,13 +8,20 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlencode
 
 from frostline.errors import FrostlineError, TrackingError
 from frostline.invocation import as_called
+from frostline.stats.rules import DEFAULT_RULES
 from frostline.tracking.address import Address, resolve_address
 from frostline.tracking.connection import Connection
 
 HOST = "127.0.0.1"
+MAX_LINKS = 8
+# The view for training, best score first; MLflow would open the one for language models.
+_VIEW = "workflowType=machine_learning&" + urlencode(
+    {"orderByKey": f"metrics.`{DEFAULT_RULES.metric}`", "orderByAsc": "false"}
+)
 _SERVER_ENVIRONMENT = {
     # MLflow would start seven more processes for jobs that Frostline never uses.
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -58,9 +65,11 @@ def show(address: Address, port: int) -> None:
         print(f"This store is an MLflow server already: open {address.shown}")
         return
     check_port(port)
-    Connection(address).client.search_experiments(max_results=1)  # made or checked
+    links = run_links(Connection(address), port)
     print(
         f"MLflow shows {address.shown} at http://{HOST}:{port} in a few seconds (Ctrl-C ends it)",
+        *links,
+        sep="\n",
         flush=True,
     )
     # In a session of its own, so that Ctrl-C reaches only this process, which then terminates the
@@ -75,6 +84,23 @@ def show(address: Address, port: int) -> None:
     code = server.wait()
     if code not in {0, -signal.SIGTERM}:
         raise TrackingError(f"MLflow's server ended with code {code}", todo="read its output above")
+
+
+def run_links(connection: Connection, port: int) -> list[str]:
+    """Links straight to the runs of each experiment that has some, the newest first.
+
+    MLflow's own first page asks for a view, and may show one that has no runs.
+    """
+    client = connection.client
+    experiments = [
+        one
+        for one in client.search_experiments(order_by=["last_update_time DESC"])
+        if client.search_runs([one.experiment_id], max_results=1)
+    ]
+    return [
+        f"  {one.name}: http://{HOST}:{port}/#/experiments/{one.experiment_id}/runs?{_VIEW}"
+        for one in experiments[:MAX_LINKS]
+    ]
 
 
 def server_command(address: Address, port: int) -> list[str]:

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from frostline.tracking.tracked_run import Run
 
 
+NOTE = "mlflow.note.content"  # what MLflow shows as the run's description
+# MLflow keeps 8000 characters of a tag.
+_NOTE_CHARS = 7500
+
+
 def command_again() -> str:
     """The line that resumes this sweep, without secrets."""
     return redacted(as_called(f"python -m src.train {shlex.join(sys.argv[1:])}"))
@@ -34,7 +39,7 @@ def open_sweep_run(store: "Store", sweep_id: str) -> "Run":
     if earlier:
         return store.resume_run(earlier[0].run_id)
     origin = read_provenance(Path(__file__).parent, command=sys.argv, data={})
-    note = {"mlflow.note.content": f"`{command_again()}`"}
+    note = {NOTE: f"`{command_again()}`"}
     return store.start_run(f"sweep-{sweep_id}", key | note | provenance_tags(origin))
 
 
@@ -81,6 +86,7 @@ def record_outcomes(
     run.log_dict({**plan, "jobs": jobs}, PLAN_FILE)
     run.log_text(json.dumps([outcome.run_id for outcome in outcomes if outcome.run_id]), RUNS_FILE)
     run.log_text(summary.markdown(outcomes), "outcome.md")
+    record_best(run, outcomes)
     states = [outcome.state for outcome in outcomes]
     totals: dict[str, Any] = {
         "jobs": len(states),
@@ -92,3 +98,37 @@ def record_outcomes(
     }
     # Tags, since they may be set again each time the sweep is resumed.
     run.set_tags({f"frostline.total.{key}": value for key, value in totals.items()})
+
+
+def record_best(run: "Run", outcomes: Sequence[Outcome]) -> None:
+    """Show on the sweep's run what came of it: the best job's scores, which it is, and the table.
+
+    Args:
+        run: The sweep's.
+        outcomes: Of all jobs.
+    """
+    finished = [outcome for outcome in summary.best_first(outcomes) if outcome.succeeded]
+    if finished:
+        best = finished[0]
+        scores = {key: best.metrics[key] for key in summary.FIGURES.values() if key in best.metrics}
+        # A sweep that is resumed has more finished jobs, so that its new best is the last point.
+        run.log_metrics(scores, step=len(finished))
+        values = {key: best.params.get(key, "?") for key in ("backbone", "freeze")}
+        run.set_tags({"best": best.name, "best_run": best.run_id, **_prefixed(values)})
+    run.set_tags({NOTE: description(outcomes)})
+
+
+def description(outcomes: Sequence[Outcome]) -> str:
+    """The command and the table of the outcome as Markdown, without the last rows of a long one."""
+    lines = summary.markdown(outcomes).splitlines()
+    head = f"`{command_again()}`\n\n"
+    kept = list(lines)
+    while len(kept) > 2 and len(head) + sum(len(line) + 1 for line in kept) > _NOTE_CHARS:
+        kept.pop()
+    more = len(lines) - len(kept)
+    tail = f"\n\nand {more} more, in the artifact outcome.md" if more else ""
+    return head + "\n".join(kept) + tail
+
+
+def _prefixed(values: Mapping[str, str]) -> dict[str, str]:
+    return {f"best_{key}": value for key, value in values.items()}
