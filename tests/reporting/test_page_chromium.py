@@ -228,6 +228,7 @@ def test_a_command_is_copied_as_it_is_typed(tab, tmp_path):
 
 def test_the_page_can_be_read_without_seeing_it(tab, page):
     tab.open(page, width=1280)
+    assert tab.evaluate("document.querySelector('h1').textContent") == "T on plants"
     labels = tab.evaluate("[...document.querySelectorAll('.plot')].map(b => b.ariaLabel.length)")
     assert min(labels) > 60
     unlabelled = "document.querySelectorAll('section:not([aria-labelledby])').length"
