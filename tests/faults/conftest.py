@@ -172,4 +172,4 @@ def assert_same_training(one: tuple[Path, RunRecord], other: tuple[Path, RunReco
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}

@@ -67,16 +67,16 @@ def test_a_scan_of_all_that_a_sweep_and_a_run_leave_finds_no_password(
     assert swept.returncode == 0, swept.stderr
     assert f"http://***@127.0.0.1:{guarded.port}" in swept.stdout
     assert list(here.glob("multirun/*/*/multirun.yaml"))
-    # The other way in: a file of settings. Its job fails, so that there is a trace as well.
+    # The other way in: a file of settings.
     group = here / "own" / "tracking"
     group.mkdir(parents=True)
     (group / "mine.yaml").write_text(f"uri: {uri}\nexperiment: null\noffline: false\n")
-    failed = call(
-        here, *NET, "epochs=2", "lr=1e30", "--config-dir", "own", "tracking=mine", "freeze=0"
+    single = call(
+        here, "--config-dir", "own", *NET, "epochs=1", "lr=0.01", "tracking=mine", "freeze=0"
     )
-    assert failed.returncode == 1 or failed.returncode == 2, failed.stderr
+    assert single.returncode == 0, single.stderr
     assert list(here.glob("outputs/*/*/.hydra/config.yaml"))
     guarded.kill()
-    assert "S3CRET" not in swept.stdout + swept.stderr + failed.stdout + failed.stderr
+    assert "S3CRET" not in swept.stdout + swept.stderr + single.stdout + single.stderr
     assert _places_of_secrets(here) == []
     assert b"lr=0.01" in guarded.database.read_bytes()  # the scan reads what it should

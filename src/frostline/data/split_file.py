@@ -9,6 +9,7 @@ from frostline.data.sample_table import SPLIT_NAMES, SampleTable, name_some
 from frostline.data.splits import Splits, check_splits
 from frostline.errors import DataError
 from frostline.files import replacing
+from frostline.spreadsheet import as_row, as_text
 
 HEADER = ("item", "split", "class", "group")
 
@@ -23,7 +24,7 @@ def save_splits(path: Path, table: SampleTable, splits: Splits) -> None:
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)
         writer.writerow(HEADER)
-        writer.writerows(sorted(rows))
+        writer.writerows(as_row(row) for row in sorted(rows))
 
 
 def load_splits(path: str, table: SampleTable, *, missing_class: str = "error") -> Splits:
@@ -49,6 +50,11 @@ def load_splits(path: str, table: SampleTable, *, missing_class: str = "error") 
             "a splits.csv as recorded with every run",
         )
     index = {item: row for row, item in enumerate(table.items)}
+    for record in rows:
+        if (
+            record["item"] and record["item"] not in index
+        ):  # as it stands first: a table of one's own escapes nothing
+            record["item"] = as_text(record["item"])
     unknown = [record["item"] for record in rows if record["item"] not in index]
     if unknown:
         raise DataError(

@@ -9,6 +9,7 @@ from typing import IO, Any
 from frostline.errors import ConfigError
 from frostline.files import replacing
 from frostline.inference.predictor import Answer
+from frostline.spreadsheet import as_row
 
 FORMATS = (".csv", ".json", ".jsonl", ".parquet")
 
@@ -52,7 +53,7 @@ def write_csv(answers: Iterable[Answer], classes: Sequence[str], top: int, handl
     writer.writerow(columns_of(top))
     for answer in answers:
         row = _row(answer, classes, top)
-        writer.writerow("" if cell is None else cell for cell in row)
+        writer.writerow(as_row("" if cell is None else cell for cell in row))
 
 
 def write_json(rows: Iterable[dict[str, Any]], handle: IO[str], *, lines: bool) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from frostline.reporting.number_text import seconds
+from frostline.spreadsheet import as_cell
 
 Value = str | float | int | None
 Kind = Literal["text", "percent", "points", "seconds", "count", "p", "number"]
@@ -102,5 +103,5 @@ def _as_field(value: Value) -> str:
     if is_missing(value):
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value[:1] in "=+@" else value
+        return str(as_cell(value))
     return repr(value) if isinstance(value, float) else str(value)

@@ -65,3 +65,5 @@ gc.collect()
 gc.freeze()
 # A signal to the whole process group is for the jobs; this process ends when its parent does.
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup, for the jobs as well
+    signal.signal(signal.SIGHUP, lambda *_: None)

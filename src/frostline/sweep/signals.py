@@ -1,4 +1,4 @@
-"""How a process of a sweep is asked to stop: by Ctrl-C, by SIGTERM, or by its parent's death."""
+"""How a process of a sweep is asked to stop: by a signal, or by its parent's death."""
 
 import multiprocessing
 import os
@@ -11,7 +11,7 @@ MAX_STOP_S = 60  # how long a job may take to record that it was stopped
 
 
 class StopSignalError(BaseException):
-    """The process was asked to stop, by Ctrl-C (SIGINT) or by SIGTERM."""
+    """The process was asked to stop: by Ctrl-C (SIGINT), SIGTERM, or a terminal's end (SIGHUP)."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
@@ -51,7 +51,9 @@ def exit_with_parent(*, at_once: bool = True) -> None:
 
 
 def raise_on_signals() -> None:
-    """Turn the first SIGINT or SIGTERM into an exception, so that run states are honoured.
+    """Turn the first SIGINT, SIGTERM or SIGHUP into an exception, so that run states are honoured.
+
+    SIGHUP comes when a terminal or a connection is closed; under `nohup` it stays ignored.
 
     Later signals are ignored, since they would interrupt the job's ending; the parent process kills
     a job that takes too long.
@@ -65,5 +67,6 @@ def raise_on_signals() -> None:
             seen.append(signum)
             raise StopSignalError(signum)
 
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, stop)
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if each is not signal.SIGHUP or signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, stop)

@@ -26,6 +26,7 @@ from frostline.sweep.signals import MAX_STOP_S, StopSignalError, exit_with_paren
 PRELOADED = "frostline.sweep.preload"
 OWN_PREFIX = "FROSTLINE_"  # of our environment variables
 _TERMINATE_EVERY_S = 2
+_UNKNOWN_EXIT_CODE = 255  # what multiprocessing reports once a fork server has died
 
 
 class WorkerDiedError(FrostlineError):
@@ -178,6 +179,10 @@ def _end(process: Any) -> None:
     while process.is_alive() and time.monotonic() < latest_s:
         process.terminate()
         process.join(timeout=_TERMINATE_EVERY_S)
+    while _lives_on(process) and time.monotonic() < latest_s:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGTERM)
+        time.sleep(_TERMINATE_EVERY_S)
 
 
 def end_descendants() -> None:
@@ -207,14 +212,57 @@ def _receive(
                 kind, value = ours.recv()
             except EOFError:
                 process.join()
-                return _death(process.exitcode)
+                return _death(_exit_code(process))
             if kind == "event":
                 if on_event is not None:
                     on_event(value)
                 continue
             return value
         if not process.is_alive():
-            return _death(process.exitcode)
+            if _lives_on(process):
+                return _of_orphan(ours, on_event)
+            return _death(_exit_code(process))
+
+
+def _lives_on(process: Any) -> bool:
+    """Whether a process is there whose fork server has died: nobody can tell its exit code."""
+    return process.exitcode == _UNKNOWN_EXIT_CODE and _is_there(process.pid)
+
+
+def _exit_code(process: Any) -> int | None:
+    """A dead process's exit code; where its fork server died too, that of a killed one."""
+    is_unknown = process.exitcode == _UNKNOWN_EXIT_CODE and not _is_there(_server_pid())
+    return -signal.SIGKILL if is_unknown else process.exitcode
+
+
+def _server_pid() -> int | None:
+    server: Any = forkserver._forkserver
+    pid: int | None = server._forkserver_pid
+    return pid
+
+
+def _is_there(pid: int | None) -> bool:
+    import psutil
+
+    try:
+        return pid is not None and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _of_orphan(
+    ours: Connection, on_event: Callable[[dict[str, Any]], None] | None
+) -> Any | Failure:
+    """What a process gives whose fork server has died; it goes on, and the next has a new one."""
+    try:
+        while True:
+            kind, value = ours.recv()
+            if kind != "event":
+                return value
+            if on_event is not None:
+                on_event(value)
+    except (EOFError, ConnectionResetError):
+        return _death(-signal.SIGKILL)
 
 
 def _death(exit_code: int | None) -> Failure:

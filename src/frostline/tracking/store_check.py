@@ -98,7 +98,7 @@ def wrong_digest(store: Reader, record: RunRecord, folder: Path) -> str:
         facts = RecordedFacts(
             tags["frostline.data_fingerprint"],
             tags["frostline.split_digest"],
-            tags["frostline.weights_digest"],
+            tags["frostline.weights_file_digest"],
             tags["frostline.numerics"],
             tags["frostline.libraries"],
         )

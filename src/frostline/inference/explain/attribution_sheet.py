@@ -26,6 +26,7 @@ from frostline.inference.explain.gallery import (
     worst_errors,
 )
 from frostline.inference.explain.subject import Subject
+from frostline.spreadsheet import as_row
 
 SHOWN_RIGHT = SHOWN_WRONG = 6
 # Right predictions, and wrong ones, that the mean shares are computed over.
@@ -114,4 +115,5 @@ def _write_shares(subject: Subject, path: Path, rows: Rows, shares: NDArray[np.f
         for row, share in zip(rows.tolist(), shares.tolist(), strict=True):
             label, answer = int(predictions.labels[row]), int(predictions.predicted[row])
             names = subject.classes[label], subject.classes[answer]
-            writer.writerow([predictions.items[row], *names, label == answer, f"{share:.4f}"])
+            item = str(predictions.items[row])
+            writer.writerow(as_row([item, *names, label == answer, f"{share:.4f}"]))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from frostline.spreadsheet import as_row
 from frostline.stats.predictions import confusion, f1_from_counts
 
 Counts = NDArray[np.int64]
@@ -118,5 +119,5 @@ def _short(value: float) -> str:
 def _write(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)
-        writer.writerow(header)
-        writer.writerows(rows)
+        writer.writerow(as_row(header))
+        writer.writerows(as_row(row) for row in rows)
