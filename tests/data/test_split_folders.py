@@ -136,6 +136,27 @@ def test_split_folders_that_hold_themselves_and_images_to_predict(photo_tree):
     assert "ignored 5 images of 'seg_pred', which have no class" in table.notes
 
 
+def test_one_folder_of_images_in_val_and_test_is_no_class_of_theirs(photo_tree):
+    tree = {"train/a/images": 4, "train/b/images": 4, "val/images": 3, "test/images": 2}
+    table = load(photo_tree(tree))
+    assert table.counts() == {"a": 4, "b": 4}
+    assert any("ignored 3 images of 'val'" in note for note in table.notes)
+    assert any("ignored 2 images of 'test'" in note for note in table.notes)
+
+
+def test_training_classes_beside_images_without_any(photo_tree):
+    table = load(photo_tree({"train/a": 4, "train/b": 4, "unlabelled": 3}))
+    assert table.counts() == {"a": 4, "b": 4}
+    assert "ignored 3 images of 'unlabelled', which have no class" in table.notes
+
+
+def test_train_and_unlabelled_without_classes_are_two_classes(photo_tree):
+    assert load(photo_tree({"train": 4, "unlabelled": 4})).counts() == {
+        "train": 4,
+        "unlabelled": 4,
+    }
+
+
 def test_a_copy_beside_the_splits(photo_tree):
     table = load(photo_tree(sides("x/train x/test x/x/train x/x/test")))
     assert len(table) == 16 and all("x/x/" not in item for item in table.items)

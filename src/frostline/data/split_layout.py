@@ -37,10 +37,12 @@ def splits_at_the_top(
     plain = {top: SPLIT_FOLDERS[top.casefold()] for top in tops if top.casefold() in SPLIT_FOLDERS}
     if makes_splits(plain.values()):
         return {**plain, **{top: split for top, split in named.items() if top not in plain}}
-    if not makes_splits(named.values()):
-        return {}
     used = {path.split("/")[0] for path in inside if "/" in path}
     others = {top for top in used - set(named) if not _UNLABELLED.fullmatch(top.casefold())}
+    if not makes_splits(named.values()):
+        # Training classes beside images without any: not two classes.
+        is_alone = set(named.values()) == {"train"} and used > set(named) and not others
+        return dict(named) if is_alone and all(_has_classes(inside, top) for top in named) else {}
     if not others:
         return dict(named)
     # Beside other folders they are splits only if they hold the same classes.
@@ -51,6 +53,11 @@ def splits_at_the_top(
     ]
     filled = [names for names in classes if names]
     return dict(named) if filled and set.intersection(*filled) else {}
+
+
+def _has_classes(inside: Sequence[str], top: str) -> bool:
+    """Whether all images of a folder lie in folders of it."""
+    return all(path.count("/") > 1 for path in inside if path.startswith(f"{top}/"))
 
 
 def read_splits(
@@ -195,7 +202,8 @@ def _starts(own: Mapping[str, Sequence[str]]) -> dict[str, str]:
                 or bool(splits_by_name([name]))
                 or bool(_WRAPPERS.fullmatch(name))
             )
-            is_class = any(name in found for found in others)
+            # Beside other classes it is one itself; alone in several splits it may be none.
+            is_class = any(name in found and len(found) > 1 for found in others)
             if is_wrapper and (not is_class or all(found == names for found in others)):
                 starts[top] += f"{name}/"
                 moved = True
