@@ -1,12 +1,16 @@
 """What each format takes, what it refuses and why."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from frostline.commands import export
 from frostline.inference.formats.deployable import ExportError, Sample, largest_difference
+from frostline.inference.formats.predict_script import try_script
 from frostline.inference.formats.write_export import export_run, sample_of
 from frostline.inference.rebuild import Rebuilt, rebuild_run
 from tests.inference.tiny_run import draw_ramps, save_untrained
@@ -50,10 +54,11 @@ def test_other_families_and_heads(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["test_vit", "test_convnext", "test_mambaout"])
-def test_onnx_of_other_families(name: str, photos: Path, tmp_path: Path) -> None:
+def test_onnx_and_programs_of_other_families(name: str, photos: Path, tmp_path: Path) -> None:
     rebuilt = run_of(tmp_path, f"backbone={name}", "head=mlp")
     sample = sample_of(rebuilt, [str(photos)])
-    assert export_run(rebuilt, "onnx", tmp_path / "out", sample, None).difference <= 1e-3
+    for form in ("onnx", "torch_export"):
+        assert export_run(rebuilt, form, tmp_path / form, sample, None).difference <= 1e-3
 
 
 @pytest.mark.parametrize(
@@ -83,3 +88,50 @@ def test_an_export_that_disagrees_fails() -> None:
     for wrong in (logits + np.float32(2e-3), logits + np.float32("nan")):
         with pytest.raises(ExportError, match="disagrees with PyTorch"):
             largest_difference(sample, wrong, "it")
+
+
+def test_only_an_export_is_replaced(photos: Path, tmp_path: Path) -> None:
+    checkpoint = str(save_untrained(tmp_path))
+    call = [checkpoint, "--format", "timm", "--images", str(photos), "--force", "--out"]
+    kept = tmp_path / "holiday"
+    draw_ramps(kept, per_class=1)
+    with pytest.raises(SystemExit) as ended:
+        export.main([*call, str(kept)])
+    assert ended.value.code == 2
+    assert len(list(kept.rglob("*.png"))) == 3
+    new = str(tmp_path / "new")
+    export.main([*call, new])
+    (tmp_path / "new" / "README.md").unlink()
+    export.main([*call, new])
+    assert (tmp_path / "new" / "README.md").exists()
+
+
+def test_the_files_get_the_modes_of_new_files(photos: Path, tmp_path: Path) -> None:
+    rebuilt = run_of(tmp_path)
+    sample = sample_of(rebuilt, [str(photos)])
+    before = os.umask(0o027)
+    try:
+        export_run(rebuilt, "timm", tmp_path / "out", sample, None)
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()}
+    assert modes["model.safetensors"] == 0o640
+    assert set(modes.values()) == {0o640}
+
+
+def test_a_script_that_disagrees_fails_the_export(photos: Path, tmp_path: Path) -> None:
+    """Everything on the way from a file to the answer is compared, not the network alone."""
+    rebuilt = run_of(tmp_path)
+    sample = sample_of(rebuilt, [str(photos)])
+    export_run(rebuilt, "timm", tmp_path / "out", sample, None)
+    assert try_script(tmp_path / "out", rebuilt, sample) < 1e-5
+    turned = replace(sample, logits=sample.logits[:, ::-1] + np.float32([0.0, 0.5, 1.0]))
+    with pytest.raises(ExportError, match=r"predict\.py disagrees with PyTorch"):
+        try_script(tmp_path / "out", rebuilt, turned)
+
+
+def test_any_size_is_for_onnx(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        export.main(["run", "--format", "timm", "--any-size"])
+    assert ended.value.code == 2
+    assert "--any-size with --format timm" in capsys.readouterr().err

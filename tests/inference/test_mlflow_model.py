@@ -32,7 +32,10 @@ def test_served_over_http_it_agrees_with_pytorch(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     export_run(rebuilt, "mlflow", folder, sample, None)
     kinds = {file.suffix for file in folder.rglob("*") if file.is_file()}
-    assert not kinds & {".pkl", ".pickle", ".pt", ".pth", ".py"}
+    assert not kinds & {".pkl", ".pickle", ".pt", ".pth"}
+    # For people; the server runs the ONNX file, and MLmodel names no code.
+    assert [file.name for file in folder.rglob("*.py")] == ["predict.py"]
+    assert "loader_module: mlflow.onnx" in (folder / "MLmodel").read_text()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

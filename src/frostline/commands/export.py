@@ -1,16 +1,18 @@
-"""Export a trained run: as ONNX, TorchScript, a plain timm checkpoint or an MLflow model.
+"""Export a trained run: as ONNX, a program of torch.export, a timm checkpoint or an MLflow model.
 
-python -m src.export RUN --format onnx
+python -m src.export RUN --format onnx              # --any-size: resizing is part of the file
 python -m src.export RUN --format timm --out my_model
 python -m src.export best:SWEEP --format mlflow --register leaf-doctor
 
 RUN is a run id or its beginning, a run's name, best:SWEEP, or the path of a checkpoint. Every
-export is compared with PyTorch on real images, and comes with a model card.
+export is compared with PyTorch on real images, and comes with a model card and a script,
+predict.py, that answers for image files as src.predict does, without Frostline.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from frostline.commands.arguments import (
     add_run,
@@ -22,7 +24,10 @@ from frostline.commands.arguments import (
 )
 from frostline.errors import ConfigError
 
-FORMATS = ("onnx", "torchscript", "timm", "mlflow")
+if TYPE_CHECKING:
+    from frostline.inference.formats.write_export import Exported
+
+FORMATS = ("onnx", "torch_export", "torchscript", "timm", "mlflow")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -37,7 +42,9 @@ def _run(given: argparse.Namespace) -> None:
         raise ConfigError(
             f"--register {given.register} with --format {given.format}", "--format mlflow"
         )
-    from frostline.inference.formats.write_export import export_run, sample_of
+    if given.any_size and given.format != "onnx":
+        raise ConfigError(f"--any-size with --format {given.format}", "--format onnx")
+    from frostline.inference.formats.write_export import export_run, is_export, sample_of
     from frostline.tracking.store import open_store
 
     rebuilt = run_given(given)
@@ -51,12 +58,12 @@ def _run(given: argparse.Namespace) -> None:
     out = given.out or Path("outputs") / "exports" / name
     if out.exists() and not given.force and any(out.iterdir() if out.is_dir() else [out]):
         raise ConfigError(f"--out {out}: it exists already", todo="give another folder, or --force")
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not is_export(out)):
+        # What --force removes is an export, never a folder of something else.
+        raise ConfigError(f"--out {out}: it exists and is no export", todo="give another folder")
     sample = sample_of(rebuilt, given.images)
-    done = export_run(rebuilt, given.format, out, sample, store)
-    print(
-        f"{rebuilt.name} as {given.format}: {done.folder}\n"
-        f"logits differ from PyTorch's by at most {done.difference:.2g} on {done.n_checked} images"
-    )
+    done = export_run(rebuilt, given.format, out, sample, store, any_size=given.any_size)
+    print("\n".join(_lines(done, rebuilt.name, given.format)))
     if given.register and store is not None and rebuilt.record is not None:
         from frostline.tracking.mlflow_model import register_model
 
@@ -65,12 +72,29 @@ def _run(given: argparse.Namespace) -> None:
         print(f"registered: models:/{given.register}/{version}")
 
 
+def _lines(done: "Exported", run: str, form: str) -> Iterator[str]:
+    yield f"{run} as {form}: {done.folder}"
+    yield (
+        f"logits differ from PyTorch's by at most {done.difference:.2g} on {done.n_checked} images"
+    )
+    yield (
+        f"probabilities by predict.py differ by at most {done.script_difference:.2g} on "
+        f"{done.n_tried} images"
+    )
+    yield f"use it anywhere, without Frostline:  python {done.folder}/predict.py photo.jpg"
+    if form == "torchscript":
+        yield "PyTorch calls TorchScript deprecated; its successor here is --format torch_export"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("src.export", __doc__)
     add_run(parser, default="best:latest")
     parser.add_argument("--format", choices=FORMATS, required=True)
     parser.add_argument(
         "--out", metavar="DIR", type=Path, help="default: outputs/exports/RUN-FORMAT"
+    )
+    parser.add_argument(
+        "--any-size", action="store_true", help="with onnx: the file resizes and crops by itself"
     )
     parser.add_argument("--force", action="store_true", help="replace an existing export")
     parser.add_argument(

@@ -11,7 +11,6 @@ cannot be read is a row with its error.
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,7 @@ from frostline.commands.arguments import (
 )
 
 if TYPE_CHECKING:
-    from frostline.inference.predictor import Answer
+    from frostline.inference.answer import Answer
 
 PRECISIONS = {"auto": "auto", "float32": "32-true", "bfloat16": "bf16-mixed"}
 _NO_IMAGE_READ_EXIT_CODE = 1
@@ -45,6 +44,7 @@ def _run(given: argparse.Namespace) -> int:
     from frostline.inference.answer_files import (
         as_dict,
         check_format,
+        print_as_utf8,
         write_answers,
         write_csv,
         write_json,
@@ -77,11 +77,11 @@ def _run(given: argparse.Namespace) -> int:
         if given.out is not None:
             write_answers(answers, rebuilt.classes, top, given.out)
         elif given.json:
-            _print_as_utf8("backslashreplace")
+            print_as_utf8("backslashreplace")
             rows = (as_dict(answer, rebuilt.classes) for answer in answers)
             write_json(rows, sys.stdout, lines=False)
         else:
-            _print_as_utf8("surrogateescape")
+            print_as_utf8("surrogateescape")
             write_csv(answers, rebuilt.classes, top, sys.stdout)
     unread = f", {counter.unread} of them could not be read" if counter.unread else ""
     print(
@@ -90,12 +90,6 @@ def _run(given: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     return _NO_IMAGE_READ_EXIT_CODE if counter.unread == len(paths) else 0
-
-
-def _print_as_utf8(errors: str) -> None:
-    """Print UTF-8 in any locale, so that no file name or class name ends the command."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", errors=errors)
 
 
 class _UnreadCounter:

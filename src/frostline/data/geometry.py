@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 if TYPE_CHECKING:
     from frostline.backbones.spec import InputSpec
 
-_FILTERS = {
+FILTERS = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
@@ -89,25 +89,33 @@ def square(image: Image.Image, geometry: Geometry) -> NDArray[np.uint8]:
     Returns:
         (S, S, 3) uint8.
     """
-    size = geometry.size_px
-    scaled = math.floor(size / geometry.crop_pct)
-    resample = _FILTERS[geometry.interpolation]
-    width, height = image.size
-    if geometry.crop_mode == "squash":
-        target = (scaled, scaled)
-    elif geometry.crop_mode == "border":
-        ratio = max(width, height) / scaled
-        target = (max(1, round(width / ratio)), max(1, round(height / ratio)))
-    elif width <= height:
-        target = (scaled, int(scaled * height / width))
-    else:
-        target = (int(scaled * width / height), scaled)
-    if target[0] * target[1] > MAX_RESIZED_PX and geometry.crop_mode == "center":
-        return _centre_of_strip(image, target, size, resample)
+    target = target_size(image.size, geometry)
+    resample = FILTERS[geometry.interpolation]
+    if is_long_strip(target, geometry):
+        return _centre_of_strip(image, target, geometry.size_px, resample)
     if target != image.size:
         image = image.resize(target, resample)
     fill = geometry.border if geometry.crop_mode == "border" else (0, 0, 0)
-    return np.asarray(_center(image, size, fill))
+    return np.asarray(_center(image, geometry.size_px, fill))
+
+
+def target_size(size: tuple[int, int], geometry: Geometry) -> tuple[int, int]:
+    """Return width and height to which an image of this width and height is resized."""
+    scaled = math.floor(geometry.size_px / geometry.crop_pct)
+    width, height = size
+    if geometry.crop_mode == "squash":
+        return scaled, scaled
+    if geometry.crop_mode == "border":
+        ratio = max(width, height) / scaled
+        return max(1, round(width / ratio)), max(1, round(height / ratio))
+    if width <= height:
+        return scaled, int(scaled * height / width)
+    return int(scaled * width / height), scaled
+
+
+def is_long_strip(target: tuple[int, int], geometry: Geometry) -> bool:
+    """Return whether only the middle of the resized image is made, since the whole is too large."""
+    return target[0] * target[1] > MAX_RESIZED_PX and geometry.crop_mode == "center"
 
 
 def _centre_of_strip(

@@ -2,13 +2,15 @@
 
 import csv
 import json
+import sys
 from collections.abc import Iterable, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 
 from frostline.errors import ConfigError
 from frostline.files import replacing
-from frostline.inference.predictor import Answer
+from frostline.inference.answer import Answer
 from frostline.spreadsheet import as_row
 
 FORMATS = (".csv", ".json", ".jsonl", ".parquet")
@@ -66,6 +68,12 @@ def write_json(rows: Iterable[dict[str, Any]], handle: IO[str], *, lines: bool) 
     for number, row in enumerate(rows):
         handle.write(("," if number else "") + "\n  " + json.dumps(row, ensure_ascii=False))
     handle.write("\n]\n")
+
+
+def print_as_utf8(errors: str) -> None:
+    """Print UTF-8 in any locale, so that no file name or class name ends the command."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors=errors)
 
 
 def as_dict(answer: Answer, classes: Sequence[str]) -> dict[str, Any]:

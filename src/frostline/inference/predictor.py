@@ -14,6 +14,7 @@ from frostline.cores import usable_cores
 from frostline.data.geometry import Geometry
 from frostline.data.transforms import BatchTransform
 from frostline.features.compute import precision_context
+from frostline.inference.answer import Answer
 from frostline.inference.image_files import decode_batches
 
 # With fewer images, timing both precisions costs more than it gains.
@@ -22,23 +23,6 @@ MIN_IMAGES_FOR_PROBE = 512
 MIN_SPEEDUP = 1.15
 MAX_DIFFERENCE = 0.02
 _PROBE_REPEATS = 2
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The most probable classes of one image file.
-
-    Attributes:
-        path: The file.
-        top: Indices of the most probable classes, in descending order.
-        probs: Their probabilities.
-        error: Why the file could not be read; empty otherwise.
-    """
-
-    path: Path
-    top: tuple[int, ...]
-    probs: tuple[float, ...]
-    error: str = ""
 
 
 @dataclass

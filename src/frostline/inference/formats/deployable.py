@@ -1,12 +1,12 @@
 """The exported module, from raw pixels to logits and probabilities, and its check on images."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 
 from frostline.errors import FrostlineError
@@ -56,19 +56,27 @@ class Sample:
         squares: (N, 3, S, S) uint8, N > 1.
         logits: (N, K) float32, by PyTorch.
         names: (N) names of the images.
+        originals: The first of them as they were before they became squares, upright RGB on white;
+            `predict.py` is tried on them.
     """
 
     squares: NDArray[np.uint8]
     logits: NDArray[np.float32]
     names: tuple[str, ...]
+    originals: tuple[Image.Image, ...] = ()
 
 
-def take_sample(rebuilt: Rebuilt, squares: NDArray[np.uint8], names: tuple[str, ...]) -> Sample:
+def take_sample(
+    rebuilt: Rebuilt,
+    squares: NDArray[np.uint8],
+    names: tuple[str, ...],
+    originals: tuple[Image.Image, ...] = (),
+) -> Sample:
     """Compute PyTorch's logits of images (N, S, S, 3) uint8."""
     images = np.ascontiguousarray(squares.transpose(0, 3, 1, 2))
     with torch.inference_mode():
         logits, _ = Deployable(rebuilt).eval()(torch.from_numpy(images))
-    return Sample(images, logits.numpy(), names)
+    return Sample(images, logits.numpy(), names, originals)
 
 
 def largest_difference(sample: Sample, logits: NDArray[np.float32], what: str) -> float:
@@ -86,33 +94,3 @@ def largest_difference(sample: Sample, logits: NDArray[np.float32], what: str) -
             "please report the backbone and the versions; another --format may work",
         )
     return gap
-
-
-def describe(rebuilt: Rebuilt) -> dict[str, Any]:
-    """Describe preprocessing, classes and origin as plain values: metadata of every format."""
-    spec, geometry = rebuilt.backbone.input, rebuilt.geometry
-    record = rebuilt.record
-    return {
-        "run": rebuilt.name,
-        "run_id": record.run_id if record else "",
-        "backbone": rebuilt.backbone.name,
-        "classes": list(rebuilt.classes),
-        "preprocessing": {
-            "colour": "RGB",
-            "size_px": geometry.size_px,
-            "crop_pct": geometry.crop_pct,
-            "crop_mode": geometry.crop_mode,
-            "interpolation": geometry.interpolation,
-            "mean": list(spec.mean),
-            "std": list(spec.std),
-            "steps": "resize as crop_mode says to size_px / crop_pct, crop the centre of size_px",
-        },
-    }
-
-
-def describe_as_text(rebuilt: Rebuilt) -> dict[str, str]:
-    """Describe the run as texts, for formats whose metadata are texts."""
-    return {
-        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for key, value in describe(rebuilt).items()
-    }

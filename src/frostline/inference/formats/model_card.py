@@ -1,10 +1,12 @@
 """The model card: training data, scores, known failures and limits of a run."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from frostline.inference.explain.confusion import class_figures, confused_pairs, count_confusions
+from frostline.inference.formats.predict_script import PACKAGES
 from frostline.inference.rebuild import Rebuilt
 from frostline.inference.score_intervals import intervals_of
 from frostline.invocation import as_called
@@ -15,6 +17,7 @@ _MAX_FAILING, _MAX_PAIRS = 5, 5
 _MIN_RECALL = 0.8
 _SCORE_NAMES = {"f1_macro": "mean F1 of the classes", "acc_macro": "mean recall of the classes",
           "acc_micro": "accuracy"}  # fmt: skip
+# The model alone, without `predict.py`.
 _USES = {
     "onnx": """```python
 import json, numpy as np, onnxruntime
@@ -23,24 +26,64 @@ classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
 images = np.zeros((1, 3, {size}, {size}), np.uint8)   # RGB squares, see Input
 logits, probabilities = session.run(None, {{"images": images}})
 ```""",
+    "onnx, any size": """```python
+import json, numpy as np, onnxruntime
+session = onnxruntime.InferenceSession("model.onnx")
+classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+image = np.zeros((480, 640, 3), np.uint8)   # upright RGB on white, any size, see Input
+logits, probabilities = session.run(None, {{"image": image}})
+```""",
+    "torch_export": """```python
+import torch
+model = torch.export.load("model.pt2").module()
+logits, probabilities = model(torch.zeros(1, 3, {size}, {size}, dtype=torch.uint8))
+```""",
     "torchscript": """```python
 import torch
 model = torch.jit.load("model.pt")
 logits, probabilities = model(torch.zeros(1, 3, {size}, {size}, dtype=torch.uint8))
-```""",
+```
+
+PyTorch calls TorchScript deprecated: `--format torch_export` is its successor.""",
     "timm": """```python
-import timm
+import timm, torch
 model = timm.create_model("local-dir:.", pretrained=True).eval()
 # or: timm.create_model("{backbone}", num_classes={classes}{arguments},
 #                       checkpoint_path="model.safetensors")
-transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
-```""",
+logits = model(torch.zeros(1, 3, {size}, {size}))     # normalised RGB squares, see Input
+```
+
+The transform of `timm.data.create_transform` resizes, crops and normalises as Input says, but
+decodes nothing: give it upright RGB images on white.""",
     "mlflow": """```
 mlflow models serve -m . --env-manager local -p 5001
 curl 127.0.0.1:5001/invocations -H 'Content-Type: application/json' \\
   -d '{{"inputs": {{"images": [...]}}}}'
-```""",
+```
+
+The images are RGB squares (N, 3, {size}, {size}), see Input; `to_square` of `predict.py` makes
+them.""",
 }
+_SCRIPT_USE = """```
+pip install {packages}
+python predict.py photo.jpg more_photos/ --top 3
+```
+
+`predict.py` answers as the run itself does for any image file, and needs nothing of Frostline. From
+Python, in this folder:
+
+```python
+from pathlib import Path
+from predict import answers, load, read_steps
+steps = read_steps(Path("."))
+network = load(Path("."), steps)
+for answer in answers(network, [Path("photo.jpg")], top=1, batch_size=1):
+    print(steps.classes[answer.top[0]], answer.probs[0])
+```
+
+The model alone:
+
+"""
 
 
 @dataclass(frozen=True)
@@ -62,25 +105,26 @@ class Facts:
     n_checked: int
 
 
-def write_card(rebuilt: Rebuilt, form: str, facts: Facts) -> str:
+def write_card(rebuilt: Rebuilt, form: str, facts: Facts, *, any_size: bool = False) -> str:
     """Write the card as Markdown.
 
     Args:
         rebuilt: The run.
-        form: `onnx`, `torchscript`, `timm` or `mlflow`.
+        form: The format.
         facts: From its record.
+        any_size: Whether the model resizes by itself.
     """
     parts = [
         f"# {rebuilt.name}",
         f"An image classifier of {len(rebuilt.classes)} classes: `{rebuilt.backbone.name}` "
         f"fine-tuned with `freeze={rebuilt.settings.freeze}`, "
         f"{_origin(rebuilt)}.",
-        _use(rebuilt, form),
-        _input(rebuilt, form),
+        _use(rebuilt, form, any_size=any_size),
+        _input(rebuilt, form, any_size=any_size),
         _data(facts),
         _figures(rebuilt, facts),
         _limits(rebuilt, facts),
-        "## Classes\n\n" + ", ".join(f"`{name}`" for name in rebuilt.classes),
+        "## Classes\n\n" + ", ".join(map(_quoted, rebuilt.classes)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -93,29 +137,43 @@ def _origin(rebuilt: Rebuilt) -> str:
     return f"{start}, seed {rebuilt.settings.seed}{run}"
 
 
-def _use(rebuilt: Rebuilt, form: str) -> str:
+def _quoted(name: str) -> str:
+    """A class name as code in Markdown, on one line whatever is in it."""
+    plain = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in name)
+    ticks = "`" * (1 + max((len(run) for run in re.findall("`+", plain)), default=0))
+    gap = " " if plain.startswith("`") or plain.endswith("`") else ""
+    return f"{ticks}{gap}{plain}{gap}{ticks}"
+
+
+def _use(rebuilt: Rebuilt, form: str, *, any_size: bool) -> str:
     head = rebuilt.settings.head
     arguments = f", img_size={rebuilt.size_px}" if rebuilt.backbone.input.fixed_size else ""
     arguments += ', global_pool="max"' if head.pool == "max" else ""
-    return "## Use\n\n" + _USES[form].format(
+    alone = _USES[f"{form}, any size" if any_size else form].format(
         size=rebuilt.size_px,
         backbone=rebuilt.backbone.name,
         classes=len(rebuilt.classes),
         arguments=arguments,
     )
+    return "## Use\n\n" + _SCRIPT_USE.format(packages=" ".join(PACKAGES[form])) + alone
 
 
-def _input(rebuilt: Rebuilt, form: str) -> str:
+def _input(rebuilt: Rebuilt, form: str, *, any_size: bool) -> str:
     geometry, spec = rebuilt.geometry, rebuilt.backbone.input
     norm = (
         f"Then normalise with mean {spec.mean} and deviation {spec.std} of values in 0 .. 1."
         if form == "timm"
         else "Values are 0 .. 255 as they are: the normalisation is part of the model."
     )
+    where = " These two steps are part of the model, too." if any_size else ""
     return (
-        f"## Input\n\nUpright RGB, resized ({geometry.interpolation}, `{geometry.crop_mode}`) to "
-        f"{geometry.size_px} / {geometry.crop_pct:g} px and cropped to {geometry.size_px} x "
-        f"{geometry.size_px} px. {norm}"
+        "## Input\n\nThe first frame of an image, upright by its EXIF orientation; what is "
+        "transparent (alpha, palettes) on white; 16-bit grey divided by 257; RGB of 8 bits. Then "
+        f"resized by Pillow ({geometry.interpolation}, `{geometry.crop_mode}`) to "
+        f"{geometry.size_px} / {geometry.crop_pct:g} px and cropped to the central "
+        f"{geometry.size_px} x {geometry.size_px} px.{where} {norm}\n\n`inference.json` has each "
+        "step with its rounding, for programs in other languages; `predict.py` does them. Resizing "
+        "with another library than Pillow, or without its antialiasing, changes answers."
     )
 
 
@@ -171,10 +229,11 @@ def _failing(classes: Sequence[str], test: Predictions) -> list[str]:
         key=lambda k: float(each.recall[k]),
     )
     failing = [
-        f"`{classes[k]}` ({each.recall[k]:.0%} of {each.support[k]})" for k in order[:_MAX_FAILING]
+        f"{_quoted(classes[k])} ({each.recall[k]:.0%} of {each.support[k]})"
+        for k in order[:_MAX_FAILING]
     ]
     pairs = [
-        f"`{pair.truth}` taken for `{pair.taken_for}` ({pair.count})"
+        f"{_quoted(pair.truth)} taken for {_quoted(pair.taken_for)} ({pair.count})"
         for pair in confused_pairs(counts, classes, _MAX_PAIRS)
     ]
     lines = []

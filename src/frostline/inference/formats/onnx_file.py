@@ -2,6 +2,7 @@
 
 import io
 import logging
+import tempfile
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -16,13 +17,14 @@ from frostline.inference.formats.deployable import (
     Deployable,
     ExportError,
     Sample,
-    describe_as_text,
     largest_difference,
 )
+from frostline.inference.formats.inference_facts import as_texts
+from frostline.inference.formats.onnx_resize import SQUARES, resize_model
 from frostline.inference.rebuild import Rebuilt
 
 
-def export_onnx(rebuilt: Rebuilt, sample: Sample, path: Path) -> float:
+def export_onnx(rebuilt: Rebuilt, sample: Sample, path: Path, facts: dict[str, Any]) -> float:
     """Write an ONNX file and compare it with PyTorch.
 
     The normalisation is part of the model; the metadata hold the class names and the preprocessing
@@ -32,6 +34,7 @@ def export_onnx(rebuilt: Rebuilt, sample: Sample, path: Path) -> float:
         rebuilt: The run.
         sample: Real images.
         path: The file.
+        facts: The metadata.
 
     Returns:
         The largest difference of a logit, by onnxruntime on the CPU.
@@ -39,15 +42,40 @@ def export_onnx(rebuilt: Rebuilt, sample: Sample, path: Path) -> float:
     Raises:
         ExportError: If the model has an operation that ONNX lacks, or the outputs disagree.
     """
-    import onnx
-
-    model = _onnx_model(rebuilt, sample)
-    for key, value in describe_as_text(rebuilt).items():
-        model.metadata_props.add(key=key, value=value)
-    onnx.checker.check_model(model)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save_model(model, str(path))
+    _save(_onnx_model(rebuilt, sample), path, facts)
     return check_onnx(path, sample)
+
+
+def export_onnx_of_images(
+    rebuilt: Rebuilt, sample: Sample, path: Path, facts: dict[str, Any]
+) -> float:
+    """Write an ONNX file that takes one image (H, W, 3) of any size: it resizes and crops itself.
+
+    Args:
+        rebuilt: The run.
+        sample: Real images.
+        path: The file.
+        facts: The metadata.
+
+    Returns:
+        The largest difference of a logit of the network behind the resizing.
+
+    Raises:
+        ExportError: As `export_onnx`, or if the resizing cannot be expressed.
+    """
+    from onnx.compose import add_prefix, merge_models
+
+    network = _onnx_model(rebuilt, sample)
+    (opset,) = [one.version for one in network.opset_import if one.domain == ""]
+    resize = resize_model(rebuilt.geometry, opset, network.ir_version)
+    with tempfile.TemporaryDirectory() as scratch:
+        of_squares = Path(scratch) / path.name
+        _save(network, of_squares, {})
+        difference = check_onnx(of_squares, sample)
+    add_prefix(resize, "resize_", rename_inputs=False, rename_outputs=False, inplace=True)
+    whole = merge_models(resize, network, io_map=[(SQUARES, INPUT)])
+    _save(whole, path, facts)
+    return difference
 
 
 def check_onnx(path: Path, sample: Sample) -> float:
@@ -95,4 +123,17 @@ def _onnx_model(rebuilt: Rebuilt, sample: Sample) -> Any:
             f"{rebuilt.backbone.name} cannot be written as ONNX: {type(error).__name__}: {text}",
             todo="use --format torchscript or timm",
         ) from error
-    return program.model_proto
+    model = program.model_proto
+    for node in model.graph.node:
+        del node.metadata_props[:]  # where each came from, with paths of this machine
+    return model
+
+
+def _save(model: Any, path: Path, facts: dict[str, Any]) -> None:
+    import onnx
+
+    for key, value in as_texts(facts).items():
+        model.metadata_props.add(key=key, value=value)
+    onnx.checker.check_model(model)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save_model(model, str(path))

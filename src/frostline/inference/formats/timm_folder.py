@@ -6,7 +6,7 @@ from typing import Any
 
 import timm
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from frostline.backbones.weights_hub import timm_settings
@@ -14,7 +14,6 @@ from frostline.config.recipe import LinearHead
 from frostline.inference.formats.deployable import (
     ExportError,
     Sample,
-    describe,
     largest_difference,
 )
 from frostline.inference.rebuild import Rebuilt
@@ -22,7 +21,7 @@ from frostline.inference.rebuild import Rebuilt
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
-def export_timm(rebuilt: Rebuilt, sample: Sample, folder: Path) -> float:
+def export_timm(rebuilt: Rebuilt, sample: Sample, folder: Path, facts: dict[str, Any]) -> float:
     """Write a folder that timm loads by itself, and compare timm's model with the run.
 
     `timm.create_model(NAME, num_classes=K, checkpoint_path=FOLDER/model.safetensors)` with the
@@ -32,6 +31,7 @@ def export_timm(rebuilt: Rebuilt, sample: Sample, folder: Path) -> float:
         rebuilt: The run.
         sample: Real images.
         folder: Where to.
+        facts: The metadata.
 
     Returns:
         The largest difference of a logit from the model that plain timm loads.
@@ -43,8 +43,9 @@ def export_timm(rebuilt: Rebuilt, sample: Sample, folder: Path) -> float:
     arguments = _arguments(rebuilt)
     tensors = _tensors(rebuilt, linear, arguments)
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
-    config = _config(rebuilt, arguments)
+    # Not by `save_file`, which makes a file that only its owner can read.
+    (folder / WEIGHTS).write_bytes(save(tensors, metadata={"format": "pt"}))
+    config = _config(rebuilt, arguments, facts)
     (folder / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
     model = timm.create_model(
         rebuilt.backbone.name,
@@ -66,7 +67,7 @@ def _linear(rebuilt: Rebuilt) -> nn.Linear:
         ExportError: If the head has more layers, or timm would pool the features differently.
     """
     head = rebuilt.settings.head
-    todo = "use --format onnx, torchscript or mlflow, which take any head"
+    todo = "use --format onnx, torch_export or mlflow, which take any head"
     if rebuilt.backbone.name == "book_cnn":
         raise ExportError("book_cnn is Frostline's own: plain timm has no such model", todo=todo)
     if not isinstance(head, LinearHead):
@@ -125,13 +126,13 @@ def _tensors(rebuilt: Rebuilt, linear: nn.Linear, arguments: dict[str, Any]) -> 
         )
         raise ExportError(
             f"timm's {name} has other tensors than this run ({', '.join(wrong[:4])}): {reason}",
-            todo="use --format onnx, torchscript or mlflow",
+            todo="use --format onnx, torch_export or mlflow",
         )
     return fitted
 
 
-def _config(rebuilt: Rebuilt, arguments: dict[str, Any]) -> dict[str, Any]:
-    spec, description = rebuilt.backbone.input, describe(rebuilt)
+def _config(rebuilt: Rebuilt, arguments: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    spec = rebuilt.backbone.input
     return {
         "architecture": rebuilt.backbone.name.partition(".")[0],
         "num_classes": len(rebuilt.classes),
@@ -150,5 +151,5 @@ def _config(rebuilt: Rebuilt, arguments: dict[str, Any]) -> dict[str, Any]:
             "classifier": timm_settings(rebuilt.backbone.name).classifier,
             "first_conv": timm_settings(rebuilt.backbone.name).first_conv,
         },
-        "frostline": {"run": description["run"], "run_id": description["run_id"]},
+        "frostline": {key: facts[key] for key in ("run", "run_id", "preprocessing")},
     }

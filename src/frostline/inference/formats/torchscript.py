@@ -1,8 +1,9 @@
-"""Export as TorchScript: one file that PyTorch loads without Frostline."""
+"""Export as TorchScript, which PyTorch calls deprecated: one file that it still loads."""
 
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -10,7 +11,6 @@ from frostline.inference.formats.deployable import (
     Deployable,
     ExportError,
     Sample,
-    describe,
     largest_difference,
 )
 from frostline.inference.rebuild import Rebuilt
@@ -18,7 +18,9 @@ from frostline.inference.rebuild import Rebuilt
 METADATA = "frostline.json"
 
 
-def export_torchscript(rebuilt: Rebuilt, sample: Sample, path: Path) -> float:
+def export_torchscript(
+    rebuilt: Rebuilt, sample: Sample, path: Path, facts: dict[str, Any]
+) -> float:
     """Trace the network, freeze it, write it and compare it with PyTorch.
 
     Classes and preprocessing are in the extra file `frostline.json` of the archive.
@@ -27,6 +29,7 @@ def export_torchscript(rebuilt: Rebuilt, sample: Sample, path: Path) -> float:
         rebuilt: The run.
         sample: Real images.
         path: The file.
+        facts: The metadata.
 
     Returns:
         The largest difference of a logit.
@@ -44,10 +47,10 @@ def export_torchscript(rebuilt: Rebuilt, sample: Sample, path: Path) -> float:
         except (RuntimeError, TypeError, ValueError) as error:
             raise ExportError(
                 f"{rebuilt.backbone.name} cannot be traced: {str(error).splitlines()[0]}",
-                todo="use --format onnx or timm",
+                todo="use --format torch_export, onnx or timm",
             ) from error
         path.parent.mkdir(parents=True, exist_ok=True)
-        extra = {METADATA: json.dumps(describe(rebuilt), ensure_ascii=False)}
+        extra = {METADATA: json.dumps(facts, ensure_ascii=False)}
         torch.jit.save(traced, str(path), _extra_files=extra)
         loaded = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
         batched, _ = loaded(images)

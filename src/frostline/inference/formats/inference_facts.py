@@ -1,0 +1,119 @@
+"""What `inference.json` of an export says: classes, and each step from a file to probabilities."""
+
+import json
+import math
+from importlib.metadata import version
+from typing import Any
+
+from frostline.data.decode import MAX_PIXELS, WHITE
+from frostline.data.geometry import MAX_RESIZED_PX, Geometry
+from frostline.inference.portable.pass_order import TALL_RULE, installed_starts_tall_vertically
+from frostline.inference.rebuild import Rebuilt
+
+# Libraries whose versions can change a pixel or a digit.
+_LIBRARIES = ("pillow", "numpy", "torch", "timm")
+
+
+def describe(rebuilt: Rebuilt, *, normalised_inside: bool, resized_inside: bool) -> dict[str, Any]:
+    """Describe preprocessing, classes and origin as plain values: metadata of every format.
+
+    Args:
+        rebuilt: The run.
+        normalised_inside: Whether the exported model normalises by itself.
+        resized_inside: Whether it also resizes and crops.
+    """
+    spec, geometry = rebuilt.backbone.input, rebuilt.geometry
+    record = rebuilt.record
+    resizes, normalises = _where(resized_inside), _where(normalised_inside)
+    return {
+        "run": rebuilt.name,
+        "run_id": record.run_id if record else "",
+        "backbone": rebuilt.backbone.name,
+        "classes": list(rebuilt.classes),
+        "preprocessing": {
+            "colour": "RGB",
+            "size_px": geometry.size_px,
+            "crop_pct": geometry.crop_pct,
+            "crop_mode": geometry.crop_mode,
+            "interpolation": geometry.interpolation,
+            "mean": list(spec.mean),
+            "std": list(spec.std),
+            "steps": [
+                {
+                    "step": "decode",
+                    "library": "Pillow",
+                    "frame": 0,
+                    "max_pixels": MAX_PIXELS,
+                },
+                {
+                    "step": "orient",
+                    "by": "the EXIF orientation, if it can be read",
+                },
+                {
+                    "step": "to_rgb",
+                    "transparency_on": list(WHITE),
+                    "transparency_in": "alpha channels, palettes, and single transparent colours",
+                    "grey_of_16_bit": {"divided_by": 257, "rounding": "half to even"},
+                    "others": "by Pillow's convert('RGB'), without colour profiles",
+                },
+                _resize(geometry) | {"where": resizes},
+                {
+                    "step": "crop",
+                    "size_px": geometry.size_px,
+                    "left": "(width - size_px) / 2, rounded half to even",
+                    "top": "(height - size_px) / 2, rounded half to even",
+                    "fill": list(geometry.border) if geometry.crop_mode == "border" else [0, 0, 0],
+                    "where": resizes,
+                },
+                {
+                    "step": "normalise",
+                    "formula": "(value / 255 - mean) / std",
+                    "mean": list(spec.mean),
+                    "std": list(spec.std),
+                    "where": normalises,
+                },
+            ],
+        },
+        "output": {
+            "probabilities": "softmax of the logits / temperature, in float32",
+            "temperature": 1.0,
+        },
+        "made_with": {name: version(name) for name in _LIBRARIES},
+    }
+
+
+def as_texts(facts: dict[str, Any]) -> dict[str, str]:
+    """The facts as texts, for formats whose metadata are texts."""
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for key, value in facts.items()
+    }
+
+
+def _resize(geometry: Geometry) -> dict[str, Any]:
+    scaled = math.floor(geometry.size_px / geometry.crop_pct)
+    targets = {
+        "center": f"the shorter side to {scaled}, the other in proportion, rounded down",
+        "squash": f"both sides to {scaled}",
+        "border": f"the longer side to {scaled}, the other in proportion, rounded half to even, "
+        "at least 1",
+    }
+    return {
+        "step": "resize",
+        "library": "Pillow",
+        "filter": geometry.interpolation,
+        "antialias": True,
+        "crop_pct": geometry.crop_pct,
+        "crop_mode": geometry.crop_mode,
+        "scaled_px": scaled,
+        "target": targets.get(geometry.crop_mode, targets["center"]),
+        "passes": "horizontal, then vertical; each rounds to 8 bits",
+        "vertical_pass_first_if": TALL_RULE if installed_starts_tall_vertically() else None,
+        "skipped": "if the image has the target's size",
+        "max_pixels": MAX_RESIZED_PX,
+        "beyond": "the part that the crop keeps is resized alone, as Pillow's `box` (center only)",
+    }
+
+
+def _where(inside: bool) -> str:
+    return "in the model" if inside else "before the model"
