@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from PIL.Image import Image
 
-    from frostline.inference.predictor import Answer, Predictor
+    from frostline.inference.answer import Answer
+    from frostline.inference.predictor import Predictor
 
 Picture: TypeAlias = "str | Path | Image"
 _BATCH = 32
