@@ -5,8 +5,33 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple, Self
 
 TEMPORARY_SUFFIX = ".tmp"
+
+
+class FileStamp(NamedTuple):
+    """What the file system says of a file without reading it; equal as long as it is not written.
+
+    Programs can set the modification time, and `cp -p` and archivers do. They cannot set the time
+    of the last change of the inode, and a file that takes another's place has another inode.
+
+    Attributes:
+        n_bytes: Its size.
+        mtime_ns: Time of the last change of its content, as somebody may have set it.
+        ctime_ns: Time of the last change of its content, name, owner or rights.
+        inode: Its number in the file system.
+    """
+
+    n_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, stat: os.stat_result) -> Self:
+        """The stamp in the answer of `stat`."""
+        return cls(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 
 
 @contextmanager

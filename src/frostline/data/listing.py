@@ -10,6 +10,7 @@ from frostline.data.reading_notes import ReadingNotes
 from frostline.data.sample_table import name_some
 from frostline.data.scan import ListedFile
 from frostline.errors import DataError
+from frostline.files import FileStamp
 
 # fmt: off
 IMAGE_SUFFIXES = frozenset({
@@ -110,7 +111,7 @@ def list_images(root: Path) -> Listing:
             # A broken link: reported as unreadable when it is read.
             listing.files.append(ListedFile(relative, -1, -1))
             continue
-        listing.files.append(ListedFile(relative, stat.st_size, stat.st_mtime_ns))
+        listing.files.append(ListedFile(relative, *FileStamp.of(stat)))
     listing.files.sort(key=lambda file: file.path)
     listing.folders.sort()
     return listing

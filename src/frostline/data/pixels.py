@@ -30,8 +30,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 # Raised when decoding or geometry change what is stored.
-PIXELS_VERSION = 1
+#   2  Bytes are compared with the digests of the scan; pixels of changed files may be among older.
+PIXELS_VERSION = 2
 GIB = 2**30
+# What numpy raises for a file whose header or length is wrong.
+_DAMAGE = (ValueError, OSError, EOFError, SyntaxError, TypeError, OverflowError, MemoryError)
 # Decoded images use at most this share of the free space, in memory and on disk.
 FREE_SHARE = 0.5
 
@@ -92,20 +95,24 @@ def open_pixels(table: SampleTable, geometry: Geometry, *, memory_gib: float) ->
         memory_gib: Images are held in memory up to this size, and up to half of the free memory.
             Larger sets are mapped from the cache's file, or decoded on the fly if the disk has no
             room for it.
+
+    Raises:
+        DataChangedError: If a file holds other bytes than when the table was made.
     """
     on_the_fly = OnTheFlyPixels(table.open_image, table.items, geometry)
     shape = (len(table), geometry.size_px, geometry.size_px, 3)
     n_bytes = int(np.prod(shape, dtype=np.int64))
     in_memory = n_bytes <= min(memory_gib * GIB, FREE_SHARE * psutil.virtual_memory().available)
     path = cache_folder("pixels") / f"{_key(table, geometry)}.npy"
-    with exclusive(path.with_name(f"{path.name}.lock")):
-        array = _load(path, shape, in_memory=in_memory)
-        if array is None and n_bytes <= FREE_SHARE * shutil.disk_usage(path.parent).free:
-            try:
+    array = None
+    try:
+        with exclusive(path.with_name(f"{path.name}.lock")):
+            array = _load(path, shape, in_memory=in_memory)
+            if array is None and n_bytes <= FREE_SHARE * shutil.disk_usage(path.parent).free:
                 _store(path, on_the_fly, shape)
                 array = _load(path, shape, in_memory=in_memory)
-            except OSError as error:
-                log.warning("decoded images cannot be stored in %s: %s", path.parent, error)
+    except OSError as error:
+        log.warning("decoded images cannot be stored in %s: %s", path.parent, error)
     if array is not None:
         return StoredPixels(array)
     if in_memory:
@@ -164,7 +171,7 @@ def _load(path: Path, shape: tuple[int, ...], *, in_memory: bool) -> Images | No
         checksum = int(path.with_suffix(".crc").read_text())
     except FileNotFoundError:
         return None
-    except (ValueError, OSError, EOFError):
+    except _DAMAGE:
         log.warning("a damaged file of decoded images is replaced: %s", path.name)
         return None
     is_complete = array.shape == shape and array.dtype == np.uint8

@@ -12,15 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from frostline.cores import usable_cores
-from frostline.data.cache import cache_folder
+from frostline.data.cache import cache_folder, keep_text
 from frostline.data.decode import UnreadableImageError, open_checked, read_file
 from frostline.data.progress_bar import show_progress
 from frostline.data.sample_table import BadImage, ImageFacts
 from frostline.errors import DataError
-from frostline.files import replacing
 
-# Raised when the decoder accepts or rejects other files than before.
-SCAN_VERSION = 1
+# Raised when the decoder accepts or rejects other files than before, or records have other fields.
+SCAN_VERSION = 2
 # Files per task of a thread, so that the overhead of a task does not matter.
 CHUNK = 32
 MAX_LISTED = 100
@@ -34,12 +33,16 @@ class ListedFile(NamedTuple):
     Attributes:
         path: Relative to the root, with "/" between parts.
         n_bytes: Its size.
-        mtime_ns: Time of its last change.
+        mtime_ns: Time of its last change; this and what follows as in `FileStamp`.
+        ctime_ns: Time of the last change of its inode.
+        inode: Its number in the file system.
     """
 
     path: str
     n_bytes: int
     mtime_ns: int
+    ctime_ns: int = -1
+    inode: int = -1
 
 
 class InspectedImage(NamedTuple):
@@ -65,7 +68,7 @@ class Scan:
 def scan_files(root: Path, files: list[ListedFile]) -> Scan:
     """Decode every file completely, except those decoded before that have not changed.
 
-    A file counts as unchanged if its path, size and modification time (ns) are unchanged.
+    A file counts as unchanged if its path, size, inode and both times (ns) are unchanged.
 
     Args:
         root: The folder that the paths are relative to.
@@ -192,8 +195,4 @@ def _write_store(store: Path, records: Records) -> None:
     columns |= {
         name: [getattr(one, name) for _, one in records.values()] for name in InspectedImage._fields
     }
-    try:
-        with replacing(store) as temporary:
-            temporary.write_text(json.dumps(columns))
-    except OSError as error:
-        log.warning("the results of the scan cannot be stored for the next start: %s", error)
+    keep_text(store, json.dumps(columns), what="the results of the scan")

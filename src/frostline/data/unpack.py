@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from frostline.data.cache import cache_folder
+from frostline.data.cache import cache_folder, keep_text
 from frostline.data.progress_bar import show_progress
 from frostline.errors import DataError
-from frostline.files import replacing
+from frostline.files import FileStamp
 from frostline.locks import exclusive
 
 # Photos hardly shrink when packed: an archive that grows a hundredfold is not a set of photos.
@@ -167,15 +167,13 @@ def _unsafe(archive: Path, name: str, reason: str) -> DataError:
 
 
 def _digest(archive: Path, folder: Path) -> str:
-    """Return the sha256 of the archive, stored by its path, size and time."""
-    stat = archive.stat()
-    key = f"{archive.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}"
+    """Return the sha256 of the archive, stored by its path and stamp."""
+    key = "\0".join(map(str, (archive.resolve(), *FileStamp.of(archive.stat()))))
     stored = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.digest"
     try:
         return str(json.loads(stored.read_text())["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         with archive.open("rb") as handle:
             digest = hashlib.file_digest(handle, "sha256").hexdigest()
-        with replacing(stored) as temporary:
-            temporary.write_text(json.dumps({"sha256": digest}))
+        keep_text(stored, json.dumps({"sha256": digest}), what=f"the digest of {archive.name}")
         return digest

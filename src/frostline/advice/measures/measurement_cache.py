@@ -2,16 +2,19 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from frostline.advice.measures.measurement import Measured, measure, measured_from
 from frostline.config.versions import MEASURES_VERSION
-from frostline.data.cache import cache_folder
+from frostline.data.cache import cache_folder, keep_text
 from frostline.data.sample_table import SampleTable
-from frostline.files import replacing
+
+log = logging.getLogger(__name__)
 
 
 def cached_measure(
@@ -40,8 +43,9 @@ def cached_measure(
     )
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     file = cache_folder("strategies") / f"{key}.json"
-    if file.is_file():
-        return measured_from(json.loads(file.read_text(encoding="utf-8")))
+    known = _read(file)
+    if known is not None:
+        return known
     measured = measure(
         table,
         rows,
@@ -51,6 +55,16 @@ def cached_measure(
         seed=seed,
         on_progress=on_progress,
     )
-    with replacing(file) as temporary:
-        temporary.write_text(json.dumps(measured.plain()), encoding="utf-8")
+    keep_text(file, json.dumps(measured.plain()), what="the measures of the data")
     return measured
+
+
+def _read(file: Path) -> Measured | None:
+    """Read a kept measurement; None if there is none, or the file is damaged."""
+    try:
+        return measured_from(json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        log.warning("damaged measures are made again (%s): %s", file.name, error)
+        return None

@@ -1,19 +1,24 @@
 """The checks of a data set and its splits, run once and stored in the cache."""
 
 import json
+import logging
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from frostline.data.cache import cache_folder
+from frostline.data.cache import cache_folder, keep_text
 from frostline.data.checks.checkup import check_table
 from frostline.data.checks.data_page import data_page
 from frostline.data.checks.findings import Finding
 from frostline.data.sample_table import SampleTable
 from frostline.data.splits import Splits, split_digest
-from frostline.files import replacing
 
-# Raised when the checks or their page change.
-CHECKS_VERSION = 2
+# Raised when the checks, their page or the form of the file change.
+#   2  The page in the style of the others.
+#   3  With checksums; thumbnails of files that had changed may be behind older ones.
+CHECKS_VERSION = 3
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -22,38 +27,67 @@ class CachedChecks:
 
     Attributes:
         findings: Errors first, then leaks, warnings and notes.
-        page: The page for the user, `data.html`.
+        page: The page for the user, `data.html`; None if the disk has no room for it.
     """
 
     findings: tuple[Finding, ...]
-    page: Path
+    page: Path | None
 
 
 def cached_checks(table: SampleTable, splits: Splits, *, probing: bool) -> CachedChecks:
     """Check a data set as a run splits it, or read the stored results.
 
+    Results that are damaged are made again; those that cannot be stored are returned all the same.
+
     Args:
         table: The images.
         splits: The run's splits.
         probing: Also probe for shortcuts, which takes a few seconds, if no results are stored yet.
+
+    Raises:
+        DataChangedError: If a file holds other bytes than when the table was made.
     """
     folder = _folder(table, splits)
-    page, stored = folder / "data.html", folder / "findings.json"
-    if not stored.is_file():
-        checkup = check_table(table, seed=0, splits=splits, probing=probing)
-        folder.mkdir(parents=True, exist_ok=True)
-        with replacing(page) as temporary:
-            temporary.write_text(data_page(checkup), encoding="utf-8")
-        with replacing(stored) as temporary:
-            temporary.write_text(json.dumps([asdict(finding) for finding in checkup.findings]))
-    findings = json.loads(stored.read_text())
-    return CachedChecks(tuple(Finding(**finding) for finding in findings), page)
+    stored = _read(folder)
+    if stored is not None:
+        return stored
+    checkup = check_table(table, seed=0, splits=splits, probing=probing)
+    page = data_page(checkup)
+    findings = json.dumps([asdict(finding) for finding in checkup.findings])
+    content = {"findings": findings, "crc": _crc(findings), "page_crc": zlib.crc32(page.encode())}
+    is_kept = keep_text(folder / "data.html", page, what="the page of the data check") and (
+        keep_text(folder / "findings.json", json.dumps(content), what="the findings on the data")
+    )
+    return CachedChecks(checkup.findings, folder / "data.html" if is_kept else None)
 
 
 def cached_page(table: SampleTable, splits: Splits) -> Path | None:
-    """Return the page of an earlier check of the same data and splits, if there is one."""
-    page = _folder(table, splits) / "data.html"
-    return page if page.is_file() else None
+    """Return the page of an earlier check of the same data and splits, if there is a whole one."""
+    stored = _read(_folder(table, splits))
+    return None if stored is None else stored.page
+
+
+def _read(folder: Path) -> CachedChecks | None:
+    """Read what is stored; None if there is nothing, or it is damaged."""
+    page = folder / "data.html"
+    try:
+        content = json.loads((folder / "findings.json").read_text(encoding="utf-8"))
+        is_whole = content["crc"] == _crc(content["findings"]) and (
+            content["page_crc"] == zlib.crc32(page.read_bytes())
+        )
+        if not is_whole:
+            raise ValueError("the checksum is wrong")
+        findings = tuple(Finding(**one) for one in json.loads(content["findings"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        log.warning("a damaged result of the data check is made again: %s", error)
+        return None
+    return CachedChecks(findings, page)
+
+
+def _crc(text: str) -> int:
+    return zlib.crc32(text.encode("utf-8", "surrogatepass"))
 
 
 def _folder(table: SampleTable, splits: Splits) -> Path:

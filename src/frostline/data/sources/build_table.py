@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from PIL import Image
 
+from frostline.data.checked_images import CheckedImages
 from frostline.data.layout import LabelledImage, check_class_names
 from frostline.data.reading_notes import ReadingNotes
 from frostline.data.sample_table import BadImage, ImageFacts, SampleTable, fingerprint_of
@@ -17,7 +17,7 @@ def build_table(
     groups: Mapping[str, str],
     *,
     name: str,
-    open_image: Callable[[str], Image.Image],
+    read: Callable[[str], bytes],
     skipped: Sequence[BadImage],
     notes: ReadingNotes,
     source: str,
@@ -32,7 +32,7 @@ def build_table(
         facts: Properties of the readable images, in the same order.
         groups: Path to group; an image that is not in it is its own group.
         name: Short name of the data set.
-        open_image: As in the table.
+        read: Function from an item to the bytes of its file; can be pickled.
         skipped: As in the table.
         notes: What the source left out, took over or guessed.
         source: As in the table.
@@ -57,7 +57,7 @@ def build_table(
         given_split=given,
         classes=classes,
         fingerprint=fingerprint_of(items, labels, group_names, given, classes, facts.digests),
-        open_image=open_image,
+        open_image=CheckedImages(read, dict(zip(items, facts.digests, strict=True)), source),
         skipped=tuple(skipped),
         notes=tuple(notes.sentences),
         lists=notes.lists,

@@ -8,12 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from frostline.cores import usable_cores
-from frostline.data.cache import cache_folder
+from frostline.data.cache import cache_folder, keep_text
 from frostline.data.class_names import spelling
-from frostline.data.decode import decode_bytes
 from frostline.data.groups import group_images
 from frostline.data.layout import LabelledImage
 from frostline.data.progress_bar import show_progress
@@ -30,19 +27,14 @@ from frostline.data.sources.build_table import build_table
 from frostline.data.sources.hub_library import find_feature, label_texts, read_dataset
 from frostline.data.split_names import split_of_each
 from frostline.errors import DataError
-from frostline.files import replacing
 
 
 @dataclass(frozen=True)
 class HubOpener:
-    """Opens images of a loaded data set by `split/row`."""
+    """Reads images of a loaded data set by `split/row`."""
 
     parts: Mapping[str, Any] = field(repr=False)
     column: str
-
-    def __call__(self, item: str) -> Image.Image:
-        """Open an image as upright RGB on white."""
-        return decode_bytes(self.read(item))
 
     def read(self, item: str) -> bytes:
         """Read the bytes of an image file."""
@@ -134,7 +126,7 @@ def load_hub(
         facts_from([one for one in inspected if not one.reason]),
         groups,
         name=Path(path).name,
-        open_image=opener,
+        read=opener.read,
         skipped=bad,
         notes=notes,
         source=path,
@@ -195,6 +187,5 @@ def _scan(opener: HubOpener, items: list[str]) -> list[InspectedImage]:
         for one in pool.map(lambda item: inspect_image(opener.read(item)), items):
             inspected.append(one)
             advance(1)
-    with replacing(store) as temporary:
-        temporary.write_text(json.dumps([one._asdict() for one in inspected]))
+    keep_text(store, json.dumps([one._asdict() for one in inspected]), what="the scan")
     return inspected

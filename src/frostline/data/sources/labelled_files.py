@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import category
 
-from PIL import Image
-
 from frostline.data.class_names import spelling
-from frostline.data.decode import UnreadableImageError, decode_file
+from frostline.data.decode import read_file
 from frostline.data.groups import group_images
 from frostline.data.layout import LabelledImage
 from frostline.data.reading_notes import ReadingNotes
@@ -44,21 +42,18 @@ class FileOptions:
 
 
 @dataclass(frozen=True)
-class FileOpener:
-    """Opens images below a folder by their relative path."""
+class FileReader:
+    """Reads files below a folder by their relative path."""
 
     root: Path
 
-    def __call__(self, item: str) -> Image.Image:
-        """Open an image as upright RGB on white.
+    def __call__(self, item: str) -> bytes:
+        """Read the bytes of a file.
 
         Raises:
-            UnreadableImageError: If the file has changed since it was checked.
+            UnreadableImageError: If it cannot be read.
         """
-        try:
-            return decode_file(self.root / item)
-        except UnreadableImageError as error:
-            raise UnreadableImageError(f"{self.root / item}: {error.given}") from None
+        return read_file(self.root / item)
 
 
 def existing_path(path: str) -> Path:
@@ -119,7 +114,7 @@ def table_of_files(
         scan.facts,
         groups,
         name=name,
-        open_image=FileOpener(root),
+        read=FileReader(root),
         skipped=skipped,
         notes=notes,
         source=str(root),

@@ -1,0 +1,56 @@
+"""Images of files, decoded only if the file still holds the bytes that the scan has seen.
+
+The fingerprint of a table stands for the bytes at the time of the scan. Without this check a file
+that changes later, such as one that is still being copied, would be decoded under a fingerprint
+that it does not have.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from PIL import Image
+
+from frostline.data.decode import UnreadableImageError, decode_bytes
+from frostline.errors import DataError
+
+
+class DataChangedError(DataError):
+    """Data that are no longer what the fingerprint, or the plan of a sweep, says."""
+
+
+@dataclass(frozen=True)
+class CheckedImages:
+    """Opens images of a table by their item; can be pickled.
+
+    Attributes:
+        read: Function from an item to the bytes of its file.
+        digests: Item to the sha256 hex of its bytes at the scan.
+        source: Where the items are, for messages.
+    """
+
+    read: Callable[[str], bytes]
+    digests: Mapping[str, str] = field(repr=False)
+    source: str
+
+    def __call__(self, item: str) -> Image.Image:
+        """Open an image as upright RGB on white.
+
+        Raises:
+            DataChangedError: If its bytes are not those of the scan, or cannot be read any more.
+        """
+        try:
+            data = self.read(item)
+        except UnreadableImageError as error:
+            raise self._changed(item, error.given) from None
+        except OSError as error:
+            raise self._changed(item, error.strerror or str(error)) from None
+        if hashlib.sha256(data).hexdigest() != self.digests[item]:
+            raise self._changed(item, "it holds other bytes" if data else "the file is empty")
+        return decode_bytes(data)
+
+    def _changed(self, item: str, how: str) -> DataChangedError:
+        return DataChangedError(
+            f"{self.source}/{item}: {how}; it has changed since the data set was read",
+            todo="let copies and downloads into the data set end, then give the command again",
+        )
