@@ -37,6 +37,13 @@ class DataError(FrostlineError):
     """A data set that cannot be read, split or trusted."""
 
 
+class DataChangedError(DataError):
+    """Data, splits or weights that are no longer what they were when they were read or planned.
+
+    It ends a whole sweep: the jobs that are left were planned for the same inputs.
+    """
+
+
 class BackboneError(FrostlineError):
     """An unknown backbone, a depth that it does not have, or a model that cannot be divided."""
 

@@ -11,7 +11,7 @@ import torch
 from mlflow import MlflowClient
 
 from frostline.config.schema import Settings
-from frostline.errors import ConfigError
+from frostline.errors import ConfigError, DataChangedError
 from frostline.sweep import launcher, workers
 from frostline.sweep.execute import Job, execute, execute_group
 from frostline.sweep.outcome import Outcome
@@ -229,3 +229,20 @@ def test_a_group_whose_process_is_killed_leaves_all_to_be_resumed(
     with SweepProgress(total=3) as progress:
         outcomes = launcher.run_all(jobs, progress)
     assert [outcome.was_killed for outcome in outcomes] == [True, True, True]
+
+
+def test_heads_do_not_train_on_other_data_than_planned(
+    tmp_path: Path, fresh_store_uri: str
+) -> None:
+    """The group is handed back, and its first job says by itself what has changed."""
+    jobs = [of_sweep(settings(f"lr={lr}"), place, fresh_store_uri) for place, lr in enumerate("12")]
+    wrong = {"data_fingerprint": "planned"}
+    jobs = [job.model_copy(update={"sweep": job.sweep.model_copy(update=wrong)}) for job in jobs]
+    batch = jobs_in(jobs, [tmp_path / "0", tmp_path / "1"])
+    assert execute_group(batch, on_progress=quiet) == [None, None]
+    with pytest.raises(DataChangedError, match="has changed since the sweep was planned"):
+        execute(batch[0], on_progress=quiet)
+    runs = open_store(fresh_store_uri, "a", offline=False).find_runs({})
+    assert sorted(run.status for run in runs) == ["FAILED", "KILLED"]
+    assert all("frostline.data_fingerprint" not in run.tags for run in runs)
+    assert all(not run.metrics for run in runs)

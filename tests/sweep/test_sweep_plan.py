@@ -49,6 +49,7 @@ def run(job: PlannedJob, status: str = "FINISHED", **values: Any) -> RunRecord:
         "data_fraction": str(s.data.fraction),
         "schedule": s.schedule.name,
         "epochs": str(s.epochs),
+        "weights": s.weights,
     }
     tags = {
         "frostline.job_digest": job.digest,
@@ -171,9 +172,49 @@ def test_what_has_changed_is_named() -> None:
 def test_what_else_keeps_a_result_from_being_reused_is_named(
     tags: dict[str, str], change: str
 ) -> None:
-    jobs = [planned("freeze=2"), planned("freeze=1"), planned("freeze=0")]
+    facts = replace(FACTS, weights_digest="file")
+    jobs = [planned(f"freeze={depth}", facts=facts) for depth in (2, 1, 0)]
     lines = changes_since(jobs, [run(job, tags=tags) for job in jobs])
     assert lines == [f"{change}: the earlier results of 3 jobs are not reused"]
+
+
+@pytest.mark.parametrize("then", ["", None])
+def test_weights_whose_digest_was_not_known_have_not_changed(then: str | None) -> None:
+    """A hub that states no digest of a file: it is known once the file is here."""
+    job = planned("freeze=2", facts=replace(FACTS, data_fingerprint="other", weights_digest="w"))
+    earlier = run(job, tags={"frostline.data_fingerprint": "data"})
+    tags = dict(earlier.tags)
+    if then is None:
+        del tags["frostline.weights_file_digest"]
+    else:
+        tags["frostline.weights_file_digest"] = then
+    (line,) = changes_since([job], [replace(earlier, tags=tags)])
+    assert line.startswith("the data has changed (data then, other now)")
+
+
+def test_another_file_of_weights_is_another_config(tmp_path: Path) -> None:
+    """Both files were used before; then the data change, and nothing else does."""
+    for name in ("a.pth", "b.pth"):
+        (tmp_path / name).touch()
+    facts = {name: replace(FACTS, weights_digest=name) for name in ("a.pth", "b.pth")}
+    then = [planned("freeze=2", f"weights={tmp_path / n}", facts=f) for n, f in facts.items()]
+    now = [
+        planned("freeze=2", f"weights={tmp_path / n}", facts=replace(f, data_fingerprint="new"))
+        for n, f in facts.items()
+    ]
+    assert changes_since(now, [run(job) for job in then]) == [
+        "the data has changed (data then, new now): the earlier results of 2 jobs are not reused"
+    ]
+    assert changes_since(now[:1], [run(then[1])]) == []
+
+
+@pytest.mark.parametrize("tag", ["data_fingerprint", "split_digest", "weights_file_digest"])
+def test_a_run_that_read_other_inputs_than_its_digest_says_answers_no_job(tag: str) -> None:
+    job = planned("freeze=2", facts=replace(FACTS, weights_digest="file"))
+    right, wrong = run(job), run(job, tags={f"frostline.{tag}": "other"})
+    assert find_finished_runs([job], [wrong]) == {}
+    assert find_finished_runs([job], [wrong, right]) == {job.digest: right}
+    assert states_of([job], [wrong]) == {job.digest: "to run"}
 
 
 def test_runs_from_before_there_were_versions_are_named_once() -> None:

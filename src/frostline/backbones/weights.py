@@ -23,7 +23,8 @@ from frostline.backbones.weights_hub import (
     probe_hub,
     timm_filter,
 )
-from frostline.errors import WeightsError
+from frostline.errors import DataChangedError, WeightsError
+from frostline.files import FileStamp
 
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 # Under which other programs nest a model in their state dicts.
@@ -39,12 +40,14 @@ class WeightsSource:
         where: A name that is the same on every machine.
         digest: sha256 hex of the file, computed or as stated by the hub; empty for random weights.
         file: The file on this machine, if it is already here.
+        stamp: What the file system said of it before the digest was computed.
     """
 
     source: WeightsOrigin
     where: str
     digest: str = ""
     file: Path | None = None
+    stamp: FileStamp | None = None
 
 
 def find_weights(names: Sequence[str], weights: str) -> dict[str, WeightsSource]:
@@ -102,11 +105,16 @@ def _not_found(reasons: dict[str, str]) -> WeightsError:
 def _find_local(name: str) -> WeightsSource | None:
     packaged = find_packaged(name)
     if packaged is not None:
-        return WeightsSource("packaged", packaged.where, file_digest(packaged.file), packaged.file)
+        return _of_file("packaged", packaged.where, packaged.file)
     cached = find_cached(name)
     if cached is not None:
-        return WeightsSource("cache", cached.where, file_digest(cached.file), cached.file)
+        return _of_file("cache", cached.where, cached.file)
     return None
+
+
+def _of_file(source: WeightsOrigin, where: str, file: Path) -> WeightsSource:
+    stamp = FileStamp.of(file.stat())
+    return WeightsSource(source, where, file_digest(file), file, stamp)
 
 
 def file_digest(file: Path) -> str:
@@ -133,7 +141,7 @@ def _check_path(weights: str) -> WeightsSource:
             given=f"weights={weights} is not a supported kind of file",
             allowed=", ".join(_SUFFIXES),
         )
-    return WeightsSource("path", file.name, file_digest(file), file)
+    return _of_file("path", file.name, file)
 
 
 def load_weights(
@@ -152,12 +160,18 @@ def load_weights(
 
     Raises:
         WeightsError: None were found, the file cannot be read safely, or the tensors do not fit.
+        DataChangedError: The file changed between its digest and its tensors.
     """
     source = find_weights([name], weights)[name]
     if source.source == "random":
         return WeightsInfo("random", "random", digest_of(model))
     file = source.file if source.file is not None else download(name)
     tensors = read_tensors(file)
+    if source.stamp is not None and FileStamp.of(file.stat()) != source.stamp:
+        raise DataChangedError(
+            f"{file} changed while it was read",
+            todo="let whatever writes it end, then give the command again",
+        )
     if source.source == "packaged":
         tensors = rename_packaged(name, tensors, model)
     else:

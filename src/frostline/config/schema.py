@@ -75,6 +75,9 @@ class SweepSettings(StrictModel):
     id: str | None
     parent_run_id: str | None
     job_digest: str | None
+    data_fingerprint: str | None
+    split_digest: str | None
+    weights_digest: str | None
     numerics: str | None
     tuning: str | None
     label: str | None

@@ -56,7 +56,11 @@ def on_tuning_seed(settings: Settings) -> Settings:
     """A job of the same cell with the seed on which the cell's values are chosen."""
     tune = settings.tune
     seed = settings.seed if tune.each_seed or tune.seed is None else tune.seed
-    return settings.model_copy(update={"seed": seed})
+    if seed == settings.seed:
+        return settings
+    # Another seed may split the data otherwise, which this job's plan does not know.
+    sweep = settings.sweep.model_copy(update={"split_digest": None})
+    return settings.model_copy(update={"seed": seed, "sweep": sweep})
 
 
 def solves_head(settings: Settings) -> bool:

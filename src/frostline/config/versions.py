@@ -13,7 +13,8 @@ RESULTS_VERSION = 1
 
 # Raise it when a frozen prefix gives other outputs for the same image and weights.
 #   1  First explicit version; before, stored features were recognised by a digest of the source.
-FEATURES_VERSION = 1
+#   2  Images are held against the digests of the scan; older ones may hold a file that changed.
+FEATURES_VERSION = 2
 
 # Raise it when the measures behind `strategy=auto` and `src.advise` give other values.
 #   1  First explicit version; before, measures were recognised by a digest of the source code.

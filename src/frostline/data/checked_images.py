@@ -12,11 +12,7 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from frostline.data.decode import UnreadableImageError, decode_bytes
-from frostline.errors import DataError
-
-
-class DataChangedError(DataError):
-    """Data that are no longer what the fingerprint, or the plan of a sweep, says."""
+from frostline.errors import DataChangedError
 
 
 @dataclass(frozen=True)

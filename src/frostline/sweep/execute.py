@@ -22,6 +22,7 @@ from frostline.sweep.job_record import (
     JobError,
     describe,
     ending,
+    find_all_runs,
     find_finished,
     find_runs,
     open_job_store,
@@ -29,6 +30,7 @@ from frostline.sweep.job_record import (
     outcome_of,
     read_outcome,
     reason_of,
+    runs_of,
 )
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.signals import StopSignalError
@@ -99,7 +101,7 @@ def execute(job: Job, *, on_progress: OnProgress) -> Outcome:
             return raise_failed(together)
     store = open_job_store(settings)
     with _claim_waiting(store, job, on_progress):
-        runs = [] if settings.rerun else find_runs(store, job.digest)
+        runs = [] if settings.rerun else find_runs(store, settings)
         finished = find_finished(runs)
         if finished is not None:
             return outcome_of(finished, settings, "reused")
@@ -202,7 +204,7 @@ def execute_group(jobs: Sequence[Job], *, on_progress: OnProgress) -> list[Outco
         members: list[tuple[int, Run]] = []
         for place in free:
             settings = jobs[place].settings
-            runs = known.get(jobs[place].digest, [])
+            runs = runs_of(settings, known.get(jobs[place].digest, []))
             finished = find_finished(runs)
             if finished is not None:
                 outcomes[place] = outcome_of(finished, settings, "reused")
@@ -240,7 +242,7 @@ def _known_runs(store: "Store", jobs: Sequence[Job]) -> "dict[str, list[RunRecor
     """Job digest to the runs so far; one query, since MLflow takes as long for one job's runs."""
     known: dict[str, list[RunRecord]] = {}
     if not jobs[0].settings.rerun:
-        for run in find_runs(store, None):
+        for run in find_all_runs(store):
             known.setdefault(run.tags.get("frostline.job_digest", ""), []).append(run)
     return known
 

@@ -6,7 +6,7 @@ kind of failure are recorded on it.
 
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from frostline.data.load import data_name
 from frostline.errors import ConfigError, FrostlineError
 from frostline.redact import redacted
 from frostline.sweep.failures import hint_for
-from frostline.sweep.outcome import Outcome
+from frostline.sweep.outcome import INPUT_TAGS, Outcome, has_inputs
 from frostline.sweep.signals import StopSignalError
 from frostline.tracking.records import PARENT_TAG
 
@@ -52,11 +52,32 @@ def open_job_store(settings: Settings) -> "Store":
     )
 
 
-def find_runs(store: "Store", digest: str | None) -> "list[RunRecord]":
-    """All runs of a job, or of all jobs, the newest first; none while the store is away."""
+def find_runs(store: "Store", settings: Settings) -> "list[RunRecord]":
+    """All runs of a job, the newest first; none while the store is away."""
+    return runs_of(
+        settings, _found(store, {"frostline.job_digest": settings.sweep.job_digest or ""})
+    )
+
+
+def find_all_runs(store: "Store") -> "list[RunRecord]":
+    """All runs of all jobs, the newest first; none while the store is away."""
+    return _found(store, {"frostline.kind": "job"})
+
+
+def runs_of(settings: Settings, runs: "Sequence[RunRecord]") -> "list[RunRecord]":
+    """Those runs that read the inputs which a job is planned for; see `outcome.has_inputs`.
+
+    Args:
+        settings: The job.
+        runs: Runs with its digest.
+    """
+    inputs = settings.sweep.model_dump(include=set(INPUT_TAGS))
+    return [run for run in runs if has_inputs(run, inputs)]
+
+
+def _found(store: "Store", tags: Mapping[str, str]) -> "list[RunRecord]":
     from frostline.tracking.store_errors import StoreUnavailableError
 
-    tags = {"frostline.kind": "job"} if digest is None else {"frostline.job_digest": digest}
     try:
         return store.find_runs(tags)
     except StoreUnavailableError:

@@ -16,10 +16,11 @@ from rich.console import Console
 from frostline.advice.auto_strategy import launch_overrides
 from frostline.config.schema import Settings, SweepSettings
 from frostline.config.tune_grid import on_tuning_seed
+from frostline.errors import DataChangedError
 from frostline.sweep import workers
 from frostline.sweep.execute import Job, execute
 from frostline.sweep.launcher import IsolatedLauncher
-from frostline.sweep.outcome import Outcome
+from frostline.sweep.outcome import INPUTS_CHANGED, Outcome
 from frostline.sweep.plan import PlannedJob, sharing_of
 from frostline.sweep.progress import SweepProgress
 from frostline.sweep.resources import Share, slot
@@ -27,6 +28,8 @@ from frostline.sweep.resources import Share, slot
 MakeLauncher = Callable[[], Launcher]
 # In the sweep's folder: a file for each job that failed, which is all that jobs know of each other.
 FAILED = ".failed"
+# There too: a file once a job has found its inputs changed, so that no other begins.
+CHANGED = ".changed"
 
 
 def launch(
@@ -59,6 +62,7 @@ def launch(
                     id=sweep_id,
                     parent_run_id=parent_run_id,
                     job_digest=job.digest,
+                    **job.facts.inputs(),
                     numerics=job.facts.numerics,
                     tuning=job.settings.sweep.tuning,
                     label=job.settings.sweep.label,
@@ -148,6 +152,9 @@ def run_launched(settings: Settings, folder: Path, number: int, env: Mapping[str
     if settings.fail_fast is not None and _count(failed) >= settings.fail_fast:
         digest = settings.sweep.job_digest or ""
         return Outcome.not_run(digest, settings.run_name, "the sweep ended before it")
+    if (folder.parent / CHANGED).exists():
+        digest = settings.sweep.job_digest or ""
+        return Outcome.not_run(digest, settings.run_name, INPUTS_CHANGED)
     # Several jobs write to one terminal: lines only.
     console = Console(file=sys.stderr, force_terminal=False, soft_wrap=True, highlight=False)
     progress = SweepProgress(total=None, console=console, first=number + 1)
@@ -160,6 +167,8 @@ def run_launched(settings: Settings, folder: Path, number: int, env: Mapping[str
     if isinstance(outcome, workers.Failure):
         failed.mkdir(exist_ok=True)
         (failed / str(number)).touch()
+        if isinstance(outcome.error, DataChangedError):
+            (folder.parent / CHANGED).touch()
         raise workers.JobFailedError(outcome)
     assert isinstance(outcome, Outcome)
     return outcome

@@ -15,7 +15,7 @@ from frostline.config.schema import Settings
 from frostline.redact import redact_yaml_files
 from frostline.sweep import workers
 from frostline.sweep.execute import Job, execute, execute_group
-from frostline.sweep.outcome import Outcome
+from frostline.sweep.outcome import INPUTS_CHANGED, Outcome
 from frostline.sweep.progress import SweepProgress
 from frostline.sweep.worker_pool import WorkerPool
 
@@ -131,16 +131,19 @@ def run_all(
                 }
             if place not in outcomes:
                 outcomes[place] = _run_one(job, pool, progress)
+            if any(outcome.stops_sweep for outcome in outcomes.values()):
+                break
             failed = sum(outcome.state == "failed" for outcome in outcomes.values())
             if job.settings.fail_fast is not None and failed >= job.settings.fail_fast:
                 break
+    has_changed = any(outcome.stops_sweep for outcome in outcomes.values())
+    why = INPUTS_CHANGED if has_changed else "the sweep ended before it"
     return [
-        outcomes[place] if place in outcomes else _not_run(job) for place, job in enumerate(jobs)
+        outcomes[place]
+        if place in outcomes
+        else Outcome.not_run(job.digest, job.settings.run_name, why)
+        for place, job in enumerate(jobs)
     ]
-
-
-def _not_run(job: Job) -> Outcome:
-    return Outcome.not_run(job.digest, job.settings.run_name, "the sweep ended before it")
 
 
 def _run_one(job: Job, pool: WorkerPool, progress: SweepProgress) -> Outcome:

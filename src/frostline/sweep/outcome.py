@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
-from frostline.errors import TrackingError
+from frostline.errors import DataChangedError, TrackingError
 from frostline.sweep.plan import PlannedJob, common_overrides
 from frostline.sweep.workers import Failure
 
@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
     from frostline.tracking.store import Store
 
+INPUTS_CHANGED = "the sweep stopped, since its inputs have changed"
 _log = logging.getLogger(__name__)
+INPUT_TAGS = {
+    "data_fingerprint": "frostline.data_fingerprint",
+    "split_digest": "frostline.split_digest",
+    "weights_digest": "frostline.weights_file_digest",
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ class Outcome:
         was_killed: Whether a signal ended its process, so that the next call can resume it.
         swept: Settings that differ in the sweep and are no parameters in MLflow, such as
             `head.pool`: key to value as typed.
+        stops_sweep: Whether the jobs that are left must not begin: their inputs have changed.
     """
 
     digest: str
@@ -43,6 +50,7 @@ class Outcome:
     reason: str = ""
     was_killed: bool = False
     swept: Mapping[str, str] = field(default_factory=dict)
+    stops_sweep: bool = False
 
     @property
     def succeeded(self) -> bool:
@@ -52,7 +60,14 @@ class Outcome:
     @classmethod
     def of_failure(cls, digest: str, name: str, failure: Failure) -> Self:
         """The outcome of a job that failed, as far as its process could say why."""
-        return cls(digest, name, "failed", reason=failure.reason, was_killed=failure.was_killed)
+        return cls(
+            digest,
+            name,
+            "failed",
+            reason=failure.reason,
+            was_killed=failure.was_killed,
+            stops_sweep=isinstance(failure.error, DataChangedError),
+        )
 
     @classmethod
     def not_run(cls, digest: str, name: str, reason: str) -> Self:
@@ -60,20 +75,33 @@ class Outcome:
         return cls(digest, name, "not run", reason=reason)
 
 
+def has_inputs(run: "RunRecord", planned: Mapping[str, str | None]) -> bool:
+    """Whether a run read the inputs that a job of its digest is planned for, as far as is known.
+
+    Data that change while a sweep runs could once be recorded under the digest of those before.
+
+    Args:
+        run: The run.
+        planned: Digests of the inputs; keys as in `SweepSettings`. Empty ones are not known.
+    """
+    recorded = {key: run.tags.get(tag) for key, tag in INPUT_TAGS.items()}
+    return all(recorded[key] in {None, "", planned[key]} for key in INPUT_TAGS if planned[key])
+
+
 def find_finished_runs(
     jobs: Sequence[PlannedJob], runs: "Sequence[RunRecord]"
 ) -> "dict[str, RunRecord]":
-    """The newest finished run of each job that has one, by digest.
+    """The newest finished run of each job that has one with the planned inputs, by digest.
 
     Args:
         jobs: The jobs.
         runs: Runs of the experiment, the newest first.
     """
-    wanted = {job.digest for job in jobs}
+    wanted = {job.digest: job.facts.inputs() for job in jobs}
     finished: dict[str, RunRecord] = {}
     for run in runs:
         digest = run.tags.get("frostline.job_digest", "")
-        if run.status == "FINISHED" and digest in wanted:
+        if run.status == "FINISHED" and digest in wanted and has_inputs(run, wanted[digest]):
             finished.setdefault(digest, run)
     return finished
 

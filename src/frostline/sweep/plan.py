@@ -47,6 +47,14 @@ class JobFacts:
     numerics: str
     libraries: str
 
+    def inputs(self) -> dict[str, str]:
+        """The digests that the job compares with what it loads; keys as in `SweepSettings`."""
+        return {
+            "data_fingerprint": self.data_fingerprint,
+            "split_digest": self.split_digest,
+            "weights_digest": self.weights_digest,
+        }
+
 
 @dataclass(frozen=True)
 class PlannedJob:

@@ -100,12 +100,14 @@ def changes_since(todo: Sequence[PlannedJob], finished: "Sequence[RunRecord]") -
     Returns:
         One line for each thing that changed, with the number of jobs that it concerns.
     """
-    newest: dict[str, RunRecord] = {}
+    newest: dict[tuple[str, str], RunRecord] = {}
     for run in finished:
-        newest.setdefault(run.tags.get("frostline.config_digest", ""), run)
+        # The digest holds no path, but another file of weights is another config.
+        config = run.tags.get("frostline.config_digest", ""), run.params.get("weights", "")
+        newest.setdefault(config, run)
     counts: Counter[str] = Counter()
     for job in todo:
-        earlier = newest.get(config_digest(job.settings))
+        earlier = newest.get((config_digest(job.settings), job.settings.weights))
         if earlier is not None:
             counts.update(_differences(job, earlier))
     return [
@@ -124,7 +126,9 @@ def _differences(job: PlannedJob, run: "RunRecord") -> list[str]:
         )
     elif facts.split_digest != tags.get("frostline.split_digest"):
         changes.append("the splits have changed")
-    if facts.weights_digest != tags.get("frostline.weights_file_digest", facts.weights_digest):
+    # A hub may state no digest of a file that is not downloaded yet.
+    weights = tags.get("frostline.weights_file_digest")
+    if facts.weights_digest and weights and facts.weights_digest != weights:
         changes.append(f"the weights of {job.settings.backbone} have changed")
     version = tags.get("frostline.results_version")
     if version is None:

@@ -1,13 +1,17 @@
 """The checks that need the libraries: run once for all jobs, before the first of them starts."""
 
+import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from frostline.config.schema import Settings
 from frostline.config.versions import installed_libraries
 from frostline.errors import FrostlineError
 from frostline.sweep.failures import raise_together
 from frostline.sweep.plan import JobFacts
+
+if TYPE_CHECKING:
+    from frostline.data.sample_table import SampleTable
 
 
 def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) -> list[JobFacts]:
@@ -43,10 +47,15 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
             digests |= {(name, weights): info.digest for name, info in found.items()}
     raise_together(problems)
 
+    # Each data set is read once, so that all its jobs are planned for the same images even if some
+    # are being replaced meanwhile.
+    tables = {_source_key(s): attempt(_load, s) for s in _distinct(jobs, _source_key)}
     fingerprints = {}
     reported: set[str] = set()
     for s in _distinct(jobs, _data_key):
-        fingerprints[_data_key(s)] = attempt(_check_data, s, on_progress, reported)
+        table = tables[_source_key(s)]
+        if table is not FAILED:
+            fingerprints[_data_key(s)] = attempt(_check_data, s, table, on_progress, reported)
     raise_together(problems)
     facts = []
     for s in jobs:
@@ -128,18 +137,30 @@ def _depth_key(settings: Settings) -> tuple[str, int | str, int | None]:
     return settings.backbone, settings.freeze, settings.image_size
 
 
+def _load(settings: Settings) -> "SampleTable":
+    """Read a data set, and keep which files it has, so that a change can be counted later."""
+    from frostline.data.contents import remember_contents
+    from frostline.data.load import load_table
+
+    table = load_table(settings.data)
+    remember_contents(table)
+    return table
+
+
 def _check_data(
-    settings: Settings, on_progress: Callable[..., None], reported: set[str]
+    settings: Settings,
+    table: "SampleTable",
+    on_progress: Callable[..., None],
+    reported: set[str],
 ) -> tuple[str, str, int]:
     """The digests of a data set and of its splits, and how many images there are to train on.
 
     Each finding is reported once, however many seeds split the same data.
     """
     from frostline.data.checks.cached_checks import cached_checks
-    from frostline.data.load import load_table, split_of
+    from frostline.data.load import split_of
     from frostline.data.splits import split_digest
 
-    table = load_table(settings.data)
     splits = split_of(table, settings.data, seed=settings.seed)
     is_new = table.fingerprint not in reported
     reported.add(table.fingerprint)
@@ -152,6 +173,13 @@ def _check_data(
             reported.add(line)
             on_progress(text=line)
     return table.fingerprint, split_digest(table, splits), len(splits.train)
+
+
+def _source_key(settings: Settings) -> str:
+    from frostline.data.load import NOT_FOR_SOURCES
+
+    data = settings.data
+    return data.source + json.dumps(data.model_dump(mode="json", exclude=NOT_FOR_SOURCES))
 
 
 def _data_key(settings: Settings) -> tuple[str, int]:

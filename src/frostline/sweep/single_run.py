@@ -48,7 +48,11 @@ def run_single(settings: Settings, folder: Path) -> float:
             return math.nan
         (shared,) = sharing_of([planned])
         sweep = settings.sweep.model_copy(
-            update={"job_digest": planned.digest, "group": shared.group}
+            update={
+                "job_digest": planned.digest,
+                "group": shared.group,
+                **planned.facts.inputs(),
+            }
         )
         job = Job(settings.model_copy(update={"sweep": sweep}), folder, env={})
         outcome = execute(job, on_progress=lambda **values: progress.event(values))

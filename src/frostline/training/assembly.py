@@ -17,6 +17,7 @@ from frostline.data.imbalance import class_weights
 from frostline.data.load import load_table, split_of
 from frostline.data.mixing import BatchMix
 from frostline.data.sample_table import SampleTable
+from frostline.training.as_planned import check_as_planned
 from frostline.training.head import build_head
 from frostline.training.learning_rates import Course
 from frostline.training.loss import Loss, build_loss
@@ -133,10 +134,16 @@ def cut_of(settings: Settings, backbone: Backbone, freeze: int | str) -> Cut:
 
 
 def data_of(settings: Settings, table: SampleTable, backbone: Backbone) -> ImageDataModule:
-    """A run's batches of images."""
+    """A run's batches of images.
+
+    Raises:
+        DataChangedError: If data, splits or weights are not those that the run was planned for.
+    """
+    splits = split_of(table, settings.data, seed=settings.seed)
+    check_as_planned(settings, table, splits, backbone.weights)
     return ImageDataModule(
         table,
-        split_of(table, settings.data, seed=settings.seed),
+        splits,
         backbone.input,
         augment=settings.augment.name,
         batch_size=settings.batch_size,
