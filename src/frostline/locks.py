@@ -79,9 +79,10 @@ class OwnerLock:
         """
         if self.held:
             return True
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         attempts_left = _ATTEMPTS
         while True:
+            # Each time: the last owner may have moved the folder away with the file.
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

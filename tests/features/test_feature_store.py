@@ -237,3 +237,78 @@ def test_command_lists_verifies_and_clears(
     assert "1 entries removed" in capsys.readouterr().out
     assert main([*place]) == 0
     assert "0 entries" in capsys.readouterr().out
+
+
+def about_of(store: FeatureStore, name: str = "net") -> Path:
+    return store.entry(key(name)).folder / "entry.json"
+
+
+@pytest.mark.parametrize("damage", ["gone", "empty", "cut", "of another kind"])
+def test_half_an_entry_is_none_and_is_made_again(
+    store: FeatureStore, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(store, "net", n=8)
+    about = about_of(store)
+    if damage == "gone":
+        about.unlink()
+    else:
+        about.write_text({"empty": "", "cut": about.read_text()[:30]}.get(damage, "[1]"))
+    assert store.entry(key()).segments() == []
+    assert store.list_entries() == []
+    assert main(["list", "--store", str(store.folder)]) == 0
+    assert "1 half removed" in capsys.readouterr().out
+    put(store, "net", n=5)
+    (segment,) = store.entry(key()).segments()
+    assert len(segment.pairs) == 5, "what was left of the removed entry is gone"
+    assert store.remains() == {}
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_clear_takes_what_is_left_of_removed_entries(store: FeatureStore, damage: str) -> None:
+    put(store, "net")
+    put(store, "other")
+    (store.folder / ".removed.net.123").mkdir()
+    (store.folder / ".removed.net.123" / "0.outputs").write_bytes(b"123")
+    about_of(store).write_text("{") if damage == "cut" else about_of(store).unlink()
+    assert len(store.remains()) == 2
+    assert len(store.clear()) == 3
+    assert [path.name for path in store.folder.iterdir() if path.is_dir()] == []
+
+
+def test_removal_that_is_killed_half_way_leaves_no_half_entry(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, "net")
+
+    def killed(path: Path, **_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.clear()
+    assert not store.entry(key()).folder.exists()
+    (name,) = store.remains()
+    assert name.startswith(".removed.")
+    put(store, "net", n=3)
+    (segment,) = store.entry(key()).segments()
+    assert len(segment.pairs) == 3
+    store.make_room(1, key())
+    assert store.remains() == {}
+
+
+def wait_and_add(folder: Path) -> None:
+    put(FeatureStore(folder, 10**9), "net", n=4)
+
+
+def test_a_process_that_waits_for_a_removed_entry_makes_it_anew(store: FeatureStore) -> None:
+    entry = store.entry(key())
+    waiter = multiprocessing.get_context("fork").Process(target=wait_and_add, args=(store.folder,))
+    with entry.owned():
+        waiter.start()
+        time.sleep(0.3)
+        entry.folder.rename(store.folder / ".removed.net.1")
+    waiter.join(30)
+    assert waiter.exitcode == 0
+    (segment,) = store.entry(key()).segments()
+    assert len(segment.pairs) == 4

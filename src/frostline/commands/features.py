@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
             "folder": str(store.folder),
             "limit_bytes": store.limit_bytes,
             "entries": [asdict(entry) for entry in entries],
+            "remains": store.remains(),
         }
         print(json.dumps(content, indent=1))
         return 0
@@ -60,6 +61,9 @@ def main(arguments: list[str] | None = None) -> int:
             f"{about['image_size_px']} px: {entry.outputs:,} outputs, "
             f"{entry.size_bytes / 2**20:,.1f} MiB, used {age(entry.used_s)} ago"
         )
+    if remains := store.remains():
+        size_mib = sum(remains.values()) / 2**20
+        print(f"  {len(remains)} half removed, {size_mib:,.1f} MiB: they go with the next `clear`")
     return 0
 
 

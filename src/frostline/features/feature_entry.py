@@ -9,8 +9,8 @@ import logging
 import os
 import platform
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from frostline.features.segment_writer import SegmentWriter
@@ -93,6 +93,16 @@ def _tf32_mode() -> str:
     return f"{'on' if convolutions else 'off'}/{'on' if products else 'off'}"
 
 
+def read_about(folder: Path) -> dict[str, object] | None:
+    """Read what an entry is; None if its file is missing or damaged, so that there is no entry."""
+    try:
+        content = json.loads((folder / ABOUT_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    keys = {field.name for field in fields(EntryKey)}
+    return content if isinstance(content, dict) and keys <= content.keys() else None
+
+
 class Entry:
     """One prefix's outputs over one data set.
 
@@ -108,7 +118,13 @@ class Entry:
         self._notes = notes
 
     def segments(self) -> list[Segment]:
-        """Return all segments, checked; a damaged one is removed, to be computed again."""
+        """Return all segments, checked; a damaged one is removed, to be computed again.
+
+        There are none without a whole file that says what they are: somebody is removing them, or
+        was killed while doing so.
+        """
+        if read_about(self.folder) is None:
+            return []
         segments = []
         for path in sorted(self.folder.glob(f"*{SUFFIX}")):
             try:
@@ -119,7 +135,8 @@ class Entry:
                 log.warning("stored outputs are damaged and will be computed again: %s", damage)
                 path.unlink(missing_ok=True)
         if segments:
-            os.utime(self.folder / ABOUT_FILE)
+            with suppress(FileNotFoundError):  # removed in between; what is open stays readable
+                os.utime(self.folder / ABOUT_FILE)
         return segments
 
     @contextmanager
@@ -134,18 +151,19 @@ class Entry:
             lock.acquire(wait_s=None, on_wait=on_wait)
         try:
             with store_errors():
+                # Left by processes that were killed.
                 for orphan in self.folder.glob(f"*{TEMPORARY_SUFFIX}"):
-                    orphan.unlink(missing_ok=True)  # of a process that was killed
-                self._write_about()
+                    orphan.unlink(missing_ok=True)
+                if read_about(self.folder) is None:
+                    for orphan in self.folder.glob(f"*{SUFFIX}"):
+                        orphan.unlink(missing_ok=True)
+                    self._write_about()
             yield
         finally:
             lock.release(remove=False)
 
     def _write_about(self) -> None:
-        about = self.folder / ABOUT_FILE
-        if about.exists():
-            return
-        with replacing(about) as temporary:
+        with replacing(self.folder / ABOUT_FILE) as temporary:
             temporary.write_text(json.dumps(asdict(self.key) | self._notes, indent=1))
 
     def writer(self, pairs: Pairs, form: OutputForm) -> SegmentWriter:

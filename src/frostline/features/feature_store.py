@@ -4,14 +4,14 @@ An entry is a folder of immutable segments. A process that adds to it holds its 
 kernel releases if the process dies; reading needs no lock. A file is visible only when it is whole.
 """
 
-import json
 import os
 import shutil
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from frostline.features.feature_entry import ABOUT_FILE, LOCK_FILE, Entry, EntryKey
+from frostline.features.feature_entry import ABOUT_FILE, LOCK_FILE, Entry, EntryKey, read_about
 from frostline.features.stored_file import SUFFIX, DamagedSegmentError, open_segment
 from frostline.locks import OwnerLock, exclusive, is_free
 
@@ -20,6 +20,8 @@ LIMIT_VARIABLE = "FROSTLINE_FEATURES_GIB"
 # Size on disk beyond which the least recently used entries are removed.
 MAX_STORE_GIB = 20.0
 GIB = 2**30
+# Begins the names of folders that are being removed.
+_REMOVED = ".removed."
 # The store leaves the rest of the free disk to checkpoints and records.
 MAX_SHARE_OF_FREE_DISK = 0.5
 
@@ -91,6 +93,7 @@ class FeatureStore:
         """
         removed = []
         with exclusive(self.folder / ".evict.lock"):
+            self._remove_remains()
             entries = self.list_entries()
             total = sum(entry.size_bytes for entry in entries)
             for entry in sorted(entries, key=lambda info: info.used_s):
@@ -104,19 +107,54 @@ class FeatureStore:
     def list_entries(self) -> list[EntryInfo]:
         """Return every entry, the most recently used first."""
         entries = []
-        for about in self.folder.glob(f"*/{ABOUT_FILE}"):
+        for folder in self._folders():
+            about = read_about(folder)
+            if about is None:
+                continue
             try:
                 outputs = 0
                 size = 0
-                for path in about.parent.glob(f"*{SUFFIX}"):
+                for path in folder.glob(f"*{SUFFIX}"):
                     size += path.stat().st_size
                     outputs += _count(path)
-                content = json.loads(about.read_text())
-                used_s = about.stat().st_mtime
-            except (OSError, ValueError):
+                used_s = (folder / ABOUT_FILE).stat().st_mtime
+            except OSError:
                 continue  # being removed
-            entries.append(EntryInfo(about.parent.name, content, outputs, size, used_s))
+            entries.append(EntryInfo(folder.name, about, outputs, size, used_s))
         return sorted(entries, key=lambda info: -info.used_s)
+
+    def remains(self) -> dict[str, int]:
+        """Return what is left of entries whose removal was cut short: folder name to bytes."""
+        return {
+            folder.name: sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
+            for folder in self._folders(remains=True)
+            if folder.name.startswith(_REMOVED) or any(folder.glob(f"*{SUFFIX}"))
+        }
+
+    def _folders(self, *, remains: bool = False) -> list[Path]:
+        """Return the folders of entries, or those that hold no whole entry."""
+        if not self.folder.is_dir():
+            return []
+        folders = [path for path in sorted(self.folder.iterdir()) if path.is_dir()]
+        if remains:
+            return [
+                path
+                for path in folders
+                if path.name.startswith(_REMOVED)
+                or (not path.name.startswith(".") and read_about(path) is None)
+            ]
+        return [path for path in folders if not path.name.startswith(".")]
+
+    def _remove_remains(self) -> list[str]:
+        """Remove what is left of removed entries; returns the folders' names."""
+        removed = []
+        for name in self.remains():
+            if name.startswith(_REMOVED):
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+                removed.append(name)
+            elif self._remove(name):
+                removed.append(name)
+        return removed
 
     def verify(self) -> dict[str, list[str]]:
         """Read everything and compare checksums; damaged segments are removed.
@@ -138,8 +176,12 @@ class FeatureStore:
         return report
 
     def clear(self) -> list[str]:
-        """Remove every entry that no process is adding to, and return their digests."""
-        return [info.digest for info in self.list_entries() if self._remove(info.digest)]
+        """Remove every entry that no process is adding to, and return their digests.
+
+        What is left of entries whose removal was cut short goes, too.
+        """
+        remains = self._remove_remains()
+        return remains + [info.digest for info in self.list_entries() if self._remove(info.digest)]
 
     def _remove(self, digest: str) -> bool:
         folder = self.folder / digest
@@ -148,13 +190,14 @@ class FeatureStore:
         lock = OwnerLock(folder / LOCK_FILE)
         if not lock.try_acquire():
             return False
+        removed = self.folder / f"{_REMOVED}{digest[:12]}.{uuid.uuid4().hex[:12]}"
         try:
-            for path in folder.iterdir():
-                if path.name != LOCK_FILE:
-                    path.unlink(missing_ok=True)
+            # First its name, so that nobody ever finds half an entry. A process that waits for the
+            # lock notices that its file has moved, and makes a new folder.
+            folder.rename(removed)
         finally:
-            # The folder stays: a process that waits for the lock would find its path gone.
             lock.release(remove=False)
+        shutil.rmtree(removed, ignore_errors=True)
         return True
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import is_tuned
-from frostline.errors import FrostlineError
+from frostline.errors import DataChangedError, FrostlineError
 from frostline.sweep.distributed_run import on_all_ranks
 from frostline.sweep.failures import within_memory
 from frostline.sweep.job_record import (
@@ -124,7 +124,10 @@ def raise_failed(outcome: Outcome) -> Outcome:
 
     Raises:
         JobError: If it is one.
+        DataChangedError: If its inputs have changed, which ends the sweep as well.
     """
+    if outcome.stops_sweep:
+        raise DataChangedError(outcome.reason)
     if outcome.state == "failed":
         raise JobError(outcome.reason)
     return outcome
