@@ -169,3 +169,23 @@ def test_a_finished_sweep_asked_for_again_trains_nothing_and_changes_are_named(
     assert "the earlier results of 2 jobs are not reused" in changed.stderr
     assert "time: about 0:" in changed.stderr or "time: unknown" in changed.stderr
     assert len(jobs_of(place)) == len(runs)
+
+
+def test_a_report_that_was_interrupted_is_written_by_the_same_command(
+    here: Path, started: list[Started]
+) -> None:
+    """All jobs are done then: the report is what is left of the sweep."""
+    sweep = ("-m", *TRAINING, "epochs=1", "lr=0.001,0.002", "report=true")
+    first = Started(here, *sweep, faults="pause@report")
+    started.append(first)
+    first.paused_job()
+    assert first.signal_group(signal.SIGINT) == 130
+    assert [run.status for run in jobs_of(here)] == ["FINISHED", "FINISHED"]
+    store = store_of(here)
+    (parent,) = store.find_runs({"frostline.kind": "sweep"})
+    assert store.list_artifacts(parent.run_id, "report") == []
+    again = call(here, *sweep)
+    assert again.returncode == 0, again.stderr
+    assert "2 jobs, 2 of them finished already" in again.stderr
+    assert "report with intervals and the verdict:  " in again.stdout
+    assert "report/report.html" in store.list_artifacts(parent.run_id, "report")

@@ -117,6 +117,7 @@ def test_the_same_command_again_trains_nothing(place: Path, store: Store) -> Non
     assert again.returncode == 0
     assert "6 jobs, 6 of them finished already" in again.stderr
     assert again.stdout.count("reused") == 6
+    assert "report with intervals" not in again.stdout, "it is there already"
     assert len(store.find_runs({})) == 7
 
 

@@ -4,9 +4,12 @@ import warnings
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure as Canvas
+from matplotlib.text import Text
 from PIL import Image
 
 from frostline.reporting.page import Figure, Heat, Series
+from frostline.reporting.plotly_figures import plotly_figure
 from frostline.reporting.png_figures import _short, write_png
 from frostline.reporting.tables import Table
 
@@ -48,3 +51,46 @@ def test_letters_that_the_font_lacks_are_no_warning(tmp_path: Path) -> None:
         assert write_png(
             figure(categories=names, series=[Series("a", names, [1.0, 2.0])]), tmp_path
         )
+
+
+DOLLARS = ["cost_$5_to_$10", "$a_b$", "$", "a_{b", "\\frac"]
+
+
+@pytest.mark.parametrize("kind", ["categories", "heat", "log"])
+def test_names_are_drawn_as_they_are(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`cost_$5_to_$10` is no formula, and the numbers of a logarithmic axis are none either."""
+    drawn: list[Text] = []
+    save = Canvas.savefig
+
+    def spy(canvas: Canvas, *args: object, **options: object) -> None:
+        save(canvas, *args, **options)  # type: ignore[arg-type]
+        drawn.extend(canvas.findobj(Text))
+
+    monkeypatch.setattr(Canvas, "savefig", spy)
+    lines = [Series(name, DOLLARS, [1.0] * 5) for name in DOLLARS]
+    figures = {
+        "categories": figure(title=DOLLARS[0], categories=DOLLARS, series=lines),
+        "heat": figure(heat=Heat(DOLLARS, DOLLARS, [[1.0] * 5] * 5)),
+        "log": figure(log_x=True, series=[Series(DOLLARS[0], [0.001, 0.01, 2.0], [1.0, 2.0, 3.0])]),
+    }
+    write_png(figures[kind], tmp_path)
+    assert not any(text.get_parse_math() for text in drawn)
+    written = {text.get_text() for text in drawn}
+    if kind == "log":
+        assert not any("$" in text for text in written)
+        assert {"0.001", "0.01", "0.1", "1"} <= written
+    else:
+        assert set(DOLLARS) <= written
+
+
+def test_plotly_shows_names_as_they_are() -> None:
+    """Its labels know tags, entities and, between a first and a last dollar, formulas."""
+    names = ["<b>bold</b>", "a&amp;b", "$x_1$", "cost_$5"]
+    one = figure(categories=names, series=[Series(names[0], names, [1.0] * 4, labels=names)])
+    drawn = plotly_figure(one)
+    shown = ["&lt;b&gt;bold&lt;/b&gt;", "a&amp;amp;b", "\u200b$x_1$", "cost_$5"]
+    (trace,) = drawn["data"]
+    assert trace["name"] == shown[0]
+    assert trace["x"] == trace["text"] == drawn["layout"]["xaxis"]["categoryarray"] == shown

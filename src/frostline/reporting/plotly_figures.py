@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,8 @@ def plotly_figure(figure: Figure) -> dict[str, Any]:
     layout: dict[str, Any] = {
         "height": _HEIGHT_PX,
         "margin": margin,
-        "xaxis": {"title": {"text": figure.x_label}, "automargin": True, "zeroline": False},
-        "yaxis": {"title": {"text": figure.y_label}, "automargin": True, "zeroline": False},
+        "xaxis": {"title": {"text": _plain(figure.x_label)}, "automargin": True, "zeroline": False},
+        "yaxis": {"title": {"text": _plain(figure.y_label)}, "automargin": True, "zeroline": False},
         "hovermode": "closest",
         "showlegend": False,
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -38,7 +39,7 @@ def plotly_figure(figure: Figure) -> dict[str, Any]:
         layout["xaxis"] |= {
             "type": "category",
             "categoryorder": "array",
-            "categoryarray": list(figure.categories),
+            "categoryarray": [_plain(name) for name in figure.categories],
         }
     if figure.dodged:
         layout["scattermode"] = "group"
@@ -80,9 +81,9 @@ def _trace(series: Series) -> dict[str, Any]:
     modes = {"line": "lines", "points": "markers", "both": "lines+markers"}
     trace: dict[str, Any] = {
         "type": "scatter",
-        "name": series.name,
+        "name": _plain(series.name),
         "mode": modes[series.style],
-        "x": list(series.x),
+        "x": [_plain(x) for x in series.x],
         "y": [_number(y) for y in series.y],
         "showlegend": series.in_legend,
         "line": {"color": colour, "width": 2, "dash": "dash" if series.dashed else "solid"},
@@ -105,7 +106,7 @@ def _trace(series: Series) -> dict[str, Any]:
             "color": colour,
         }
     if series.labels:
-        trace["text"] = list(series.labels)
+        trace["text"] = [_plain(label) for label in series.labels]
         trace["hovertemplate"] = "%{text}<extra></extra>"
     return trace
 
@@ -122,8 +123,8 @@ def _heat(heat: Heat) -> dict[str, Any]:
     values = [[_number(value) for value in row] for row in heat.values]
     return {
         "type": "heatmap",
-        "x": list(heat.columns),
-        "y": list(heat.rows),
+        "x": [_plain(name) for name in heat.columns],
+        "y": [_plain(name) for name in heat.rows],
         "z": values,
         "text": [["" if v is None else f"{v:.1f}" for v in row] for row in values],
         "texttemplate": "%{text}",
@@ -133,6 +134,17 @@ def _heat(heat: Heat) -> dict[str, Any]:
         "xgap": 2,
         "ygap": 2,
     }
+
+
+def _plain(value: Any) -> Any:
+    """Text as it is, where plotly.js would take it for its tags, entities or formulas.
+
+    Formulas are only drawn between a first and a last dollar, hence the invisible space.
+    """
+    if not isinstance(value, str):
+        return value
+    text = escape(value, quote=False)
+    return f"\u200b{text}" if text.startswith("$") and text.endswith("$") else text
 
 
 def _number(value: float) -> float | None:

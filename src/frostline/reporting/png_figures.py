@@ -4,6 +4,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
@@ -23,6 +24,7 @@ _MAX_LETTERS = 28
 _MAX_LEGEND_LETTERS = 60
 
 
+@rc_context({"text.parse_math": False})  # `cost_$5_to_$10` is a name, no formula
 def write_png(figure: Figure, folder: Path) -> Path:
     """Draw a figure, white background, about 800 by 480 pixels; wider where labels need it."""
     n_labels = len(figure.heat.columns) if figure.heat is not None else len(figure.categories)

@@ -1,6 +1,7 @@
 """Write the report of a sweep, an experiment or some runs; a sweep's is logged in MLflow."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from frostline.tracking.reader import Reader
 from frostline.tracking.records import ENDED, RunRecord
 from frostline.tracking.run_contents import StoreSource
 from frostline.tracking.store import Store
+
+# On a sweep's run: of which runs a whole report was logged there.
+REPORT_TAG = "frostline.report_of"
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,23 @@ class ReportRuns:
     title: str
     name: str
     sweep: RunRecord | None = None
+
+
+def runs_digest(run_ids: Iterable[str]) -> str:
+    """What the report of some runs is known by: a digest of their ids."""
+    return hashlib.sha256("\0".join(sorted(run_ids)).encode()).hexdigest()[:16]
+
+
+def has_report(store: Reader, sweep: RunRecord, run_ids: Iterable[str]) -> bool:
+    """Whether a whole report of these runs was logged on a sweep's run.
+
+    Args:
+        store: The tracking store.
+        sweep: The sweep's run.
+        run_ids: The runs of its jobs.
+    """
+    tags = store.get_run(sweep.run_id).tags
+    return tags.get(REPORT_TAG) == runs_digest(run_ids)
 
 
 def runs_of_sweep(store: Reader, sweep: str = "") -> ReportRuns:
@@ -124,4 +145,6 @@ def log_report(store: Store, runs: ReportRuns, report: Report) -> bool:
     with store.amend_run(runs.sweep.run_id) as run:
         for name in PARTS:  # not the whole folder, which may hold other files of the user
             run.log_artifact(report.folder / name, "report")
+        # Last: it says that the files are whole, and of which runs.
+        run.set_tags({REPORT_TAG: runs_digest(one.run_id for one in runs.records)})
     return True

@@ -108,7 +108,11 @@ def run_sweep(
     (folder / "outcome.md").write_text(summary.markdown(outcomes))
     write_outcome(folder, sweep_id, outcomes)
     output.print(commands_for(sweep_id), markup=False)
-    wants_report = first.report and bool(todo) and not store.offline
+    wants_report = (
+        first.report
+        and not store.offline
+        and (bool(todo) or _lacks_report(store, sweep_id, outcomes))
+    )
     best = summary.best_first(outcomes)[0].run_id
     reported = not wants_report or _report(first, sweep_id, folder / "report", output, best)
     if any(not outcome.succeeded for outcome in outcomes):
@@ -221,6 +225,15 @@ def _run_jobs(
     reason = f"{n_bad} of {len(outcomes)} jobs have no result" if n_bad else ""
     run.finish("FAILED" if n_bad else "FINISHED", reason)
     return outcomes
+
+
+def _lacks_report(store: "Store", sweep_id: str, outcomes: Sequence[Outcome]) -> bool:
+    """Whether a sweep's report is missing: interrupted, failed, not asked for before."""
+    from frostline.reporting.write_report import has_report
+
+    runs = store.find_runs({"frostline.kind": "sweep", "frostline.sweep_id": sweep_id})
+    run_ids = [outcome.run_id for outcome in outcomes if outcome.run_id]
+    return bool(runs) and not has_report(store, runs[0], run_ids)
 
 
 def _report(settings: Settings, sweep_id: str, folder: Path, output: Console, first: str) -> bool:

@@ -1,5 +1,6 @@
 """How a sweep ended, as a table in the terminal: the runs, best first, and what failed."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,8 +58,13 @@ def rows(outcomes: Sequence[Outcome]) -> tuple[list[str], list[list[str]]]:
 def markdown(outcomes: Sequence[Outcome]) -> str:
     """The table as Markdown."""
     header, cells = rows(outcomes)
-    lines = [header, ["---"] * len(header), *cells]
+    lines = [header, ["---"] * len(header), *([_cell(value) for value in line] for line in cells)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Text that neither ends a cell of Markdown nor is taken for markup or a formula."""
+    return re.sub(r"([\\`*\[\]<>|$])", r"\\\1", text)
 
 
 def output_console() -> Console:

@@ -101,6 +101,8 @@ def patch_report(module):
     write = module.write_sweep_report
 
     def write_sweep_report(*args, **kwargs):
+        if FAULTS.get("report") == "pause":
+            pause()
         if "report" in FAULTS:
             raise OSError(28, "No space left on device")
         return write(*args, **kwargs)

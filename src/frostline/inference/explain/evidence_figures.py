@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ _BLUE, _ORANGE, _GREY = "#1f6fb4", "#d9662b", "#8a8a8a"
 _NAMED_CELLS = 26
 
 
+@rc_context({"text.parse_math": False})  # `cost_$5_to_$10` is a name, no formula
 def confusion_figure(counts: NDArray[np.int64], classes: Sequence[str], path: Path) -> None:
     """Draw the confusion matrix: counts as text, shares of the true class as colour.
 
@@ -57,6 +59,7 @@ def confusion_figure(counts: NDArray[np.int64], classes: Sequence[str], path: Pa
     _save(figure, path)
 
 
+@rc_context({"text.parse_math": False})  # `cost_$5_to_$10` is a name, no formula
 def reliability_figure(
     before: Calibration, after: Calibration | None, temperature: float, path: Path
 ) -> None:
@@ -84,6 +87,7 @@ def reliability_figure(
     _save(figure, path)
 
 
+@rc_context({"text.parse_math": False})  # `cost_$5_to_$10` is a name, no formula
 def curves_figure(history: Mapping[str, Mapping[int, float]], path: Path) -> None:
     """Draw loss and scores over the epochs.
 
