@@ -8,10 +8,12 @@ import pytest
 
 from frostline.commands import report
 from frostline.errors import TrackingError
-from frostline.reporting.write_report import write_sweep_report
+from frostline.reporting.write_report import runs_of_sweep, write_report, write_sweep_report
 from frostline.tracking.lookup import RUNS_FILE, find_sweep
 from frostline.tracking.prediction_files import write_predictions
 from frostline.tracking.store import open_store
+
+SCORES = ("f1_macro", "acc_micro")
 
 
 def _log_job(store, parent, folder, freeze, seed, share):
@@ -32,9 +34,8 @@ def _log_job(store, parent, folder, freeze, seed, share):
     for epoch in range(2):
         run.log_metrics({"val/f1_macro": 0.4 + 0.1 * epoch, "train/loss": 1.0}, epoch)
     value = float((answers == labels).mean())
-    run.log_metrics(
-        {"val_best/f1_macro": value, "test/f1_macro": value, "time/train_s": 5.0 - int(freeze)}, 2
-    )
+    scores = {f"{split}/{s}": value for split in ("val_best", "test") for s in SCORES}
+    run.log_metrics(scores | {"time/train_s": 5.0 - int(freeze)}, 2)
     for split in ("val", "test"):
         write_predictions(
             folder / "predictions" / f"{split}.parquet",
@@ -159,3 +160,27 @@ def test_an_empty_store_is_an_error_with_the_command_to_run(tmp_path):
     store = open_store(f"sqlite:///{tmp_path / 'mlflow.db'}", "Default")
     with pytest.raises(TrackingError, match=r"there is no sweep in [\s\S]*python -m src.train -m"):
         write_sweep_report(store, "abc", tmp_path / "out")
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+@pytest.mark.parametrize("damage", ["flipped", "of another run"])
+def test_a_run_whose_predictions_are_damaged_is_left_out_by_name(sweep, tmp_path, split, damage):
+    _, store, _, ids = sweep
+    files = [store.fetch_artifact(run_id, f"predictions/{split}.parquet") for run_id in ids]
+    whole = files[0].read_bytes()
+    if damage == "flipped":
+        changed = bytearray(whole)
+        changed[len(whole) // 3] ^= 4
+        files[0].write_bytes(changed)
+    else:
+        files[0].write_bytes(files[2].read_bytes())
+    try:
+        written = write_report(store, runs_of_sweep(store, "abc"), tmp_path)
+    finally:
+        files[0].write_bytes(whole)
+    values = json.loads((written.folder / "verdict.json").read_text())
+    (left,) = [one for one in values["left_out"] if one["what"] == "damaged"]
+    assert left["run_id"] == ids[0]
+    assert left["reason"].startswith(f"{split}.parquet: ")
+    assert ("was logged" in left["reason"]) == (damage == "of another run")
+    assert "1 left out, their files being damaged" in written.page.read_text()

@@ -65,3 +65,48 @@ def test_an_unreadable_file_is_named(tmp_path):
     (tmp_path / "val.parquet").write_bytes(b"PAR1 cut off")
     with pytest.raises(DataError, match=r"val\.parquet: these predictions cannot be read"):
         read_predictions(tmp_path / "val.parquet")
+
+
+def _same(one, other):
+    return (
+        one.items.tolist() == other.items.tolist()
+        and one.groups.tolist() == other.groups.tolist()
+        and np.array_equal(one.labels, other.labels)
+        and np.array_equal(one.probs, other.probs)
+    )
+
+
+@pytest.mark.parametrize("compressible", [True, False])
+def test_no_flipped_bit_is_read_as_another_value(tmp_path, compressible):
+    """A bit of every second byte in turn; the error is always a readable one."""
+    path = tmp_path / "v.parquet"
+    probs = {"probs": np.full((5, 3), 1 / 3)} if compressible else {}
+    _write(path, **probs)
+    whole, content = read_predictions(path), path.read_bytes()
+    n_found = 0
+    for place in range(int(compressible), len(content), 2):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << (place * 5 % 8)
+        path.write_bytes(damaged)
+        try:
+            assert _same(read_predictions(path), whole), place
+        except DataError as error:
+            assert "v.parquet: these predictions" in error.given
+            n_found += 1
+    assert n_found > len(content) / 6
+
+
+@pytest.mark.parametrize("kept", [0, 3, 50, -9, -1])
+def test_a_cut_file_is_named(tmp_path, kept):
+    _write(tmp_path / "v.parquet")
+    (tmp_path / "v.parquet").write_bytes((tmp_path / "v.parquet").read_bytes()[:kept])
+    with pytest.raises(DataError, match=r"v\.parquet: these predictions cannot be read"):
+        read_predictions(tmp_path / "v.parquet")
+
+
+def test_a_file_from_before_there_were_checksums_is_read(tmp_path):
+    _write(tmp_path / "v.parquet")
+    whole = read_predictions(tmp_path / "v.parquet")
+    table = pq.read_table(tmp_path / "v.parquet").replace_schema_metadata({})
+    pq.write_table(table, tmp_path / "old.parquet", compression="zstd")
+    assert _same(read_predictions(tmp_path / "old.parquet"), whole)

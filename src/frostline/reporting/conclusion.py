@@ -158,6 +158,7 @@ def _left_out(selection: Selection) -> str:
         "running": "still running or waiting",
         "failed": "failed or stopped",
         "no score": "finished without a usable score",
+        "damaged": "left out, their files being damaged",
         "other data": "not comparable, trained on other data",
         "other split": "not comparable, scored on other images",
         "duplicate": "duplicate",

@@ -84,7 +84,7 @@ def write_folder(
         looks: Earlier looks at these results.
     """
     records = with_unlogged_settings(with_tuned_as_auto(records), source)
-    selection = at_best_rate(select(records, rules.metric), rules.metric)
+    selection = at_best_rate(select(records, rules.metric, source.damage), rules.metric)
     runs = {run.run_id: run for run in selection.runs}
     rates = {
         cell.name: with_choice(cell_rate(cell, runs), cell, selection) for cell in selection.cells

@@ -1,7 +1,7 @@
 """Select which runs may be compared, and sort them into cells: same data, splits, all but seed."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -59,21 +59,28 @@ class Selection:
         return [left for left in self.left_out if left.kind == kind]
 
 
-def select(records: Iterable[RunRecord], score_metric: str) -> Selection:
+def select(
+    records: Iterable[RunRecord],
+    score_metric: str,
+    damage: Callable[[RunRecord], str | None] | None = None,
+) -> Selection:
     """Sort runs into cells.
 
-    Left out, each with its reason: `running`, `failed`, `no score`, `other data` (than most runs),
-    `other split` (than most runs of the seed), `duplicate` (an older run of the same cell and
-    seed).
+    Left out, each with its reason: `running`, `failed`, `no score`, `damaged` (files), `other data`
+    (than most runs), `other split` (than most runs of the seed), `duplicate` (an older run of the
+    same cell and seed).
 
     Args:
         records: Runs of single jobs, in any order.
         score_metric: The metric that a run must have, such as `val_best/f1_macro`.
+        damage: What is wrong with the files of a run that has one; None if nothing is.
     """
     left_out: list[LeftOut] = []
     usable: list[RunRecord] = []
     for run in records:
         reason = _unusable(run, score_metric)
+        if reason is None and damage is not None and (wrong := damage(run)) is not None:
+            reason = ("damaged", wrong)
         if reason is None:
             usable.append(run)
         else:

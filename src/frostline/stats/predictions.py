@@ -35,6 +35,14 @@ class Predictions:
         return np.asarray(self.probs.argmax(axis=1), dtype=np.int64)
 
     @property
+    def n_ties(self) -> int:
+        """For how many items the two most probable classes are equal but for rounding."""
+        if self.probs.shape[1] < 2:
+            return 0
+        top = np.sort(self.probs, axis=1)[:, -2:].astype(np.float64)
+        return int((top[:, 1] - top[:, 0] <= 2 * np.finfo(np.float16).eps * top[:, 1]).sum())
+
+    @property
     def correct(self) -> NDArray[np.bool_]:
         """Whether the most probable class is the true one, `(N,)`."""
         return np.asarray(self.predicted == self.labels)

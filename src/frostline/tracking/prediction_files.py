@@ -1,5 +1,6 @@
 """A run's predictions as a compact Parquet file, so that runs can be compared without a model."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from frostline.errors import DataError
 from frostline.stats.predictions import Predictions
 
+_DIGEST_KEY = b"frostline.digest"
 COLUMNS = ("item", "group", "label", "prob")
 
 
@@ -51,8 +53,9 @@ def write_predictions(
             ),
         }
     )
+    table = table.replace_schema_metadata({_DIGEST_KEY: _digest(table)})
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path, compression="zstd")
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -65,27 +68,60 @@ def read_predictions(path: Path) -> Predictions:
         The predictions, sorted by item, so that two runs on the same items line up.
 
     Raises:
-        DataError: If the file is missing, is not Parquet, or lacks a column.
+        DataError: If the file is missing, is not Parquet, lacks a column, or is damaged: a checksum
+            of a page or of the whole content is wrong.
     """
     try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
+        table = _read_table(path)
+        missing = [name for name in COLUMNS if name not in table.column_names]
+        if not missing:
+            return _predictions_of(table)
+    # A flipped bit can lead a reader anywhere: names that are no text, lengths beyond all memory.
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise DataError(
-            f"{path.name}: these predictions cannot be read ({str(error).splitlines()[0]})",
+            f"{path.name}: these predictions cannot be read ({reason})",
             "a Parquet file with the columns " + ", ".join(COLUMNS),
             "run `python -m src.evaluate` on that run, or train it again",
         ) from error
-    missing = [name for name in COLUMNS if name not in table.column_names]
-    if missing:
-        raise DataError(
-            f"{path.name}: these predictions lack the column {', '.join(missing)}",
-            "a Parquet file with the columns " + ", ".join(COLUMNS),
-        )
+    raise DataError(
+        f"{path.name}: these predictions lack the column {', '.join(missing)}",
+        "a Parquet file with the columns " + ", ".join(COLUMNS),
+    )
+
+
+def _read_table(path: Path) -> pa.Table:
+    table = pq.read_table(path, page_checksum_verification=True)
+    # Page checksums do not cover what describes the pages. Older files have no digest.
+    kept = (table.schema.metadata or {}).get(_DIGEST_KEY)
+    if kept is not None and kept != _digest(table):
+        raise ValueError("the checksum of its content is wrong")
+    return table
+
+
+def _digest(table: pa.Table) -> bytes:
+    """A digest of all that is read, however it is laid out in the file."""
+    digest = hashlib.sha256()
+    for name in ("item", "group"):
+        for text in table[name].to_pylist():
+            digest.update(f"{text}\0".encode("utf-8", "surrogatepass"))
+    digest.update(np.ascontiguousarray(table["label"].to_numpy(), dtype=np.int64).tobytes())
+    digest.update(_probs_of(table).tobytes())
+    return digest.hexdigest()[:32].encode()
+
+
+def _probs_of(table: pa.Table) -> NDArray[np.float16]:
+    lists = table["prob"].combine_chunks()
+    if isinstance(lists, pa.ChunkedArray):
+        lists = pa.concat_arrays(lists.chunks) if lists.num_chunks else pa.array([], lists.type)
+    values = np.asarray(lists.flatten().to_numpy(zero_copy_only=False), dtype=np.float16)
+    return values.reshape(len(table), -1) if len(table) else np.zeros((0, 1), np.float16)
+
+
+def _predictions_of(table: pa.Table) -> Predictions:
     items = np.asarray(table["item"].to_pylist(), dtype=np.str_)
     order = np.argsort(items, kind="stable")
-    lists = table["prob"].combine_chunks()
-    values = np.asarray(lists.flatten().to_numpy(zero_copy_only=False), dtype=np.float16)
-    probs = values.reshape(len(items), -1) if len(items) else np.zeros((0, 1), np.float16)
+    probs = _probs_of(table)
     return Predictions(
         items=items[order],
         groups=np.asarray(table["group"].to_pylist(), dtype=np.str_)[order],

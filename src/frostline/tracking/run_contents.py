@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 
 CONFIG_FILE = "config.yaml"
+# Scores are logged as they were computed in float32.
+_MAX_SCORE_GAP = 1e-6
 
 
 def read_config(store: Reader, record: RunRecord, into: Path | None = None) -> dict[str, Any]:
@@ -57,6 +59,9 @@ class Source(Protocol):
     def predictions(self, run_id: str, split: str) -> "Predictions | None":
         """Per-item predictions of `val` or `test`; None if they are missing or cannot be read."""
 
+    def damage(self, run: RunRecord) -> str | None:
+        """What is wrong with a run's predictions; None if nothing is, or it has none."""
+
     def classes(self, run_id: str) -> list[str] | None:
         """Names of the classes; None if they are not recorded."""
 
@@ -94,6 +99,28 @@ class StoreSource:
             return read_predictions(path)
         except DataError:
             return None
+
+    def damage(self, run: RunRecord) -> str | None:
+        """See `Source.damage`: files are read, their scores held against the logged ones."""
+        from frostline.tracking.prediction_files import read_predictions
+
+        for split, prefix in (("val", "val_best"), ("test", "test")):
+            path = self._fetch(run.run_id, f"predictions/{split}.parquet")
+            if path is None:
+                continue
+            try:
+                predictions = read_predictions(path)
+            except DataError as error:
+                return error.given
+            logged = run.metrics.get(f"{prefix}/acc_micro")
+            if logged is None or not len(predictions.items):
+                continue
+            own = float(predictions.correct.mean())
+            if abs(own - logged) > _MAX_SCORE_GAP + predictions.n_ties / len(predictions.items):
+                return (
+                    f"{path.name}: its predictions are {own:.4%} right, but {logged:.4%} was logged"
+                )
+        return None
 
     def classes(self, run_id: str) -> list[str] | None:
         """See `Source.classes`."""
