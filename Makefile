@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV := uv==0.13.9
 PORT ?= 5000
+DURATION ?= 600
+SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock sweep test test-faults test-broad test-slow lint ui benchmark clean
+.PHONY: help setup lock sweep test test-faults test-chaos test-broad test-slow lint ui benchmark clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,6 +39,9 @@ test: $(READY) ## the tests, offline, each in its own store
 
 test-faults: $(READY) ## real faults in real commands, as in CI
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "faults and not slow" -n 2 --dist worksteal tests/faults
+
+test-chaos: $(READY) ## random faults for DURATION seconds (600) by SEED (0), then proofs that nothing is lost or wrong
+	$(BIN)/python -m tests.faults.chaos --seconds $(DURATION) --seed $(SEED)
 
 test-broad: $(READY) ## the contracts over 112 backbones at every depth, the README's commands, as in CI
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 --dist worksteal tests/contracts tests/integration tests/experiments

@@ -10,6 +10,7 @@ import urllib.parse
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -293,3 +294,21 @@ def test_offline_is_believed_and_a_backbone_without_weights_named(tmp_path: Path
     assert kind == "WeightsError"
     assert "resnet18: not in the cache, and HF_HUB_OFFLINE forbids asking the hub" in text
     assert "book_cnn: timm has no pretrained weights for it" in text
+
+
+def test_a_damaged_file_of_the_old_form_is_a_readable_error(tmp_path):
+    """The pickle of `torch.save` before zip files: bytes are changed at random places."""
+    file, rng = tmp_path / "w.pth", np.random.default_rng(0)
+    state = {f"layer{k}.weight": torch.ones(2, 3) for k in range(3)}
+    torch.save(state, file, _use_new_zipfile_serialization=False)
+    whole, refused = file.read_bytes(), 0
+    for _ in range(300):
+        content = bytearray(whole)
+        content[rng.integers(len(content))] = rng.integers(256)
+        file.write_bytes(content)
+        try:
+            read_tensors(file)
+        except WeightsError as error:
+            assert error.given.startswith("w.pth ")
+            refused += 1
+    assert refused > 100

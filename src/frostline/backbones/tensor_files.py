@@ -20,7 +20,6 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
     import pickle
 
     import torch
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
@@ -33,9 +32,10 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
             allowed="files that hold tensors only: .safetensors, or .pth saved from a state_dict",
             todo="save it again: `torch.save(model.state_dict(), FILE)`",
         ) from None
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except Exception as error:  # a damaged file of the old form can lead its reader anywhere
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise WeightsError(
-            given=f"{file.name} cannot be read: {str(error).splitlines()[0]}",
+            given=f"{file.name} cannot be read: {reason}",
             todo="the file may be damaged or incomplete: download it again",
         ) from None
     for key in ("state_dict", "state_dict_ema", "model", "model_state_dict"):
