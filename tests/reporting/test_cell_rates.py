@@ -150,7 +150,7 @@ def test_what_tuning_does_to_scores_stands_beside_the_leaderboard(sweeps, tmp_pa
     records, source = sweeps.make(CELLS, n_leaves=20)
     records = _tuned(sweeps, records) if tuned else records
     html = write_folder(records, source, Rules(), tmp_path, title="Test").page.read_text()
-    assert ("0.3 to 0.4 points too high with 3 seeds" in html) == tuned
+    assert ("slightly too high, and a difference slightly off" in html) == tuned
 
 
 def test_a_head_that_was_solved_is_named_beside_its_rate(sweeps):

@@ -1,5 +1,6 @@
 """What makes a comparison unfair is reported with names and a remedy, and only then."""
 
+import csv
 import json
 
 import numpy as np
@@ -103,6 +104,76 @@ def test_a_cell_whose_loss_still_falls_is_reported_with_epochs_that_are_enough(s
     assert text == (
         "Not finished learning: net freeze=0 lr=1 (validation loss −25.0 % in the last 3 of 12 "
         "epochs). Those that learn fast are favoured. Train all longer: epochs=24."
+    )
+
+
+def _short(source, losses, scores):
+    """Curves of as many epochs as are given."""
+    source.curves = {
+        (run_id, metric): list(enumerate(losses if metric.endswith("loss") else scores))
+        for run_id, metric in source.curves
+    }
+
+
+def test_three_epochs_that_still_gain_are_named_in_line_headline_and_table(sweeps, tmp_path):
+    records, source = sweeps.make(_cells(["1", "2", "3"]), n_leaves=20)
+    _short(source, [2.0, 1.5, 1.2], [0.5, 0.6, 0.7])
+    report = write_folder(records, source, Rules(), tmp_path, title="Test")
+    assert dict(report.conclusion.paragraphs)[TITLE] == (
+        "Not finished learning: net freeze=all lr=3 (validation loss −20.0 % in the last of 3 "
+        "epochs), net freeze=4 lr=2 (validation loss −20.0 % in the last of 3 epochs), "
+        "net freeze=0 lr=1 (validation loss −20.0 % in the last of 3 epochs). Those that learn "
+        "fast are favoured. Train all longer: epochs=6."
+    )
+    caveat = "3 of 3 configurations had not finished learning, so the order may change"
+    assert caveat in report.conclusion.headline
+    assert caveat in json.loads((tmp_path / "verdict.json").read_text())["headline"]
+    with (tmp_path / "tables" / "leaderboard.csv").open() as file:
+        assert [row["finished learning"] for row in csv.DictReader(file)] == ["no"] * 3
+
+
+def test_three_epochs_that_gain_nothing_are_too_few_to_tell(sweeps, tmp_path):
+    records, source = sweeps.make(_cells(["1", "2", "3"]), n_leaves=20)
+    _short(source, [1.2, 1.0, 1.1], [0.5, 0.6, 0.7])
+    report = write_folder(records, source, Rules(), tmp_path, title="Test")
+    assert dict(report.conclusion.paragraphs)[TITLE] == (
+        "Too few epochs to tell whether learning was finished: net freeze=all lr=3, net freeze=4 "
+        "lr=2, net freeze=0 lr=1; the last epoch is the best in 9 of 9 runs. Train all longer: "
+        "epochs=6."
+    )
+    assert report.conclusion.headline.endswith(
+        "3 epochs are too few to tell whether learning was finished."
+    )
+    with (tmp_path / "tables" / "leaderboard.csv").open() as file:
+        found = {row["finished learning"] for row in csv.DictReader(file)}
+    assert found == {"too few epochs to tell"}
+
+
+def test_a_head_that_was_solved_had_nothing_left_to_learn(sweeps, tmp_path):
+    records, source = sweeps.make(_cells(["1", "2", "3"]), n_leaves=20)
+    _short(source, [1.2], [0.5])
+    tags = {"frostline.head_solver": "L-BFGS, l2=0.1"}
+    records = [sweeps.replace(run, tags={**run.tags, **tags}) for run in records]
+    report = write_folder(records, source, Rules(), tmp_path, title="Test")
+    assert TITLE not in dict(report.conclusion.paragraphs)
+    assert "learning" not in report.conclusion.headline
+    with (tmp_path / "tables" / "trained.csv").open() as file:
+        assert {row["finished learning"] for row in csv.DictReader(file)} == {"solved exactly"}
+
+
+def test_finished_configurations_leave_the_headline_alone(sweeps, tmp_path):
+    records, source = sweeps.make(_cells(["1", "2", "3"]), n_leaves=20)
+    _settled(source)
+    headline = write_folder(records, source, Rules(), tmp_path, title="Test").conclusion.headline
+    assert "learning" not in headline
+    slow = next(run.run_id for run in records if run.params["freeze"] == "0")
+    source.curves[slow, "val/loss"] = list(enumerate(np.linspace(2, 1, 12)))
+    for run in records:
+        if run.params["freeze"] == "0":
+            source.curves[run.run_id, "val/loss"] = source.curves[slow, "val/loss"]
+    headline = write_folder(records, source, Rules(), tmp_path, title="Test").conclusion.headline
+    assert headline.endswith(
+        "1 of 3 configurations had not finished learning, so the order may change with more epochs."
     )
 
 

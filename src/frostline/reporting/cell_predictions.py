@@ -14,8 +14,8 @@ from frostline.stats.paired import Seeds, cell_spread, scored, shared_seeds
 from frostline.stats.predictions import Predictions
 from frostline.stats.rate_choice import RateChoice, choose_rate
 from frostline.stats.rules import SHORT_SCORE_NAMES, Rules
-from frostline.stats.variance import NO_PRIOR, estimate
-from frostline.stats.verdict import Row, Verdict, rank, reach_verdict
+from frostline.stats.variance import NO_PRIOR, estimate, prior_elsewhere
+from frostline.stats.verdict import Verdict, rank, reach_verdict
 from frostline.tracking.run_contents import Source
 
 
@@ -101,8 +101,13 @@ class HeldOutResult:
 NO_RESULT = HeldOutResult(float("nan"), None, "")
 
 
-def held_out_result(row: Row, source: Source, rules: Rules) -> HeldOutResult:
-    """Read the test figures of the recommended cell, once, after the choice."""
+def held_out_result(verdict: Verdict, source: Source) -> HeldOutResult:
+    """Read the test figures of the recommended cell, once, after the choice.
+
+    What its few seeds add to the error is estimated together with the seeds of all cells on
+    validation, as the intervals there.
+    """
+    row, rules = verdict.recommended, verdict.rules
     values = row.cell.values(f"test/{rules.score}")
     score = SHORT_SCORE_NAMES[rules.score]
     if not values:
@@ -113,7 +118,9 @@ def held_out_result(row: Row, source: Source, rules: Rules) -> HeldOutResult:
     sentence = f"{row.cell.name} reaches {score} {percent(summary.mean)}"
     if predictions:
         spread = cell_spread({s: scored(one, rules.score) for s, one in predictions.items()})
-        interval = share_interval(estimate(spread, NO_PRIOR), rules.level, spread.n_groups)
+        family = [one.spread for one in verdict.rows if one.spread is not None]
+        prior = NO_PRIOR if row.spread is None else prior_elsewhere(family, row.spread, spread)
+        interval = share_interval(estimate(spread, prior), rules.level, spread.n_groups)
         low, high = (percent(end) for end in interval)
         sentence += f" ({whole_percent(rules.level)} interval {low} to {high})"
     sentence += (

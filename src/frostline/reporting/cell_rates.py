@@ -16,9 +16,9 @@ AT_EDGE = "frostline.tuned_at_edge"
 SOLVER = "frostline.head_solver"
 TUNED_NOTE = (
     "Each configuration tuned its learning rate on validation images of its first seed, and these "
-    "judge it, too. In simulations that makes a score 0.3 to 0.4 points too high with 3 seeds (0.9 "
-    "where seeds differ much) and 0.7 with one. A difference is off by as much where only one of "
-    "the two depends on its rate, and the intervals hold nevertheless. Test images took no part."
+    "judge it, too. That makes its score slightly too high, and a difference slightly off where "
+    "only one of the two depends on its rate. How much was simulated, and there the intervals held "
+    "nevertheless (docs/report.md, Sweeps over learning rates). Test images took no part."
 )
 
 
@@ -45,6 +45,11 @@ class CellRate:
     def chosen(self) -> bool:
         """Whether it was looked for: tuned, or the best of several that were typed."""
         return "tuned" in self.origin or self.n_typed > 1
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether a linear head was solved exactly instead of trained at the rate."""
+        return "head" in self.also
 
     @property
     def value(self) -> Value:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from frostline.reporting.cell_rates import LR, CellRate
 from frostline.reporting.trained_enough import Training
 from frostline.stats.cell import value_order
+from frostline.stats.learning import MIN_EPOCHS
 from frostline.stats.verdict import Verdict
 
 _MAX_NAMED = 3
@@ -97,27 +98,46 @@ def _at_edge(verdict: Verdict, rates: Mapping[str, CellRate]) -> list[str]:
 
 
 def _unfinished(trained: Mapping[str, Training]) -> list[str]:
-    """Cells that would have learned more in more epochs."""
-    cells = {name: one for name, one in trained.items() if not one.finished}
-    if not cells:
-        return []
-    names = _listed([f"{name} ({_how(one)})" for name, one in cells.items()])
-    if len(cells) == len(trained) > _MAX_NAMED:
-        first, one = next(iter(cells.items()))
-        names = f"all {len(cells)} configurations, such as {first} ({_how(one)})"
-    n_epochs = max(max(one.n_epochs) for one in cells.values())
-    return [
-        f"Not finished learning: {names}. Those that learn fast are favoured. Train all "
-        f"longer: epochs={2 * n_epochs}."
-    ]
+    """Cells that would have learned more in more epochs, or have too few to tell."""
+    lines = []
+    cells = {name: one for name, one in trained.items() if one.finished == "no"}
+    if cells:
+        names = _listed([f"{name} ({_how(one)})" for name, one in cells.items()])
+        if len(cells) == len(trained) > _MAX_NAMED:
+            first, one = next(iter(cells.items()))
+            names = f"all {len(cells)} configurations, such as {first} ({_how(one)})"
+        lines.append(
+            f"Not finished learning: {names}. Those that learn fast are favoured. Train all "
+            f"longer: epochs={2 * _most_epochs(cells)}."
+        )
+    short = {name: one for name, one in trained.items() if one.too_short and name not in cells}
+    if short:
+        runs = [
+            (b, n) for one in short.values() for b, n in zip(one.best, one.n_epochs, strict=True)
+        ]
+        at_end = sum(best == n for best, n in runs)
+        lines.append(
+            f"Too few epochs to tell whether learning was finished: {_listed(list(short))}; the "
+            f"last epoch is the best in {at_end} of {len(runs)} runs. Train all longer: "
+            f"epochs={max(MIN_EPOCHS, 2 * _most_epochs(short))}."
+        )
+    return lines
+
+
+def _most_epochs(trained: Mapping[str, Training]) -> int:
+    return max(max(one.n_epochs) for one in trained.values())
 
 
 def _how(training: Training) -> str:
+    n_epochs = max(training.n_epochs)
+    if training.falls_at_once:
+        fall = 100 * sum(training.last_step) / len(training.last_step)
+        return f"validation loss −{fall:.1f} % in the last of {n_epochs} epochs"
     last = training.loss.n_last if training.loss is not None else 0
     if training.still_falls and training.loss is not None:
-        fall = f"validation loss −{100 * training.loss.share:.1f} %"
-        return f"{fall} in the last {last} of {max(training.n_epochs)} epochs"
-    return f"the last of {max(training.n_epochs)} epochs is the best, by more than noise"
+        fall_text = f"validation loss −{100 * training.loss.share:.1f} %"
+        return f"{fall_text} in the last {last} of {n_epochs} epochs"
+    return f"the last of {n_epochs} epochs is the best, by more than noise"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from frostline.reporting.cell_predictions import HeldOutResult
 from frostline.reporting.cell_rates import CellRate
 from frostline.reporting.cost_figures import LATENCY_MS
 from frostline.reporting.tables import Column, Table, Value
+from frostline.reporting.trained_enough import Training
 from frostline.stats.rules import SCORES, SHORT_SCORE_NAMES
 from frostline.stats.verdict import Row, Verdict
 
@@ -21,13 +22,19 @@ STANDING_TEXTS = {
 }
 
 
-def leaderboard(verdict: Verdict, held_out: HeldOutResult, rates: Mapping[str, CellRate]) -> Table:
+def leaderboard(
+    verdict: Verdict,
+    held_out: HeldOutResult,
+    rates: Mapping[str, CellRate],
+    trained: Mapping[str, Training],
+) -> Table:
     """All configurations, best on validation first.
 
     Args:
         verdict: What is concluded about each.
         held_out: The recommended cell on the test images.
         rates: Name of a cell to its learning rate.
+        trained: Name of a cell to how far it was trained.
     """
     score = verdict.rules.score
     short = SHORT_SCORE_NAMES[score]
@@ -44,6 +51,7 @@ def leaderboard(verdict: Verdict, held_out: HeldOutResult, rates: Mapping[str, C
         Column(f"high {level}", "percent"),
         Column("sd of seeds", "percent"),
         Column("seeds", "count"),
+        Column("finished learning"),
         Column("learning rate", "number"),
         Column("rate from"),
         Column("also tuned"),
@@ -58,7 +66,7 @@ def leaderboard(verdict: Verdict, held_out: HeldOutResult, rates: Mapping[str, C
         Column("trained parameters", "count"),
         Column("latency, ms", "number"),
     ]
-    rows = [_leader(row, verdict, others, held_out, rates) for row in verdict.rows]
+    rows = [_leader(row, verdict, others, held_out, rates, trained) for row in verdict.rows]
     marked = frozenset(k for k, row in enumerate(verdict.rows) if row is verdict.recommended)
     return Table("leaderboard", "Leaderboard", columns, rows, marked).without_empty_columns()
 
@@ -104,6 +112,7 @@ def _leader(
     others: Sequence[str],
     held_out: HeldOutResult,
     rates: Mapping[str, CellRate],
+    trained: Mapping[str, Training],
 ) -> list[Value]:
     low, high = row.interval or (row.seeds.low, row.seeds.high)
     c = row.comparison
@@ -124,6 +133,7 @@ def _leader(
         high,
         row.seeds.sd,
         len(row.cell.run_ids),
+        trained[row.cell.name].finished if row.cell.name in trained else None,
         *_rate_values(rate),
         None if c is None else c.difference.value,
         *((None, None) if c is None else c.interval),

@@ -1,7 +1,7 @@
 """A page as plain data: a conclusion, then sections of notes, figures and tables."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from frostline.reporting.tables import Table
@@ -91,13 +91,17 @@ class Conclusion:
     """What the page opens with.
 
     Attributes:
-        headline: One sentence.
+        headline: One sentence, and what must be known beside it.
         paragraphs: Title and text, the reasons first, then the doubts. Each line of a text becomes
             a paragraph of its own.
     """
 
     headline: str
     paragraphs: Sequence[tuple[str, str]]
+
+    def with_caveat(self, sentence: str) -> "Conclusion":
+        """The same with a further sentence in the headline, if there is one to add."""
+        return replace(self, headline=f"{self.headline} {sentence}".rstrip())
 
 
 @dataclass(frozen=True)

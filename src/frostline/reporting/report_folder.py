@@ -27,7 +27,7 @@ from frostline.reporting.render import render_page
 from frostline.reporting.report_sections import report_sections
 from frostline.reporting.select import Selection, are_drawings, select
 from frostline.reporting.tables import write_csv
-from frostline.reporting.trained_enough import trainings
+from frostline.reporting.trained_enough import trainings, unfinished
 from frostline.reporting.typed_rates import at_best_rate, with_choice
 from frostline.stats.rules import Rules
 from frostline.stats.verdict import Verdict
@@ -95,15 +95,16 @@ def write_folder(
     held_out, trained, further = NO_RESULT, {}, NextSteps()
     unfair = unsaid = ""
     if verdict is not None:
-        held_out = held_out_result(verdict.recommended, source, rules)
-        trained = trainings(verdict, source)
+        held_out = held_out_result(verdict, source)
+        solved = {name for name, rate in rates.items() if rate.is_solved}
+        trained = trainings(verdict, source, solved)
         unfair = fairness(verdict, rates, trained)
         further = next_steps(verdict, selection, source)
         first = next(iter(verdict.top.cell.run_ids.values()))
         unsaid = limits(verdict, source.classes(first))
     conclusion = conclude(
         verdict, selection, held_out.sentence, unfair, further.text, unsaid, drawn=drawn
-    )
+    ).with_caveat(unfinished(trained))
     sections = report_sections(
         verdict, selection, held_out, rates, trained, further, source, records, sweep
     )

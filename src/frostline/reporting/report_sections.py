@@ -52,7 +52,7 @@ def report_sections(
         return [left_out]
     at_best = [AT_BEST_RATE] if selection.tried else []
     return [
-        _leaderboard_section(verdict, held_out, rates, at_best),
+        _leaderboard_section(verdict, held_out, rates, trained, at_best),
         *_next_section(further),
         Section("depth-section", "Freeze depth", at_best, [depth_figure(verdict)]),
         Section("heat-section", "Backbone by depth", at_best, [heat_figure(verdict)]),
@@ -94,6 +94,7 @@ def _leaderboard_section(
     verdict: Verdict,
     held_out: HeldOutResult,
     rates: Mapping[str, CellRate],
+    trained: Mapping[str, Training],
     at_best: Sequence[str],
 ) -> Section:
     level = whole_percent(verdict.rules.level)
@@ -108,7 +109,7 @@ def _leaderboard_section(
     notes = [note, *at_best]
     if any("tuned" in rate.origin for rate in rates.values()):
         notes.append(TUNED_NOTE)
-    tables = [leaderboard(verdict, held_out, rates)]
+    tables = [leaderboard(verdict, held_out, rates, trained)]
     against_top = comparisons(verdict)
     if against_top is not None:
         tables.append(against_top)

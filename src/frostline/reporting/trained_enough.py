@@ -1,7 +1,8 @@
 """Which configurations had not finished learning, from their curves by epoch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import yaml
@@ -17,6 +18,7 @@ LOSS, TRAIN_LOSS = "val/loss", "train/loss"
 MIN_SHARE, MIN_FALL = 0.01, 0.005
 LEARNED = 0.1
 _MONITOR = ("val/f1_macro", "max")
+Finished = Literal["yes", "no", "too few epochs to tell"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,9 @@ class Training:
         loss: What the last quarter took off the validation loss; None with too few epochs.
         monitored: What it added to the monitored metric.
         train_share: Training loss at the end, as a share of the validation loss; NaN if unknown.
+        last_step: By what share the last epoch lowered the validation loss of each seed; negative
+            where it rose, and where it had been lower before.
+        is_solved: Whether it is a head that was solved exactly, without epochs.
     """
 
     n_epochs: Sequence[int]
@@ -36,6 +41,8 @@ class Training:
     loss: LateGain | None
     monitored: LateGain | None
     train_share: float
+    last_step: Sequence[float] = ()
+    is_solved: bool = False
 
     @property
     def best_is_last(self) -> bool:
@@ -56,20 +63,61 @@ class Training:
         return enough and self.loss.beyond_noise
 
     @property
-    def finished(self) -> bool:
+    def too_short(self) -> bool:
+        """Whether there are too few epochs to tell noise from learning."""
+        return not self.is_solved and self.loss is None and self.monitored is None
+
+    @property
+    def falls_at_once(self) -> bool:
+        """Whether the loss of a short run still fell in its last epoch, in most seeds."""
+        falling = sum(step >= MIN_SHARE for step in self.last_step)
+        return self.too_short and 2 * falling > max(len(self.last_step), 1)
+
+    @property
+    def finished(self) -> Finished:
         """Whether more epochs would hardly have helped, as far as the curves show."""
+        if self.is_solved:
+            return "yes"
+        if self.too_short:
+            return "no" if self.falls_at_once else "too few epochs to tell"
         gains = self.monitored is not None and self.monitored.beyond_noise
-        return not (self.still_falls or (self.best_is_last and gains))
+        return "no" if self.still_falls or (self.best_is_last and gains) else "yes"
 
 
-def trainings(verdict: Verdict, source: Source) -> dict[str, Training]:
-    """Read the curves of the best cells, as many as are tested one by one; by name of the cell."""
+def trainings(
+    verdict: Verdict, source: Source, solved: Collection[str] = ()
+) -> dict[str, Training]:
+    """Read the curves of the best cells, as many as are tested one by one; by name of the cell.
+
+    Args:
+        verdict: The cells.
+        source: Where their curves come from.
+        solved: Cells whose heads were solved exactly.
+    """
     read = {}
     for row in verdict.rows[: verdict.rules.max_tested]:
-        training = _training(row.cell, source)
+        training = _training(row.cell, source, is_solved=row.cell.name in solved)
         if training is not None:
             read[row.cell.name] = training
     return read
+
+
+def unfinished(trained: Mapping[str, Training]) -> str:
+    """A sentence for the headline; empty where all had finished learning, or nothing is known."""
+    states = [one.finished for one in trained.values()]
+    n_short, n_open = states.count("too few epochs to tell"), states.count("no")
+    if n_open and len(states) == 1:
+        return "It had not finished learning: more epochs may raise its score."
+    if n_open:
+        return (
+            f"{n_open} of {len(states)} configurations had not finished learning, so the order may "
+            "change with more epochs."
+        )
+    if n_short:
+        most = max(max(one.n_epochs) for one in trained.values() if one.too_short)
+        epochs = "1 epoch is" if most == 1 else f"{most} epochs are"
+        return f"{epochs} too few to tell whether learning was finished."
+    return ""
 
 
 def training_table(trained: Mapping[str, Training]) -> Table:
@@ -87,7 +135,6 @@ def training_table(trained: Mapping[str, Training]) -> Table:
     for name, one in trained.items():
         loss = one.loss
         scale = loss.share / loss.gain if loss is not None and loss.gain else float("nan")
-        known = loss is not None or one.monitored is not None
         rows.append(
             [
                 name,
@@ -96,14 +143,14 @@ def training_table(trained: Mapping[str, Training]) -> Table:
                 None if loss is None else loss.share,
                 None if loss is None else loss.se * scale,
                 one.train_share,
-                ("yes" if one.finished else "no") if known else "too few epochs to tell",
+                "solved exactly" if one.is_solved else one.finished,
             ]
         )
     title = "How far each configuration was trained"
     return Table("trained", title, columns, rows, folded=True)
 
 
-def _training(cell: Cell, source: Source) -> Training | None:
+def _training(cell: Cell, source: Source, *, is_solved: bool) -> Training | None:
     """None where nothing is recorded by epoch."""
     run_ids = list(cell.run_ids.values())
     monitor, mode = _monitor(source.text(run_ids[0], CONFIG_FILE)) if run_ids else _MONITOR
@@ -120,7 +167,15 @@ def _training(cell: Cell, source: Source) -> Training | None:
         loss=late_gain(losses, falls=True),
         monitored=late_gain(scores, falls=falls),
         train_share=_end([_values(source, r, TRAIN_LOSS) for r in run_ids]) / _end(losses),
+        last_step=[_last_step(curve) for curve in losses if len(curve) > 1],
+        is_solved=is_solved,
     )
+
+
+def _last_step(losses: Sequence[float]) -> float:
+    """By what share the last value lies below the lowest one before it."""
+    lowest = min(losses[:-1])
+    return (lowest - losses[-1]) / max(abs(lowest), 1e-12)
 
 
 def _end(curves: Sequence[Sequence[float]]) -> float:

@@ -37,7 +37,7 @@ from frostline.stats.variance import (
 )
 
 Floats = NDArray[np.float64]
-_DRAWS = 20_000
+_DRAWS = 10_000
 _SEED = 0
 
 

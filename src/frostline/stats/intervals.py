@@ -68,11 +68,23 @@ def summarise_seeds(values: Sequence[float], level: float) -> SeedSummary:
     return SeedSummary(mean, sd, low, high, n)
 
 
-def share_interval(estimate: Estimate, level: float, n_groups: int) -> tuple[float, float]:
+def share_interval(
+    estimate: Estimate,
+    level: float,
+    n_groups: int,
+    reach: tuple[float, float] | None = None,
+) -> tuple[float, float]:
     """Interval for a share: Wilson's, with the sample size that the standard error is worth.
 
     Stays inside [0, 1] and has a width at 0 and 1, where the standard error is 0 and the number of
     groups is taken as the sample size.
+
+    Args:
+        estimate: The share.
+        level: Such as 0.95.
+        n_groups: Groups of images.
+        reach: How many standard errors it goes down and up, see `frostline.stats.winner`; None for
+            the t quantile both ways.
 
     Source:
         Korn and Graubard, "Confidence intervals for proportions with small expected number of
@@ -83,9 +95,16 @@ def share_interval(estimate: Estimate, level: float, n_groups: int) -> tuple[flo
     if estimate.se > 0 and 0 < share < 1:
         n = share * (1 - share) / estimate.se**2
     t = float(stats.t.ppf(0.5 + level / 2, estimate.df))
-    centre = (share + t**2 / (2 * n)) / (1 + t**2 / n)
-    half = t / (1 + t**2 / n) * np.sqrt(share * (1 - share) / n + t**2 / (4 * n**2))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    down, up = (t, t) if reach is None else reach
+    low, high = _wilson_end(share, n, -down), _wilson_end(share, n, up)
+    return max(0.0, low), min(1.0, high)
+
+
+def _wilson_end(share: float, n: float, z: float) -> float:
+    """The true share from which the observed one lies z standard errors below (z > 0) or above."""
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return float(centre + half)
 
 
 def mcnemar(only_a: int, only_b: int) -> float:

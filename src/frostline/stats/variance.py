@@ -148,6 +148,28 @@ def learn_prior(spreads: Sequence[Spread]) -> Prior:
     return Prior(ratio, 2 * half, float(df.sum()))
 
 
+def prior_elsewhere(family: Sequence[Spread], own: Spread, other: Spread) -> Prior:
+    """What a family of cells says about a cell's seeds on other images, such as the test images.
+
+    What seeds add is the same there, but the groups explain more or less of the differences between
+    seeds, as there are fewer or more of them. So the ratio is taken over to the noise there.
+
+    Args:
+        family: The cells on the images on which all were run.
+        own: The cell among them.
+        other: The same cell, with as many seeds, on other images.
+
+    Returns:
+        `NO_PRIOR` if the family says nothing, or if nothing is known about the noise here or there.
+    """
+    prior = learn_prior(family)
+    usable = np.isfinite(own.ratio) and np.isfinite(other.ratio) and own.n_seeds == other.n_seeds
+    if prior.df <= 0 or not usable:
+        return NO_PRIOR
+    ratio = max(1 + (prior.ratio - 1) * own.noise / other.noise, _LOG_FLOOR)
+    return Prior(ratio, prior.df, prior.pooled_df)
+
+
 def estimate(
     spread: Spread,
     prior: Prior,

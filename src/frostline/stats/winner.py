@@ -21,19 +21,20 @@ from scipy import optimize, special, stats
 
 Floats = NDArray[np.float64]
 _SPENT_ON_ALL = 0.1  # of 1 - level, as the authors propose
-_DRAWS = 20_000
+_DRAWS = 5_000
 _SEED = 0
 
 
-def winner_multipliers(
-    means: Floats, covariance: Floats, df: float, level: float
+def winner_reach(
+    means: Floats, covariance: Floats, top: int, *, df: float, level: float
 ) -> tuple[float, float]:
     """By how many standard errors the interval of the highest score reaches down and up.
 
     Args:
         means: `(C,)` observed scores.
         covariance: `(C, C)` of their errors.
-        df: Degrees of freedom of the highest score's standard error.
+        top: Place of the highest score.
+        df: Degrees of freedom of its standard error.
         level: Such as 0.95.
 
     Returns:
@@ -42,7 +43,6 @@ def winner_multipliers(
         below the observed one.
     """
     quantile = float(stats.t.ppf(0.5 + level / 2, df))
-    top = int(np.argmax(means))
     variance = float(covariance[top, top])
     if len(means) < 2 or variance <= 0:
         return quantile, quantile
@@ -58,14 +58,13 @@ def winner_multipliers(
         low, high = max(lowest, mean - reach), min(highest, mean + reach)
         return _share_above(mean, low, high) - wanted
 
+    inside = reach * (1 - 1e-9)
     ends = []
-    for wanted, edge in ((tail, -reach), (1 - tail, reach)):
-        inner = edge * (1 - 1e-9)
-        if share_above(-reach * (1 - 1e-9), wanted) * share_above(reach * (1 - 1e-9), wanted) >= 0:
-            ends.append(inner)
-            continue
-        root = optimize.brentq(share_above, -reach * (1 - 1e-9), reach * (1 - 1e-9), args=(wanted,))
-        ends.append(float(root))
+    for wanted, edge in ((tail, -inside), (1 - tail, inside)):
+        if share_above(-inside, wanted) * share_above(inside, wanted) >= 0:
+            ends.append(edge)
+        else:
+            ends.append(optimize.brentq(share_above, -inside, inside, args=(wanted,), xtol=1e-6))
     return -ends[0] * widened, ends[1] * widened
 
 
@@ -76,7 +75,7 @@ def _truncation(means: Floats, covariance: Floats, top: int) -> tuple[float, flo
     """
     sd = float(np.sqrt(covariance[top, top]))
     others = np.arange(len(means)) != top
-    lead = (means[top] - means[others]) / sd
+    lead = np.maximum(means[top] - means[others], 0.0) / sd
     own = 1 - covariance[top, others] / sd**2  # how much a lead grows with the top's score
     lowest, highest = -np.inf, np.inf
     if (own > 1e-9).any():
