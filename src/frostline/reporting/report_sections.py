@@ -100,8 +100,9 @@ def _leaderboard_section(
     level = whole_percent(verdict.rules.level)
     note = (
         f"Best on validation first; the score is {SCORE_NAMES[verdict.rules.score]}. Intervals "
-        f"({level}) cover other images and, with several seeds, other seeds. Differences are on "
-        "the same images and seeds, and their intervals are for each pair alone. Expected loss "
+        f"({level}) cover other images and, with several seeds, other seeds; that of the highest "
+        "is corrected for its having been picked, the others are each for itself. Differences are "
+        "on the same images and seeds, and their intervals are for each pair alone. Expected loss "
         "and the chance of being the best are relative to all configurations with predictions. "
         "Test figures of configurations that were not recommended are shown for completeness and "
         "were not used for choosing."
@@ -149,7 +150,8 @@ def _method_notes(verdict: Verdict) -> list[str]:
         "one observation. The variance of a mean is what the groups contribute, plus what seeds "
         "add beyond that; what seeds add is estimated together with the other configurations, as "
         "far as these agree. Intervals are t intervals (Wilson's, with an effective sample size, "
-        "for single configurations).",
+        "for single configurations; that of the highest is the hybrid interval for winners of "
+        "Andrews, Kitagawa and McCloskey, 2024).",
         f"Differences from the top are tested on the same images and seeds, and corrected by Holm "
         f"for all {verdict.family_size:,} pairs, as the top was found by looking at the same "
         f"figures, and for the number of looks: look k spends 1 / (k (k + 1)) of the "

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from frostline.reporting.number_text import points, whole_percent
+from frostline.reporting.number_text import points
 from frostline.reporting.page import Figure, Section, Series
 from frostline.reporting.select import Selection
 from frostline.reporting.tables import Column, Table, Value
@@ -17,6 +17,7 @@ from frostline.stats.effects import (
     interactions,
     main_effects,
 )
+from frostline.stats.looks import alpha_of_look
 from frostline.stats.rules import SHORT_SCORE_NAMES
 from frostline.stats.verdict import Verdict
 
@@ -29,7 +30,7 @@ def effects_section(verdict: Verdict, selection: Selection) -> Section:
     swept = list(selection.swept)
     if not swept or len(verdict.rows) < 3:
         return Section(_ID, _TITLE, ["Too little was swept to estimate effects."])
-    alpha = 1 - verdict.rules.level
+    alpha = alpha_of_look(verdict.rules.level, verdict.look)
     lineup, notes = _lineup(verdict, alpha)
     params = [row.cell.params for row in verdict.rows]
     values = [row.value for row in verdict.rows]
@@ -65,7 +66,7 @@ def _lineup(verdict: Verdict, alpha: float) -> tuple[Lineup | None, list[str]]:
         ]
     text += (
         " The intervals come from the images and the seeds, and are corrected for all values: all "
-        f"of them hold at once in {whole_percent(1 - SHARE_OF_EFFECTS * alpha)} of such sweeps. "
+        f"of them hold at once in {100 * (1 - SHARE_OF_EFFECTS * alpha):.4g} % of such sweeps. "
         "They are about the configurations that were run, and not about values that were not."
     )
     if lineup.n_seeds == 1:

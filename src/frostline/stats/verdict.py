@@ -27,6 +27,7 @@ from frostline.stats.paired import (
 from frostline.stats.rate_choice import choice_doubt
 from frostline.stats.rules import Rules
 from frostline.stats.variance import Spread, estimate, learn_prior
+from frostline.stats.winner import winner_reach
 
 Standing = Literal[
     "top", "alike", "open", "behind", "worse", "one seed", "lone class", "not tested"
@@ -41,7 +42,8 @@ class Row:
     Attributes:
         cell: The cell.
         seeds: Over seeds alone, from the logged scores on validation.
-        interval: Of the validation score, images and seeds together; None without predictions.
+        interval: Of the validation score, images and seeds together; that of the top is corrected
+            for its having been picked. None without predictions.
         spread: Variance parts of the validation score; None without predictions.
         standing: Relation to the top: `worse` is a claim that holds after correction for all pairs
             and looks; `behind` would be one for a lone pair, which is no proof in a large sweep;
@@ -169,11 +171,9 @@ def reach_verdict(
         spread = spreads.get(cell.name)
         interval = None
         if spread is not None:
-            interval = share_interval(
-                estimate(spread, prior, doubt=choice_doubt(cell.optimism)),
-                rules.level,
-                spread.n_groups,
-            )
+            own = estimate(spread, prior, doubt=choice_doubt(cell.optimism))
+            reach = _reach_of_top(error, cell.name, own.df, rules.level) if cell is top else None
+            interval = share_interval(own, rules.level, spread.n_groups, reach)
         comparison = comparisons.get(cell.name)
         standing: Standing = "top"
         why = ""
@@ -189,6 +189,16 @@ def reach_verdict(
     return Verdict(
         rules, tuple(rows), recommended, family_size, scored=by_cell, look=look, error=error
     )
+
+
+def _reach_of_top(
+    error: JointError | None, top: str, df: float, level: float
+) -> tuple[float, float] | None:
+    """How far the top's interval reaches down and up, as it was picked for its score."""
+    if error is None or top not in error.names:
+        return None
+    place = error.names.index(top)
+    return winner_reach(error.means, error.covariance, place, df=df, level=level)
 
 
 def cheapest(rows: Sequence[Row], tolerance: float) -> Row:
