@@ -6,8 +6,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
+from frostline.config.conf_files import default_choices
 from frostline.config.hydra_errors import explain_hydra_error, known_keys
 from frostline.config.read import settings_of
+from frostline.config.recorded_config import recorded_settings
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
 
@@ -105,3 +107,53 @@ def test_every_option_of_every_group_composes() -> None:
 
 def test_known_keys_are_the_keys_of_the_schema() -> None:
     assert {"lr", "data.path", "head.hidden", "optimizer.momentum"} <= set(known_keys())
+
+
+@pytest.mark.parametrize(
+    ("words", "mode"),
+    [
+        ([], "max"),
+        (["callbacks.monitor=val/loss"], "min"),
+        (["callbacks.monitor=val/acc_micro"], "max"),
+        (["callbacks=keras"], "min"),
+        (["callbacks=keras", "callbacks.monitor=val/f1_macro"], "max"),
+        (["callbacks.monitor=val/loss", "callbacks.mode=min"], "min"),
+    ],
+)
+def test_the_best_epoch_is_the_best_in_the_metrics_own_direction(
+    words: list[str], mode: str
+) -> None:
+    assert settings(*words).callbacks.mode == mode
+
+
+@pytest.mark.parametrize(
+    ("monitor", "mode", "better"),
+    [("val/loss", "max", "min"), ("val/acc_macro", "min", "max")],
+)
+def test_a_direction_against_the_metric_is_refused(monitor: str, mode: str, better: str) -> None:
+    with pytest.raises(ConfigError, match=f"callbacks.mode={mode}.*{monitor}") as caught:
+        settings(f"callbacks.monitor={monitor}", f"callbacks.mode={mode}")
+    assert f"callbacks.mode={better}" in caught.value.allowed
+
+
+def test_a_run_recorded_with_such_a_direction_can_still_be_read() -> None:
+    values = settings().model_dump(mode="json")
+    values["callbacks"] |= {"monitor": "val/loss", "mode": "max"}
+    assert recorded_settings(values).callbacks.mode == "max"
+
+
+@pytest.mark.parametrize("group", sorted(default_choices()))
+def test_two_options_for_one_group_are_refused(group: str) -> None:
+    two = sorted(file.stem for file in (CONF / group).glob("*.yaml"))[:2]
+    words = [f"{group}=[{','.join(two)}]"]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", overrides=words, return_hydra_config=True)
+        with pytest.raises(ConfigError, match="several options for one group") as caught:
+            settings_of(config)
+    assert caught.value.todo.endswith(f"-m {group}={','.join(two)}")
+
+
+def test_one_option_of_each_group_is_none_too_many() -> None:
+    words = [f"{group}={choice}" for group, choice in default_choices().items()]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        assert settings_of(compose("train", overrides=words, return_hydra_config=True))

@@ -191,3 +191,18 @@ def stop_twice() -> list[object]:
 
 def test_a_second_signal_does_not_cut_the_ending_short() -> None:
     assert workers.call(stop_twice) == [130, "ended in good order"]
+
+
+def stopped_by(number: int) -> int:
+    raise_on_signals()
+    try:
+        os.kill(os.getpid(), number)
+    except StopSignalError as stopped:
+        return stopped.exit_code
+    return 0
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGXCPU"])
+def test_the_warnings_of_batch_systems_stop_a_job_in_good_order(name: str) -> None:
+    number = signal.Signals[name]
+    assert workers.call(stopped_by, number) == 128 + number

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from frostline.errors import TrackingError
 from frostline.tracking.address import resolve_address
@@ -61,3 +62,25 @@ def test_password_is_not_shown(tmp_path):
     address = resolve_address("postgresql://me:secret@host:5432/runs", tmp_path)
     assert address.shown == "postgresql://me:***@host:5432/runs"
     assert address.uri.count("secret") == 1
+
+
+@pytest.mark.parametrize("name", ["my%20leaves", "which?", "#1", "two words", "Blätter", "a%2Fb?c"])
+@pytest.mark.parametrize("uri", [None, "sqlite:///{name}.db", "sqlite:///runs/{name}/m.db"])
+def test_the_address_means_the_file_that_its_folder_and_name_say(name, uri, tmp_path):
+    here = tmp_path / name
+    (here / "runs" / name).mkdir(parents=True)
+    (here / f"{name}.db").touch()
+    given = uri and uri.format(name=name)
+    address = resolve_address(given, here)
+    wanted = here / (given or "sqlite:///mlflow.db").removeprefix("sqlite:///")
+    assert address.database == wanted
+    assert make_url(address.uri).database == str(wanted)
+    assert resolve_address(address.uri, Path("/")) == address
+    assert resolve_address(address.shown, Path("/")).database == wanted
+
+
+def test_an_escaped_address_is_read_as_a_url(tmp_path):
+    assert resolve_address("sqlite:///my%20leaves.db", tmp_path).database == (
+        tmp_path / "my leaves.db"
+    )
+    assert resolve_address("sqlite:///m.db?timeout=5", tmp_path).database == tmp_path / "m.db"

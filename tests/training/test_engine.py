@@ -6,15 +6,23 @@
 import logging
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from frostline.config.schema import TrainerSettings
 from frostline.errors import ConfigError
 from frostline.tracking.provenance import read_machine
-from frostline.training.engine import choose_engine, choose_kernels, cuda_works, numerics_of
+from frostline.training.engine import (
+    build_trainer,
+    choose_engine,
+    choose_kernels,
+    cuda_works,
+    numerics_of,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -129,3 +137,27 @@ def test_a_card_that_pytorch_cannot_use_is_named_and_the_cpu_used(
 def test_a_named_device_that_only_the_machine_of_the_job_has_stays_as_typed() -> None:
     there = "cuda bf16-mixed, TF32 off, deterministic where possible"
     assert numerics_of(spec(accelerator="cuda", precision="bf16-mixed")) == there
+
+
+@pytest.mark.parametrize(
+    "left_over",
+    [
+        {"SLURM_JOB_ID": "41", "SLURM_JOB_NAME": "sweep", "SLURM_NTASKS": "4"},
+        {"SLURM_JOB_ID": "41", "SLURM_JOB_NAME": "bash", "SLURM_NTASKS": "2"},
+        {"TORCHELASTIC_RUN_ID": "x", "RANK": "0", "WORLD_SIZE": "4", "LOCAL_RANK": "0"},
+        {"KUBERNETES_PORT": "x", "MASTER_ADDR": "x", "MASTER_PORT": "1"}
+        | {"WORLD_SIZE": "2", "RANK": "0"},
+        {"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "0", "PBS_NODEFILE": "/none"},
+    ],
+    ids=["slurm", "slurm interactive", "torchrun", "kubeflow", "mpi"],
+)  # fmt: skip
+def test_what_a_batch_system_left_in_the_environment_starts_no_processes(
+    left_over: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, value in left_over.items():
+        monkeypatch.setenv(key, value)
+    engine = choose_engine(spec(accelerator="cpu"))
+    trainer = build_trainer(engine, epochs=1, accumulate=1, callbacks=[], folder=str(tmp_path))
+    environment = trainer._accelerator_connector.cluster_environment
+    assert type(environment) is LightningEnvironment
+    assert (trainer.world_size, trainer.global_rank, trainer.is_global_zero) == (1, 0, True)

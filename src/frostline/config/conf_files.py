@@ -14,6 +14,18 @@ CONF = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parents[1] / "conf"
 STUDIES = CONF / "experiments"
 
 
+def default_choices() -> dict[str, str]:
+    """The option of each group of conf/ that a run takes if it names none."""
+    top = yaml.safe_load((CONF / "train.yaml").read_text(encoding="utf-8"))
+    return {
+        key: str(choice)
+        for entry in top["defaults"]
+        if isinstance(entry, dict)
+        for key, choice in entry.items()
+        if " " not in key
+    }
+
+
 def group_defaults(group: str, choice: str) -> dict[str, Any]:
     """The values that conf/GROUP/CHOICE.yaml sets in its group; empty if there is no such file."""
     file = CONF / group / f"{choice}.yaml"

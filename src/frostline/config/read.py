@@ -8,8 +8,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ValidationError
 
+from frostline.config.conf_files import default_choices
 from frostline.config.credentials import put_aside
-from frostline.config.schema import Settings
+from frostline.config.schema import Settings, better_direction
 from frostline.config.tune_grid import check_tuning, with_middle_rate
 from frostline.config.value_origins import typed_keys
 from frostline.errors import ConfigError
@@ -25,6 +26,8 @@ def settings_of(config: DictConfig) -> Settings:
     Raises:
         ConfigError: If a value is missing, or as `read_settings`.
     """
+    if "hydra" in config:
+        _check_single_options(config)
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     missing = sorted(OmegaConf.missing_keys(own))
     if missing:
@@ -41,8 +44,32 @@ def settings_of(config: DictConfig) -> Settings:
     if "hydra" in config and isinstance(strategy, dict) and strategy.get("typed") is None:
         strategy["typed"] = typed_keys(config)
     settings = read_settings({str(key): value for key, value in values.items()})
+    _check_direction(settings)
     check_tuning(settings)
     return with_middle_rate(settings)
+
+
+def _check_single_options(config: DictConfig) -> None:
+    """Refuse `augment=[flip,crop]`: Hydra merges such options, and the last one wins.
+
+    Raises:
+        ConfigError: If a group was given a list of options.
+    """
+    # A group that got a list has no entry among Hydra's choices.
+    chosen = config.hydra.runtime.choices
+    for group in default_choices():
+        if group in config and group not in chosen:
+            given = _options_given(group, list(config.hydra.overrides.task))
+            raise ConfigError(
+                f"{group}={given}: several options for one group",
+                f"{group}=NAME: one of the files of conf/{group}/",
+                f"for one job each: -m {group}={given.strip('[]').replace(' ', '')}",
+            )
+
+
+def _options_given(group: str, words: list[str]) -> str:
+    typed = [word.partition("=")[2] for word in words if word.lstrip("+").startswith(f"{group}=")]
+    return typed[-1] if typed else "[...]"
 
 
 def read_settings(values: dict[str, Any]) -> Settings:
@@ -60,6 +87,19 @@ def read_settings(values: dict[str, Any]) -> Settings:
         raise _readable(error) from None
     _check_paths(settings)
     return settings
+
+
+def _check_direction(settings: Settings) -> None:
+    """Not part of the schema: runs that were recorded with it can still be used."""
+    monitor, mode = settings.callbacks.monitor, settings.callbacks.mode
+    better = better_direction(monitor)
+    if mode != better:
+        raise ConfigError(
+            f"callbacks.mode={mode} with callbacks.monitor={monitor}: the worst epoch would be "
+            "kept as the best",
+            f"callbacks.mode={better}, or null, which follows the metric",
+            "leave callbacks.mode out",
+        )
 
 
 def _check_paths(settings: Settings) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from frostline.config.conf_files import CONF, group_defaults
+from frostline.config.conf_files import CONF, default_choices, group_defaults
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
 
@@ -35,13 +35,7 @@ def recorded_settings(values: dict[str, Any]) -> Settings:
 def _completed(values: dict[str, Any]) -> dict[str, Any]:
     """Values with the keys that they lack, as conf/ has them now."""
     top = yaml.safe_load((CONF / "train.yaml").read_text(encoding="utf-8"))
-    choices = {
-        key: str(choice)
-        for entry in top.pop("defaults")
-        if isinstance(entry, dict)
-        for key, choice in entry.items()
-        if " " not in key
-    }
+    choices = default_choices()
     scalars = {key: value for key, value in top.items() if key in Settings.model_fields}
     groups = {key: group_defaults(key, choice) for key, choice in choices.items()}
     complete = scalars | {key: value for key, value in groups.items() if value}

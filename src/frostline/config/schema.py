@@ -27,6 +27,11 @@ from frostline.config.strict_model import Count, StrictModel
 from frostline.config.tune_settings import TuneSettings
 
 
+def better_direction(metric: str) -> Literal["max", "min"]:
+    """In which direction a metric improves: losses by falling, all others by rising."""
+    return "min" if metric.rpartition("/")[2].endswith("loss") else "max"
+
+
 class CallbackSettings(StrictModel):
     """Choice of the best epoch, and when to stop."""
 
@@ -35,6 +40,14 @@ class CallbackSettings(StrictModel):
     patience_epochs: Count | None
     csv: bool
     tensorboard: bool
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mode_of_monitor(cls, values: Any) -> Any:
+        """Where `mode` is null, the direction in which the metric improves."""
+        if isinstance(values, dict) and values.get("mode", "") is None:
+            return values | {"mode": better_direction(str(values.get("monitor")))}
+        return values
 
 
 class TrainerSettings(StrictModel):

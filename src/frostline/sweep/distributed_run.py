@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from frostline.config.schema import Settings
 from frostline.errors import FrostlineError
 from frostline.sweep.resources import own_cores
-from frostline.sweep.signals import exit_with_parent
+from frostline.sweep.signals import STOP_SIGNALS, exit_with_parent
 from frostline.sweep.workers import Failure, warm_context
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def _follow(
     from frostline.training.recorder import CurveLog, RunRecorder
     from frostline.training.run import fit_candidate, train_run
 
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in STOP_SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     exit_with_parent()
     os.environ.update(env)

@@ -48,6 +48,7 @@ from frostline.backbones.build import outline
 from frostline.backbones.pooling import OutputPooling
 from frostline.backbones.split.cut_finder import CutFinder
 from frostline.config.versions import installed_libraries
+from frostline.sweep.signals import STOP_SIGNALS
 from frostline.tracking.database_schema import newest_version
 
 WARMED_BY = "test_efficientnet"
@@ -64,6 +65,8 @@ if (boundary := stages[1].end) is not None:
 gc.collect()
 gc.freeze()
 # A signal to the whole process group is for the jobs; this process ends when its parent does.
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for each in STOP_SIGNALS:
+    if each is not signal.SIGHUP:
+        signal.signal(each, signal.SIG_IGN)
 if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup, for the jobs as well
     signal.signal(signal.SIGHUP, lambda *_: None)

@@ -7,11 +7,22 @@ import threading
 import time
 from typing import Any
 
+# Ctrl-C, the usual end, a closed terminal, and how batch systems warn before a limit: Slurm and
+# Grid Engine by USR1 or USR2 (`sbatch --signal=USR1@90`, `qsub -notify`), LSF by USR2, limits of
+# CPU time by XCPU.
+STOP_SIGNALS = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGXCPU,
+)
 MAX_STOP_S = 60  # how long a job may take to record that it was stopped
 
 
 class StopSignalError(BaseException):
-    """The process was asked to stop: by Ctrl-C (SIGINT), SIGTERM, or a terminal's end (SIGHUP)."""
+    """The process was asked to stop, by one of `STOP_SIGNALS`."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
@@ -51,7 +62,7 @@ def exit_with_parent(*, at_once: bool = True) -> None:
 
 
 def raise_on_signals() -> None:
-    """Turn the first SIGINT, SIGTERM or SIGHUP into an exception, so that run states are honoured.
+    """Turn the first of `STOP_SIGNALS` into an exception, so that run states are honoured.
 
     SIGHUP comes when a terminal or a connection is closed; under `nohup` it stays ignored.
 
@@ -67,6 +78,6 @@ def raise_on_signals() -> None:
             seen.append(signum)
             raise StopSignalError(signum)
 
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for each in STOP_SIGNALS:
         if each is not signal.SIGHUP or signal.getsignal(each) is not signal.SIG_IGN:
             signal.signal(each, stop)

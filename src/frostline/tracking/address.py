@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from frostline.config.credentials import secrets_of, whole_uri
 from frostline.errors import TrackingError
@@ -18,6 +18,7 @@ ALLOWED = (
     "sqlite:///PATH.db, http(s)://HOST:PORT of an MLflow server, "
     "or postgresql://, mysql://, mssql:// with their drivers"
 )
+_ODD = "%?#"  # characters of file names that mean something else in a URL
 _DATABASE_SCHEMES = ("postgresql", "mysql", "mssql")
 
 
@@ -122,7 +123,7 @@ def _sqlite_address(given: str, here: Path) -> Address:
             f"tracking.uri={given}: runs must outlive the process, so the store must be a file",
             "sqlite:///relative/path.db or sqlite:////absolute/path.db",
         )
-    database = Path(os.path.normpath(here / Path(path.split("?")[0]).expanduser()))
+    database = Path(os.path.normpath(here / _file_of(path, here).expanduser()))
     if database.is_dir():
         raise TrackingError(
             f"tracking.uri={given}: {database} is a folder",
@@ -130,7 +131,7 @@ def _sqlite_address(given: str, here: Path) -> Address:
         )
     root = database.parent
     return Address(
-        uri=f"sqlite:///{database}",
+        uri=f"sqlite:///{escaped_path(database)}",
         kind="sqlite",
         database=database,
         artifact_root=root / "mlartifacts",
@@ -138,3 +139,18 @@ def _sqlite_address(given: str, here: Path) -> Address:
         # Without the folder, which may be moved with everything in it.
         place=f"sqlite:///{database.name}",
     )
+
+
+def _file_of(path: str, here: Path) -> Path:
+    """The file that an address means: as it stands where that exists, else as a URL."""
+    literal = here / Path(path).expanduser()
+    # Nobody escapes the name of a folder that they stand before.
+    folder_is_odd = any(character in str(Path(path).parent) for character in _ODD)
+    if literal.is_file() or (folder_is_odd and literal.parent.is_dir()):
+        return Path(path)
+    return Path(unquote(path.partition("?")[0]))
+
+
+def escaped_path(database: Path) -> str:
+    """The path as a part of a URL; only what SQLAlchemy would read otherwise is escaped."""
+    return "".join(f"%{ord(each):02X}" if each in _ODD else each for each in str(database))

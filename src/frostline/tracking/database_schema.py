@@ -8,7 +8,7 @@ from typing import Any
 
 from frostline.errors import TrackingError
 from frostline.files import TEMPORARY_SUFFIX, replacing
-from frostline.tracking.address import Address
+from frostline.tracking.address import Address, escaped_path
 from frostline.tracking.store_errors import (
     StoreUnavailableError,
     explained,
@@ -49,13 +49,14 @@ def check_sqlite(address: Address) -> None:
         for leftover in database.parent.glob(f".{database.name}.*{TEMPORARY_SUFFIX}*"):
             leftover.unlink(missing_ok=True)
         with replacing(database) as temporary:
+            uri = f"sqlite:///{escaped_path(temporary)}"
             try:
                 with explained_errors(address):
                     store = SqlAlchemyStore(  # type: ignore[no-untyped-call]
-                        f"sqlite:///{temporary}", str(address.artifact_root)
+                        uri, str(address.artifact_root)
                     )
                 store.engine.dispose()
-                engines().pop(f"sqlite:///{temporary}", None)
+                engines().pop(uri, None)
             finally:
                 temporary.with_name(f"{temporary.name}-journal").unlink(missing_ok=True)
         return

@@ -9,6 +9,7 @@ from functools import cache
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from frostline.config.schema import TrainerSettings
 from frostline.errors import ConfigError
@@ -136,7 +137,10 @@ def build_trainer(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         deterministic="warn",  # as in choose_kernels; it prepares cuBLAS as well
-        plugins=[AtomicCheckpointIO()],
+        # What a batch system, torchrun or MPI left in the environment never says how we run: our
+        # own processes are the only ones (`sweep.distributed_run`). Under Slurm's environment
+        # Lightning would expect srun's tasks, and answer USR1 by requeueing instead of stopping.
+        plugins=[AtomicCheckpointIO(), LightningEnvironment()],
         profiler=NoProfiler(),
     )
 
