@@ -9,7 +9,7 @@ from functools import cache
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.plugins.environments import LightningEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
 from frostline.config.schema import TrainerSettings
 from frostline.errors import ConfigError
