@@ -92,5 +92,6 @@ def test_interrupted_it_ends_the_sweep_and_the_same_call_goes_on(here: Path) -> 
         api.sweep(**call, freeze=[0, 1], progress=interrupt)
     assert "RUNNING" not in set(api.runs()["state"])
     swept = api.sweep(**call, freeze=[0, 1], progress=None)
-    assert set(swept.table()["state"]) == {"done"}
+    # A job that had ended before the interrupt is not run again.
+    assert set(swept.table()["state"]) <= {"done", "reused"}
     assert signal.getsignal(signal.SIGTERM) is before

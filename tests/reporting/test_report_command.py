@@ -174,7 +174,7 @@ def test_a_run_whose_predictions_are_damaged_is_left_out_by_name(sweep, tmp_path
     else:
         files[0].write_bytes(files[2].read_bytes())
     try:
-        written = write_report(store, runs_of_sweep(store, "abc"), tmp_path)
+        written = write_report(store, runs_of_sweep(store, "abc123"), tmp_path)
     finally:
         files[0].write_bytes(whole)
     values = json.loads((written.folder / "verdict.json").read_text())
