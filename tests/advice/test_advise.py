@@ -16,10 +16,11 @@ from frostline.advice.ranking import (
     rank_depths,
     reliabilities,
 )
-from frostline.advice.request import next_command, read_request, source_of
+from frostline.advice.request import next_command, read_request
 from frostline.advice.similarity import references_for, similarity_of
 from frostline.backbones.packaged_weights import find_packaged
 from frostline.commands.advise import main
+from frostline.data.source_words import source_of
 from frostline.errors import BackboneError, ConfigError
 
 LITE = "tf_efficientnet_lite0"
@@ -149,7 +150,7 @@ def test_several_backbones_and_data_keys(tmp_path):
         (["backbone=resnet5O"], BackboneError, "nearest names: resnet50"),
         (["backbone=,"], ConfigError, "no name is given"),
         (["freeze=2"], ConfigError, "src.advise does not take it"),
-        (["photos"], ConfigError, "data.path=DIR"),
+        (["photos"], ConfigError, "data.path=photos"),
         (["data.pth=x"], ConfigError, "data.pth: there is no such key"),
     ],
 )

@@ -7,7 +7,8 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
 from frostline.config.conf_files import default_choices
-from frostline.config.hydra_errors import explain_hydra_error, known_keys
+from frostline.config.hydra_errors import explain_hydra_error
+from frostline.config.likely_key import known_keys
 from frostline.config.read import settings_of
 from frostline.config.recorded_config import recorded_settings
 from frostline.config.schema import Settings
@@ -47,24 +48,24 @@ def test_freeze_keeps_the_type_that_was_typed(given: str, value: int | str) -> N
 @pytest.mark.parametrize(
     ("overrides", "parts"),
     [
-        (["epochs=abc"], ["epochs=abc", "valid integer"]),
-        (["epochs=0"], ["epochs=0", "greater than or equal to 1"]),
+        (["epochs=abc"], ["epochs=abc", "a whole number"]),
+        (["epochs=0"], ["epochs=0", "1 or more"]),
         (["lr=inf"], ["lr=inf", "a finite number above 0"]),
         (["optimizer.weight_decay=nan"], ["optimizer.weight_decay=nan", "finite number"]),
         (["freeze=1.5"], ["freeze=1.5", "0 .. number of stages", "all", "module path"]),
-        (["freeze=true"], ["freeze=True", "module path"]),
+        (["freeze=true"], ["freeze=true", "module path"]),
         (["epoch=3"], ["epoch: there is no such key", "epochs"]),
         (["+lrr=1"], ["lrr: there is no such key", "nearest: lr"]),
         (["data=foldr"], ["data=foldr", "did you mean folder?", "leaves"]),
         (["optimizer=adamm"], ["optimizer=adamm", "adam, adamw, sgd"]),
         (["data=folder"], ["data.path=???", "a value is missing", "data.path=VALUE"]),
         (["data=folder", "data.path=no/such"], ["data.path=no/such", "no such file or folder"]),
-        (["head.hidden=3"], ["head.hidden", "another one has", "head=NAME"]),
+        (["head.hidden=3"], ["head.hidden", "another one has", "head=mlp"]),
         (["head=mlp", "head.pool=median"], ["head.pool=median", "'avg', 'max' or 'flatten'"]),
         (["weights=pretraned"], ["weights=pretraned", "did you mean pretrained?"]),
         (["weights=missing.pth"], ["weights=missing.pth", "no such file"]),
         (["weights=https://x.y/z.pth"], ["not fetched from addresses"]),
-        (["data.fraction=0"], ["data.fraction=0", "greater than 0"]),
+        (["data.fraction=0"], ["data.fraction=0", "a number above 0"]),
         (["backbone=a,b"], ["several values", "-m"]),
         (["freeze=[1,2"], ["cannot be read", "key=value"]),
         (["+lr=3"], ["the key exists already", "write lr=VALUE"]),

@@ -274,7 +274,7 @@ def test_the_plan_in_words() -> None:
         "3 jobs, 1 of them finished already, 1 half done",
         "  asked for twice, run once: freeze=2",
         "  the splits have changed",
-        "  time: about 0:12 for 1 jobs, as earlier runs took; unknown for 1 jobs",
+        "  time: about 0:12 for 1 job, as earlier runs took; unknown for 1 job",
         "  disk: about 6.0 MiB of checkpoints stay, up to 24.0 MiB more while a job runs",
     ]
     assert job_lines(jobs, states) == [

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from frostline.backbones.names import check_backbone_name
 from frostline.config.conf_files import CONF
 from frostline.config.schema import Settings
-from frostline.data.source_kind import source_kind
+from frostline.data.early_check import check_path
+from frostline.data.source_words import with_source
 from frostline.errors import ConfigError
 from frostline.invocation import as_called
 
@@ -38,7 +39,7 @@ def read_request(overrides: Sequence[str]) -> list[Settings]:
             raise ConfigError(
                 f"{override}: src.advise does not take it",
                 f"{', '.join(f'{name}=...' for name in ALLOWED)} and data.KEY=...",
-                "python -m src.advise data.path=DIR",
+                f"python -m src.advise data.path={'DIR' if equals else override}",
             )
         if key == "backbone":
             backbones = [name for name in value.split(",") if name]
@@ -46,7 +47,7 @@ def read_request(overrides: Sequence[str]) -> list[Settings]:
             others.append(override)
     if not backbones:
         raise ConfigError("backbone=: no name is given", "backbone=NAME or backbone=NAME,NAME")
-    others = _with_source(others)
+    others = with_source(others)
     jobs = []
     with initialize_config_dir(str(CONF), version_base="1.3", job_name="advise"):
         for backbone in dict.fromkeys(backbones):
@@ -56,16 +57,9 @@ def read_request(overrides: Sequence[str]) -> list[Settings]:
             except (HydraException, OmegaConfBaseException) as error:
                 raise explain_hydra_error(error) from None
             check_backbone_name(settings.backbone)
+            check_path(settings.data)
             jobs.append(settings)
     return jobs
-
-
-def source_of(overrides: Sequence[str]) -> str:
-    """Return the option of the `data` group that fits `data.path`; `leaves` without a path."""
-    paths = [text.partition("=")[2] for text in overrides if text.startswith("data.path=")]
-    if not paths:
-        return "leaves"
-    return source_kind(paths[-1].strip("'\"")) or "folder"
 
 
 def next_command(overrides: Sequence[str], backbones: Sequence[str], strategies: str) -> str:
@@ -78,16 +72,9 @@ def next_command(overrides: Sequence[str], backbones: Sequence[str], strategies:
     """
     own = [text for text in overrides if text.partition("=")[0] not in {"backbone", "seed"}]
     parts = [
-        *_with_source(own),
+        *with_source(own),
         f"backbone={','.join(backbones)}",
         f"strategy={strategies}",
         "seed=0,1,2",
     ]
     return as_called("python -m src.train -m ") + " ".join(shlex.quote(part) for part in parts)
-
-
-def _with_source(overrides: list[str]) -> list[str]:
-    """Add `data=SOURCE` where the overrides do not name it."""
-    if any(text.startswith("data=") for text in overrides):
-        return overrides
-    return [f"data={source_of(overrides)}", *overrides]

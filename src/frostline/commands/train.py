@@ -23,11 +23,14 @@ from omegaconf.errors import OmegaConfBaseException
 from frostline.backbones.names import check_backbone_name
 from frostline.commands.error_output import leave_closed_pipe, not_writable, print_error
 from frostline.commands.output_folder import remove_if_unused
+from frostline.config.command_line import checked_words
 from frostline.config.conf_files import CONF
 from frostline.config.credentials import put_aside_in_command
 from frostline.config.read import settings_of
 from frostline.config.study_scale import spell_out_scale
 from frostline.cores import share_cores
+from frostline.data.early_check import check_path
+from frostline.data.source_words import with_source
 from frostline.errors import FrostlineError
 from frostline.redact import hide_secrets_in_output, redact_yaml_files
 from frostline.sweep.session import SweepEndedError
@@ -51,6 +54,7 @@ def run_job(config: DictConfig) -> "Outcome | float":
     redact_yaml_files(folder / str(own.output_subdir))
     settings = settings_of(config)
     check_backbone_name(settings.backbone)
+    check_path(settings.data)
     raise_on_signals()
     if own.mode is RunMode.MULTIRUN:
         from frostline.sweep.launch import run_launched
@@ -94,7 +98,8 @@ def main() -> None:
     hide_secrets_in_output()
     _register_plugins()
     try:
-        sys.argv[1:] = spell_out_scale(put_aside_in_command(sys.argv[1:]))
+        words = put_aside_in_command(checked_words(sys.argv[1:]))
+        sys.argv[1:] = with_source(spell_out_scale(words))
         _hydra_main()
     except SweepEndedError as end:
         sys.exit(end.exit_code)

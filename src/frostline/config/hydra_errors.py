@@ -1,11 +1,12 @@
 """Errors of Hydra as errors of ours: what was given, what is allowed, what to do."""
 
-import difflib
 import re
+from pathlib import Path
 
-from pydantic import BaseModel
-
-from frostline.config.conf_files import STUDIES
+from frostline.config.accepted import accepts
+from frostline.config.conf_files import CONF, STUDIES, group_defaults
+from frostline.config.likely_key import known_keys, likely_keys
+from frostline.config.likely_option import groups_with, likely_option, remark
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
 
@@ -21,7 +22,8 @@ def explain_hydra_error(error: Exception) -> ConfigError:
     """
     text = str(error)
     if unknown := re.search(r"Could not override '([^']+)'", text):
-        return unknown_key(unknown[1])
+        typed = re.search(r"append to your config use \+[^=\s]+=(.*)", text)
+        return unknown_key(unknown[1], typed[1].strip() if typed else "")
     if option := re.search(r"Could not find '([^']+)/([^'/]+)'", text):
         return _unknown_option(option[1], option[2], re.findall(r"^\t([\w-]+)$", text, re.M))
     if group := re.search(r"Could not override '?([\w/@.]+)'?\.\s*No match", text):
@@ -42,33 +44,47 @@ def explain_hydra_error(error: Exception) -> ConfigError:
     )
 
 
-def unknown_key(key: str) -> ConfigError:
-    """The message for a key that does not exist here, with the nearest ones that do."""
-    group = key.split(".")[0]
-    if key in known_keys():
+def unknown_key(key: str, value: str = "") -> ConfigError:
+    """The message for a key that does not exist here, with the nearest ones that do.
+
+    Args:
+        key: As typed.
+        value: As typed; empty if that is not known.
+    """
+    if key in known_keys() and "." in key:
+        return _key_of_another_option(key, value)
+    meant = likely_keys(key)
+    if not meant:
+        return ConfigError(f"{key}: there is no such key", ", ".join(_typed_keys()), f"{SEE_ALL}")
+    if len(meant) > 1:
         return ConfigError(
-            f"{key}: the chosen {group} has no such key; another one has",
-            f"see conf/{group}/ for the choices and their keys",
-            f"choose the other one: {group}=NAME {key}=VALUE",
+            f"{key}: there is no such key", f"nearest: {', '.join(meant)}", f"{SEE_ALL}"
         )
-    close = difflib.get_close_matches(key, known_keys(), n=3, cutoff=0.6)
+    if meant[0] == "weights" and value.lower() in {"true", "false"}:
+        value = "pretrained" if value.lower() == "true" else "random"
+    is_option = value.isidentifier() and (CONF / meant[0] / f"{value}.yaml").is_file()
+    fits = value and (is_option or accepts(meant[0], value) or meant[0].startswith("hydra"))
     return ConfigError(
-        f"{key}: there is no such key",
-        f"nearest: {', '.join(close)}" if close else ", ".join(Settings.model_fields),
-        SEE_ALL,
+        f"{key}: there is no such key (nearest: {meant[0]})",
+        todo=f"write {meant[0]}={value if fits else 'VALUE'}; {SEE_ALL}",
     )
 
 
-def known_keys() -> list[str]:
-    """All keys, with dots, of all members of all groups."""
-    keys: list[str] = []
-    for name, field in Settings.model_fields.items():
-        keys.append(name)
-        members = getattr(field.annotation, "__args__", (field.annotation,))
-        for member in members:
-            if isinstance(member, type) and issubclass(member, BaseModel):
-                keys += [f"{name}.{inner}" for inner in member.model_fields]
-    return list(dict.fromkeys(keys))
+def _key_of_another_option(key: str, value: str) -> ConfigError:
+    """The message for `head.hidden` where the chosen head has no hidden layer."""
+    group, _, inner = key.partition(".")
+    files = sorted((CONF / group).glob("*.yaml"))
+    options = [file.stem for file in files if inner in group_defaults(group, file.stem)]
+    choice = options[0] if len(options) == 1 else "NAME"
+    return ConfigError(
+        f"{key}: the chosen {group} has no such key; another one has",
+        f"with {', '.join(f'{group}={option}' for option in options)}",
+        f"choose the other one: {group}={choice} {key}={value or 'VALUE'}",
+    )
+
+
+def _typed_keys() -> list[str]:
+    return [name for name in Settings.model_fields if name != "sweep"]
 
 
 def _unknown_option(group: str, option: str, options: list[str]) -> ConfigError:
@@ -76,10 +92,21 @@ def _unknown_option(group: str, option: str, options: list[str]) -> ConfigError:
         # Hydra lists no options for a folder that holds other files too, such as experiments/.
         folder = STUDIES.parent / group
         options = sorted(file.stem for file in folder.glob("*.yaml"))
-    close = difflib.get_close_matches(option, options, n=1)
-    hint = f" (did you mean {close[0]}?)" if close else ""
+    given = f"{group}={option}: there is no such option"
+    if group == "data" and Path(option).expanduser().exists():
+        return ConfigError(f"{given}, but a path", todo=f"write data.path={option}")
+    elsewhere = [each for each in groups_with(option) if each != group]
+    meant = likely_option(group, option, options)
+    # An exact name in another group says more than a similar one in this.
+    if elsewhere and not (meant and option in meant):
+        meant, hint = None, f" (did you mean {elsewhere[0]}={option}?)"
+    else:
+        hint = f" (did you mean {meant}?)" if meant else ""
+    own = "" if group == "experiments" else "conf/"
     return ConfigError(
-        f"{group}={option}: there is no such option{hint}",
+        given + hint,
         ", ".join(options) or f"nothing yet: {group}/ holds no .yaml file",
-        f"or add one: {'' if group == 'experiments' else 'conf/'}{group}/{option}.yaml",
+        f"write {group}={meant}{remark(group, meant)}"
+        if meant
+        else f"or add one: {own}{group}/{option}.yaml",
     )

@@ -10,8 +10,10 @@ from pydantic import BaseModel, ValidationError
 
 from frostline.config.conf_files import default_choices
 from frostline.config.credentials import put_aside
+from frostline.config.likely_key import likely_keys
 from frostline.config.schema import Settings, better_direction
 from frostline.config.tune_grid import check_tuning, with_middle_rate
+from frostline.config.value_errors import wrong_value
 from frostline.config.value_origins import typed_keys
 from frostline.errors import ConfigError
 
@@ -107,7 +109,8 @@ def _check_paths(settings: Settings) -> None:
     # A data set of the hub has a name there, which looks like a path.
     if path is not None and settings.data.source != "hub" and not Path(path).expanduser().exists():
         raise ConfigError(
-            f"data.path={path}: there is no such file or folder (seen from {Path.cwd()})",
+            f"data.path={path}: there is no such file or folder (seen from {Path.cwd()})"
+            f"{_similar(Path(path).expanduser())}",
             todo="give the path of your data set: data.path=DIR",
         )
     if settings.callbacks.tensorboard and find_spec("tensorboard") is None:
@@ -127,10 +130,20 @@ def _check_paths(settings: Settings) -> None:
         )
     close = difflib.get_close_matches(weights, ["pretrained", "random"], n=1)
     hint = f" (did you mean {close[0]}?)" if close else ""
-    what = "there is no such file" if is_path else f"unknown{hint}"
+    what = f"there is no such file{_similar(Path(weights))}" if is_path else f"unknown{hint}"
     raise ConfigError(
         f"weights={weights}: {what}", "pretrained, random, or a path (.safetensors, .pth)"
     )
+
+
+def _similar(missing: Path) -> str:
+    """The entry of its folder whose name is most like that of a missing one, as a question."""
+    try:
+        names = [entry.name for entry in missing.parent.iterdir()]
+    except OSError:
+        return ""
+    close = difflib.get_close_matches(missing.name, names, n=1, cutoff=0.7)
+    return f"; did you mean {missing.parent / close[0]}?" if close else ""
 
 
 def _readable(error: ValidationError) -> ConfigError:
@@ -139,16 +152,14 @@ def _readable(error: ValidationError) -> ConfigError:
     for problem in error.errors():
         key = _key_of(problem["loc"])
         given = problem.get("input")
-        shown = "???" if given is None and problem["type"] == "missing" else given
         if problem["type"] == "missing" or given == "???":
             lines[key] = f"{key} is missing: give {key}=VALUE"
         elif problem["type"] == "extra_forbidden":
-            close = difflib.get_close_matches(key, Settings.model_fields, n=1)
             lines[key] = f"{key}: there is no such key" + "".join(
-                f" (nearest: {name})" for name in close
+                f" (nearest: {name})" for name in likely_keys(key, 1)
             )
         else:
-            lines[key] = f"{key}={shown}: {_sentence(problem['msg'])}"
+            lines[key] = wrong_value(key, dict(problem))
     return ConfigError(
         "\n".join(lines.values()),
         todo="see the keys, their values and defaults with: python -m src.train --cfg job",
@@ -177,8 +188,3 @@ def _fields(group: str) -> set[str]:
         if isinstance(member, type) and issubclass(member, BaseModel):
             names |= set(member.model_fields)
     return names
-
-
-def _sentence(message: str) -> str:
-    text = message.replace("Input should be", "allowed is").removeprefix("Value error, ")
-    return text[:1].lower() + text[1:]

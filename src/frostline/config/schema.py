@@ -6,6 +6,7 @@ The models of the groups that make the recipe are in data_settings.py and recipe
 """
 
 import math
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -99,9 +100,29 @@ class SweepSettings(StrictModel):
     sharing: Count
 
 
+# What is typed for a depth and is no module of any backbone.
+_DEPTH_WORDS = {
+    "0": "none no off nothing unfrozen",
+    "-1": "last but_last all_but_last except_last",
+    "all": "full everything whole entire backbone frozen yes on head_only",
+}  # fmt: skip
+
+
 def _freeze(value: Any) -> Any:
     """Accept what can be a depth; which depths a backbone has is checked later."""
     is_depth = isinstance(value, int) and not isinstance(value, bool)
+    for depth, words in _DEPTH_WORDS.items():
+        if str(value).lower().replace("-", "_") in words.split():
+            raise ValueError(
+                "allowed is 0 .. number of stages, -1 (all but the last), all, or a module path; "
+                f"did you mean freeze={depth}?"
+            )
+    if isinstance(value, str) and re.fullmatch(r"\d+(-|\.\.+|:)\d+", value):
+        first, last = re.findall(r"\d+", value)
+        raise ValueError(
+            "allowed is one depth; for one job each: -m freeze="
+            + ",".join(map(str, range(int(first), min(int(last), int(first) + 9) + 1)))
+        )
     if not is_depth and not (isinstance(value, str) and value.strip()):
         raise ValueError(
             "allowed is 0 .. number of stages, -1 (all but the last) and so on, all, or a module "

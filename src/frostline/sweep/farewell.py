@@ -21,6 +21,17 @@ def commands_for(sweep_id: str) -> str:
     return as_called("\n  ".join([f"sweep {sweep_id}; what it knows now:", *commands]))
 
 
+def commands_for_run(run_id: str) -> str:
+    """Lines that name a single run and the commands that take it further."""
+    commands = (
+        f"python -m src.evaluate {run_id}",
+        f"python -m src.predict {run_id} PHOTOS/",
+        f"python -m src.export {run_id} --format onnx",
+        f"python -m src.report --runs {run_id}",
+    )
+    return as_called("\n  ".join([f"run {run_id}; go on with:", *commands]))
+
+
 def write_outcome(folder: Path, sweep_id: str, outcomes: Sequence[Outcome]) -> None:
     """Write the sweep's id and how each job ended, as JSON.
 

@@ -35,7 +35,8 @@ def plan_lines(
         changes: What has changed since earlier runs of the same config.
     """
     counts = {state: list(states.values()).count(state) for state in ("finished", "half done")}
-    lines = [f"{len(jobs)} jobs, {counts['finished']} of them finished already"]
+    of_them = "of them " if len(jobs) > 1 else ""
+    lines = [f"{jobs_text(len(jobs))}, {counts['finished']} {of_them}finished already"]
     if counts["half done"]:
         lines[0] += f", {counts['half done']} half done"
     common = common_overrides([*jobs, *(job for job, _ in duplicates)])
@@ -75,8 +76,9 @@ def _label(job: PlannedJob, common: set[str]) -> str:
 def _time(todo: int, cost: Estimate) -> str:
     if cost.unknown_jobs == todo:
         return "unknown, since nothing like it ran on this machine before"
-    known = f"about {clock(cost.known_s)} for {todo - cost.unknown_jobs} jobs, as earlier runs took"
-    return f"{known}; unknown for {cost.unknown_jobs} jobs" if cost.unknown_jobs else known
+    jobs = jobs_text(todo - cost.unknown_jobs)
+    known = f"about {clock(cost.known_s)} for {jobs}, as earlier runs took"
+    return f"{known}; unknown for {jobs_text(cost.unknown_jobs)}" if cost.unknown_jobs else known
 
 
 def _tuning(cost: Estimate) -> str:
@@ -111,7 +113,7 @@ def changes_since(todo: Sequence[PlannedJob], finished: "Sequence[RunRecord]") -
         if earlier is not None:
             counts.update(_differences(job, earlier))
     return [
-        f"{what}: the earlier results of {_jobs(count)} are not reused"
+        f"{what}: the earlier results of {jobs_text(count)} are not reused"
         for what, count in counts.items()
     ]
 
@@ -146,7 +148,8 @@ def _differences(job: PlannedJob, run: "RunRecord") -> list[str]:
     return changes
 
 
-def _jobs(count: int) -> str:
+def jobs_text(count: int) -> str:
+    """A number of jobs in words."""
     return "1 job" if count == 1 else f"{count} jobs"
 
 

@@ -18,10 +18,19 @@ class SweepProgress:
         total: Jobs that will run; None where others run elsewhere at the same time.
         console: Where to; standard error by default.
         first: The number of the first job.
+        numbered: Whether each line names its job; a single run has one.
     """
 
-    def __init__(self, total: int | None, console: Console | None = None, first: int = 1) -> None:
+    def __init__(
+        self,
+        total: int | None,
+        console: Console | None = None,
+        first: int = 1,
+        *,
+        numbered: bool = True,
+    ) -> None:
         self.total = total
+        self._numbered = numbered
         self.console = console or Console(file=sys.stderr, soft_wrap=True, highlight=False)
         self._index = first - 1
         self._count = 1
@@ -62,12 +71,13 @@ class SweepProgress:
         if self._live is not None:
             self._task = self._live.add_task(self._label(), total=1.0, status="loading")
         else:
-            self.console.print(f"{self._label()}  starts", markup=False)
+            label = self._label() if self._numbered else name
+            self.console.print(f"{label}  starts", markup=False)
 
     def event(self, message: dict[str, Any]) -> None:
         """A job reports progress: keys epoch, epochs, done, metrics; a group: done; or text."""
         if "text" in message:
-            self.console.print(f"{self._label()}  {message['text']}", markup=False)
+            self.console.print(f"{self._before()}{message['text']}", markup=False)
             return
         figures = message.get("metrics", {})
         status = f"epoch {message['epoch']}/{message['epochs']}  " if "epoch" in message else ""
@@ -76,7 +86,7 @@ class SweepProgress:
         if self._live is not None and self._task is not None:
             self._live.update(self._task, completed=message["done"], status=status)
         elif figures:
-            self.console.print(f"{self._label()}  {status}", markup=False)
+            self.console.print(f"{self._before()}{status}", markup=False)
 
     def done(self, failure: str | None, *, left: int = 0) -> None:
         """A job has ended, with a reason if it failed; `left` of a group are still to run."""
@@ -86,8 +96,11 @@ class SweepProgress:
         end = f"failed: {failure}" if failure else f"done in {clock(seconds)}"
         if left:
             end = f"{left} of {self._count} run by themselves"
-        self.console.print(f"{self._label()}  {end}", markup=False)
+        self.console.print(f"{self._before()}{end}", markup=False)
         self._count -= left
+
+    def _before(self) -> str:
+        return f"{self._label()}  " if self._numbered else ""
 
     def _label(self) -> str:
         of = "" if self.total is None else f"/{self.total}"

@@ -16,7 +16,6 @@ from frostline.config.schema import Settings
 from frostline.errors import FrostlineError, TrackingError
 from frostline.invocation import as_called
 from frostline.sweep import summary, sweep_run, workers
-from frostline.sweep.estimate import estimate
 from frostline.sweep.farewell import commands_for, write_outcome
 from frostline.sweep.job_record import experiment_of
 from frostline.sweep.launch import MakeLauncher, launch
@@ -24,8 +23,6 @@ from frostline.sweep.outcome import (
     Outcome,
     collect_outcomes,
     end_failed_runs,
-    find_finished_runs,
-    states_of,
 )
 from frostline.sweep.plan import (
     PlannedJob,
@@ -34,11 +31,12 @@ from frostline.sweep.plan import (
     with_distinct_names,
     with_first_seeds,
 )
-from frostline.sweep.plan_text import changes_since, job_lines, plan_lines
+from frostline.sweep.plan_text import jobs_text
 from frostline.sweep.preflight import check_jobs
 from frostline.sweep.progress import clock
 from frostline.sweep.resources import Share
 from frostline.sweep.signals import StopSignalError
+from frostline.sweep.standing import open_to_plan, standing_of
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
@@ -78,20 +76,13 @@ def run_sweep(
     begun_s = time.monotonic()
     console = Console(file=sys.stderr, soft_wrap=True, highlight=False)
     first = composed[0][1]
-    store = _open(first) if _is_remote(first) else None
+    store = open_to_plan(first) if _is_remote(first) else None
     _import_store()
     jobs, duplicates = merge_duplicates(check_all(composed, console))
-    store = store or _open(first)
-    runs = [] if store is None else store.find_runs({"frostline.kind": "job"})
-    usable = [] if first.rerun else runs
-    answered, states = find_finished_runs(jobs, usable), states_of(jobs, usable)
-    todo = [job for job in jobs if job.digest not in answered]
-    finished = [run for run in runs if run.status == "FINISHED"]
-    changes = [] if first.rerun else changes_since(todo, finished)
-    lines = plan_lines(jobs, states, duplicates, estimate(todo, finished), changes)
-    if first.dry_run:
-        lines += job_lines(jobs, states)
-    console.print("\n".join(lines), markup=False)
+    store = store or open_to_plan(first)
+    standing = standing_of(jobs, store, rerun=first.rerun)
+    answered, states, todo = standing.answered, standing.states, standing.todo
+    console.print("\n".join(standing.lines(duplicates, each=first.dry_run)), markup=False)
     if first.dry_run:
         return []
     assert store is not None
@@ -102,7 +93,8 @@ def run_sweep(
     if not store.offline:
         store.deliver_pending()
     output = summary.output_console()
-    title = f"{len(jobs)} runs in {clock(time.monotonic() - begun_s)}"
+    runs_text = "1 run" if len(jobs) == 1 else f"{len(jobs)} runs"
+    title = f"{runs_text} in {clock(time.monotonic() - begun_s)}"
     summary.show(outcomes, output, title=title)
     output.print(f"compare the runs in MLflow:  {store.address.ui_command}", markup=False)
     (folder / "outcome.md").write_text(summary.markdown(outcomes))
@@ -137,18 +129,6 @@ def _import_store() -> None:
     import frostline.tracking.store  # noqa: F401
 
 
-def _open(settings: Settings) -> "Store | None":
-    """The store; None where a dry run would have to create it."""
-    from frostline.tracking.address import resolve_address
-    from frostline.tracking.store import open_store
-
-    tracking = settings.tracking
-    database = resolve_address(tracking.uri, Path.cwd()).database
-    if settings.dry_run and database is not None and not database.exists():
-        return None
-    return open_store(tracking.uri, experiment_of(settings), offline=tracking.offline)
-
-
 def _claim_id(
     store: "Store", jobs: Sequence[PlannedJob], owned: ExitStack, *, always_new: bool
 ) -> str:
@@ -168,7 +148,9 @@ def check_all(composed: Composed, console: Console) -> list[PlannedJob]:
     Raises:
         FrostlineError: One error for all problems of all jobs.
     """
-    console.print(f"checking {len(composed)} jobs (loading PyTorch and timm takes some seconds)")
+    console.print(
+        f"checking {jobs_text(len(composed))} (loading PyTorch and timm takes some seconds)"
+    )
     jobs = with_first_seeds([settings for _, settings in composed])
     facts = workers.call(
         check_jobs,

@@ -1,21 +1,26 @@
 """A run without a sweep: checked, executed in this process, shown like a sweep of one."""
 
 import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
+from rich.console import Console
 
 from frostline.advice.auto_strategy import with_choice
 from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.sweep import summary
 from frostline.sweep.execute import Job, execute
+from frostline.sweep.farewell import commands_for_run
 from frostline.sweep.job_record import experiment_of
-from frostline.sweep.plan import plan_job, sharing_of, with_first_seeds
+from frostline.sweep.outcome import Outcome
+from frostline.sweep.plan import PlannedJob, plan_job, sharing_of, with_first_seeds
 from frostline.sweep.preflight import check_jobs
 from frostline.sweep.progress import SweepProgress
+from frostline.sweep.standing import open_to_plan, standing_of
 
 
 def run_single(settings: Settings, folder: Path) -> float:
@@ -28,37 +33,47 @@ def run_single(settings: Settings, folder: Path) -> float:
     Returns:
         The metric that chose the best epoch, at that epoch; NaN for a dry run.
     """
-    with SweepProgress(total=1) as progress:
+    console = Console(file=sys.stderr, soft_wrap=True, highlight=False)
 
-        def on_text(text: str) -> None:
-            progress.event({"text": text})
+    def on_text(text: str) -> None:
+        console.print(text, markup=False)
 
-        progress.start(settings.run_name)
-        _check_server(settings)
-        if settings.strategy.asks_for_choice:
-            from frostline.advice.choose import choose_strategies
+    console.print("checking the run (loading PyTorch and timm takes some seconds)")
+    _check_server(settings)
+    if settings.strategy.asks_for_choice:
+        from frostline.advice.choose import choose_strategies
 
-            (choice,) = choose_strategies([settings], on_progress=on_text)
-            settings = with_choice(HydraConfig.get().overrides.task, settings, choice, _recompose)
-        (facts,) = check_jobs([settings], on_progress=on_text)
-        (settings,) = with_first_seeds([settings])
-        planned = plan_job(0, (), settings, facts)
-        settings = planned.settings
-        if settings.dry_run:
-            return math.nan
-        (shared,) = sharing_of([planned])
-        sweep = settings.sweep.model_copy(
-            update={
-                "job_digest": planned.digest,
-                "group": shared.group,
-                **planned.facts.inputs(),
-            }
-        )
-        job = Job(settings.model_copy(update={"sweep": sweep}), folder, env={})
+        (choice,) = choose_strategies([settings], on_progress=on_text)
+        settings = with_choice(HydraConfig.get().overrides.task, settings, choice, _recompose)
+    (facts,) = check_jobs([settings], on_progress=on_text)
+    (settings,) = with_first_seeds([settings])
+    planned = plan_job(0, (), settings, facts)
+    if settings.dry_run:
+        standing = standing_of([planned], open_to_plan(settings), rerun=settings.rerun)
+        on_text("\n".join(standing.lines(each=True)))
+        return math.nan
+    outcome = _executed(planned, folder)
+    output = summary.output_console()
+    summary.show([outcome], output, title=outcome.name)
+    output.print(commands_for_run(outcome.run_id), markup=False)
+    return chosen_metric(planned.settings, outcome.metrics)
+
+
+def _executed(planned: PlannedJob, folder: Path) -> Outcome:
+    (shared,) = sharing_of([planned])
+    sweep = planned.settings.sweep.model_copy(
+        update={
+            "job_digest": planned.digest,
+            "group": shared.group,
+            **planned.facts.inputs(),
+        }
+    )
+    job = Job(planned.settings.model_copy(update={"sweep": sweep}), folder, env={})
+    with SweepProgress(total=1, numbered=False) as progress:
+        progress.start(planned.settings.run_name)
         outcome = execute(job, on_progress=lambda **values: progress.event(values))
         progress.done(None)
-    summary.show([outcome], summary.output_console(), title=outcome.name)
-    return chosen_metric(settings, outcome.metrics)
+    return outcome
 
 
 def chosen_metric(settings: Settings, metrics: Mapping[str, float]) -> float:

@@ -20,6 +20,7 @@ from frostline.backbones.names import check_backbone_name
 from frostline.backbones.shared_cache import shared_cache
 from frostline.config.read import settings_of
 from frostline.config.schema import Settings
+from frostline.data.early_check import check_path
 from frostline.errors import ConfigError, FrostlineError
 from frostline.redact import redact_yaml_files
 from frostline.sweep import workers
@@ -155,6 +156,7 @@ class PlannedSweeper(Sweeper):
             try:
                 settings = settings_of(composed)
                 check_backbone_name(settings.backbone)
+                check_path(settings.data)
                 jobs.append((tuple(overrides), settings))
             except FrostlineError as error:
                 problems.setdefault(str(error), error)

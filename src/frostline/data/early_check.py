@@ -1,0 +1,51 @@
+"""What can be said of a data set's path before the libraries are imported."""
+
+from pathlib import Path
+
+from frostline.config.data_settings import DataSettings
+from frostline.data.source_kind import source_kind
+from frostline.errors import DataError
+
+_READS = {
+    "folder": "one folder per class",
+    "csv": "tables",
+    "archive": "a .zip or .tar of one folder per class",
+    "hub": "data sets that `datasets` saved",
+}
+_IMAGES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
+
+
+def check_path(data: DataSettings) -> None:
+    """Check that the path of a data set is what its source reads.
+
+    Raises:
+        DataError: If another source reads it.
+    """
+    path = getattr(data, "path", None)
+    chosen = str(getattr(data, "source", ""))
+    if path is None or not Path(path).expanduser().exists():
+        return
+    place = Path(path).expanduser()
+    kind = source_kind(place)
+    if chosen == "hub" and kind == "folder":
+        return
+    if kind is None and place.suffix.lower() in _IMAGES:
+        raise DataError(
+            f"data.path={path}: this is one image",
+            "a folder with one folder of images per class, or a table of images and labels",
+            f"data.path={place.parent.parent}",
+        )
+    if kind is None or kind == chosen:
+        return
+    what = f"`data={chosen}` reads {_READS[chosen]}"
+    raise DataError(
+        f"data.path={path}: {what}, and this is {_what_is(place, kind)}",
+        f"data={kind} data.path={path}",
+        f"write data={kind}, or leave `data=` out: the path says what reads it",
+    )
+
+
+def _what_is(place: Path, kind: str) -> str:
+    if place.is_dir():
+        return "a folder" if kind == "folder" else "a folder that `datasets` saved"
+    return {"csv": "a table", "archive": "an archive"}.get(kind, "a file")

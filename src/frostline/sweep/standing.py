@@ -1,0 +1,81 @@
+"""What a store knows of planned jobs, and the plan as lines: for a sweep and for a single run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from frostline.config.schema import Settings
+from frostline.sweep.estimate import estimate
+from frostline.sweep.job_record import experiment_of
+from frostline.sweep.outcome import find_finished_runs, states_of
+from frostline.sweep.plan import PlannedJob
+from frostline.sweep.plan_text import changes_since, job_lines, plan_lines
+
+if TYPE_CHECKING:
+    from frostline.tracking.records import RunRecord
+    from frostline.tracking.store import Store
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Jobs and what is known of them.
+
+    Attributes:
+        jobs: The jobs, each once.
+        runs: All runs of jobs in the store, the newest first.
+        answered: The finished runs that answer jobs, by digest.
+        states: Digest to `finished`, `half done` or `to run`.
+        rerun: Whether finished runs are repeated, so that none answers.
+    """
+
+    jobs: Sequence[PlannedJob]
+    runs: "Sequence[RunRecord]"
+    answered: "Mapping[str, RunRecord]"
+    states: Mapping[str, str]
+    rerun: bool
+
+    @property
+    def todo(self) -> list[PlannedJob]:
+        """The jobs that no finished run answers."""
+        return [job for job in self.jobs if job.digest not in self.answered]
+
+    def lines(
+        self, duplicates: Sequence[tuple[PlannedJob, PlannedJob]] = (), *, each: bool = False
+    ) -> list[str]:
+        """The plan: how many jobs, what has changed, time, disk.
+
+        Args:
+            duplicates: Jobs left out, each beside the one that asks for the same.
+            each: Whether every job has a line, as in a dry run.
+        """
+        finished = [run for run in self.runs if run.status == "FINISHED"]
+        changes = [] if self.rerun else changes_since(self.todo, finished)
+        cost = estimate(self.todo, finished)
+        lines = plan_lines(self.jobs, self.states, duplicates, cost, changes)
+        return lines + job_lines(self.jobs, self.states) if each else lines
+
+
+def standing_of(jobs: Sequence[PlannedJob], store: "Store | None", *, rerun: bool) -> Standing:
+    """Look jobs up.
+
+    Args:
+        jobs: The jobs, each once.
+        store: Where runs are recorded; None if there is no such place yet.
+        rerun: Whether finished runs are repeated.
+    """
+    runs = [] if store is None else store.find_runs({"frostline.kind": "job"})
+    usable = [] if rerun else runs
+    return Standing(jobs, runs, find_finished_runs(jobs, usable), states_of(jobs, usable), rerun)
+
+
+def open_to_plan(settings: Settings) -> "Store | None":
+    """The store; None where a dry run would have to create it."""
+    from frostline.tracking.address import resolve_address
+    from frostline.tracking.store import open_store
+
+    tracking = settings.tracking
+    database = resolve_address(tracking.uri, Path.cwd()).database
+    if settings.dry_run and database is not None and not database.exists():
+        return None
+    return open_store(tracking.uri, experiment_of(settings), offline=tracking.offline)
