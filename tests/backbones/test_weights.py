@@ -123,25 +123,6 @@ def test_a_file_of_tensors_is_loaded(tmp_path: Path, plain: torch.nn.Module, suf
     )
 
 
-def test_tensors_that_do_not_fit_are_named(tmp_path: Path, plain: torch.nn.Module) -> None:
-    state = dict(plain.state_dict())
-    del state["layer1.0.conv1.weight"]
-    state["conv1.0.weight"] = torch.zeros(2, 3, 3, 3)
-    state["extra.weight"] = torch.zeros(1)
-    torch.save(state, tmp_path / "odd.pth")
-    info = _load(tmp_path / "odd.pth").weights
-    assert info.missing == ("layer1.0.conv1.weight",)
-    assert info.unexpected == ("extra.weight",)
-    assert len(info.mismatched) == 1
-    assert info.mismatched[0].startswith("conv1.0.weight: (2, 3, 3, 3) in the file, (")
-
-
-def test_a_file_of_another_model_is_refused(tmp_path: Path, plain: torch.nn.Module) -> None:
-    torch.save(plain.state_dict(), tmp_path / "other.pth")
-    with pytest.raises(WeightsError, match=r"other\.pth do not fit book_cnn: only 0 tensors do"):
-        _load(tmp_path / "other.pth", "book_cnn")
-
-
 class _Bomb:
     def __init__(self, file: Path) -> None:
         self.file = file

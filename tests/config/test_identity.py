@@ -104,3 +104,24 @@ def test_numerics_with_commas_are_one_value_on_a_command_line() -> None:
     text = "cuda bf16-mixed, TF32 off, deterministic where possible"
     (override,) = OverridesParser.create().parse_overrides([f"sweep.numerics='{text}'"])
     assert override.value() == text
+
+
+def test_the_part_of_a_weights_file_belongs_to_the_identity() -> None:
+    """Where it says nothing the digest is that of before the keys existed."""
+    plain = settings().model_dump(mode="json")
+    assert (plain["weights_key"], plain["weights_partial"]) == (None, False)
+    values = identity._values(settings())
+    assert not values.keys() & {"weights_key", "weights_partial"}
+    unused = settings("weights_key=teacher", "weights_partial=true")
+    assert job_digest(unused, Facts()) == job_digest(settings(), Facts())
+    base = settings().model_copy(update={"weights": "a.pth"})
+    digests = {
+        job_digest(base.model_copy(update=update), Facts())
+        for update in (
+            {},
+            {"weights_key": "teacher"},
+            {"weights_key": "student"},
+            {"weights_partial": True},
+        )
+    }
+    assert len(digests) == 4

@@ -59,6 +59,11 @@ def test_which_jobs_go_together() -> None:
     for overrides in others:
         assert key("weights=pretrained", "backbone=tf_efficientnet_lite0", *overrides) != base
     assert key("seed=1") != key("seed=2"), "random weights differ by seed"
+    file = f"weights={__file__}"
+    assert key(file, "seed=1") == key(file, "seed=2")
+    partial = (file, "weights_partial=true")
+    assert key(*partial, "seed=1") != key(*partial, "seed=2"), "so does what a file lacks"
+    assert key(file, "weights_key=teacher") != key(file, "weights_key=student")
     for overrides in [
         ("augment=crop",), ("mix=mixup",), ("reuse=off",), ("trainer.precision=bf16-mixed",),
         ("frozen_bn=train",), ("head=mlp", "head.batch_norm=true"),

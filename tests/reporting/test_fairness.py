@@ -225,3 +225,23 @@ def test_the_command_prints_it(tmp_path, capsys):
     report_command.main(["--uri", uri, "--experiment", "plants", "--out", str(tmp_path / "out")])
     printed = capsys.readouterr().out
     assert f"{TITLE}\n  One learning rate for several depths: 0.001 (typed)" in printed
+
+
+def test_partial_weights_are_named_with_their_share_in_every_table(sweeps, tmp_path):
+    share = "28.1 % of the parameters (60 of 75 tensors)"
+    cells = [
+        ({"backbone": "net", "freeze": "4", "weights_partial": share}, 0.9, 1.0, 1),
+        ({"backbone": "other", "freeze": "4"}, 0.9, 1.0, 1),
+    ]
+    records, source = sweeps.make(cells, n_leaves=20)
+    _settled(source)
+    assert (
+        "Partial weights (weights_partial=true): the file has of net: 28.1 % of the parameters "
+        "(60 of 75 tensors). The rest began random"
+    ) in _unfair(records, source, tmp_path)
+    for name in ("leaderboard.csv", "costs.csv"):
+        text = (tmp_path / "tables" / name).read_text()
+        assert "net freeze=4 PARTIAL WEIGHTS 28.1 %" in text
+        assert "other freeze=4 PARTIAL" not in text
+    for name in ("depth.csv", "heat.csv"):
+        assert "\nnet PARTIAL WEIGHTS 28.1 %," in (tmp_path / "tables" / name).read_text()

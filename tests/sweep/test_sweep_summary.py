@@ -84,3 +84,13 @@ def test_the_image_size_has_a_column_only_where_it_does_not_follow_from_the_back
     ]
     assert "image_size" not in rows(sizes)[0]
     assert "image_size" in rows([*sizes, outcome("c", {}, backbone="b", image_size="64")])[0]
+
+
+def test_weights_that_fit_in_part_are_marked_wherever_the_terminal_is() -> None:
+    share = "28.1 % of the parameters (60 of 75 tensors)"
+    found = [outcome("a", {}), outcome("b", {}, weights_partial=share)]
+    header, cells = rows(found)
+    at = header.index("PARTIAL WEIGHTS")
+    assert sorted(row[at] for row in cells) == ["", "28.1 %"]
+    assert "PARTIAL WEIGHTS" in printed(found, 40, terminal=True)
+    assert "PARTIAL WEIGHTS" not in printed(found[:1], 40, terminal=True)

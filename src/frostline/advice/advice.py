@@ -143,6 +143,8 @@ def advise(
                 splits.train,
                 backbone=job.backbone,
                 weights=job.weights,
+                weights_key=job.weights_key,
+                weights_partial=job.weights_partial,
                 image_size=image_size,
                 seed=split_seed_of(first),
                 on_progress=lambda text: on_progress(f"measuring with {text}"),

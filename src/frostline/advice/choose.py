@@ -103,6 +103,8 @@ def choose_strategies(jobs: Sequence[Settings], *, on_progress: Callable[..., No
             settings.data.model_dump_json(),
             settings.backbone,
             settings.weights,
+            settings.weights_key,
+            settings.weights_partial,
             split_seed_of(settings),
         )
         if key not in chosen:
@@ -158,6 +160,8 @@ def measured_choice(settings: Settings, *, on_progress: Callable[..., None]) -> 
         split_of(table, settings.data, seed=settings.seed).train,
         backbone=settings.backbone,
         weights=settings.weights,
+        weights_key=settings.weights_key,
+        weights_partial=settings.weights_partial,
         image_size=None,
         seed=split_seed_of(settings),
         on_progress=lambda text: on_progress(text=f"measuring {table.name} with {text}"),

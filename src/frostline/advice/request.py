@@ -12,7 +12,7 @@ from frostline.errors import ConfigError
 from frostline.invocation import as_called
 
 # The other keys configure training, which is what advice is about; they belong to src.train.
-ALLOWED = ("data", "backbone", "weights", "image_size", "seed")
+ALLOWED = ("data", "backbone", "weights", "weights_key", "weights_partial", "image_size", "seed")
 
 
 def read_request(overrides: Sequence[str]) -> list[Settings]:

@@ -16,7 +16,8 @@ from frostline.backbones.names import check_backbone_name
 from frostline.backbones.shared_cache import cached
 from frostline.backbones.spec import InputSpec, Stage
 from frostline.backbones.stage_scale import divide_into_stages
-from frostline.backbones.weights import load_weights
+from frostline.backbones.weights import WeightsSource, fit_source, load_weights
+from frostline.backbones.weights_fit import Fit
 from frostline.backbones.weights_hub import timm_settings
 from frostline.errors import BackboneError
 
@@ -24,7 +25,15 @@ from frostline.errors import BackboneError
 _SIZE_ERRORS = (AssertionError, ValueError, RuntimeError, TypeError, ZeroDivisionError)
 
 
-def build_backbone(name: str, *, weights: str, image_size: int | None, seed: int) -> Backbone:
+def build_backbone(
+    name: str,
+    *,
+    weights: str,
+    image_size: int | None,
+    seed: int,
+    weights_key: str | None = None,
+    weights_partial: bool = False,
+) -> Backbone:
     """Build a backbone, divide it into stages and load its weights.
 
     Args:
@@ -32,6 +41,8 @@ def build_backbone(name: str, *, weights: str, image_size: int | None, seed: int
         weights: `pretrained`, `random` or the path of a .safetensors, .pth or .ckpt file.
         image_size: Side of the input in pixels; None for the weights' own.
         seed: Of the random initialisation; the global random state stays as it is.
+        weights_key: Part of the file that is meant, where several fit.
+        weights_partial: Whether the file may fit only a part; the rest stays random.
 
     Raises:
         BackboneError: The name is unknown, the size impossible, or the model cannot be divided.
@@ -44,7 +55,14 @@ def build_backbone(name: str, *, weights: str, image_size: int | None, seed: int
         model = create_timm(name, spec)
     timeline = timeline_of(name, model, spec)
     stages = divide_into_stages(model, timeline, name)
-    info = load_weights(name, model, weights, left_out=_left_out(name, model))
+    info = load_weights(
+        name,
+        model,
+        weights,
+        left_out=_left_out(name, model, weights),
+        key=weights_key,
+        partial=weights_partial,
+    )
     return Backbone(name, model, spec, timeline, stages, info)
 
 
@@ -85,11 +103,44 @@ def create_timm(name: str, spec: InputSpec) -> nn.Module:
     return model
 
 
-def _left_out(name: str, model: nn.Module) -> tuple[str, ...]:
-    """Return the modules that a weights file of this architecture has and the backbone lacks."""
+def _left_out(name: str, model: nn.Module, weights: str) -> tuple[str, ...]:
+    """Return what a weights file of this architecture has and the backbone lacks.
+
+    Modules (a classifier may have other layers in the file); for a user's file, of which nothing
+    may be left over, also each tensor by which timm's model with classifier differs.
+    """
     classifier = timm_settings(name).classifier or ()
     names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
-    return (*names, "pre_logits") if isinstance(model, timm.models.VGG) else names
+    if isinstance(model, timm.models.VGG):
+        names += ("pre_logits",)
+    return names if weights in {"pretrained", "random"} else (*names, *_head_tensors(name))
+
+
+@lru_cache(maxsize=32)
+def _head_tensors(name: str) -> tuple[str, ...]:
+    with torch.device("meta"):
+        whole = timm.create_model(name, pretrained=False).state_dict()
+        return tuple(whole.keys() - timm.create_model(name, num_classes=0).state_dict().keys())
+
+
+def check_weights(
+    name: str, image_size: int | None, source: WeightsSource, *, key: str | None, partial: bool
+) -> Fit:
+    """Check that a weights file fits a backbone, without building it.
+
+    Args:
+        name: A backbone's name.
+        image_size: Side of the input in pixels; None for the weights' own.
+        source: The file.
+        key: Part of the file that is meant, where several fit.
+        partial: Whether the file may fit only a part.
+
+    Raises:
+        WeightsError: The file cannot be read, or its tensors do not fit.
+    """
+    model = outline(name, image_size).model
+    left_out = _left_out(name, model, source.where)
+    return fit_source(name, model, source, left_out=left_out, key=key, partial=partial)
 
 
 def timeline_of(name: str, model: nn.Module, spec: InputSpec) -> Timeline:

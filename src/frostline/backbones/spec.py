@@ -42,6 +42,9 @@ class WeightsInfo:
         unexpected: Tensors of the file that the model does not have, except the classifier's.
         mismatched: Tensors in both whose shapes differ.
         file_digest: sha256 hex of the file's bytes; empty for random weights.
+        path: Where in the file they were, such as `teacher.backbone`; empty for the whole file.
+        adapted: What was done to a first layer of other channels; empty if nothing.
+        partial: The share of the model that the file has; empty if it has all of it.
     """
 
     source: WeightsOrigin
@@ -51,6 +54,9 @@ class WeightsInfo:
     unexpected: tuple[str, ...] = ()
     mismatched: tuple[str, ...] = ()
     file_digest: str = ""
+    path: str = ""
+    adapted: str = ""
+    partial: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,31 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
 from frostline.backbones.names import split_tag
 from frostline.backbones.packaged_weights import find_packaged, rename_packaged
 from frostline.backbones.spec import WeightsInfo, WeightsOrigin
 from frostline.backbones.state_digest import digest_of
-from frostline.backbones.tensor_files import (
-    TensorMatch,
-    describe_misfit,
-    match_tensors,
-    read_tensors,
-)
-from frostline.backbones.weights_hub import (
-    download,
-    find_cached,
-    has_pretrained,
-    probe_hub,
-    timm_filter,
-)
+from frostline.backbones.tensor_files import read_tensors
+from frostline.backbones.weights_fit import Fit, fit_of
+from frostline.backbones.weights_hub import download, find_cached, has_pretrained, probe_hub
 from frostline.errors import DataChangedError, WeightsError
 from frostline.files import FileStamp
 
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
-# Under which other programs nest a model in their state dicts.
-_PREFIXES = ("model.", "module.", "backbone.model.", "state_dict.")
 
 
 @dataclass(frozen=True)
@@ -152,7 +140,13 @@ def _check_path(weights: str) -> WeightsSource:
 
 
 def load_weights(
-    name: str, model: nn.Module, weights: str, *, left_out: Sequence[str]
+    name: str,
+    model: nn.Module,
+    weights: str,
+    *,
+    left_out: Sequence[str],
+    key: str | None = None,
+    partial: bool = False,
 ) -> WeightsInfo:
     """Load weights into a model.
 
@@ -161,6 +155,8 @@ def load_weights(
         model: The model without classifier, randomly initialised; changed in place.
         weights: `pretrained`, `random` or a path.
         left_out: Modules that the file may have and the model has not: the classifier.
+        key: Part of the file that the user chose; None where only one fits.
+        partial: Whether a file may fit only a part of the model, whose rest stays random.
 
     Returns:
         Where they came from, and which tensors did not fit (only for a path; all others must).
@@ -172,6 +168,45 @@ def load_weights(
     source = find_weights([name], weights)[name]
     if source.source == "random":
         return WeightsInfo("random", "random", digest_of(model))
+    fit = fit_source(name, model, source, left_out=left_out, key=key, partial=partial)
+    model.load_state_dict(fit.match.fitting, strict=False)
+    return WeightsInfo(
+        source.source,
+        source.where,
+        digest_of(model),
+        fit.match.missing,
+        fit.match.unexpected,
+        fit.match.mismatched,
+        source.digest,
+        fit.path,
+        fit.adapted,
+        fit.partial,
+    )
+
+
+def fit_source(
+    name: str,
+    model: nn.Module,
+    source: WeightsSource,
+    *,
+    left_out: Sequence[str],
+    key: str | None,
+    partial: bool,
+) -> Fit:
+    """Read weights that are there and compare them with a model, which may be on the meta device.
+
+    Args:
+        name: The backbone's name.
+        model: The model without classifier; it is not changed.
+        source: Where its weights are; not random ones.
+        left_out: As `load_weights`.
+        key: As `load_weights`; only for a path.
+        partial: As `load_weights`; only for a path.
+
+    Raises:
+        WeightsError: The file cannot be read safely, or its tensors do not fit.
+        DataChangedError: The file changed between its digest and its tensors.
+    """
     file = source.file if source.file is not None else download(name)
     tensors = read_tensors(file)
     if source.stamp is not None and FileStamp.of(file.stat()) != source.stamp:
@@ -181,42 +216,14 @@ def load_weights(
         )
     if source.source == "packaged":
         tensors = rename_packaged(name, tensors, model)
-    else:
-        tensors = _with_timm_names(name, model, tensors)
-    match = match_tensors(model, tensors, left_out)
-    must_fit = source.source != "path"
-    if not match.fitting or (must_fit and (match.missing or match.mismatched)):
-        raise _misfit(name, source, match)
-    model.load_state_dict(match.fitting, strict=False)
-    return WeightsInfo(
-        source.source,
-        source.where,
-        digest_of(model),
-        match.missing,
-        match.unexpected,
-        match.mismatched,
-        source.digest,
-    )
-
-
-def _with_timm_names(name: str, model: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename tensors as timm does: remove other programs' prefixes, then apply timm's filter."""
-    names = set(model.state_dict())
-    best = tensors
-    for prefix in _PREFIXES:
-        bare = {
-            key.removeprefix(prefix): value
-            for key, value in tensors.items()
-            if key.startswith(prefix)
-        }
-        if len(names.intersection(bare)) > len(names.intersection(best)):
-            best = bare
-    return timm_filter(name, model, best)
-
-
-def _misfit(name: str, source: WeightsSource, match: TensorMatch) -> WeightsError:
-    return WeightsError(
-        given=f"the weights {source.where} do not fit {name}: only {len(match.fitting)} tensors "
-        f"do\n{describe_misfit(match.missing, match.unexpected, match.mismatched)}",
-        todo="check that the file belongs to this backbone",
+    is_own = source.source == "path"
+    return fit_of(
+        name,
+        model,
+        tensors,
+        origin=source.source,
+        where=f"weights={source.where}" if is_own else f"the weights {source.where}",
+        left_out=left_out,
+        key=key if is_own else None,
+        partial=partial and is_own,
     )

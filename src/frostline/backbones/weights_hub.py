@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -173,13 +174,15 @@ def timm_filter(name: str, model: nn.Module, tensors: dict[str, Tensor]) -> dict
     if convert is None:
         return tensors
     try:
-        return dict(convert(dict(tensors), model))
-    except TypeError:
-        return dict(convert(dict(tensors)))
-    except (KeyError, RuntimeError, AttributeError, IndexError):
+        try:
+            return dict(convert(dict(tensors), model))
+        except TypeError:
+            return dict(convert(dict(tensors)))
+    except Exception:  # each family's conversion fails in its own way on what it was not made for
         return tensors  # not a file of this family: matching the names will report that
 
 
+@lru_cache(maxsize=32)
 def _filter_of(name: str) -> Callable[..., Any] | None:
     import torch
     from timm.models import _builder
@@ -192,3 +195,26 @@ def _filter_of(name: str) -> Callable[..., Any] | None:
     with patch.object(_builder, "load_pretrained", capture), torch.device("meta"):
         timm.create_model(name, pretrained=True)
     return captured[0] if captured else None
+
+
+def first_layers(name: str) -> tuple[str, ...]:
+    """Return the modules that take the image's channels."""
+    layers = timm_settings(name).first_conv or ()
+    return (layers,) if isinstance(layers, str) else tuple(layers)
+
+
+def adapt_channels(weight: Tensor, n_channels: int) -> Tensor:
+    """Make a convolution's weight take another number of input channels, as timm does.
+
+    Args:
+        weight: `(O, I, H, W)`.
+        n_channels: N, the number wanted.
+
+    Returns:
+        `(O, N, H, W)`: the channels repeated or cut off, and scaled by I / N; for one channel
+        their sum.
+    """
+    from timm.models import adapt_input_conv
+
+    adapted: Tensor = adapt_input_conv(n_channels, weight, base_chans=weight.shape[1])
+    return adapted

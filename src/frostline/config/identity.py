@@ -120,8 +120,12 @@ def _values(settings: Settings) -> dict[str, Any]:
             values.pop(key)
         else:
             values[key] = {k: v for k, v in values[key].items() if k not in inner}
-    if values["weights"] not in {"pretrained", "random"}:
+    if settings.is_weights_file:
         values["weights"] = "file"
+    # Not for other weights, and not where they say nothing: digests of before they existed hold.
+    for key in ("weights_key", "weights_partial"):
+        if not (settings.is_weights_file and values[key]):
+            del values[key]
     if grid := grid_of(settings):
         # A chosen value takes the place of what the key says where nothing is tuned.
         values["tune"] = {

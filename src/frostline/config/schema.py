@@ -144,6 +144,8 @@ class Settings(StrictModel):
 
     backbone: Annotated[str, Field(min_length=1)]
     weights: Annotated[str, Field(min_length=1)]
+    weights_key: Annotated[str, Field(min_length=1)] | None
+    weights_partial: bool
     freeze: Annotated[int | str, BeforeValidator(_freeze)]
     frozen_bn: Literal["eval", "train"]
     epochs: Count
@@ -172,6 +174,16 @@ class Settings(StrictModel):
     evidence: Evidence
     tracking: TrackingSettings
     sweep: SweepSettings
+
+    @property
+    def is_weights_file(self) -> bool:
+        """Whether `weights` is the path of a file."""
+        return self.weights not in {"pretrained", "random"}
+
+    @property
+    def draws_weights(self) -> bool:
+        """Whether the seed draws weights of the backbone, so that each seed has another one."""
+        return self.weights == "random" or (self.is_weights_file and self.weights_partial)
 
     @property
     def peak_lr(self) -> float:

@@ -18,6 +18,8 @@ DERIVED_PARAMS = (
     "frozen_flops_frac",
     "trainable_params",
 )
+# How much of the backbone its weights file has, where that is not all: no factor, but a mark.
+PARTIAL_WEIGHTS = "weights_partial"
 # Parts of a config that do not change what is trained, beside those that a job's digest leaves out.
 # `tune` says how a value was looked for; the value is what is trained with.
 _NOT_TRAINING = ("seed", "reuse", "hydra", "tune")
@@ -36,7 +38,8 @@ def swept_params(params: Sequence[Mapping[str, str]]) -> list[str]:
     values_of: dict[str, set[str | None]] = {}
     for one in params:
         for key in configuration(one):
-            values_of.setdefault(key, set())
+            if key != PARTIAL_WEIGHTS:
+                values_of.setdefault(key, set())
     for key, values in values_of.items():
         values.update(one.get(key) for one in params)
     swept = [key for key, values in values_of.items() if len(values) > 1]
@@ -47,11 +50,26 @@ def swept_params(params: Sequence[Mapping[str, str]]) -> list[str]:
 
 
 def cell_name(params: Mapping[str, str], swept: Sequence[str]) -> str:
-    """Backbone and depth, then what else differs in the sweep and is recorded for this cell."""
+    """Backbone and depth, then what else differs in the sweep and is recorded for this cell.
+
+    Weights of which only a part fits are named wherever the cell is.
+    """
     backbone = params.get("backbone", "?")
     rest = [key for key in swept if key not in {"backbone", "freeze"}]
     parts = [backbone, f"freeze={params.get('freeze', '?')}"]
-    return " ".join(parts + [f"{key}={params[key]}" for key in rest if key in params])
+    parts += [f"{key}={params[key]}" for key in rest if key in params]
+    return " ".join(parts + partial_mark(params))
+
+
+def partial_mark(params: Mapping[str, str]) -> list[str]:
+    """What names a backbone of which its weights file has only a part; empty if it has all."""
+    percent = partial_percent(params)
+    return [f"PARTIAL WEIGHTS {percent}"] if percent else []
+
+
+def partial_percent(params: Mapping[str, str]) -> str:
+    """Share of a backbone's parameters that its weights file has, as `4.1 %`; empty if all."""
+    return params.get(PARTIAL_WEIGHTS, "").partition(" of ")[0]
 
 
 def with_unlogged_settings(records: Sequence[RunRecord], source: Source) -> list[RunRecord]:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from frostline.reporting.cell_rates import LR, CellRate
+from frostline.reporting.cell_settings import PARTIAL_WEIGHTS
 from frostline.reporting.trained_enough import Training
 from frostline.stats.cell import value_order
 from frostline.stats.learning import MIN_EPOCHS
@@ -23,6 +24,7 @@ def fairness(
         trained: Name of a cell to how far it was trained, for those whose curves were read.
     """
     lines = [
+        *_partial_weights(verdict),
         *_shared_rates(verdict, rates),
         *_unequal_effort(verdict, rates),
         *_at_edge(verdict, rates),
@@ -52,6 +54,23 @@ def _shared_rates(verdict: Verdict, rates: Mapping[str, CellRate]) -> list[str]:
         f"of {_listed(list(dict.fromkeys(backbones)))}. Which rate is best depends on the depth, "
         "so a difference between depths may be one between rates. With lr=auto each has its own."
         for (rate, origin, depths), backbones in alike.items()
+    ]
+
+
+def _partial_weights(verdict: Verdict) -> list[str]:
+    """Cells whose weights file has only a part of the backbone."""
+    partial = [
+        f"{row.cell.params.get('backbone', '?')}: {row.cell.params[PARTIAL_WEIGHTS]}"
+        for row in verdict.rows
+        if PARTIAL_WEIGHTS in row.cell.params
+    ]
+    if not partial:
+        return []
+    names = _listed(list(dict.fromkeys(partial)))
+    return [
+        f"Partial weights (weights_partial=true): the file has of {names}. The rest "
+        "began random, and is random still where it is frozen. Compare with a file that "
+        "holds the whole backbone."
     ]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from frostline.reporting.cell_settings import PARTIAL_WEIGHTS
 from frostline.reporting.cost_figures import LATENCY_MS
 from frostline.reporting.select import FINGERPRINT, SPLIT, Selection
 from frostline.reporting.tables import Column, Table, Value
@@ -16,6 +17,9 @@ ENERGY_WH = "energy/total_wh"
 SAVED_S = "time/saved_by_reuse_s"
 _METHOD_TAGS = (
     ("frostline.weights_source", "weights"),
+    ("frostline.weights_path", "weights found under"),
+    ("frostline.weights_adapted", "weights adapted"),
+    ("frostline.weights_partial", "PARTIAL WEIGHTS, the rest random"),
     ("frostline.python", "Python"),
     ("frostline.torch", "torch"),
     ("frostline.timm", "timm"),
@@ -94,6 +98,7 @@ def method_table(
     shared = {
         key: value for key, value in selection.cells[0].params.items() if key not in selection.swept
     }
+    shared.pop(PARTIAL_WEIGHTS, None)
     swept = list(selection.swept)
     if selection.tried:
         shared.pop("lr", None)

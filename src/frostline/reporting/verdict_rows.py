@@ -1,5 +1,6 @@
 """What figures need of a verdict's rows: backbones, the best row of each depth, interval ends."""
 
+from frostline.reporting.cell_settings import partial_mark
 from frostline.stats.verdict import Row, Verdict
 
 
@@ -17,8 +18,9 @@ def backbones_by_best(verdict: Verdict) -> list[str]:
 
 
 def backbone_of(row: Row) -> str:
-    """The row's backbone."""
-    return row.cell.params.get("backbone", "?")
+    """The row's backbone, marked where its weights file has only a part of it."""
+    params = row.cell.params
+    return " ".join([params.get("backbone", "?"), *partial_mark(params)])
 
 
 def interval_ends(row: Row) -> tuple[float, float]:

@@ -212,7 +212,8 @@ def _prefix_of(job: PlannedJob) -> str | None:
         [
             s.backbone,
             # Random weights are drawn from the seed, so each seed has stages of its own.
-            f"random {s.seed}" if s.weights == "random" else facts.weights_digest,
+            f"random {s.seed}" if s.draws_weights else facts.weights_digest,
+            s.weights_key,
             str(s.freeze),
             facts.data_fingerprint,
             facts.split_digest,

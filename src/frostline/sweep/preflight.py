@@ -11,6 +11,7 @@ from frostline.sweep.failures import raise_together
 from frostline.sweep.plan import JobFacts
 
 if TYPE_CHECKING:
+    from frostline.backbones.weights import WeightsSource
     from frostline.data.sample_table import SampleTable
 
 
@@ -27,7 +28,7 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
     Raises:
         FrostlineError: One error that names all problems of all jobs.
     """
-    from frostline.backbones.weights import find_weights
+    from frostline.backbones.weights import WeightsSource, find_weights
     from frostline.training.engine import numerics_of
 
     problems: list[FrostlineError] = []
@@ -39,12 +40,16 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
     for s in _distinct(jobs, lambda s: (_depth_key(s), s.epochs, s.schedule.model_dump_json())):
         if depths[_depth_key(s)] is not FAILED:
             attempt(_check_schedule, s, *depths[_depth_key(s)][:2])
-    digests: dict[tuple[str, str], str] = {}
+    sources: dict[tuple[str, str], WeightsSource] = {}
     for weights in dict.fromkeys(s.weights for s in jobs):
         names = list(dict.fromkeys(s.backbone for s in jobs if s.weights == weights))
         found = attempt(find_weights, names, weights)
         if found is not FAILED:
-            digests |= {(name, weights): info.digest for name, info in found.items()}
+            sources |= {(name, weights): source for name, source in found.items()}
+    for s in _distinct([job for job in jobs if job.is_weights_file], _weights_key):
+        source = sources.get((s.backbone, s.weights))
+        if source is not None and depths[_depth_key(s)] is not FAILED:
+            attempt(_check_weights, s, source, on_progress)
     raise_together(problems)
 
     # Each data set is read once, so that all its jobs are planned for the same images even if some
@@ -60,7 +65,7 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
     facts = []
     for s in jobs:
         fingerprint, split, n_train = fingerprints[_data_key(s)]
-        weights = digests[(s.backbone, s.weights)]
+        weights = sources[(s.backbone, s.weights)].digest
         frozen, stages, input_px, model_bytes = depths[_depth_key(s)]
         facts.append(
             JobFacts(
@@ -131,6 +136,28 @@ def _check_pool(settings: Settings) -> None:
         settings.backbone, weights="random", image_size=settings.image_size, seed=0
     )
     set_pool(backbone, settings.head.pool)
+
+
+def _check_weights(
+    settings: Settings, source: "WeightsSource", on_progress: Callable[..., None]
+) -> None:
+    """Raise if a weights file does not fit a backbone; say where in it the weights are."""
+    from frostline.backbones.build import check_weights
+
+    fit = check_weights(
+        settings.backbone,
+        settings.image_size,
+        source,
+        key=settings.weights_key,
+        partial=settings.weights_partial,
+    )
+    for note in fit.notes:
+        on_progress(text=f"weights {source.where} for {settings.backbone}: {note}")
+
+
+def _weights_key(settings: Settings) -> tuple[str, int | None, str, str | None, bool]:
+    s = settings
+    return s.backbone, s.image_size, s.weights, s.weights_key, s.weights_partial
 
 
 def _depth_key(settings: Settings) -> tuple[str, int | str, int | None]:

@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from frostline.reporting.cell_settings import PARTIAL_WEIGHTS, partial_percent
 from frostline.stats.rules import DEFAULT_RULES
 from frostline.sweep.outcome import Outcome
 
 RANKED_BY = DEFAULT_RULES.metric
 PLAIN_WIDTH = 140
+PARTIAL = "PARTIAL WEIGHTS"
 # Macro first: under imbalance plain accuracy favours a model that only knows the largest class.
 FIGURES = {
     "val F1": RANKED_BY,
@@ -38,13 +40,16 @@ def rows(outcomes: Sequence[Outcome]) -> tuple[list[str], list[list[str]]]:
     finished = [o for o in outcomes if o.succeeded]
     swept = _swept_params([o.params for o in finished])
     unlogged = _swept_further(finished)
-    header = ["backbone", "freeze", *swept, *unlogged, "frozen", "trainable", *FIGURES, "s"]
+    partial = [PARTIAL] if any(partial_percent(o.params) for o in finished) else []
+    shown = [*swept, *unlogged, *partial]
+    header = ["backbone", "freeze", *shown, "frozen", "trainable", *FIGURES, "s"]
     if any(o.state == "reused" for o in finished):
         header.append("")
     cells = []
     for outcome in best_first(finished):
         row = [outcome.params.get(key, "?") for key in ("backbone", "freeze", *swept)]
         row += [outcome.swept.get(key, "") for key in unlogged]
+        row += [partial_percent(outcome.params) for _ in partial]
         row.append(_percent(outcome.params.get("frozen_params_frac")))
         row.append(_thousands(outcome.params.get("trainable_params")))
         row += [_points(outcome.metrics.get(metric)) for metric in FIGURES.values()]
@@ -125,7 +130,7 @@ def _without(values: list[str], at: int) -> list[str]:
 
 def _swept_params(params: Sequence[Mapping[str, str]]) -> list[str]:
     """Further parameters that differ between the runs, in the order in which runs log them."""
-    own = {"backbone", "freeze"}
+    own = {"backbone", "freeze", PARTIAL_WEIGHTS}
     derived = {"frozen_stages", "frozen_params_frac", "frozen_flops_frac", "trainable_params"}
     keys = [key for key in (params[0] if params else {}) if key not in own | derived]
     # An image size that follows from the backbone says nothing new.

@@ -105,9 +105,12 @@ def assemble(settings: Settings, on_progress: Callable[..., None]) -> Assembly:
         weights=settings.weights,
         image_size=settings.image_size,
         seed=settings.seed,
+        weights_key=settings.weights_key,
+        weights_partial=settings.weights_partial,
     )
     loaded = backbone.weights
-    if misfit := describe_misfit(loaded.missing, loaded.unexpected, loaded.mismatched):
+    if loaded.partial:
+        misfit = describe_misfit(loaded.missing, loaded.unexpected, loaded.mismatched)
         on_progress(text=f"weights={settings.weights}: tensors that did not fit:\n{misfit}")
     parts = cut_of(settings, backbone, settings.freeze)
     return Assembly(

@@ -7,7 +7,17 @@ from frostline.config.schema import Settings
 from frostline.config.tune_grid import tunes_alone
 from frostline.data.augmentations import FINITE_VIEWS
 
-SHARED = ("backbone", "weights", "freeze", "image_size", "frozen_bn", "data", "trainer")
+SHARED = (
+    "backbone",
+    "weights",
+    "weights_key",
+    "weights_partial",
+    "freeze",
+    "image_size",
+    "frozen_bn",
+    "data",
+    "trainer",
+)
 
 
 def follows_single_jobs(*, batch_norm: bool, adaptive: bool) -> bool:
@@ -54,5 +64,5 @@ def group_key(settings: Settings, *, frozen_stages: int, num_stages: int) -> str
         return None
     values = settings.model_dump(mode="json", include=set(SHARED))
     # Random weights are drawn from the seed, so each seed has a backbone of its own.
-    seed = settings.seed if settings.weights == "random" else None
+    seed = settings.seed if settings.draws_weights else None
     return json.dumps(values | {"pool": settings.head.pool, "seed": seed}, sort_keys=True)

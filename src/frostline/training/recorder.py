@@ -131,13 +131,20 @@ class RunRecorder:
             splits: The run's splits.
             trainable_params: Values in all parameters that train in any phase.
         """
+        weights = backbone.weights
+        found = {
+            "frostline.weights_path": weights.path,
+            "frostline.weights_adapted": weights.adapted,
+            "frostline.weights_partial": weights.partial,
+        }
         self._run.set_tags(
             {
-                "frostline.weights_source": backbone.weights.source,
-                "frostline.weights_digest": backbone.weights.digest,
-                "frostline.weights_file_digest": backbone.weights.file_digest,
+                "frostline.weights_source": weights.source,
+                "frostline.weights_digest": weights.digest,
+                "frostline.weights_file_digest": weights.file_digest,
                 "frostline.phases": "; ".join(map(str, phases)),
             }
+            | {tag: text for tag, text in found.items() if text}
         )
         self._record_data(table, splits)
         self._run.log_params(
@@ -148,6 +155,7 @@ class RunRecorder:
                 "frozen_flops_frac": round(cut.depth.frozen_flops_frac, 6),
                 "trainable_params": trainable_params,
             }
+            | ({"weights_partial": weights.partial} if weights.partial else {})
         )
 
     def _record_data(self, table: SampleTable, splits: Splits) -> None:

@@ -38,6 +38,7 @@ def pretrained_classifier(backbone: Backbone, weights: str, n_features: int) -> 
     from frostline.backbones.tensor_files import read_tensors
     from frostline.backbones.weights import find_weights
     from frostline.backbones.weights_hub import download, timm_filter, timm_settings
+    from frostline.backbones.weights_place import below
 
     if weights == "random":
         return "random weights know no classes"
@@ -46,7 +47,8 @@ def pretrained_classifier(backbone: Backbone, weights: str, n_features: int) -> 
     if source.source == "packaged":
         tensors = rename_packaged(backbone.name, tensors, backbone.model)
     else:
-        tensors = timm_filter(backbone.name, backbone.model, tensors)
+        part = below(tensors, backbone.weights.path)
+        tensors = timm_filter(backbone.name, backbone.model, part)
     layer = timm_settings(backbone.name).classifier
     if not isinstance(layer, str) or not layer:
         return f"{backbone.name} has no single linear classifier"

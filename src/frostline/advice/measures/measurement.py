@@ -149,6 +149,8 @@ def measure(
     image_size: int | None,
     seed: int,
     on_progress: Callable[[str], None] = lambda _: None,
+    weights_key: str | None = None,
+    weights_partial: bool = False,
 ) -> Measured:
     """Run a backbone over the training images once, and compute all measures.
 
@@ -160,6 +162,8 @@ def measure(
         image_size: Side in pixels; None for the weights' own, which the reference points need.
         seed: Of the sample.
         on_progress: Receives a line of progress.
+        weights_key: Part of the file that is meant, where several fit.
+        weights_partial: Whether the file may fit only a part.
 
     Raises:
         BackboneError: If the backbone is unknown or does not take such images.
@@ -170,7 +174,14 @@ def measure(
 
     start_s = time.monotonic()
     rows = sample_of(table, train, seed=seed)
-    model = build_backbone(backbone, weights=weights, image_size=image_size, seed=seed)
+    model = build_backbone(
+        backbone,
+        weights=weights,
+        image_size=image_size,
+        seed=seed,
+        weights_key=weights_key,
+        weights_partial=weights_partial,
+    )
     pixels = OnTheFlyPixels(table.open_image, table.items, evaluation_geometry(model.input))
     with ThreadPoolExecutor(usable_cores()) as pool:
 

@@ -26,6 +26,8 @@ def cached_measure(
     image_size: int | None,
     seed: int,
     on_progress: Callable[[str], None],
+    weights_key: str | None = None,
+    weights_partial: bool = False,
 ) -> Measured:
     """Return the result of `measure`, from the cache if it is there."""
     from frostline.backbones.weights import find_weights
@@ -40,6 +42,7 @@ def cached_measure(
         str(image_size),
         str(seed),
         f"measures {MEASURES_VERSION}",
+        *([f"{weights_key} {weights_partial}"] if weights_key or weights_partial else []),
     )
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     file = cache_folder("strategies") / f"{key}.json"
@@ -51,6 +54,8 @@ def cached_measure(
         rows,
         backbone=backbone,
         weights=weights,
+        weights_key=weights_key,
+        weights_partial=weights_partial,
         image_size=image_size,
         seed=seed,
         on_progress=on_progress,

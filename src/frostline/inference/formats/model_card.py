@@ -133,6 +133,8 @@ def _origin(rebuilt: Rebuilt) -> str:
     record = rebuilt.record
     source = record.tags.get("frostline.weights_source", "") if record else ""
     start = "from random weights" if source == "random" else "from pretrained weights"
+    if partial := (record.tags.get("frostline.weights_partial", "") if record else ""):
+        start = f"from **partial weights** (the file had {partial}; the rest began random)"
     run = f", run `{record.run_id}`" if record else ""
     return f"{start}, seed {rebuilt.settings.seed}{run}"
 
