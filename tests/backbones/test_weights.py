@@ -16,11 +16,12 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+from frostline.backbones import weights
 from frostline.backbones.build import build_backbone
 from frostline.backbones.packaged_weights import PACKAGES, find_packaged, rename_packaged
 from frostline.backbones.tensor_files import read_tensors
 from frostline.backbones.weights import find_weights
-from frostline.errors import WeightsError
+from frostline.errors import DataChangedError, WeightsError
 
 LITES = sorted(PACKAGES)
 
@@ -203,6 +204,7 @@ class _Hub(http.server.BaseHTTPRequestHandler):
 _ASK = """
 import json, sys
 from frostline.backbones.build import build_backbone
+from frostline.backbones import weights
 from frostline.backbones.weights import find_weights
 from frostline.errors import FrostlineError
 try:
@@ -293,3 +295,40 @@ def test_a_damaged_file_of_the_old_form_is_a_readable_error(tmp_path):
             assert error.given.startswith("w.pth ")
             refused += 1
     assert refused > 100
+
+
+def _meanwhile(monkeypatch: pytest.MonkeyPatch, happens) -> None:
+    """Let something happen to the file between its digest and its tensors."""
+
+    def reading(file: Path):
+        happens(file)
+        return read_tensors(file)
+
+    monkeypatch.setattr(weights, "read_tensors", reading)
+
+
+def test_a_backup_by_hard_links_and_other_rights_change_no_weights(
+    tmp_path: Path, plain: torch.nn.Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "mine.safetensors"
+    save_file(plain.state_dict(), file)
+
+    def backed_up(file: Path) -> None:
+        os.link(file, tmp_path / "backup.safetensors")
+        file.chmod(0o600)
+        os.utime(file, (1, 1))
+
+    _meanwhile(monkeypatch, backed_up)
+    loaded = _load(file).model.state_dict()
+    assert torch.equal(loaded["layer4.0.conv1.weight"], plain.state_dict()["layer4.0.conv1.weight"])
+
+
+def test_weights_written_anew_while_they_are_read_are_refused(
+    tmp_path: Path, plain: torch.nn.Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "mine.safetensors"
+    save_file(plain.state_dict(), file)
+    other = {name: tensor + 1 for name, tensor in plain.state_dict().items()}
+    _meanwhile(monkeypatch, lambda file: save_file(other, file))
+    with pytest.raises(DataChangedError, match=r"mine\.safetensors changed while it was read"):
+        _load(file)

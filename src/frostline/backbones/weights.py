@@ -209,7 +209,12 @@ def fit_source(
     """
     file = source.file if source.file is not None else download(name)
     tensors = read_tensors(file)
-    if source.stamp is not None and FileStamp.of(file.stat()) != source.stamp:
+    # A hard link, a backup or other rights change the stamp as well: only other bytes matter.
+    if (
+        source.stamp is not None
+        and FileStamp.of(file.stat()) != source.stamp
+        and file_digest(file) != source.digest
+    ):
         raise DataChangedError(
             f"{file} changed while it was read",
             todo="let whatever writes it end, then give the command again",
