@@ -50,8 +50,8 @@ test-slow: $(READY) ## all slow tests: the broad runs, launchers, servers, long 
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 --dist worksteal
 
 lint: $(READY) ## ruff, mypy --strict, and that rooms import downwards only
-	$(BIN)/ruff check src tests benchmarks experiments
-	$(BIN)/ruff format --check src tests benchmarks experiments
+	$(BIN)/ruff check src tests benchmarks experiments examples
+	$(BIN)/ruff format --check src tests benchmarks experiments examples
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 

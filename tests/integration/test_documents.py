@@ -10,8 +10,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from frostline.config.conf_files import CONF
+from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.config.study_scale import spell_out_scale
+from frostline.plugins.folders import VARIABLE, config_folders, remember
 from tests.integration.documented import PAGES, ROOT, Command, documented
 
 COMMANDS = documented()
@@ -22,9 +24,16 @@ OTHERS = [c for c in CALLS if c.words[2] != "src.train"]
 TRAINING = [c for c in CALLS if c not in OTHERS and not PLACEHOLDER.search(" ".join(c.words))]
 MAKING = [c for c in COMMANDS if c.words[0] == "make"]
 # Those that runs write, and those of the project.
-FILE_NAMES = {"config.yaml", "full.yaml"} | {
-    path.name for folder in ("src", "tests") for path in (ROOT / folder).rglob("*.py")
-}
+FILE_NAMES = (
+    {"config.yaml", "full.yaml"}
+    | {path.name for folder in ("src", "tests") for path in (ROOT / folder).rglob("*.py")}
+    | {
+        # As they lie in a user's own folder.
+        path.relative_to(folder).as_posix()
+        for folder in (ROOT / "examples").iterdir()
+        for path in folder.rglob("*.*")
+    }
+)
 
 
 def test_the_pages_show_commands() -> None:
@@ -35,7 +44,7 @@ def test_the_pages_show_commands() -> None:
 
 
 @pytest.mark.parametrize("command", TRAINING, ids=str)
-def test_each_training_command_composes(command: Command) -> None:
+def test_each_training_command_composes(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     given = [word for word in command.words[3:] if not word.startswith("-")]
     if "--cfg" in command.words:
         given.remove("job")
@@ -45,8 +54,16 @@ def test_each_training_command_composes(command: Command) -> None:
         if override.is_sweep_override():
             line = f"{line.partition('=')[0]}={next(iter(override.sweep_string_iterator()))}"
         chosen.append(line)
+    own = [str(ROOT / folder) for folder in config_folders(command.words)]
+    monkeypatch.setenv(VARIABLE, "")
+    remember(own)
+    if own:
+        chosen.append(f"hydra.searchpath=[file://{own[0]}]")
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("train", chosen)
+        config = compose("train", chosen, return_hydra_config=bool(own))
+    if own:
+        settings_of(config)
+        return
     values = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
     assert isinstance(values, dict)
     if values["data"].get("path") == "???":  # a study says in words what data it wants

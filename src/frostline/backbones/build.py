@@ -13,6 +13,7 @@ from frostline.backbones.backbone import Backbone
 from frostline.backbones.depth import Depth, resolve_depth
 from frostline.backbones.execution_order import Timeline, record_timeline
 from frostline.backbones.names import check_backbone_name
+from frostline.backbones.own_registration import where_defined
 from frostline.backbones.shared_cache import cached
 from frostline.backbones.spec import InputSpec, Stage
 from frostline.backbones.stage_scale import divide_into_stages
@@ -162,7 +163,8 @@ def _wrong_size(name: str, spec: InputSpec, error: Exception) -> BackboneError:
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if spec.size_px == own:
         return BackboneError(
-            given=f"backbone={name} does not run on one image of {own} px: {reason}",
+            given=f"backbone={name}{where_defined(name)} does not run on one image of {own} px: "
+            f"{reason}",
             todo="choose another backbone",
         )
     return BackboneError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from frostline.backbones.similar_names import similar_names
 from frostline.errors import BackboneError
+from frostline.plugins.own_backbones import own_backbones
 
 OWN_NAMES = ("book_cnn",)
 _REGISTERED = re.compile(r"^@register_model\s*\ndef\s+(\w+)\s*\(", re.MULTILINE)
@@ -49,7 +50,7 @@ def list_backbones(pattern: str = "*") -> list[str]:
     Returns:
         Names in natural order; empty when none matches.
     """
-    names = {*_timm_names()[0], *OWN_NAMES}
+    names = {*_timm_names()[0], *OWN_NAMES, *own_backbones()}
     return sorted(fnmatch.filter(names, pattern), key=_natural)
 
 
@@ -67,7 +68,8 @@ def check_backbone_name(name: str) -> None:
     """Check that a backbone of this name can be built.
 
     Args:
-        name: A timm model name, with or without the tag of its weights, or `book_cnn`.
+        name: A timm model name, with or without the tag of its weights, `book_cnn`, or an own
+            one: see plugins.own_backbones.
 
     Raises:
         BackboneError: The name is unknown, or is a path or address rather than a name.
@@ -80,6 +82,13 @@ def check_backbone_name(name: str) -> None:
         )
     base, tag = split_tag(name)
     names, deprecated = _timm_names()
+    if name in (own := own_backbones()):
+        if name in {*names, *deprecated, *OWN_NAMES}:
+            raise BackboneError(
+                given=f"backbone={name}: {own[name]} has the name of one of timm's",
+                todo=f"rename the file and the function, such as my_{name}",
+            )
+        return
     if base in names or base in deprecated or base in OWN_NAMES:
         if tag:
             _check_tag(name, base)
@@ -88,7 +97,8 @@ def check_backbone_name(name: str) -> None:
     raise BackboneError(
         given=f"backbone={name} is not a model of timm",
         allowed=(f"nearest names: {', '.join(nearest)}" if nearest else "any timm model name"),
-        todo="list them with `python -m src.backbones 'PATTERN'`, such as 'resnet*'",
+        todo="list them with `python -m src.backbones 'PATTERN'`, such as 'resnet*'; one of your "
+        "own is named by a file backbones/NAME.yaml in your conf/ (docs/plugins.md)",
     )
 
 

@@ -153,8 +153,8 @@ def _of_another_network(
     if share >= _SAME_NETWORK:
         return WeightsError(
             given=f"{where} does not fit {name}: no tensor has one of its names. {share:.0%} of "
-            "its shapes are there, so it may be this network as another library names it (torchvision, "
-            f"transformers; here: {shown})",
+            "its shapes are there, so it may be this network as another library names it "
+            f"(torchvision, transformers; here: {shown})",
             todo=f"rename its tensors to timm's: they are in the order of "
             f'`timm.create_model("{name}").state_dict()` if both define the same layers; compare '
             "the outputs of both on one image before you trust it",

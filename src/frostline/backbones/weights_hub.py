@@ -12,7 +12,9 @@ from unittest.mock import patch
 import timm
 from torch import Tensor, nn
 
+from frostline.backbones.own_registration import register_own, where_defined
 from frostline.errors import BackboneError, WeightsError
+from frostline.plugins.own_backbones import target_of
 
 PROBE_TIMEOUT_S = 4.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -56,9 +58,16 @@ def timm_settings(name: str) -> Any:
     Raises:
         BackboneError: timm has no such record.
     """
+    register_own(name)
     cfg = timm.get_pretrained_cfg(name)
     if cfg is None:
-        raise BackboneError(given=f"backbone={name}: timm does not list what input it takes")
+        raise BackboneError(
+            f"backbone={name}: timm does not list what input it takes{where_defined(name)}",
+            todo="register its default_cfgs with timm, with input_size, mean and std: "
+            "generate_default_cfgs({'" + name + "': {'input_size': (3, 224, 224), ...}})"
+            if target_of(name)
+            else "choose another backbone",
+        )
     return cfg
 
 

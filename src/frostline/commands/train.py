@@ -32,6 +32,7 @@ from frostline.cores import share_cores
 from frostline.data.early_check import check_path
 from frostline.data.source_words import with_source
 from frostline.errors import FrostlineError
+from frostline.plugins.folders import check_conf_folders, config_folders, remember
 from frostline.redact import hide_secrets_in_output, redact_yaml_files
 from frostline.sweep.session import SweepEndedError
 from frostline.sweep.signals import StopSignalError, raise_on_signals
@@ -98,6 +99,8 @@ def main() -> None:
     hide_secrets_in_output()
     _register_plugins()
     try:
+        remember(config_folders(sys.argv[1:]))
+        check_conf_folders()
         words = put_aside_in_command(checked_words(sys.argv[1:]))
         sys.argv[1:] = with_source(spell_out_scale(words))
         _hydra_main()
@@ -125,10 +128,10 @@ def main() -> None:
 
 
 def _register_plugins() -> None:
-    """Make the sweeper and the launcher known to Hydra, wherever the package is installed."""
+    """Make our sweeper, our launcher and users' own folders known to Hydra."""
     from hydra.core.plugins import Plugins
 
-    from hydra_plugins.frostline import IsolatedLauncher, PlannedSweeper
+    from hydra_plugins.frostline import IsolatedLauncher, OwnConfFolders, PlannedSweeper
 
-    for plugin in (PlannedSweeper, IsolatedLauncher):
+    for plugin in (PlannedSweeper, IsolatedLauncher, OwnConfFolders):
         Plugins.instance().register(plugin)

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from frostline.config.schema import Settings
+from frostline.config.strict_model import members_of
 
 
 def accepts(key: str, text: str) -> bool:
@@ -29,8 +30,7 @@ def _fields(key: str) -> Iterator[FieldInfo]:
     field = Settings.model_fields.get(name)
     if field is None:
         return
-    members = getattr(field.annotation, "__args__", (field.annotation,))
-    models = [each for each in members if isinstance(each, type) and issubclass(each, BaseModel)]
+    models = list(members_of(field.annotation))
     if not inner and not models:
         yield field
     for model in models:

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from frostline.plugins.folders import conf_folders
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = _PACKAGE / "conf"
 CONF = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parents[1] / "conf"
@@ -24,6 +26,12 @@ def default_choices() -> dict[str, str]:
         for key, choice in entry.items()
         if " " not in key
     }
+
+
+def option_file(group: str, choice: str) -> Path:
+    """The file of an option: Frostline's, or a user's own."""
+    files = [folder / group / f"{choice}.yaml" for folder in (CONF, *conf_folders())]
+    return next((file for file in files if file.is_file()), files[0])
 
 
 def group_defaults(group: str, choice: str) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def _key_of_another_option(key: str, value: str) -> ConfigError:
 
 
 def _typed_keys() -> list[str]:
-    return [name for name in Settings.model_fields if name != "sweep"]
+    return [name for name in Settings.model_fields if name not in {"sweep", "plugins"}]
 
 
 def _unknown_option(group: str, option: str, options: list[str]) -> ConfigError:

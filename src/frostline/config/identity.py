@@ -30,6 +30,8 @@ WITHOUT_EFFECT: dict[str, set[str] | None] = {
     # What is tuned counts as the grid that it comes to: see `_values`.
     "tune": None,
     "optimizer": {"lr_center"},
+    # The code of an own backbone counts; without one there is nothing to count: see `_values`.
+    "plugins": {"folders"},
 }
 # Settings that `ResultFacts.numerics` replaces by what they come to on a machine.
 _RESOLVED = {"trainer": {"accelerator", "precision"}}
@@ -126,6 +128,8 @@ def _values(settings: Settings) -> dict[str, Any]:
     for key in ("weights_key", "weights_partial"):
         if not (settings.is_weights_file and values[key]):
             del values[key]
+    if settings.plugins.backbone is None:
+        del values["plugins"]
     if grid := grid_of(settings):
         # A chosen value takes the place of what the key says where nothing is tuned.
         values["tune"] = {

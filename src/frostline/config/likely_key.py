@@ -3,9 +3,9 @@
 import difflib
 from functools import cache
 
-from pydantic import BaseModel
-
+from frostline.config.own_part import OwnPart
 from frostline.config.schema import Settings
+from frostline.config.strict_model import members_of
 
 # What other tools and papers call it, without dots, dashes and underscores.
 _OTHER_NAMES = {
@@ -57,7 +57,7 @@ _OTHER_NAMES = {
     "tune": "tuning hpo search",
 }  # fmt: skip
 _MEANT = {other: key for key, others in _OTHER_NAMES.items() for other in others.split()}
-_NOT_TYPED = {"sweep"}
+_NOT_TYPED = {"sweep", "plugins"}
 
 
 @cache
@@ -66,10 +66,10 @@ def known_keys() -> tuple[str, ...]:
     keys: list[str] = []
     for name, field in Settings.model_fields.items():
         keys.append(name)
-        members = getattr(field.annotation, "__args__", (field.annotation,))
-        for member in members:
-            if isinstance(member, type) and issubclass(member, BaseModel):
-                keys += [f"{name}.{inner}" for inner in member.model_fields]
+        for member in members_of(field.annotation):
+            # What a user's own part holds is no key: `target` is typed as `_target_`, in its file.
+            own = issubclass(member, OwnPart)
+            keys += [f"{name}.{inner}" for inner in member.model_fields if not own]
     return tuple(dict.fromkeys(keys))
 
 

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from frostline.config.conf_files import default_choices
 from frostline.config.credentials import put_aside
 from frostline.config.likely_key import likely_keys
+from frostline.config.own_options import hydra_node, name_own_options, use_own_folders, with_plugins
 from frostline.config.schema import Settings, better_direction
+from frostline.config.strict_model import members_of
 from frostline.config.tune_grid import check_tuning, with_middle_rate
 from frostline.config.value_errors import wrong_value
 from frostline.config.value_origins import typed_keys
@@ -30,6 +32,9 @@ def settings_of(config: DictConfig) -> Settings:
     """
     if "hydra" in config:
         _check_single_options(config)
+    hydra = hydra_node(config)
+    if hydra is not None:
+        use_own_folders(hydra)
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     missing = sorted(OmegaConf.missing_keys(own))
     if missing:
@@ -42,10 +47,12 @@ def settings_of(config: DictConfig) -> Settings:
     tracking = values.get("tracking")
     if isinstance(tracking, dict) and isinstance(tracking.get("uri"), str):
         tracking["uri"] = put_aside(tracking["uri"])
+    if hydra is not None:
+        name_own_options(values, hydra.runtime.choices)
     strategy = values.get("strategy")
     if "hydra" in config and isinstance(strategy, dict) and strategy.get("typed") is None:
         strategy["typed"] = typed_keys(config)
-    settings = read_settings({str(key): value for key, value in values.items()})
+    settings = with_plugins(read_settings({str(key): value for key, value in values.items()}))
     _check_direction(settings)
     check_tuning(settings)
     return with_middle_rate(settings)
@@ -172,7 +179,7 @@ def _key_of(location: tuple[int | str, ...]) -> str:
     key = [parts[0]]
     for part in parts[1:]:
         is_tag = part in {"int", "str", "constrained-int", "none"} or (
-            len(key) == 1 and len(parts) > 2 and part == parts[1] and part not in _fields(parts[0])
+            len(key) == 1 and len(parts) > 2 and part not in _fields(parts[0])
         )
         if not is_tag:
             key.append(part)
@@ -182,9 +189,7 @@ def _key_of(location: tuple[int | str, ...]) -> str:
 def _fields(group: str) -> set[str]:
     """Names of the keys that any member of a group has."""
     names: set[str] = set()
-    exists = group in Settings.model_fields
-    annotation: Any = Settings.model_fields[group].annotation if exists else None
-    for member in getattr(annotation, "__args__", (annotation,)):
-        if isinstance(member, type) and issubclass(member, BaseModel):
+    if group in Settings.model_fields:
+        for member in members_of(Settings.model_fields[group].annotation):
             names |= set(member.model_fields)
     return names

@@ -1,9 +1,10 @@
 """The config groups that make up the recipe: augmentation, loss, head, schedule, optimizer."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, model_validator
 
+from frostline.config.own_part import OwnAugment, OwnHead, OwnLoss, OwnOptimizer, own_or_named
 from frostline.config.strict_model import Count, Fraction, PositiveFraction, StrictModel
 
 
@@ -13,6 +14,12 @@ class Augment(StrictModel):
     name: Literal[
         "none", "flip", "dihedral", "crop", "crop_always", "trivial", "randaugment", "color"
     ]
+
+
+AugmentChoice = Annotated[
+    Annotated[Augment, Tag("named")] | Annotated[OwnAugment, Tag("own")],
+    Discriminator(own_or_named),
+]
 
 
 class Mix(StrictModel):
@@ -39,6 +46,13 @@ class FocalLoss(StrictModel):
     class_weights: Fraction
 
 
+LossChoice = Annotated[
+    Annotated[CrossEntropy | FocalLoss, Field(discriminator="name"), Tag("named")]
+    | Annotated[OwnLoss, Tag("own")],
+    Discriminator(own_or_named),
+]
+
+
 class LinearHead(StrictModel):
     """Pooling and one linear layer."""
 
@@ -55,6 +69,13 @@ class MlpHead(StrictModel):
     hidden: Count
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
     batch_norm: bool
+
+
+HeadChoice = Annotated[
+    Annotated[LinearHead | MlpHead, Field(discriminator="name"), Tag("named")]
+    | Annotated[OwnHead, Tag("own")],
+    Discriminator(own_or_named),
+]
 
 
 class ConstantSchedule(StrictModel):
@@ -92,6 +113,14 @@ class Strategy(StrictModel):
     reason: str
     source: str
     typed: list[str] | None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _what_own_files_leave_out(cls, values: Any) -> Any:
+        """A user's own strategy says what it sets; why, and by whom it is, are for our tables."""
+        if not isinstance(values, dict):
+            return values
+        return {"choice": None, "reason": "", "source": "", "typed": None} | values
 
     @property
     def asks_for_choice(self) -> bool:
@@ -135,7 +164,12 @@ class Sgd(StrictModel):
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
-OptimizerChoice = AdamW | Adam | Sgd
+NamedOptimizer = AdamW | Adam | Sgd
+OptimizerChoice = Annotated[
+    Annotated[NamedOptimizer, Field(discriminator="name"), Tag("named")]
+    | Annotated[OwnOptimizer, Tag("own")],
+    Discriminator(own_or_named),
+]
 
 
 class WarmedUp(StrictModel):

@@ -12,20 +12,22 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from frostline.config.data_settings import DataChoice
+from frostline.config.own_part import OwnPart
 from frostline.config.recipe import (
-    Augment,
-    CrossEntropy,
-    FocalLoss,
-    LinearHead,
+    AugmentChoice,
+    HeadChoice,
+    LossChoice,
     LrChoice,
     Mix,
-    MlpHead,
     OptimizerChoice,
     ScheduleChoice,
     Strategy,
 )
 from frostline.config.strict_model import Count, StrictModel
 from frostline.config.tune_settings import TuneSettings
+
+# Groups in which an option may be the user's own code.
+OWN_GROUPS = ("augment", "loss", "head", "optimizer")
 
 
 def better_direction(metric: str) -> Literal["max", "min"]:
@@ -98,6 +100,14 @@ class SweepSettings(StrictModel):
     slots: Count | None
     group: str | None
     sharing: Count
+    code: str | None
+
+
+class PluginSettings(StrictModel):
+    """Where a run's own things were found, and the code of an own backbone."""
+
+    folders: list[str]
+    backbone: str | None
 
 
 # What is typed for a depth and is no module of any backbone.
@@ -160,13 +170,13 @@ class Settings(StrictModel):
     fail_fast: Count | None
     on_oom: Literal["fail", "shrink"]
     data: Annotated[DataChoice, Field(discriminator="source")]
-    augment: Augment
+    augment: AugmentChoice
     mix: Mix
-    loss: Annotated[CrossEntropy | FocalLoss, Field(discriminator="name")]
-    head: Annotated[LinearHead | MlpHead, Field(discriminator="name")]
+    loss: LossChoice
+    head: HeadChoice
     schedule: Annotated[ScheduleChoice, Field(discriminator="name")]
     strategy: Strategy
-    optimizer: Annotated[OptimizerChoice, Field(discriminator="name")]
+    optimizer: OptimizerChoice
     lr_schedule: Annotated[LrChoice, Field(discriminator="name")]
     tune: TuneSettings
     callbacks: CallbackSettings
@@ -174,6 +184,20 @@ class Settings(StrictModel):
     evidence: Evidence
     tracking: TrackingSettings
     sweep: SweepSettings
+    plugins: PluginSettings
+
+    @property
+    def own_parts(self) -> list[OwnPart]:
+        """The user's own parts that make up the run, besides an own backbone."""
+        parts = (getattr(self, group) for group in OWN_GROUPS)
+        return [part for part in parts if isinstance(part, OwnPart)]
+
+    @property
+    def own_code(self) -> str | None:
+        """The code of all that is the user's own in the run, in one text; None without any."""
+        codes = [f"{part.name} {part.code}" for part in self.own_parts]
+        codes += [self.plugins.backbone] if self.plugins.backbone else []
+        return ", ".join(codes) or None
 
     @property
     def is_weights_file(self) -> bool:

@@ -11,14 +11,16 @@ from pathlib import Path
 
 from frostline.config.conf_files import STUDIES
 from frostline.errors import ConfigError
+from frostline.plugins.folders import conf_folders
 
 
-def spell_out_scale(arguments: Sequence[str], studies: Path = STUDIES) -> list[str]:
+def spell_out_scale(arguments: Sequence[str], studies: Path | None = None) -> list[str]:
     """Replace `scale=NAME` by Hydra's override for it.
 
     Args:
         arguments: Of the command line.
-        studies: Where the studies are.
+        studies: Where the studies are; None for the user's own folder if it has the named one,
+            else ours.
 
     Returns:
         The arguments in the same order; unchanged where no scale is given.
@@ -26,12 +28,19 @@ def spell_out_scale(arguments: Sequence[str], studies: Path = STUDIES) -> list[s
     Raises:
         ConfigError: If no study is named, or it has no such scale.
     """
+    studies = studies or _folder_of(study_named(arguments))
     return [
         _choice(argument, arguments, studies)
         if argument.lstrip("+").startswith("scale=")
         else argument
         for argument in arguments
     ]
+
+
+def _folder_of(study: str | None) -> Path:
+    """Where a study is: ours, or a user's own."""
+    folders = [STUDIES, *(folder / STUDIES.name for folder in conf_folders())]
+    return next((each for each in folders if (each / f"{study}.yaml").is_file()), STUDIES)
 
 
 def study_named(arguments: Sequence[str]) -> str | None:

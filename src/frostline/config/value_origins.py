@@ -7,12 +7,12 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig
 
-from frostline.config.conf_files import CONF
+from frostline.config.conf_files import option_file
 from frostline.config.schema import Settings
 
 # Set by a sweep for its jobs, or a record of who set what: never typed by the user.
-_NOT_TYPED = ("sweep", "strategy.typed", "strategy.choice", "experiments", "hydra")
-_NOT_LISTED = ("sweep", "strategy", "tracking")
+_NOT_TYPED = ("sweep", "plugins", "strategy.typed", "strategy.choice", "experiments", "hydra")
+_NOT_LISTED = ("sweep", "plugins", "strategy", "tracking")
 
 
 def origins(
@@ -51,7 +51,7 @@ def origins_of(settings: Settings) -> dict[str, dict[str, Any]]:
     by = origins(
         values,
         typed=settings.strategy.typed or (),
-        by_strategy=keys_of_file(CONF / "strategy" / f"{settings.strategy.in_force}.yaml"),
+        by_strategy=keys_of_file(option_file("strategy", settings.strategy.in_force)),
     )
     return {key: {"value": value, "by": by[key]} for key, value in values.items()}
 
@@ -82,7 +82,7 @@ def typed_keys(config: DictConfig) -> list[str]:
     keys = [key_of(override) for override in config.hydra.overrides.task]
     study = config.hydra.runtime.choices.get("experiments")
     if study:
-        keys += keys_of_file(CONF / "experiments" / f"{study}.yaml")
+        keys += keys_of_file(option_file("experiments", study))
     return [key for key in dict.fromkeys(keys) if not _covers(_NOT_TYPED, key)]
 
 

@@ -1,18 +1,22 @@
 """Augmentations: the views of the finite ones, and the random ones from torchvision.
 
-To add a random one: a name in `AUGMENTS`, a branch in `random_recipe`, a file in conf/augment/.
+To add one of your own without touching this: docs/plugins.md. To add one here: a name in
+`AUGMENTS`, a branch in `random_recipe`, a file in conf/augment/.
 A sweep's plan reads `FINITE_VIEWS`, so torch is imported only when an augmentation is built.
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from frostline.errors import ConfigError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from frostline.backbones.spec import InputSpec
 
-    RandomRecipe = Callable[[Tensor, int], Tensor]
+# From images (B, 3, R, R) uint8 and a seed to images (B, 3, S, S) uint8.
+RandomRecipe = Callable[["Tensor", int], "Tensor"]
 
 # Number of views of each image, for the augmentations that have finitely many.
 FINITE_VIEWS = {"none": 1, "flip": 2, "dihedral": 8}
@@ -25,7 +29,7 @@ AUGMENTS = (*FINITE_VIEWS, *CROPS, "trivial", "randaugment", "color")
 CROP_FRAC = 52 / 64
 
 
-def random_recipe(augment: str, spec: "InputSpec") -> "RandomRecipe | None":
+def random_recipe(augment: str, spec: "InputSpec") -> RandomRecipe | None:
     """Return the random part of an augmentation, or None if its views are finite.
 
     Every image of a batch has its own draw.
@@ -50,7 +54,48 @@ def random_recipe(augment: str, spec: "InputSpec") -> "RandomRecipe | None":
     return _each(v2.Compose([v2.RandomHorizontalFlip(), policies[augment]]))
 
 
-def _each(transform: "Callable[[Tensor], Tensor]") -> "RandomRecipe":
+def own_recipe(transform: "Callable[[Tensor], Tensor]", name: str) -> RandomRecipe:
+    """A user's own augmentation, called with each image; what it draws is seeded.
+
+    It may draw from PyTorch, NumPy or Python's random: all three are restored afterwards.
+
+    Args:
+        transform: From an image (3, S, S) uint8 to one of the same form.
+        name: Of the augmentation, for messages.
+
+    Raises:
+        ConfigError: If it returns something else, when it is used.
+    """
+    import random
+
+    import numpy as np
+
+    each = _each(lambda image: _checked(transform(image), image, name))
+
+    def apply(images: "Tensor", seed: int) -> "Tensor":
+        before = random.getstate(), np.random.get_state()
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        try:
+            return each(images, seed)
+        finally:
+            random.setstate(before[0])
+            np.random.set_state(before[1])
+
+    return apply
+
+
+def _checked(result: "Tensor", image: "Tensor", name: str) -> "Tensor":
+    shape, kind = getattr(result, "shape", None), getattr(result, "dtype", type(result).__name__)
+    if shape != image.shape or kind != image.dtype:
+        raise ConfigError(
+            f"augment={name}: it made {kind} {tuple(shape or ())} of an image",
+            f"{image.dtype} {tuple(image.shape)}, the form of what it was given",
+        )
+    return result
+
+
+def _each(transform: "Callable[[Tensor], Tensor]") -> RandomRecipe:
     """Apply a torchvision transform to each image of a batch separately.
 
     torchvision draws from the global CPU generator, once for a whole batch; the generator is

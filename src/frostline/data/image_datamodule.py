@@ -19,6 +19,7 @@ from frostline.data.transforms import BatchTransform
 
 if TYPE_CHECKING:
     from frostline.backbones.spec import InputSpec
+    from frostline.data.augmentations import RandomRecipe
 
 
 class Batch(NamedTuple):
@@ -68,6 +69,7 @@ class ImageDataModule(pl.LightningDataModule):
         workers: Number of decoding processes if images are decoded on the fly.
         memory_gib: Decoded images are held in memory up to this size.
         sampling: "natural", or "balanced": every class is drawn equally often in training.
+        own_augment: The user's own augmentation, in the place of one of ours.
     """
 
     def __init__(
@@ -82,11 +84,12 @@ class ImageDataModule(pl.LightningDataModule):
         workers: int,
         memory_gib: float,
         sampling: str = "natural",
+        own_augment: "RandomRecipe | None" = None,
     ) -> None:
         super().__init__()
         self.table = table
         self.splits = splits
-        self.preprocess = BatchTransform(spec, augment=augment, seed=seed)
+        self.preprocess = BatchTransform(spec, augment=augment, seed=seed, own=own_augment)
         self._batch_size = batch_size
         self._seed = seed
         self._workers = workers

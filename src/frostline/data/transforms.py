@@ -52,6 +52,7 @@ class BatchTransform(nn.Module):
         spec: Size, mean and standard deviation of the backbone's input.
         augment: Name of the augmentation, one of `AUGMENTS`.
         seed: The run's seed, for random augmentations.
+        own: The user's own augmentation of that name; None for one of `AUGMENTS`.
 
     Raises:
         ConfigError: If there is no such augmentation.
@@ -60,9 +61,11 @@ class BatchTransform(nn.Module):
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, spec: "InputSpec", *, augment: str, seed: int) -> None:
+    def __init__(
+        self, spec: "InputSpec", *, augment: str, seed: int, own: "RandomRecipe | None" = None
+    ) -> None:
         super().__init__()
-        if augment not in AUGMENTS:
+        if own is None and augment not in AUGMENTS:
             raise ConfigError(
                 f"augment={augment}: there is no such augmentation", ", ".join(AUGMENTS)
             )
@@ -70,7 +73,7 @@ class BatchTransform(nn.Module):
         self.n_views = FINITE_VIEWS.get(augment, 1)
         self.size_px = spec.size_px
         self._seed = seed
-        self._recipe: RandomRecipe | None = random_recipe(augment, spec)
+        self._recipe: RandomRecipe | None = own or random_recipe(augment, spec)
         mean, std = torch.tensor(spec.mean), torch.tensor(spec.std)
         self.register_buffer("scale", (1 / (255 * std)).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("shift", (-mean / std).view(1, 3, 1, 1), persistent=False)

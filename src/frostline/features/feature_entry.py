@@ -40,7 +40,7 @@ class EntryKey:
         data: Fingerprint of the table, which covers every image's bytes.
         geometry: How an image becomes a square, and how it is normalised. The augmentation is no
             part of it: view 0 is the same image in all of them, view 1 its mirror image.
-        backbone: Its name.
+        backbone: Its name, with the digest of its code if it is a user's own.
         boundary: Where the prefix ends; for a whole backbone with the pooling.
         frozen: Digest over the prefix's parameters and buffers.
         image_size_px: Side of the square.

@@ -32,6 +32,7 @@ from frostline.features.stored_file import Segment
 from frostline.features.stored_outputs import StoredOutputs
 from frostline.features.view_pairs import count, missing_batches
 from frostline.locks import Owner
+from frostline.plugins.own_backbones import with_code
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class PrefixJob:
         return EntryKey(
             data=self.data.table.fingerprint,
             geometry=f"{self.data.evaluation.key} mean {spec.mean} std {spec.std}",
-            backbone=self.backbone.name,
+            backbone=with_code(self.backbone.name),
             boundary=f"{f'{end.edge} {end.module}' if end else 'the end'}, pool {self.parts.pool}",
             frozen=digest_of(self.parts.frozen_modules),
             image_size_px=spec.size_px,

@@ -18,6 +18,9 @@ from frostline.config.schema import Settings
 from frostline.data.geometry import Geometry, evaluation_geometry
 from frostline.data.transforms import BatchTransform
 from frostline.errors import TrackingError
+from frostline.plugins.folders import conf_folders, remember
+from frostline.plugins.own_backbones import backbone_code
+from frostline.plugins.part import PluginChangedError, PluginError
 from frostline.tracking.reader import Reader
 from frostline.tracking.records import RunRecord
 from frostline.tracking.restore import (
@@ -126,6 +129,7 @@ def rebuild(restored: Restored, classes: tuple[str, ...]) -> Rebuilt:
             "give the run's id instead, or fetch config.yaml from the run's artifacts",
         )
     settings = recorded_settings(restored.config)
+    use_code_of(settings)
     # A checkpoint that the user downloaded may come without its checksum.
     content = load_checkpoint(restored.checkpoint, check=digest_path(restored.checkpoint).is_file())
     backbone = build_backbone(
@@ -151,6 +155,31 @@ def rebuild(restored: Restored, classes: tuple[str, ...]) -> Rebuilt:
         geometry=evaluation_geometry(backbone.input),
         checkpoint_bytes=restored.checkpoint.stat().st_size,
     )
+
+
+def use_code_of(settings: Settings) -> None:
+    """Make the own code of a run be found, and check that it is still the same.
+
+    Raises:
+        PluginError: If an own backbone is not there.
+        PluginChangedError: If its code has changed; of a head, that is found when it is built.
+            An own augmentation, loss or optimiser is not used after training.
+    """
+    remember(settings.plugins.folders)
+    planned, now = settings.plugins.backbone, backbone_code(settings.backbone)
+    if planned is not None and now is None:
+        looked = [str(each) for each in conf_folders()] or [str(Path.cwd() / "conf")]
+        raise PluginError(
+            f"backbone={settings.backbone} was the user's own, and is not found here: there is no "
+            f"backbones/{settings.backbone}.yaml in {', '.join(looked)}",
+            todo="stand where your conf/ is, or name that folder in the environment: "
+            "FROSTLINE_PLUGINS=DIR; the run keeps the code among its artifacts (plugins/)",
+        )
+    if planned is not None and planned != now:
+        raise PluginChangedError(
+            f"backbone={settings.backbone}: its code was {planned} when the run was made, is {now}",
+            todo="put back the code that the run keeps among its artifacts (plugins/)",
+        )
 
 
 def _load(module: nn.Module, state: Any, prefix: str, checkpoint: Path) -> None:

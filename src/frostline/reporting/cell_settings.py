@@ -124,7 +124,12 @@ def _settings(text: str | None) -> dict[str, str]:
         return {}
     if not isinstance(loaded, dict):
         return {}
-    return {key: value for key, value in _leaves(loaded, "") if _affects_training(key)}
+    # The options of a user's own part are typed without that word: augment.strength=3.
+    return {
+        key.replace(".options.", ".", 1): value
+        for key, value in _leaves(loaded, "")
+        if _affects_training(key)
+    }
 
 
 def _affects_training(key: str) -> bool:

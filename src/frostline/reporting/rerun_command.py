@@ -79,10 +79,11 @@ def _overrides(run: RunRecord, source: Source) -> list[str] | None:
     """What the run's job was composed from, as its sweep's plan has it."""
     text = source.text(run.parent_run_id, PLAN_FILE) if run.parent_run_id else None
     try:
-        jobs = json.loads(text)["jobs"] if text else []
-        for job in jobs:
+        plan = json.loads(text) if text else {"jobs": []}
+        folders = [f"--config-dir={folder}" for folder in plan.get("config_dir", [])]
+        for job in plan["jobs"]:
             if job["digest"] == run.tags.get(_DIGEST):
-                return [str(word) for word in job["overrides"]]
+                return [*folders, *(str(word) for word in job["overrides"])]
     except (ValueError, KeyError, TypeError):
         return None
     return None

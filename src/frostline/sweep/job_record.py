@@ -19,9 +19,11 @@ from frostline.config.tune_grid import grid_of, lr_from
 from frostline.config.versions import RESULTS_VERSION, installed_libraries
 from frostline.data.load import data_name
 from frostline.errors import ConfigError, FrostlineError
+from frostline.plugins.part import own_line
 from frostline.redact import redacted
 from frostline.sweep.failures import hint_for
 from frostline.sweep.outcome import INPUT_TAGS, Outcome, has_inputs
+from frostline.sweep.own_code import keep_own_code
 from frostline.sweep.signals import StopSignalError
 from frostline.tracking.records import PARENT_TAG
 
@@ -179,6 +181,7 @@ def describe(run: "Run", settings: Settings, *, is_new: bool) -> None:
             run.log_params(swept_params(settings))
     run.log_dict(origin, "provenance.json")
     if is_new:
+        keep_own_code(run, settings)
         run.log_dict(settings.model_dump(mode="json"), "config.yaml")
 
 
@@ -199,6 +202,8 @@ def ending(run: "Run") -> Iterator[None]:
         hint = hint_for(error)
         if hint is not None and not isinstance(error, FrostlineError):
             raise JobError(reason_of(error), todo=hint) from error
+        if own_line(error) and isinstance(error, Exception | SystemExit):
+            raise JobError(reason_of(error)) from error
         raise
     run.finish("FINISHED")
 
@@ -223,11 +228,12 @@ def _record_failure(run: "Run", error: BaseException) -> None:
 
 
 def reason_of(error: BaseException) -> str:
-    """An error in one line or a few; ours without their class."""
+    """An error in one line or a few; ours without their class, with the line of own code."""
     text = str(error).strip() or type(error).__name__
-    return (
-        text if isinstance(error, FrostlineError) else redacted(f"{type(error).__name__}: {text}")
-    )
+    if isinstance(error, FrostlineError):
+        return text
+    place = own_line(error)
+    return redacted(f"{f'{place}: ' if place else ''}{type(error).__name__}: {text}")
 
 
 def outcome_of(record: "RunRecord", settings: Settings, state: str) -> Outcome:

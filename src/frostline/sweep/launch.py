@@ -21,6 +21,7 @@ from frostline.sweep import workers
 from frostline.sweep.execute import Job, execute
 from frostline.sweep.launcher import IsolatedLauncher
 from frostline.sweep.outcome import INPUTS_CHANGED, Outcome
+from frostline.sweep.own_code import check_code
 from frostline.sweep.plan import PlannedJob, sharing_of
 from frostline.sweep.progress import SweepProgress
 from frostline.sweep.resources import Share, slot
@@ -69,6 +70,7 @@ def launch(
                     slots=share.slots,
                     group=shared.group,
                     sharing=shared.jobs,
+                    code=job.settings.own_code,
                 )
             }
         )
@@ -146,6 +148,7 @@ def run_launched(settings: Settings, folder: Path, number: int, env: Mapping[str
         JobFailedError: If the job failed, with the reason.
         StopSignalError: If the launcher's process was asked to stop.
     """
+    check_code(settings)
     # joblib's workers call themselves started by `loky`, which our processes do not know.
     multiprocessing.set_start_method("forkserver", force=True)
     failed = folder.parent / FAILED

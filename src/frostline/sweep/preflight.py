@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from frostline.config.schema import Settings
 from frostline.config.versions import installed_libraries
 from frostline.errors import FrostlineError
+from frostline.plugins.part import failed
 from frostline.sweep.failures import raise_together
 from frostline.sweep.plan import JobFacts
 
@@ -40,6 +41,9 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
     for s in _distinct(jobs, lambda s: (_depth_key(s), s.epochs, s.schedule.model_dump_json())):
         if depths[_depth_key(s)] is not FAILED:
             attempt(_check_schedule, s, *depths[_depth_key(s)][:2])
+    for s in _distinct(jobs, lambda s: s.own_code):
+        if s.own_parts:
+            attempt(_check_own_parts, s)
     sources: dict[tuple[str, str], WeightsSource] = {}
     for weights in dict.fromkeys(s.weights for s in jobs):
         names = list(dict.fromkeys(s.backbone for s in jobs if s.weights == weights))
@@ -158,6 +162,39 @@ def _check_weights(
 def _weights_key(settings: Settings) -> tuple[str, int | None, str, str | None, bool]:
     s = settings
     return s.backbone, s.image_size, s.weights, s.weights_key, s.weights_partial
+
+
+def _check_own_parts(settings: Settings) -> None:
+    """Build and try each of the user's own parts on a few numbers.
+
+    Raises:
+        PluginError: If one cannot be imported, built or used.
+    """
+    import torch
+
+    from frostline.config.own_part import OwnHead, OwnLoss, OwnOptimizer
+    from frostline.training.assembly import augment_of
+    from frostline.training.head import build_own_head
+    from frostline.training.loss import build_own_loss
+    from frostline.training.optim import build_optimizer
+
+    if isinstance(settings.head, OwnHead):
+        build_own_head(settings.head, 8, 3, seed=settings.seed)
+    if isinstance(settings.loss, OwnLoss):
+        weights = torch.ones(3) if settings.loss.class_weights else None
+        build_own_loss(settings.loss, weights)
+    if isinstance(settings.optimizer, OwnOptimizer):
+        build_optimizer(settings.optimizer, [torch.nn.Parameter(torch.zeros(2, 2))], 1e-3)
+    if (augment := augment_of(settings)) is not None:
+        images = torch.full((2, 3, 32, 32), 128, dtype=torch.uint8)
+        try:
+            augment(images, 0)
+        except FrostlineError:
+            raise
+        except Exception as error:
+            raise failed(
+                getattr(settings.augment, "target", ""), "fails on an image (3, 32, 32)", error
+            ) from error
 
 
 def _depth_key(settings: Settings) -> tuple[str, int | str, int | None]:

@@ -51,6 +51,9 @@ def share_of(launcher: Mapping[str, Any], *, jobs: int, cores: int, gpus: int) -
         case "RayLauncher":
             remote = (launcher.get("ray") or {}).get("remote") or {}
             return Share(max(1, int(remote.get("num_cpus") or 1)), None)
+        case _ if launcher.get("jobs_at_once"):
+            # A user's own launcher that says how many it runs at once: see docs/plugins.md.
+            return Share(max(1, cores // int(launcher["jobs_at_once"])), None)
         case _:
             return Share(None, None)
 

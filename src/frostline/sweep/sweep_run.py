@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from frostline.invocation import as_called
+from frostline.plugins.folders import config_folders
 from frostline.redact import redacted, redacted_values
 from frostline.sweep import summary
 from frostline.sweep.outcome import Outcome
@@ -60,6 +61,8 @@ def plan_values(
     return {
         "sweep_id": sweep_id,
         "command": command_again(),
+        # Where the user's own options are, which the overrides may choose.
+        "config_dir": config_folders(sys.argv[1:]),
         "jobs": [
             {
                 "digest": job.digest,

@@ -26,11 +26,13 @@ from frostline.redact import redact_yaml_files
 from frostline.sweep import workers
 from frostline.sweep.compose import Composer, study_cells, words_of
 from frostline.sweep.failures import raise_together
+from frostline.sweep.own_launcher import made_launcher, own_launcher
 from frostline.sweep.resources import own_cores, own_gpus, share_of
 from frostline.sweep.signals import raise_on_signals
 from frostline.sweep.worker_pool import check_limit
 from frostline.sweep.workers import cool_down, warm_up
 
+_PLUGINS_OF_HYDRA = ("hydra_plugins.", "hydra._internal.core_plugins.")
 _COMMAND_FILE = "multirun.yaml"
 
 
@@ -122,7 +124,9 @@ class PlannedSweeper(Sweeper):
             ConfigError: If it is not installed, or not set correctly.
         """
         target = str(self.master.hydra.launcher._target_)
-        if target not in Plugins.instance().class_name_to_class:
+        if not target.startswith(_PLUGINS_OF_HYDRA):
+            own_launcher(target)
+        elif target not in Plugins.instance().class_name_to_class:
             chosen = self.master.hydra.runtime.choices.get("hydra/launcher", target)
             package = target.removeprefix("hydra_plugins.").split(".")[0].replace("_", "-")
             raise ConfigError(
@@ -133,6 +137,11 @@ class PlannedSweeper(Sweeper):
         check_limit(self.master.hydra.launcher.get("jobs_per_process"))
 
     def _launcher(self) -> Launcher:
+        target = str(self.master.hydra.launcher._target_)
+        if not target.startswith(_PLUGINS_OF_HYDRA):
+            options = OmegaConf.to_container(self.master.hydra.launcher, resolve=True)
+            assert isinstance(options, dict)
+            return made_launcher(target, options, self.context, self.task_function, self.master)
         return Plugins.instance().instantiate_launcher(
             hydra_context=self.context,
             task_function=self.task_function,

@@ -10,15 +10,18 @@ from frostline.backbones.backbone import Backbone
 from frostline.backbones.build import build_backbone
 from frostline.backbones.split.cut import Cut, cut
 from frostline.backbones.tensor_files import describe_misfit
+from frostline.config.own_part import OwnAugment, OwnHead
 from frostline.config.recipe import MlpHead
 from frostline.config.schema import Settings
+from frostline.data.augmentations import RandomRecipe, own_recipe
 from frostline.data.image_datamodule import ImageDataModule
 from frostline.data.imbalance import class_weights
 from frostline.data.load import load_table, split_of
 from frostline.data.mixing import BatchMix
 from frostline.data.sample_table import SampleTable
+from frostline.plugins.part import build_part
 from frostline.training.as_planned import check_as_planned
-from frostline.training.head import build_head
+from frostline.training.head import build_head, build_own_head
 from frostline.training.learning_rates import Course
 from frostline.training.loss import Loss, build_loss
 from frostline.training.optim import lr_scales
@@ -154,11 +157,22 @@ def data_of(settings: Settings, table: SampleTable, backbone: Backbone) -> Image
         workers=settings.trainer.workers,
         memory_gib=settings.data.memory_gib,
         sampling=settings.data.sampling,
+        own_augment=augment_of(settings),
     )
+
+
+def augment_of(settings: Settings) -> RandomRecipe | None:
+    """A run's own augmentation; None where it has one of ours."""
+    augment = settings.augment
+    if not isinstance(augment, OwnAugment):
+        return None
+    return own_recipe(build_part(augment), augment.name)
 
 
 def head_of(settings: Settings, num_features: int, num_classes: int) -> nn.Sequential:
     """A run's classifier as it is before training."""
+    if isinstance(settings.head, OwnHead):
+        return build_own_head(settings.head, num_features, num_classes, seed=settings.seed)
     mlp = settings.head if isinstance(settings.head, MlpHead) else None
     return build_head(
         num_features,

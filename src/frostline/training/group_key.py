@@ -42,7 +42,8 @@ def group_key(settings: Settings, *, frozen_stages: int, num_stages: int) -> str
         num_stages: Stages of its backbone.
     """
     trainer = settings.trainer
-    alone = (
+    # What is the user's own has no batched form; an own augmentation has no finite views.
+    alone = bool(
         settings.reuse == "off"
         or frozen_stages < num_stages
         or settings.frozen_bn != "eval"
@@ -50,6 +51,7 @@ def group_key(settings: Settings, *, frozen_stages: int, num_stages: int) -> str
         or settings.mix.name != "none"
         or settings.schedule.name != "constant"
         or tunes_alone(settings)
+        or settings.own_parts
         or isinstance(settings.lr_schedule, PlateauLr)
         or trainer.precision not in {"auto", "32-true"}
         or trainer.accelerator not in {"auto", "cpu"}

@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from frostline.config.own_part import OwnHead
 from frostline.data.seeds import derive_seed
+from frostline.plugins.part import PluginError, build_part, failed
 
 
 def build_head(
@@ -41,6 +43,46 @@ def build_head(
         if isinstance(layer, nn.Linear):
             _initialise(layer, generator)
     return head
+
+
+def build_own_head(
+    head: OwnHead, num_features: int, num_classes: int, *, seed: int
+) -> nn.Sequential:
+    """A user's own head; what it draws depends on the run's seed alone.
+
+    Args:
+        head: Which.
+        num_features: Width of the features (N, num_features).
+        num_classes: Width of the logits (N, num_classes).
+        seed: The run's.
+
+    Raises:
+        PluginError: If it cannot be built, or gives no logits.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "head"))
+        module = build_part(head, num_features=num_features, num_classes=num_classes)
+        if not isinstance(module, nn.Module):
+            raise PluginError(f"head={head.name}: {head.target} made no torch.nn.Module")
+        _check_logits(head, module, num_features, num_classes)
+    return nn.Sequential(module)
+
+
+def _check_logits(head: OwnHead, module: nn.Module, num_features: int, num_classes: int) -> None:
+    training = module.training
+    try:
+        with torch.no_grad():
+            logits = module.eval()(torch.zeros(2, num_features))
+    except Exception as error:
+        raise failed(head.target, f"fails on features (2, {num_features})", error) from error
+    finally:
+        module.train(training)
+    shape = tuple(getattr(logits, "shape", ()))
+    if shape != (2, num_classes):
+        raise PluginError(
+            f"head={head.name}: {head.target} made {shape} of features (2, {num_features})",
+            f"logits (2, {num_classes}): one row an image, one column a class",
+        )
 
 
 def _initialise(layer: nn.Linear, generator: torch.Generator) -> None:

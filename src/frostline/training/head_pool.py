@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 from frostline.backbones.compute_mode import ComputeMode
+from frostline.config.own_part import OwnLoss
+from frostline.config.recipe import CrossEntropy
 from frostline.config.schema import Settings
 from frostline.data.augmentations import FINITE_VIEWS
 from frostline.data.image_datamodule import Batch, ImageDataModule
@@ -165,6 +167,7 @@ class HeadPool:
         self._open_features([job], every)
         train = [self.features[batch] for batch in every]
         held_out = [self.features[batch] for batch in data.sampler("val", training=False)]
+        assert isinstance(job.loss, CrossEntropy)  # see config.tune_grid.solves_head
         solutions = solve_path(
             torch.cat([batch.inputs for batch in train]),
             torch.cat([batch.labels for batch in train]),
@@ -268,6 +271,7 @@ def _train(
 ) -> list[HeadResult]:
     first = jobs[0]
     choice = first.callbacks
+    assert not isinstance(first.loss, OwnLoss)  # see training.group_key
     return train_heads(
         [
             HeadJob(head, head_lr_of(job), job.optimizer, job.lr_schedule)

@@ -6,12 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from frostline.config.own_part import OwnLoss
 from frostline.config.recipe import CrossEntropy, FocalLoss
+from frostline.plugins.part import PluginError, build_part, failed
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def build_loss(spec: CrossEntropy | FocalLoss, class_weights: Tensor | None) -> Loss:
+def build_loss(spec: CrossEntropy | FocalLoss | OwnLoss, class_weights: Tensor | None) -> Loss:
     """A function of logits (B, K) and targets to the mean loss of the batch.
 
     Targets are labels (B,) int64, or shares (B, K) float that sum to 1, as mixing makes them.
@@ -20,6 +22,8 @@ def build_loss(spec: CrossEntropy | FocalLoss, class_weights: Tensor | None) -> 
         spec: Which loss.
         class_weights: (K) float weights of the classes; None for equal ones.
     """
+    if isinstance(spec, OwnLoss):
+        return build_own_loss(spec, class_weights)
     gamma = spec.gamma if isinstance(spec, FocalLoss) else 0.0
 
     def loss(logits: Tensor, targets: Tensor) -> Tensor:
@@ -33,6 +37,33 @@ def build_loss(spec: CrossEntropy | FocalLoss, class_weights: Tensor | None) -> 
         )
         return (focal_factor(logits, targets, gamma) * each).mean()
 
+    return loss
+
+
+def build_own_loss(spec: OwnLoss, class_weights: Tensor | None) -> Loss:
+    """A user's own loss, tried once.
+
+    Args:
+        spec: Which; called with `class_weights` if its `class_weights` is above 0.
+        class_weights: (K) float weights of the classes; None for equal ones.
+
+    Raises:
+        PluginError: If it cannot be built, or makes no mean of a batch.
+    """
+    given = {} if class_weights is None else {"class_weights": class_weights}
+    loss: Loss = build_part(spec, **given)
+    count = 3 if class_weights is None else len(class_weights)
+    logits = torch.linspace(-1, 1, 4 * count).view(4, count).requires_grad_()
+    try:
+        value = loss(logits, torch.arange(4) % count)
+    except Exception as error:
+        raise failed(spec.target, f"fails on logits (4, {count}) and labels (4)", error) from error
+    if not isinstance(value, Tensor) or value.ndim != 0 or not value.requires_grad:
+        raise PluginError(
+            f"loss={spec.name}: {spec.target} made {tuple(getattr(value, 'shape', ()))} of logits "
+            f"(4, {count})",
+            "one number that depends on the logits: the mean loss of the batch",
+        )
     return loss
 
 

@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from frostline.backbones.spec import Stage
+from frostline.config.own_part import OwnOptimizer
 from frostline.config.recipe import Adam, AdamW, OptimizerChoice, Sgd
+from frostline.plugins.part import PluginError, build_part
 
 
 def lr_scales(stages: Sequence[Stage], layer_decay: float) -> dict[str, float]:
@@ -106,3 +108,19 @@ def optimizer_of_groups(
             return torch.optim.Adam(groups, lr=lr, fused=fused)
         case Sgd():
             return torch.optim.SGD(groups, lr=lr, momentum=spec.momentum, fused=fused)
+        case OwnOptimizer():
+            return build_own_optimizer(spec, groups, lr)
+
+
+def build_own_optimizer(
+    spec: OwnOptimizer, groups: list[dict[str, Any]], lr: float
+) -> torch.optim.Optimizer:
+    """A user's own optimiser: called with the groups as `params`, and `lr`.
+
+    Raises:
+        PluginError: If it cannot be built, or is no optimiser.
+    """
+    optimizer = build_part(spec, params=groups, lr=lr)
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise PluginError(f"optimizer={spec.name}: {spec.target} made no torch.optim.Optimizer")
+    return optimizer

@@ -13,6 +13,7 @@ from frostline.advice.measures.measurement import Measured, measure, measured_fr
 from frostline.config.versions import MEASURES_VERSION
 from frostline.data.cache import cache_folder, keep_text
 from frostline.data.sample_table import SampleTable
+from frostline.plugins.own_backbones import with_code
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def cached_measure(
     parts = (
         table.fingerprint,
         items.hexdigest(),
-        backbone,
+        with_code(backbone),
         source.digest or source.where,
         str(image_size),
         str(seed),

@@ -70,9 +70,15 @@ def _linear(rebuilt: Rebuilt) -> nn.Linear:
     todo = "use --format onnx, torch_export or mlflow, which take any head"
     if rebuilt.backbone.name == "book_cnn":
         raise ExportError("book_cnn is Frostline's own: plain timm has no such model", todo=todo)
+    if rebuilt.settings.plugins.backbone is not None:
+        raise ExportError(
+            f"{rebuilt.backbone.name} is your own: plain timm has no such model", todo=todo
+        )
     if not isinstance(head, LinearHead):
         raise ExportError(
-            "timm's classifier is one linear layer; this run's head is an mlp", "head=linear", todo
+            f"timm's classifier is one linear layer; this run's head is {_article(head.name)}",
+            "head=linear",
+            todo,
         )
     if head.pool == "flatten":
         raise ExportError(
@@ -83,6 +89,10 @@ def _linear(rebuilt: Rebuilt) -> nn.Linear:
     last = rebuilt.head[-1]
     assert isinstance(last, nn.Linear)
     return last
+
+
+def _article(head: str) -> str:
+    return "an mlp" if head == "mlp" else head
 
 
 def _arguments(rebuilt: Rebuilt) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Own things for others to install."""
