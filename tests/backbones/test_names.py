@@ -4,8 +4,13 @@ import sys
 
 import pytest
 import timm
+from hydra import compose, initialize_config_dir
 
 from frostline.backbones.names import check_backbone_name, list_backbones
+from frostline.config.conf_files import CONF
+from frostline.config.identity import config_digest
+from frostline.config.read import settings_of
+from frostline.config.renamed_backbones import present_name, rename_note, renamed_backbones
 from frostline.errors import BackboneError
 
 
@@ -56,3 +61,42 @@ def test_checking_a_name_imports_neither_timm_nor_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_table_of_renamed_models_is_timms() -> None:
+    import timm  # noqa: F401
+    from timm.models._registry import get_deprecated_models
+
+    table = renamed_backbones()
+    assert {old: new or None for old, new in table.items()} == get_deprecated_models()
+    assert all(not new or present_name(new) == new for new in table.values())
+
+
+@pytest.mark.parametrize(
+    ("typed", "used"),
+    [
+        ("tf_efficientnet_b0_ns", "tf_efficientnet_b0.ns_jft_in1k"),
+        ("gluon_resnet50_v1b", "resnet50.gluon_in1k"),
+        ("vit_base_patch16_224_in21k", "vit_base_patch16_224.augreg_in21k"),
+        ("resnet18.", "resnet18"),
+        ("tv_densenet121.", "densenet121.tv_in1k"),
+    ],
+)
+def test_a_renamed_model_and_an_empty_tag_are_one_job_with_the_present_name(
+    typed: str, used: str
+) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        old, new = (
+            settings_of(compose("train", overrides=[f"backbone={name}"])) for name in (typed, used)
+        )
+    check_backbone_name(old.backbone)
+    assert old.backbone == used
+    assert config_digest(old) == config_digest(new)
+    assert rename_note(typed, used).startswith(f"backbone={typed} is taken as {used}: ")
+    assert rename_note(used, used) == ""
+
+
+def test_a_renamed_model_with_a_tag_is_answered_with_the_present_name() -> None:
+    with pytest.raises(BackboneError, match="timm has renamed gluon_resnet50_v1b") as e:
+        check_backbone_name("gluon_resnet50_v1b.in1k")
+    assert "backbone=resnet50.gluon_in1k" in str(e.value)

@@ -1,10 +1,12 @@
 """Read the request to `src.advise`: overrides as for src.train, with several backbones at once."""
 
 import shlex
+import sys
 from collections.abc import Sequence
 
 from frostline.backbones.names import check_backbone_name
 from frostline.config.conf_files import CONF
+from frostline.config.renamed_backbones import rename_note
 from frostline.config.schema import Settings
 from frostline.data.early_check import check_path
 from frostline.data.source_words import with_source
@@ -56,6 +58,8 @@ def read_request(overrides: Sequence[str]) -> list[Settings]:
                 settings = settings_of(compose("train", overrides=[*others, *named]))
             except (HydraException, OmegaConfBaseException) as error:
                 raise explain_hydra_error(error) from None
+            if note := rename_note(backbone or settings.backbone, settings.backbone):
+                print(note, file=sys.stderr)
             check_backbone_name(settings.backbone)
             check_path(settings.data)
             jobs.append(settings)

@@ -7,18 +7,17 @@ from functools import cache
 from pathlib import Path
 
 from frostline.backbones.similar_names import similar_names
+from frostline.config.renamed_backbones import present_name, renamed_backbones
 from frostline.errors import BackboneError
 from frostline.plugins.own_backbones import own_backbones
 
 OWN_NAMES = ("book_cnn",)
 _REGISTERED = re.compile(r"^@register_model\s*\ndef\s+(\w+)\s*\(", re.MULTILINE)
-_DEPRECATED = re.compile(r"^register_model_deprecations\((.*?)^\}\)", re.MULTILINE | re.DOTALL)
-_DEPRECATED_KEY = re.compile(r"^\s*['\"](\w+)['\"]\s*:", re.MULTILINE)
 
 
 @cache
 def _timm_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the names that timm registers and those it still maps to a new name."""
+    """Return the names that timm registers and those that it has renamed."""
     spec = importlib.util.find_spec("timm")
     if spec is None or not spec.submodule_search_locations:
         raise BackboneError(
@@ -26,13 +25,9 @@ def _timm_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
             todo="run `make setup`",
         )
     names: set[str] = set()
-    deprecated: set[str] = set()
     for file in sorted((Path(spec.submodule_search_locations[0]) / "models").glob("*.py")):
-        text = file.read_text(encoding="utf-8")
-        names.update(_REGISTERED.findall(text))
-        for block in _DEPRECATED.findall(text):
-            deprecated.update(_DEPRECATED_KEY.findall(block))
-    return tuple(sorted(names)), tuple(sorted(deprecated - names))
+        names.update(_REGISTERED.findall(file.read_text(encoding="utf-8")))
+    return tuple(sorted(names)), tuple(sorted(renamed_backbones().keys() - names))
 
 
 def _natural(name: str) -> list[tuple[int, str | int]]:
@@ -89,7 +84,14 @@ def check_backbone_name(name: str) -> None:
                 todo=f"rename the file and the function, such as my_{name}",
             )
         return
-    if base in names or base in deprecated or base in OWN_NAMES:
+    if base in deprecated:
+        now = present_name(base)
+        raise BackboneError(
+            given=f"backbone={name}: timm has "
+            + (f"renamed {base}" if now != base else f"removed {base}"),
+            todo=f"write backbone={now}" if now != base else "choose another backbone",
+        )
+    if base in names or base in OWN_NAMES:
         if tag:
             _check_tag(name, base)
         return

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from frostline.backbones.names import check_backbone_name, list_backbones
 from frostline.commands.arguments import command_parser, reported_errors
 from frostline.commands.error_output import BAD_INPUT_EXIT_CODE
+from frostline.config.renamed_backbones import present_name, rename_note
 from frostline.errors import FrostlineError
 
 
@@ -30,10 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--limit", type=int, default=40, metavar="N", help="at most N matches, 0 for all (40)")
     given = parser.parse_args(arguments)
     try:
-        names = list_backbones(given.pattern)
+        pattern = present_name(given.pattern)
+        if note := rename_note(given.pattern, pattern):
+            print(note, file=sys.stderr)
+        names = list_backbones(pattern)
         if not names:
-            check_backbone_name(given.pattern)
-            names = [given.pattern]
+            check_backbone_name(pattern)
+            names = [pattern]
         if not given.json:
             print("loading timm ...", file=sys.stderr)
         from frostline.backbones.describe import describe, describe_many, list_lines, page

@@ -27,6 +27,7 @@ from frostline.config.command_line import checked_words
 from frostline.config.conf_files import CONF
 from frostline.config.credentials import put_aside_in_command
 from frostline.config.read import settings_of
+from frostline.config.renamed_backbones import rename_note
 from frostline.config.study_scale import spell_out_scale
 from frostline.cores import share_cores
 from frostline.data.early_check import check_path
@@ -64,6 +65,8 @@ def run_job(config: DictConfig) -> "Outcome | float":
         return run_launched(settings, folder, own.job.num, environment_of(own))
     from frostline.sweep.single_run import run_single
 
+    if note := rename_note(config.backbone, settings.backbone):
+        print(note, file=sys.stderr)
     return run_single(settings, folder)
 
 

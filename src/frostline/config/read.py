@@ -12,6 +12,7 @@ from frostline.config.conf_files import default_choices
 from frostline.config.credentials import put_aside
 from frostline.config.likely_key import likely_keys
 from frostline.config.own_options import hydra_node, name_own_options, use_own_folders, with_plugins
+from frostline.config.renamed_backbones import present_name
 from frostline.config.schema import Settings, better_direction
 from frostline.config.strict_model import members_of
 from frostline.config.tune_grid import check_tuning, with_middle_rate
@@ -25,7 +26,8 @@ def settings_of(config: DictConfig) -> Settings:
 
     An address with a password is put aside (`config.credentials`); the settings hold it without.
 
-    Whether the backbone exists is not checked here: see `backbones.names.check_backbone_name`.
+    A backbone that timm has renamed gets its present name. Whether the backbone exists is not
+    checked here: see `backbones.names.check_backbone_name`.
 
     Raises:
         ConfigError: If a value is missing, or as `read_settings`.
@@ -44,6 +46,8 @@ def settings_of(config: DictConfig) -> Settings:
         )
     values = OmegaConf.to_container(own, resolve=True)
     assert isinstance(values, dict)
+    if isinstance(values.get("backbone"), str):
+        values["backbone"] = present_name(values["backbone"])
     tracking = values.get("tracking")
     if isinstance(tracking, dict) and isinstance(tracking.get("uri"), str):
         tracking["uri"] = put_aside(tracking["uri"])

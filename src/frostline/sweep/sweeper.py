@@ -4,6 +4,7 @@ import sys
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from frostline.advice.auto_strategy import resolve_all
 from frostline.backbones.names import check_backbone_name
 from frostline.backbones.shared_cache import shared_cache
 from frostline.config.read import settings_of
+from frostline.config.renamed_backbones import rename_note
 from frostline.config.schema import Settings
 from frostline.data.early_check import check_path
 from frostline.errors import ConfigError, FrostlineError
@@ -160,17 +162,28 @@ class PlannedSweeper(Sweeper):
     def _compose(self, batch: Sequence[Sequence[str]]) -> list[tuple[tuple[str, ...], Settings]]:
         jobs: list[tuple[tuple[str, ...], Settings]] = []
         problems: dict[str, FrostlineError] = {}
+        notes: dict[str, None] = {}
         for overrides in batch:
             composed = self.composer.composed(overrides)
             try:
                 settings = settings_of(composed)
+                if note := rename_note(composed.backbone, settings.backbone):
+                    notes.setdefault(note)
                 check_backbone_name(settings.backbone)
                 check_path(settings.data)
                 jobs.append((tuple(overrides), settings))
             except FrostlineError as error:
                 problems.setdefault(str(error), error)
+        for note in notes:
+            _say_once(note)
         raise_together(list(problems.values()))
         return jobs
+
+
+@cache
+def _say_once(note: str) -> None:
+    """Print a line; a sweep composes some of its jobs twice."""
+    print(note, file=sys.stderr)
 
 
 def _make_folder(folder: Path) -> None:
