@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 
 from frostline.sweep import workers
+from frostline.sweep.worker_answer import Failure
 
 _LOOK_EVERY_S = 0.05
 
@@ -39,7 +40,7 @@ def in_warm_process(function: Callable[..., Any], *args: Any) -> Taken:
     """
     workers.call(nothing)
     answer = workers.call(_timed, function, args)
-    if isinstance(answer, workers.Failure):
+    if isinstance(answer, Failure):
         raise RuntimeError(answer.trace or answer.reason)
     return Taken(*answer)
 

@@ -9,7 +9,8 @@ from hydra import compose, initialize_config_dir
 
 from frostline.config.read import read_settings
 from frostline.config.schema import Settings
-from frostline.sweep.execute import Job, execute
+from frostline.sweep.execute import execute
+from frostline.sweep.job import Job
 from frostline.training.group_key import group_key
 from frostline.training.head_group import train_head_group
 from frostline.training.recorder import RunRecorder

@@ -14,7 +14,9 @@ from frostline.config.tune_grid import solves_head
 from frostline.errors import FrostlineError
 from frostline.features import fill
 from frostline.features.cost_model import Decision, Speeds, Work, decide_from_cost
-from frostline.sweep.execute import Job, execute, execute_group
+from frostline.sweep.execute import execute
+from frostline.sweep.execute_group import execute_group
+from frostline.sweep.job import Job
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.plan import plan_job, sharing_of, with_first_seeds
 from frostline.sweep.preflight import check_jobs

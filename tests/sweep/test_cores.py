@@ -5,7 +5,7 @@ import os
 import pytest
 
 from frostline.cores import share_cores
-from frostline.sweep import workers
+from frostline.sweep import fork_server
 
 
 @pytest.fixture(autouse=True)
@@ -31,5 +31,5 @@ def test_a_person_decides(monkeypatch: pytest.MonkeyPatch, name: str, value: str
 
 
 def test_the_fork_server_starts_with_it() -> None:
-    workers.warm_context()
+    fork_server.warm_context()
     assert os.environ["GOMP_SPINCOUNT"] == "10000"

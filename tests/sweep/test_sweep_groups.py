@@ -13,11 +13,14 @@ from mlflow import MlflowClient
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError, DataChangedError
 from frostline.sweep import launcher, workers
-from frostline.sweep.execute import Job, execute, execute_group
+from frostline.sweep.execute import execute
+from frostline.sweep.execute_group import execute_group
+from frostline.sweep.job import Job
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.plan import JobFacts, PlannedJob, sharing_of
 from frostline.sweep.progress import SweepProgress
 from frostline.sweep.signals import StopSignalError
+from frostline.sweep.worker_answer import Failure
 from frostline.tracking.prediction_files import read_predictions
 from frostline.tracking.store import open_store
 from frostline.training import head_group as heads
@@ -197,7 +200,7 @@ def test_the_launcher_runs_a_group_once_and_the_rest_alone(
     def call(function: Any, jobs: Any, *_: Any, **__: Any) -> Any:
         if function is execute_group:
             calls.append(("group", len(jobs)))
-            return [Outcome("", "0", "done"), None, workers.Failure("diverged", "", None)]
+            return [Outcome("", "0", "done"), None, Failure("diverged", "", None)]
         calls.append(("alone", jobs.settings.seed))
         return Outcome("", str(jobs.settings.seed), "done")
 
@@ -219,7 +222,7 @@ def test_the_launcher_runs_a_group_once_and_the_rest_alone(
 def test_a_group_whose_process_is_killed_leaves_all_to_be_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    killed = workers.Failure("the process was killed by SIGKILL", "", None, -9)
+    killed = Failure("the process was killed by SIGKILL", "", None, -9)
     monkeypatch.setattr(workers, "call", lambda *_, **__: killed)
     jobs = []
     for seed in range(3):

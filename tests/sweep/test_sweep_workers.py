@@ -10,17 +10,18 @@ import pytest
 
 from frostline.errors import ConfigError
 from frostline.locks import OwnerLock
-from frostline.sweep import workers
+from frostline.sweep import fork_server, workers
 from frostline.sweep.failures import hint_for, is_out_of_memory, shrunk, within_memory
 from frostline.sweep.resources import Share, own_gpus, share_of, slot
 from frostline.sweep.signals import StopSignalError, raise_on_signals
+from frostline.sweep.worker_answer import Failure, JobFailedError
 from tests.sweep.test_sweep_plan import settings
 
 
 @pytest.fixture(autouse=True)
 def _no_imports(monkeypatch: pytest.MonkeyPatch) -> None:
     """These jobs need no libraries."""
-    monkeypatch.setattr(workers, "PRELOADED", "math")
+    monkeypatch.setattr(fork_server, "PRELOADED", "math")
 
 
 def double(value: int) -> int:
@@ -69,7 +70,7 @@ def test_every_way_to_fail_is_told() -> None:
 
 
 def test_a_failure_travels_between_processes() -> None:
-    error = workers.JobFailedError(workers.Failure("why", "trace", ConfigError("a", "b"), -9))
+    error = JobFailedError(Failure("why", "trace", ConfigError("a", "b"), -9))
     again = pickle.loads(pickle.dumps(error))
     assert str(again) == "why"
     assert again.failure.was_killed

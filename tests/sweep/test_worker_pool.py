@@ -10,8 +10,8 @@ import pytest
 
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
-from frostline.sweep import launcher, workers
-from frostline.sweep.execute import Job
+from frostline.sweep import fork_server, launcher, workers
+from frostline.sweep.job import Job
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.progress import SweepProgress
 from frostline.sweep.worker_pool import WorkerPool, check_limit
@@ -23,7 +23,7 @@ ONE = settings("seed=0")
 @pytest.fixture(autouse=True)
 def _no_imports(monkeypatch: pytest.MonkeyPatch) -> None:
     """These jobs need no libraries."""
-    monkeypatch.setattr(workers, "PRELOADED", "math")
+    monkeypatch.setattr(fork_server, "PRELOADED", "math")
 
 
 @pytest.fixture

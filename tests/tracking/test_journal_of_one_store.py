@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from frostline.tracking import outbox, store_client
-from frostline.tracking.journal import read_entries, read_note
+from frostline.tracking.journal_file import read_entries, read_note
 from frostline.tracking.store import open_store
 
 

@@ -37,7 +37,7 @@ def test_server_down_at_start(tmp_path):
 
 
 def test_server_that_accepts_and_never_answers(tmp_path, monkeypatch):
-    monkeypatch.setattr("frostline.tracking.connection._SERVER_ANSWER_S", 0.5)
+    monkeypatch.setattr("frostline.tracking.store_reachable._SERVER_ANSWER_S", 0.5)
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()

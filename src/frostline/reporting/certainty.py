@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from frostline.reporting.number_text import points
+from frostline.stats.judged_cell import Row
 from frostline.stats.looks import alpha_of_look
 from frostline.stats.planning import smallest_gap
-from frostline.stats.verdict import Row, Verdict
+from frostline.stats.verdict import Verdict
 
 _SEEDS_SHOWN = (5, 10)
 

@@ -12,8 +12,9 @@ from frostline.reporting.number_text import (
 from frostline.reporting.page import Conclusion
 from frostline.reporting.recommendation import recommendation_lines
 from frostline.reporting.select import Selection
+from frostline.stats.judged_cell import Row
 from frostline.stats.rules import SHORT_SCORE_NAMES
-from frostline.stats.verdict import Row, Verdict
+from frostline.stats.verdict import Verdict
 
 _MAX_NAMED = 3
 _MODELS_ALONE = (

@@ -10,8 +10,9 @@ from frostline.reporting.verdict_rows import (
     first_upper,
     point_label,
 )
+from frostline.stats.judged_cell import Row
 from frostline.stats.rules import SHORT_SCORE_NAMES
-from frostline.stats.verdict import Row, Verdict
+from frostline.stats.verdict import Verdict
 
 LATENCY_MS = "time/latency_ms"
 # Name, what is missing where it is not recorded, axis label, and its value.

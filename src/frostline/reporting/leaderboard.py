@@ -7,8 +7,9 @@ from frostline.reporting.cell_rates import CellRate
 from frostline.reporting.cost_figures import LATENCY_MS
 from frostline.reporting.tables import Column, Table, Value
 from frostline.reporting.trained_enough import Training
+from frostline.stats.judged_cell import Row
 from frostline.stats.rules import SCORES, SHORT_SCORE_NAMES
-from frostline.stats.verdict import Row, Verdict
+from frostline.stats.verdict import Verdict
 
 STANDING_TEXTS = {
     "top": "highest",

@@ -6,8 +6,9 @@ import numpy as np
 
 from frostline.reporting.page import Figure, Series
 from frostline.reporting.tables import Column, Table, Value
+from frostline.stats.judged_cell import Row
 from frostline.stats.rules import SHORT_SCORE_NAMES
-from frostline.stats.verdict import Row, Verdict
+from frostline.stats.verdict import Verdict
 from frostline.tracking.run_contents import Source
 
 

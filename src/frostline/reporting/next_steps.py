@@ -11,8 +11,9 @@ from frostline.reporting.rerun_command import commands_for
 from frostline.reporting.select import Selection
 from frostline.reporting.tables import Column, Table, Value
 from frostline.stats.cell import Cell, value_order
+from frostline.stats.judged_cell import Row
 from frostline.stats.next_runs import Known, NextRuns, best_plan, plans
-from frostline.stats.verdict import Row, Verdict
+from frostline.stats.verdict import Verdict
 from frostline.tracking.records import RunRecord
 from frostline.tracking.run_contents import Source
 

@@ -4,7 +4,8 @@ import numpy as np
 
 from frostline.reporting.number_text import amount, points, seconds, whole_percent
 from frostline.stats.cell import ALONE_S, TUNE_S
-from frostline.stats.verdict import SAME_COST, Row, Verdict
+from frostline.stats.judged_cell import SAME_COST, Row
+from frostline.stats.verdict import Verdict
 
 
 def recommendation_lines(verdict: Verdict) -> list[str]:

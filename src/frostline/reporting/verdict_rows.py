@@ -1,7 +1,8 @@
 """What figures need of a verdict's rows: backbones, the best row of each depth, interval ends."""
 
 from frostline.reporting.cell_settings import partial_mark
-from frostline.stats.verdict import Row, Verdict
+from frostline.stats.judged_cell import Row
+from frostline.stats.verdict import Verdict
 
 
 def best_by_depth(verdict: Verdict) -> dict[tuple[str, str], Row]:

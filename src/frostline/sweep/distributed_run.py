@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from frostline.config.schema import Settings
 from frostline.errors import FrostlineError
+from frostline.sweep.fork_server import warm_context
 from frostline.sweep.resources import own_cores
 from frostline.sweep.signals import STOP_SIGNALS, exit_with_parent
-from frostline.sweep.workers import Failure, warm_context
+from frostline.sweep.worker_answer import Failure
 
 if TYPE_CHECKING:
     from frostline.tracking.tracked_run import Run

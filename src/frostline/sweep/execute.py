@@ -6,72 +6,28 @@ same job resumes it in the same run.
 """
 
 import shutil
-import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import is_tuned
-from frostline.errors import DataChangedError, FrostlineError
+from frostline.errors import DataChangedError
 from frostline.sweep.distributed_run import on_all_ranks
 from frostline.sweep.failures import within_memory
-from frostline.sweep.job_record import (
-    JobError,
-    describe,
-    ending,
-    find_all_runs,
-    find_finished,
-    find_runs,
-    open_job_store,
-    open_run,
-    outcome_of,
-    read_outcome,
-    reason_of,
-    runs_of,
-)
+from frostline.sweep.job_end import JobError, ending, outcome_of, read_outcome
+from frostline.sweep.job_record import describe, open_run
+from frostline.sweep.job_runs import find_finished, find_runs, open_job_store
 from frostline.sweep.outcome import Outcome
-from frostline.sweep.signals import StopSignalError
-from frostline.sweep.tuned_job import known_choices, make_ready, save_choices
-from frostline.sweep.workers import Failure
+from frostline.sweep.tuned_job import make_ready
 
 if TYPE_CHECKING:
     from frostline.locks import OwnerLock
-    from frostline.tracking.records import RunRecord
     from frostline.tracking.store import Store
     from frostline.tracking.tracked_run import Run
-    from frostline.training.recorder import RunRecorder, TrainedRun
-
-OnProgress = Callable[..., None]
-
-
-@dataclass(frozen=True)
-class Job:
-    """One training that a command asks for.
-
-    Attributes:
-        settings: All that determines it; `sweep.job_digest` is set.
-        folder: Its own output folder.
-        env: Environment variables for its process.
-    """
-
-    settings: Settings
-    folder: Path
-    env: Mapping[str, str]
-
-    @property
-    def digest(self) -> str:
-        """What it is known by."""
-        digest = self.settings.sweep.job_digest
-        assert digest is not None
-        return digest
-
-    @property
-    def lock_key(self) -> str:
-        """The name under which one process at a time carries it out."""
-        return self.digest[:32]
+    from frostline.training.recorder import TrainedRun
+from frostline.sweep.execute_group import execute_group
+from frostline.sweep.job import Job, OnProgress, record_training, work_folder
 
 
 def execute(job: Job, *, on_progress: OnProgress) -> Outcome:
@@ -105,7 +61,7 @@ def execute(job: Job, *, on_progress: OnProgress) -> Outcome:
         finished = find_finished(runs)
         if finished is not None:
             return outcome_of(finished, settings, "reused")
-        work = _work_folder(store, job)
+        work = work_folder(store, job)
         run, resumed = open_run(store, settings, runs)
         if resumed:
             on_progress(text="goes on where it was interrupted")
@@ -133,10 +89,6 @@ def raise_failed(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _work_folder(store: "Store", job: Job) -> Path:
-    return store.address.state_dir / "jobs" / job.lock_key
-
-
 def _train(
     store: "Store", job: Job, work: Path, run: "Run", on_progress: OnProgress, *, resumed: bool
 ) -> "TrainedRun":
@@ -160,65 +112,10 @@ def _train(
             lambda own: train_run(own, job.folder, ready.work, recorder, on_progress),
         )
         trained = replace(trained, metrics=ready.with_times(trained.metrics))
-        _record(trained, ready.settings, job.folder, recorder, on_progress)
+        record_training(trained, ready.settings, job.folder, recorder, on_progress)
         return trained
 
     return within_memory(job.settings, attempt, note=note_out_of_memory)
-
-
-def _record(
-    trained: "TrainedRun",
-    settings: Settings,
-    folder: Path,
-    recorder: "RunRecorder",
-    on_progress: OnProgress,
-) -> None:
-    """Record what a training came to, and the evidence of it."""
-    from frostline.inference.explain.evidence import write_run_evidence
-
-    recorder.record_result(trained)
-    evidence = folder / "evidence"
-    metrics = write_run_evidence(
-        settings.evidence.name, evidence, trained, pool=settings.head.pool, on_progress=on_progress
-    )
-    recorder.record_evidence(metrics, evidence, trained)
-
-
-def execute_group(jobs: Sequence[Job], *, on_progress: OnProgress) -> list[Outcome | None]:
-    """Carry out jobs of one `group_key` together; each keeps its own run, record and end.
-
-    Args:
-        jobs: The jobs.
-        on_progress: Receives progress (see frostline.sweep.progress).
-
-    Returns:
-        For each job its outcome, `failed` among them, or None where it has to be executed by
-        itself: another process works on it, it has a checkpoint to resume from, or the group as a
-        whole was refused.
-
-    Raises:
-        StopSignalError: If the process was asked to stop, after open runs were marked KILLED.
-    """
-    store = open_job_store(jobs[0].settings)
-    outcomes: list[Outcome | None] = [None] * len(jobs)
-    with ExitStack() as owned:
-        free = [place for place, job in enumerate(jobs) if _claim(store, job, owned)]
-        known = _known_runs(store, jobs)
-        members: list[tuple[int, Run]] = []
-        for place in free:
-            settings = jobs[place].settings
-            runs = runs_of(settings, known.get(jobs[place].digest, []))
-            finished = find_finished(runs)
-            if finished is not None:
-                outcomes[place] = outcome_of(finished, settings, "reused")
-                continue
-            run, resumed = open_run(store, settings, runs)
-            describe(run, settings, is_new=not resumed)
-            members.append((place, run))
-        if members:
-            trained = _train_group(store, jobs, members, on_progress)
-            outcomes = [trained.get(place, outcome) for place, outcome in enumerate(outcomes)]
-    return outcomes
 
 
 def _claim_waiting(store: "Store", job: Job, on_progress: OnProgress) -> "OwnerLock":
@@ -228,89 +125,3 @@ def _claim_waiting(store: "Store", job: Job, on_progress: OnProgress) -> "OwnerL
     )
     assert owner is not None
     return owner
-
-
-def _claim(store: "Store", job: Job, owned: ExitStack) -> bool:
-    """Own a job until the stack is closed, unless it has a checkpoint or another owner."""
-    if any(_work_folder(store, job).glob("last-*.ckpt")):
-        return False
-    owner = store.claim(job.lock_key, wait_s=0)
-    if owner is None:
-        return False
-    owned.enter_context(owner)
-    return True
-
-
-def _known_runs(store: "Store", jobs: Sequence[Job]) -> "dict[str, list[RunRecord]]":
-    """Job digest to the runs so far; one query, since MLflow takes as long for one job's runs."""
-    known: dict[str, list[RunRecord]] = {}
-    if not jobs[0].settings.rerun:
-        for run in find_all_runs(store):
-            known.setdefault(run.tags.get("frostline.job_digest", ""), []).append(run)
-    return known
-
-
-def _train_group(
-    store: "Store",
-    jobs: Sequence[Job],
-    members: "Sequence[tuple[int, Run]]",
-    on_progress: OnProgress,
-) -> dict[int, Outcome]:
-    """Train, record, and give every run an end state; place to outcome."""
-    from frostline.training.head_group import train_head_group
-    from frostline.training.recorder import RunRecorder
-
-    open_runs = dict(members)
-    outcomes: dict[int, Outcome] = {}
-    try:
-        try:
-            settings = [jobs[place].settings for place in open_runs]
-            group = train_head_group(
-                settings, known_choices(store, settings), on_progress=on_progress
-            )
-            save_choices(store, settings, group)
-        except Exception as error:
-            reason = reason_of(error)
-            if len(jobs) == 1 and is_tuned(jobs[0].settings):
-                # Judged early instead, its candidates might come to another choice.
-                (run,) = open_runs.values()
-                run.finish("FAILED", reason)
-                return {members[0][0]: _failed(jobs[0], error)}
-            # By itself each job either works or fails with a reason of its own.
-            for run in open_runs.values():
-                run.finish("KILLED", f"not trained with others: {reason}")
-            on_progress(text=f"these jobs run one by one: {reason}")
-            return {}
-        for number, (place, run) in enumerate(members):
-            job = jobs[place]
-            del open_runs[place]
-            try:
-                with ending(run):
-                    recorder = RunRecorder(run, job.folder)
-                    trained = group.finish(number, job.folder, recorder)
-                    _record(trained, job.settings, job.folder, recorder, on_progress)
-                    _remove_checkpoint(trained)
-            except Exception as error:
-                outcomes[place] = _failed(job, error)
-            else:
-                outcomes[place] = read_outcome(store, run, job.settings, trained.metrics)
-    except StopSignalError as stop:
-        for run in open_runs.values():
-            run.finish("KILLED", f"stopped by {stop.name}")
-        raise
-    return outcomes
-
-
-def _failed(job: Job, error: Exception) -> Outcome:
-    """The outcome of a job that an error ended."""
-    known = error if isinstance(error, FrostlineError) else None
-    failure = Failure(reason_of(error), traceback.format_exc(), known)
-    return Outcome.of_failure(job.digest, job.settings.run_name, failure)
-
-
-def _remove_checkpoint(trained: "TrainedRun") -> None:
-    """It lies with the run now, as that of a job by itself does."""
-    from frostline.training.checkpoint import digest_path
-
-    for file in (trained.checkpoint, digest_path(trained.checkpoint)):
-        file.unlink()

@@ -1,13 +1,9 @@
-"""A job's run in MLflow: found or begun, described, ended, read back.
+"""A job's run in MLflow: begun or resumed, and described.
 
-A job is known by its digest. An interrupted run is resumed under the same run id; success and every
-kind of failure are recorded on it.
+A job is known by its digest. An interrupted run is resumed under the same run id.
 """
 
 import sys
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,77 +14,14 @@ from frostline.config.schema import Settings
 from frostline.config.tune_grid import grid_of, lr_from
 from frostline.config.versions import RESULTS_VERSION, installed_libraries
 from frostline.data.load import data_name
-from frostline.errors import ConfigError, FrostlineError
-from frostline.plugins.part import own_line
-from frostline.redact import redacted
-from frostline.sweep.failures import hint_for
-from frostline.sweep.outcome import INPUT_TAGS, Outcome, has_inputs
+from frostline.errors import ConfigError
 from frostline.sweep.own_code import keep_own_code
-from frostline.sweep.signals import StopSignalError
 from frostline.tracking.records import PARENT_TAG
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
     from frostline.tracking.store import Store
     from frostline.tracking.tracked_run import Run
-
-
-def experiment_of(settings: Settings) -> str:
-    """MLflow's experiment of a run: as configured, or the data set's name."""
-    return settings.tracking.experiment or data_name(settings.data)
-
-
-def open_job_store(settings: Settings) -> "Store":
-    """The store that a job records into; a job of a sweep goes on where the store is away.
-
-    Raises:
-        TrackingError: If no runs can be recorded there.
-    """
-    from frostline.tracking.store import open_store
-
-    return open_store(
-        settings.tracking.uri,
-        experiment_of(settings),
-        offline=settings.tracking.offline,
-        must_answer=settings.sweep.id is None,
-    )
-
-
-def find_runs(store: "Store", settings: Settings) -> "list[RunRecord]":
-    """All runs of a job, the newest first; none while the store is away."""
-    return runs_of(
-        settings, _found(store, {"frostline.job_digest": settings.sweep.job_digest or ""})
-    )
-
-
-def find_all_runs(store: "Store") -> "list[RunRecord]":
-    """All runs of all jobs, the newest first; none while the store is away."""
-    return _found(store, {"frostline.kind": "job"})
-
-
-def runs_of(settings: Settings, runs: "Sequence[RunRecord]") -> "list[RunRecord]":
-    """Those runs that read the inputs which a job is planned for; see `outcome.has_inputs`.
-
-    Args:
-        settings: The job.
-        runs: Runs with its digest.
-    """
-    inputs = settings.sweep.model_dump(include=set(INPUT_TAGS))
-    return [run for run in runs if has_inputs(run, inputs)]
-
-
-def _found(store: "Store", tags: Mapping[str, str]) -> "list[RunRecord]":
-    from frostline.tracking.store_errors import StoreUnavailableError
-
-    try:
-        return store.find_runs(tags)
-    except StoreUnavailableError:
-        return []
-
-
-def find_finished(runs: "list[RunRecord]") -> "RunRecord | None":
-    """The newest finished run."""
-    return next((run for run in runs if run.status == "FINISHED"), None)
 
 
 def open_run(store: "Store", settings: Settings, runs: "list[RunRecord]") -> "tuple[Run, bool]":
@@ -183,99 +116,6 @@ def describe(run: "Run", settings: Settings, *, is_new: bool) -> None:
     if is_new:
         keep_own_code(run, settings)
         run.log_dict(settings.model_dump(mode="json"), "config.yaml")
-
-
-@contextmanager
-def ending(run: "Run") -> Iterator[None]:
-    """Give a run an end state, however the block ends.
-
-    Raises:
-        JobError: In place of an error of a library whose cause is known well enough for advice.
-    """
-    try:
-        yield
-    except StopSignalError as stop:
-        run.finish("KILLED", f"stopped by {stop.name}")
-        raise
-    except BaseException as error:
-        _record_failure(run, error)
-        hint = hint_for(error)
-        if hint is not None and not isinstance(error, FrostlineError):
-            raise JobError(reason_of(error), todo=hint) from error
-        if own_line(error) and isinstance(error, Exception | SystemExit):
-            raise JobError(reason_of(error)) from error
-        raise
-    run.finish("FINISHED")
-
-
-class JobError(FrostlineError):
-    """A failure whose cause is known well enough to say what to do."""
-
-
-def _record_failure(run: "Run", error: BaseException) -> None:
-    """End a run as failed, with the trace and, where the cause is known, what to do."""
-    from frostline.training.task import TrainingDivergedError
-
-    run.log_text(redacted(traceback.format_exc()), "traceback.txt")
-    tags = {"frostline.failure_kind": type(error).__name__}
-    if isinstance(error, TrainingDivergedError):
-        tags["frostline.diverged"] = "true"
-    hint = hint_for(error)
-    if hint is not None:
-        tags["frostline.hint"] = hint
-    run.set_tags(tags)
-    run.finish("FAILED", reason_of(error))
-
-
-def reason_of(error: BaseException) -> str:
-    """An error in one line or a few; ours without their class, with the line of own code."""
-    text = str(error).strip() or type(error).__name__
-    if isinstance(error, FrostlineError):
-        return text
-    place = own_line(error)
-    return redacted(f"{f'{place}: ' if place else ''}{type(error).__name__}: {text}")
-
-
-def outcome_of(record: "RunRecord", settings: Settings, state: str) -> Outcome:
-    """The outcome of a job that has a finished run.
-
-    Args:
-        record: The run.
-        settings: The job.
-        state: `done` or `reused`.
-    """
-    return Outcome(
-        digest=settings.sweep.job_digest or "",
-        name=record.name,
-        state=state,
-        run_id=record.run_id,
-        params=dict(record.params),
-        metrics=dict(record.metrics),
-    )
-
-
-def read_outcome(
-    store: "Store", run: "Run", settings: Settings, metrics: Mapping[str, float]
-) -> Outcome:
-    """The outcome of a run that has just finished, as far as it is known while the store is away.
-
-    Args:
-        store: Where the run is recorded.
-        run: The run.
-        settings: The job.
-        metrics: Of the chosen epoch.
-    """
-    from frostline.tracking.records import RunRecord
-    from frostline.tracking.store_errors import StoreUnavailableError
-
-    try:
-        record = store.get_run(run.run_id)
-    except StoreUnavailableError:
-        params = {key: str(value) for key, value in swept_params(settings).items()}
-        record = RunRecord(
-            run.run_id, run.name, store.experiment, "FINISHED", params, metrics, {}, 0, None
-        )
-    return outcome_of(record, settings, "done")
 
 
 def swept_params(settings: Settings) -> dict[str, Any]:

@@ -18,13 +18,15 @@ from frostline.config.schema import Settings, SweepSettings
 from frostline.config.tune_grid import on_tuning_seed
 from frostline.errors import DataChangedError
 from frostline.sweep import workers
-from frostline.sweep.execute import Job, execute
+from frostline.sweep.execute import execute
+from frostline.sweep.job import Job
 from frostline.sweep.launcher import IsolatedLauncher
 from frostline.sweep.outcome import INPUTS_CHANGED, Outcome
 from frostline.sweep.own_code import check_code
 from frostline.sweep.plan import PlannedJob, sharing_of
 from frostline.sweep.progress import SweepProgress
 from frostline.sweep.resources import Share, slot
+from frostline.sweep.worker_answer import Failure, JobFailedError
 
 MakeLauncher = Callable[[], Launcher]
 # In the sweep's folder: a file for each job that failed, which is all that jobs know of each other.
@@ -121,7 +123,7 @@ def _outcome_of(job: PlannedJob, result: JobReturn) -> Outcome | None:
     match value:
         case Outcome():
             return value
-        case workers.JobFailedError():
+        case JobFailedError():
             return Outcome.of_failure(job.digest, name, value.failure)
         case BaseException():
             reason = str(value).strip() or type(value).__name__
@@ -165,14 +167,14 @@ def run_launched(settings: Settings, folder: Path, number: int, env: Mapping[str
         progress.start(settings.run_name)
         job = Job(settings, folder, {**env, **gpu})
         outcome = workers.call(execute, job, on_event=progress.event, env=dict(job.env))
-        failure = outcome if isinstance(outcome, workers.Failure) else None
+        failure = outcome if isinstance(outcome, Failure) else None
         progress.done(failure.reason if failure else None)
-    if isinstance(outcome, workers.Failure):
+    if isinstance(outcome, Failure):
         failed.mkdir(exist_ok=True)
         (failed / str(number)).touch()
         if isinstance(outcome.error, DataChangedError):
             (folder.parent / CHANGED).touch()
-        raise workers.JobFailedError(outcome)
+        raise JobFailedError(outcome)
     assert isinstance(outcome, Outcome)
     return outcome
 

@@ -14,9 +14,12 @@ from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.redact import redact_yaml_files
 from frostline.sweep import workers
-from frostline.sweep.execute import Job, execute, execute_group
+from frostline.sweep.execute import execute
+from frostline.sweep.execute_group import execute_group
+from frostline.sweep.job import Job
 from frostline.sweep.outcome import INPUTS_CHANGED, Outcome
 from frostline.sweep.progress import SweepProgress
+from frostline.sweep.worker_answer import Failure
 from frostline.sweep.worker_pool import WorkerPool
 
 _NUMBERED = "${hydra.job.num}"
@@ -25,7 +28,7 @@ _NUMBERED = "${hydra.job.num}"
 class IsolatedLauncher(Launcher):
     """Runs jobs in turn, in processes that end with a job that fails: see sweep.worker_pool.
 
-    Jobs that only train heads on the same frozen backbone train together: see sweep.execute.
+    Jobs that only train heads on the same frozen backbone train together: see sweep.execute_group.
 
     Args:
         jobs_per_process: How many jobs that are alike a process carries out; None for any number.
@@ -158,7 +161,7 @@ def _run_group(jobs: Sequence[Job], progress: SweepProgress) -> list[Outcome | N
     """Run a group; None for each job that has to run by itself."""
     progress.start(f"{jobs[0].settings.run_name} and others, heads together", count=len(jobs))
     result = workers.call(execute_group, list(jobs), on_event=progress.event, env=dict(jobs[0].env))
-    if isinstance(result, workers.Failure):  # killed: the next call resumes all of them
+    if isinstance(result, Failure):  # killed: the next call resumes all of them
         result = [result] * len(jobs)
     outcomes = [
         None if each is None else _as_outcome(job, each)
@@ -170,8 +173,8 @@ def _run_group(jobs: Sequence[Job], progress: SweepProgress) -> list[Outcome | N
     return outcomes
 
 
-def _as_outcome(job: Job, result: Outcome | workers.Failure) -> Outcome:
-    if isinstance(result, workers.Failure):
+def _as_outcome(job: Job, result: Outcome | Failure) -> Outcome:
+    if isinstance(result, Failure):
         return Outcome.of_failure(job.digest, job.settings.run_name, result)
     return result
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from frostline.errors import DataChangedError, TrackingError
 from frostline.sweep.plan import PlannedJob, common_overrides
-from frostline.sweep.workers import Failure
+from frostline.sweep.worker_answer import Failure
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord

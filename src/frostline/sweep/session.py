@@ -1,10 +1,7 @@
 """One sweep from its composed jobs to its end: plan, the sweep's run, launch, table, report."""
 
-import hashlib
-import os
 import sys
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -14,10 +11,9 @@ from rich.console import Console
 
 from frostline.config.schema import Settings
 from frostline.errors import FrostlineError, TrackingError
-from frostline.invocation import as_called
 from frostline.sweep import summary, sweep_run, workers
 from frostline.sweep.farewell import commands_for, write_outcome
-from frostline.sweep.job_record import experiment_of
+from frostline.sweep.fork_server import end_descendants
 from frostline.sweep.launch import MakeLauncher, launch
 from frostline.sweep.outcome import (
     Outcome,
@@ -37,10 +33,13 @@ from frostline.sweep.progress import clock
 from frostline.sweep.resources import Share
 from frostline.sweep.signals import StopSignalError
 from frostline.sweep.standing import open_to_plan, standing_of
+from frostline.sweep.worker_answer import Failure
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
     from frostline.tracking.store import Store
+from frostline.sweep.sweep_report import lacks_report, show_report
+from frostline.sweep.sweep_store import claim_id, import_store, is_remote
 
 FAILED_JOBS_EXIT_CODE = 1
 Composed = Sequence[tuple[tuple[str, ...], Settings]]
@@ -76,8 +75,8 @@ def run_sweep(
     begun_s = time.monotonic()
     console = Console(file=sys.stderr, soft_wrap=True, highlight=False)
     first = composed[0][1]
-    store = open_to_plan(first) if _is_remote(first) else None
-    _import_store()
+    store = open_to_plan(first) if is_remote(first) else None
+    import_store()
     jobs, duplicates = merge_duplicates(check_all(composed, console))
     store = store or open_to_plan(first)
     standing = standing_of(jobs, store, rerun=first.rerun)
@@ -87,7 +86,7 @@ def run_sweep(
         return []
     assert store is not None
     with ExitStack() as owned:
-        sweep_id = _claim_id(store, jobs, owned, always_new=first.rerun)
+        sweep_id = claim_id(store, jobs, owned, always_new=first.rerun)
         plan = sweep_run.plan_values(sweep_id, jobs, answered, states)
         outcomes = _run_jobs(store, jobs, answered, plan, make_launcher, share)
     if not store.offline:
@@ -103,43 +102,16 @@ def run_sweep(
     wants_report = (
         first.report
         and not store.offline
-        and (bool(todo) or _lacks_report(store, sweep_id, outcomes))
+        and (bool(todo) or lacks_report(store, sweep_id, outcomes))
     )
     best = summary.best_first(outcomes)[0].run_id
-    reported = not wants_report or _report(first, sweep_id, folder / "report", output, best)
+    reported = not wants_report or show_report(first, sweep_id, folder / "report", output, best)
     if any(not outcome.succeeded for outcome in outcomes):
         output.print(f"run what is missing with:  {sweep_run.command_again()}", markup=False)
         raise SweepEndedError(FAILED_JOBS_EXIT_CODE)
     if not reported:
         raise SweepEndedError(FAILED_JOBS_EXIT_CODE)
     return outcomes
-
-
-def _is_remote(settings: Settings) -> bool:
-    """Whether the store is a server, which may be unavailable: that is reported first."""
-    from frostline.tracking.address import resolve_address
-
-    return resolve_address(settings.tracking.uri, Path.cwd()).database is None
-
-
-def _import_store() -> None:
-    """Import MLflow now, while the warm process imports PyTorch on another core."""
-    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
-
-    import frostline.tracking.store  # noqa: F401
-
-
-def _claim_id(
-    store: "Store", jobs: Sequence[PlannedJob], owned: ExitStack, *, always_new: bool
-) -> str:
-    """The id of this sweep: the same jobs have the same id, unless they run elsewhere just now."""
-    digests = "".join(sorted(job.digest for job in jobs))
-    sweep_id = hashlib.sha256(digests.encode()).hexdigest()[:12]
-    owner = None if always_new else store.claim(f"sweep-{sweep_id}", wait_s=0)
-    if owner is None:
-        return f"{sweep_id}-{uuid.uuid4().hex[:6]}"
-    owned.enter_context(owner)
-    return sweep_id
 
 
 def check_all(composed: Composed, console: Console) -> list[PlannedJob]:
@@ -157,7 +129,7 @@ def check_all(composed: Composed, console: Console) -> list[PlannedJob]:
         jobs,
         on_event=lambda message: console.print(message["text"], markup=False),
     )
-    if isinstance(facts, workers.Failure):
+    if isinstance(facts, Failure):
         raise facts.error or FrostlineError(facts.reason, todo=facts.trace)
     return with_distinct_names(
         [
@@ -195,7 +167,7 @@ def _run_jobs(
         outcomes = collect_outcomes(store, jobs, answered, launched)
         sweep_run.record_outcomes(run, plan, outcomes, time.monotonic() - begun_s)
     except StopSignalError as stop:
-        workers.end_descendants()
+        end_descendants()
         with suppress(TrackingError):
             end_abandoned_runs(store, {"frostline.kind": "job", "frostline.sweep_id": sweep_id})
         run.finish("KILLED", f"stopped by signal {stop.signum}")
@@ -207,64 +179,3 @@ def _run_jobs(
     reason = f"{n_bad} of {len(outcomes)} jobs have no result" if n_bad else ""
     run.finish("FAILED" if n_bad else "FINISHED", reason)
     return outcomes
-
-
-def _lacks_report(store: "Store", sweep_id: str, outcomes: Sequence[Outcome]) -> bool:
-    """Whether a sweep's report is missing: interrupted, failed, not asked for before."""
-    from frostline.reporting.write_report import has_report
-
-    runs = store.find_runs({"frostline.kind": "sweep", "frostline.sweep_id": sweep_id})
-    run_ids = [outcome.run_id for outcome in outcomes if outcome.run_id]
-    return bool(runs) and not has_report(store, runs[0], run_ids)
-
-
-def _report(settings: Settings, sweep_id: str, folder: Path, output: Console, first: str) -> bool:
-    """Write the report in a warm process of its own; print its verdict, or why there is none.
-
-    Args:
-        settings: Of any job.
-        sweep_id: The sweep.
-        folder: Where the report goes.
-        output: Where to print.
-        first: The run that the printed table begins with.
-
-    Returns:
-        Whether it was written; the runs keep their states either way.
-    """
-    page = workers.call(report_of, settings, sweep_id, folder, first)
-    if isinstance(page, workers.Failure):
-        output.print(f"FAILED  the report: {page.reason}", markup=False)
-        again = as_called(f"python -m src.report --sweep {sweep_id}")
-        output.print(f"the runs are whole; write it with:  {again}", markup=False)
-        return False
-    output.print(page["headline"], markup=False)
-    if page["why_not_first"]:
-        output.print(page["why_not_first"], markup=False)
-    shown = os.path.relpath(page["page"])
-    output.print(f"report with intervals and the verdict:  {shown}", markup=False)
-    return True
-
-
-def report_of(settings: Settings, sweep_id: str, folder: Path, first: str = "") -> dict[str, str]:
-    """Write a sweep's report and log it on the sweep's run.
-
-    Args:
-        settings: Of any job.
-        sweep_id: The sweep.
-        folder: Where the report goes.
-        first: The run that the printed table begins with.
-
-    Returns:
-        Where the page is, its headline, and why another run is the first of the table.
-    """
-    from frostline.reporting.recommendation import why_not_first
-    from frostline.reporting.write_report import write_sweep_report
-    from frostline.tracking.store import open_store
-
-    store = open_store(settings.tracking.uri, experiment_of(settings))
-    report = write_sweep_report(store, sweep_id, folder)
-    return {
-        "page": str(report.page),
-        "headline": report.conclusion.headline,
-        "why_not_first": why_not_first(report.verdict, first),
-    }

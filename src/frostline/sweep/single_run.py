@@ -13,9 +13,10 @@ from frostline.advice.auto_strategy import with_choice
 from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.sweep import summary
-from frostline.sweep.execute import Job, execute
+from frostline.sweep.execute import execute
 from frostline.sweep.farewell import commands_for_run
-from frostline.sweep.job_record import experiment_of
+from frostline.sweep.job import Job
+from frostline.sweep.job_runs import experiment_of
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.plan import PlannedJob, plan_job, sharing_of, with_first_seeds
 from frostline.sweep.preflight import check_jobs

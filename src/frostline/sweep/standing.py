@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from frostline.config.schema import Settings
 from frostline.sweep.estimate import estimate
-from frostline.sweep.job_record import experiment_of
+from frostline.sweep.job_runs import experiment_of
 from frostline.sweep.outcome import find_finished_runs, states_of
 from frostline.sweep.plan import PlannedJob
 from frostline.sweep.plan_text import changes_since, job_lines, plan_lines

@@ -28,11 +28,12 @@ from frostline.redact import redact_yaml_files
 from frostline.sweep import workers
 from frostline.sweep.compose import Composer, study_cells, words_of
 from frostline.sweep.failures import raise_together
+from frostline.sweep.fork_server import cool_down, warm_up
 from frostline.sweep.own_launcher import made_launcher, own_launcher
 from frostline.sweep.resources import own_cores, own_gpus, share_of
 from frostline.sweep.signals import raise_on_signals
+from frostline.sweep.worker_answer import Failure
 from frostline.sweep.worker_pool import check_limit
-from frostline.sweep.workers import cool_down, warm_up
 
 _PLUGINS_OF_HYDRA = ("hydra_plugins.", "hydra._internal.core_plugins.")
 _COMMAND_FILE = "multirun.yaml"
@@ -222,6 +223,6 @@ def _choose_in_worker(jobs: Sequence[Settings]) -> list[str]:
         list(jobs),
         on_event=lambda message: print(message["text"], file=sys.stderr),
     )
-    if isinstance(names, workers.Failure):
+    if isinstance(names, Failure):
         raise names.error or FrostlineError(names.reason, todo=names.trace)
     return list(names)

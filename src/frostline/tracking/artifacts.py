@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from frostline.tracking.journal import Entry
+from frostline.tracking.journal_file import Entry
 
 _FILE_SCHEME = "file://"
 

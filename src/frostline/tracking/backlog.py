@@ -5,7 +5,8 @@ from pathlib import Path
 
 from frostline.locks import OwnerLock
 from frostline.tracking.address import Address
-from frostline.tracking.journal import Entry, Journal, journal_path, read_entries
+from frostline.tracking.journal import Journal
+from frostline.tracking.journal_file import Entry, journal_path, read_entries
 from frostline.tracking.offline_runs import is_offline_id
 from frostline.tracking.outbox import Outbox
 from frostline.tracking.ownership import run_lock_path

@@ -2,34 +2,24 @@
 
 import logging
 import os
-import socket
-import urllib.error
-import urllib.parse
-import urllib.request
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from frostline.config.credentials import login_header, without_login
 from frostline.errors import TrackingError
 from frostline.locks import exclusive
 from frostline.redact import hide_secrets_in_output
 from frostline.tracking.address import Address
 from frostline.tracking.database_schema import check_sqlite, engines
-from frostline.tracking.store_errors import StoreUnavailableError, explained_errors, is_outage
+from frostline.tracking.store_errors import explained_errors, is_outage
 from frostline.tracking.store_identity import StoreIdentity
-from frostline.tracking.store_place import database_host
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+from frostline.tracking.store_reachable import check_port_answers, check_server_answers
 
 _log = logging.getLogger(__name__)
-
-_SERVER_ANSWER_S = 5
 _FIRST_EXPERIMENT = "0"
-# Without it MLflow's page opens its view for language models.
-_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
-_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -102,63 +92,14 @@ def _read_when_made(client: "MlflowClient") -> str:
         return ""  # then the address alone decides
 
 
-def experiment_id(connection: Connection, name: str) -> str:
-    """Find an experiment by name, or make it; several processes may ask at the same time.
-
-    Raises:
-        TrackingError: If it was deleted, or the store fails.
-    """
-    from mlflow.exceptions import MlflowException
-
-    address = connection.address
-    client = connection.client
-    with explained_errors(address):
-        experiment = client.get_experiment_by_name(name)
-        if experiment is None:
-            root = address.artifact_root
-            location = None if root is None else (root / _folder_name(name)).as_uri()
-            try:
-                return str(client.create_experiment(name, location, _EXPERIMENT_TAGS))
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
-                experiment = client.get_experiment_by_name(name)
-    if experiment is None or experiment.lifecycle_stage == "deleted":
-        raise TrackingError(
-            f"tracking.experiment={name}: this experiment was deleted in {address.shown}",
-            todo="restore it in MLflow's UI, or choose another name: tracking.experiment=NAME",
-        )
-    _warn_if_moved(address, str(experiment.artifact_location))
-    return str(experiment.experiment_id)
-
-
-def _warn_if_moved(address: Address, location: str) -> None:
-    """Warn where the store's folder was moved: MLflow keeps the absolute paths of artifacts."""
-    if address.artifact_root is None or not location.startswith("file://"):
-        return
-    folder = Path(urllib.request.url2pathname(urllib.parse.urlsplit(location).path))
-    if address.artifact_root not in folder.parents and not folder.exists():
-        _log.warning(
-            "the store %s was moved: artifacts of new runs in this experiment still go to %s; "
-            "choose another tracking.experiment to put them beside the store",
-            address.shown,
-            folder,
-        )
-
-
-def _folder_name(name: str) -> str:
-    safe = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
-    return safe.strip(".") or "experiment"
-
-
 def _open_client(address: Address) -> "MlflowClient":
     for key, value in _ENVIRONMENT.items():
         os.environ.setdefault(key, value)
     hide_secrets_in_output()  # MLflow's and the database's own messages name the whole address
     if address.kind == "server":
-        _check_server_answers(address)  # before MLflow's import, which takes seconds
+        check_server_answers(address)  # before MLflow's import, which takes seconds
     elif address.kind == "database":
-        _check_port_answers(address)  # MLflow would retry for an hour
+        check_port_answers(address)  # MLflow would retry for an hour
     from mlflow import MlflowClient
 
     _reconnect_in_children()
@@ -186,42 +127,6 @@ def _opening_lock(address: Address) -> Path:
     if address.database is None:
         return address.state_dir / "store.lock"
     return address.database.with_name(address.database.name + ".lock")
-
-
-def _check_server_answers(address: Address) -> None:
-    """Check that a server answers at all; an error page is an answer too."""
-    uri = without_login(address.uri)
-    request = urllib.request.Request(uri + "/health", headers=dict(login_header(address.uri)))
-    try:
-        with urllib.request.urlopen(request, timeout=_SERVER_ANSWER_S):
-            pass
-    except urllib.error.HTTPError:
-        pass
-    except (urllib.error.URLError, TimeoutError, OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        if "CERTIFICATE" in str(reason).upper():
-            return  # MLflow has its own settings for certificates
-        raise StoreUnavailableError(
-            f"the MLflow server {address.shown} does not answer: {address.hide(str(reason))}",
-            todo="start it (mlflow server --port ...), or store the runs in local journals until a "
-            "later command delivers them: tracking.offline=true",
-        ) from error
-
-
-def _check_port_answers(address: Address) -> None:
-    host, port = database_host(address.uri)
-    if not host:
-        return  # in its parameters, or the driver knows: a socket, a service
-    scheme = urllib.parse.urlsplit(address.uri).scheme.lower()
-    try:
-        port = port or _PORTS[scheme.split("+")[0]]
-        socket.create_connection((host, port), _SERVER_ANSWER_S).close()
-    except OSError as error:
-        raise StoreUnavailableError(
-            f"the database server of {address.shown} does not answer: {address.hide(str(error))}",
-            todo="start it, or store the runs in local journals until a later command delivers "
-            "them: tracking.offline=true",
-        ) from error
 
 
 _fork_hook: list[bool] = []

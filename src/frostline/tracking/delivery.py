@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from frostline.tracking.journal import Entry
+from frostline.tracking.journal_file import Entry
 from frostline.tracking.offline_runs import with_stored_parent
 from frostline.tracking.store_errors import is_final, is_missing
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from frostline.tracking.journal import Entry
+from frostline.tracking.journal_file import Entry
 from frostline.tracking.records import PARENT_TAG, RunRecord
 
 if TYPE_CHECKING:

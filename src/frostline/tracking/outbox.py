@@ -19,7 +19,8 @@ from frostline.tracking.delivery import (
     send_all,
     send_batch,
 )
-from frostline.tracking.journal import Entry, Journal, Note, refused_path
+from frostline.tracking.journal import Journal
+from frostline.tracking.journal_file import Entry, Note, refused_path
 from frostline.tracking.offline_runs import (
     ParentPendingError,
     create_run,

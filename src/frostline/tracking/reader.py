@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from frostline.errors import TrackingError
 from frostline.tracking.address import Address
 from frostline.tracking.artifacts import find_in_folder, find_in_journal, is_local_uri
-from frostline.tracking.journal import Entry, journal_path, read_entries
+from frostline.tracking.journal_file import Entry, journal_path, read_entries
 from frostline.tracking.offline_runs import find_offline_run, is_offline_id, local_name
 from frostline.tracking.records import MetricPoint, RunRecord, apply_entries, matches
 from frostline.tracking.run_queries import read_run, search_runs

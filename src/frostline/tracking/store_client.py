@@ -7,7 +7,8 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from frostline.tracking.connection import Connection, experiment_id
+from frostline.tracking.connection import Connection
+from frostline.tracking.experiment import experiment_id
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -6,8 +6,8 @@ from pathlib import Path
 from frostline.errors import TrackingError
 from frostline.locks import OwnerLock
 from frostline.tracking.address import Address
-from frostline.tracking.journal import (
-    Journal,
+from frostline.tracking.journal import Journal
+from frostline.tracking.journal_file import (
     journal_path,
     read_entries,
     read_note,

@@ -1,0 +1,83 @@
+"""The report at the end of a sweep, written in a process of its own."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from frostline.config.schema import Settings
+from frostline.invocation import as_called
+from frostline.sweep import workers
+from frostline.sweep.job_runs import experiment_of
+from frostline.sweep.outcome import (
+    Outcome,
+)
+from frostline.sweep.worker_answer import Failure
+
+if TYPE_CHECKING:
+    from frostline.tracking.store import Store
+
+
+def lacks_report(store: "Store", sweep_id: str, outcomes: Sequence[Outcome]) -> bool:
+    """Whether a sweep's report is missing: interrupted, failed, not asked for before."""
+    from frostline.reporting.write_report import has_report
+
+    runs = store.find_runs({"frostline.kind": "sweep", "frostline.sweep_id": sweep_id})
+    run_ids = [outcome.run_id for outcome in outcomes if outcome.run_id]
+    return bool(runs) and not has_report(store, runs[0], run_ids)
+
+
+def show_report(
+    settings: Settings, sweep_id: str, folder: Path, output: Console, first: str
+) -> bool:
+    """Write the report in a warm process of its own; print its verdict, or why there is none.
+
+    Args:
+        settings: Of any job.
+        sweep_id: The sweep.
+        folder: Where the report goes.
+        output: Where to print.
+        first: The run that the printed table begins with.
+
+    Returns:
+        Whether it was written; the runs keep their states either way.
+    """
+    page = workers.call(report_of, settings, sweep_id, folder, first)
+    if isinstance(page, Failure):
+        output.print(f"FAILED  the report: {page.reason}", markup=False)
+        again = as_called(f"python -m src.report --sweep {sweep_id}")
+        output.print(f"the runs are whole; write it with:  {again}", markup=False)
+        return False
+    output.print(page["headline"], markup=False)
+    if page["why_not_first"]:
+        output.print(page["why_not_first"], markup=False)
+    shown = os.path.relpath(page["page"])
+    output.print(f"report with intervals and the verdict:  {shown}", markup=False)
+    return True
+
+
+def report_of(settings: Settings, sweep_id: str, folder: Path, first: str = "") -> dict[str, str]:
+    """Write a sweep's report and log it on the sweep's run.
+
+    Args:
+        settings: Of any job.
+        sweep_id: The sweep.
+        folder: Where the report goes.
+        first: The run that the printed table begins with.
+
+    Returns:
+        Where the page is, its headline, and why another run is the first of the table.
+    """
+    from frostline.reporting.recommendation import why_not_first
+    from frostline.reporting.write_report import write_sweep_report
+    from frostline.tracking.store import open_store
+
+    store = open_store(settings.tracking.uri, experiment_of(settings))
+    report = write_sweep_report(store, sweep_id, folder)
+    return {
+        "page": str(report.page),
+        "headline": report.conclusion.headline,
+        "why_not_first": why_not_first(report.verdict, first),
+    }
