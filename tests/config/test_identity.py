@@ -1,34 +1,19 @@
 """What a job is recognised by: versions raised by hand, libraries, and the settings with effect."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from importlib.metadata import version
-from typing import Any
 
 import PIL
 import pytest
-from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from frostline.config import identity, versions
-from frostline.config.conf_files import CONF
 from frostline.config.identity import WITHOUT_EFFECT, config_digest, job_digest
-from frostline.config.read import settings_of
-from frostline.config.schema import Settings
+from frostline.config.recorded_identity import FACT_TAGS, RecordedFacts
 from frostline.config.versions import LIBRARIES, installed_libraries, library_changes
+from tests.composed import settings
 
-
-@dataclass(frozen=True)
-class Facts:
-    data_fingerprint: str = "data"
-    split_digest: str = "splits"
-    weights_digest: str = "weights"
-    numerics: str = "cpu 32-true"
-    libraries: str = "torch 2.14"
-
-
-def settings(*overrides: str) -> Settings:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return settings_of(compose("train", overrides=list(overrides)))
+FACTS = RecordedFacts("data", "splits", "weights", "cpu 32-true", "torch 2.14")
 
 
 def test_the_libraries_that_change_numbers_at_major_and_minor() -> None:
@@ -71,24 +56,24 @@ def test_the_library_that_differs_is_named(then: str, now: str, changes: list[st
 def test_a_raised_version_is_another_job_of_the_same_config(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before = config_digest(settings()), job_digest(settings(), Facts())
+    before = config_digest(settings()), job_digest(settings(), FACTS)
     monkeypatch.setattr(identity, "RESULTS_VERSION", identity.RESULTS_VERSION + 1)
-    after = config_digest(settings()), job_digest(settings(), Facts())
+    after = config_digest(settings()), job_digest(settings(), FACTS)
     assert before[0] == after[0]
     assert before[1] != after[1]
 
 
-@pytest.mark.parametrize("fact", Facts.__dataclass_fields__)
+@pytest.mark.parametrize("fact", FACT_TAGS)
 def test_each_fact_tells_jobs_apart(fact: str) -> None:
-    changed: dict[str, Any] = {fact: "other"}
-    assert job_digest(settings(), Facts(**changed)) != job_digest(settings(), Facts())
+    other = replace(FACTS, **{fact: "other"})
+    assert job_digest(settings(), other) != job_digest(settings(), FACTS)
 
 
 def test_the_device_counts_as_what_it_comes_to_and_not_as_it_was_typed() -> None:
     auto, cpu = settings("trainer=auto"), settings("trainer=cpu")
-    assert job_digest(auto, Facts()) == job_digest(cpu, Facts())
+    assert job_digest(auto, FACTS) == job_digest(cpu, FACTS)
     assert config_digest(auto) != config_digest(cpu)
-    assert job_digest(auto, Facts(numerics="cuda 32-true")) != job_digest(cpu, Facts())
+    assert job_digest(auto, replace(FACTS, numerics="cuda 32-true")) != job_digest(cpu, FACTS)
 
 
 def test_settings_without_effect_exist() -> None:

@@ -1,14 +1,10 @@
 """The grid of a cell: what is tuned, over which values, what is refused before the first job."""
 
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 
 from frostline.config.identity import config_digest
-from frostline.config.read import settings_of
-from frostline.config.schema import Settings
 from frostline.config.tune_grid import (
     candidates_of,
     grid_of,
@@ -18,15 +14,9 @@ from frostline.config.tune_grid import (
     with_values,
 )
 from frostline.errors import ConfigError
+from tests.composed import settings
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
 DECAYS = "tune.over={optimizer.weight_decay: [0, 0.01, 0.1]}"
-
-
-def settings(*overrides: str) -> Settings:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        composed = compose("train", overrides=list(overrides), return_hydra_config=True)
-        return settings_of(composed)
 
 
 def test_the_default_is_a_grid_of_rates_half_a_decade_apart_around_the_optimizers() -> None:

@@ -9,19 +9,17 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
-from hydra import compose, initialize_config_dir
 from torch import Tensor
 
 from frostline.backbones.state_digest import named_state
-from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.training import callbacks
 from frostline.training.checkpoint import load_checkpoint
 from frostline.training.recorder import RunRecorder
 from frostline.training.run import train_run
 from frostline.training.task import ClassificationTask
+from tests.composed import settings as composed
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
 TINY = (
     "weights=random", "image_size=64", "batch_size=16", "evidence=off", "trainer=cpu",
     "data.n_images=60", "data.size_px=64", "data.n_species=1", "data.photos_per_leaf=1",
@@ -30,8 +28,7 @@ TINY = (
 
 
 def settings(*overrides: str) -> Settings:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return settings_of(compose("train", overrides=[*TINY, *overrides]))
+    return composed(*TINY, *overrides)
 
 
 class Record:

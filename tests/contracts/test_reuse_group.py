@@ -5,15 +5,14 @@ from typing import Any
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
-from frostline.config.read import read_settings
 from frostline.config.schema import Settings
 from frostline.sweep.execute import execute
 from frostline.sweep.job import Job
 from frostline.training.group_key import group_key
 from frostline.training.head_group import train_head_group
 from frostline.training.recorder import RunRecorder
+from tests.composed import settings as composed
 from tests.contracts.scheduled import Record
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -31,13 +30,7 @@ def settings(*overrides: str) -> Settings:
         "data.n_images=120", "data.n_species=1", "data.size_px=64", "data.photos_per_leaf=1",
         "batch_size=16", "trainer.threads=1", "trainer=cpu", "augment=flip",
     ]  # fmt: skip
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        from omegaconf import OmegaConf
-
-        composed = compose("train", [*small, *overrides])
-        values = OmegaConf.to_container(composed, resolve=True)
-    assert isinstance(values, dict)
-    return read_settings({str(k): v for k, v in values.items() if k != "hydra"})
+    return composed(*small, *overrides)
 
 
 def key(*overrides: str, frozen: int = 5) -> str | None:

@@ -27,7 +27,7 @@ from pathlib import Path
 import psutil
 from PIL import Image
 
-from tests.integration.conftest import ROOT, draw_classes
+from tests.integration.conftest import draw_classes, environment
 
 # What a full disk still takes of each file: the database as it is, no checkpoint.
 ROOM_BYTES = 1_000_000
@@ -252,12 +252,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        os.environ |= {
-            "PYTHONPATH": str(ROOT),
-            "FROSTLINE_CACHE": str(folder / "cache"),
-            "OMP_NUM_THREADS": "1",
-            "HF_HUB_OFFLINE": "1",
-        }
+        os.environ |= environment(folder)
         begun_s = time.monotonic()
         Chaos(folder, given.jobs, given.seed).run(given.seconds, given.most_s)
         print(f"seed {given.seed}: {time.monotonic() - begun_s:.0f} s")

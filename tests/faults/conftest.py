@@ -124,6 +124,14 @@ def make_place(folder: Path, empty_store_file: Path, *, per_class: int = 16) -> 
     return folder
 
 
+def ended_place(folder: Path, empty_store_file: Path, *arguments: str) -> Path:
+    """A place whose command nobody interrupted."""
+    place = make_place(folder, empty_store_file)
+    ended = call(place, *arguments)
+    assert ended.returncode == 0, ended.stderr
+    return place
+
+
 @pytest.fixture
 def here(tmp_path: Path, empty_store_file: Path) -> Path:
     """A place of one test's own."""

@@ -131,16 +131,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--most-s", type=float, default=12, help="seconds that a sweep lives")
     given = parser.parse_args()
-    from tests.integration.conftest import draw_classes
+    from tests.integration.conftest import draw_classes, environment
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         draw_classes(folder / "photos", per_class=16)
-        os.environ |= {
-            "PYTHONPATH": str(ROOT),
-            "FROSTLINE_CACHE": str(folder / "cache"),
-            "OMP_NUM_THREADS": "1",
-        }
+        os.environ |= environment(folder)
         soak(folder, given.jobs, given.kills, given.seed, given.most_s)
 
 

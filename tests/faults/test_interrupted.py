@@ -19,8 +19,8 @@ from tests.faults.conftest import (
     assert_same_training,
     by_lr,
     call,
+    ended_place,
     jobs_of,
-    make_place,
     store_of,
     until,
 )
@@ -34,9 +34,7 @@ def whole(
     tmp_path_factory: pytest.TempPathFactory, empty_store_file: Path
 ) -> tuple[Path, dict[str, RunRecord]]:
     """The sweep that nobody interrupts."""
-    place = make_place(tmp_path_factory.mktemp("whole"), empty_store_file)
-    ended = call(place, *SWEEP)
-    assert ended.returncode == 0, ended.stderr
+    place = ended_place(tmp_path_factory.mktemp("whole"), empty_store_file, *SWEEP)
     return place, by_lr(jobs_of(place))
 
 

@@ -14,8 +14,8 @@ from tests.faults.conftest import (
     Started,
     assert_same_training,
     call,
+    ended_place,
     jobs_of,
-    make_place,
 )
 
 TUNED = (
@@ -33,9 +33,7 @@ def whole(
     tmp_path_factory: pytest.TempPathFactory, empty_store_file: Path
 ) -> tuple[Path, dict[str, RunRecord]]:
     """The sweep that nobody interrupts."""
-    place = make_place(tmp_path_factory.mktemp("whole"), empty_store_file)
-    ended = call(place, *TUNED)
-    assert ended.returncode == 0, ended.stderr
+    place = ended_place(tmp_path_factory.mktemp("whole"), empty_store_file, *TUNED)
     return place, by_seed(jobs_of(place))
 
 

@@ -1,7 +1,6 @@
 """Row 8: killed before, at or after an unfreeze, the same command goes on to the same numbers."""
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,8 @@ from tests.faults.conftest import (
     assert_same_training,
     call,
     curve,
+    ended_place,
     jobs_of,
-    make_place,
 )
 
 BASE = (*NET, "epochs=4", "head.dropout=0.2", "freeze=3", "optimizer.layer_decay=0.8", "lr=0.002")
@@ -31,22 +30,12 @@ SECOND, THIRD = "kill@0.002", "pause-late@0.002"
 _whole: dict[tuple[str, ...], tuple[Path, RunRecord]] = {}
 
 
-@pytest.fixture
-def started(here: Path) -> Iterator[list[Started]]:
-    commands: list[Started] = []
-    yield commands
-    for command in commands:
-        command.end()
-
-
 def uninterrupted(
     options: tuple[str, ...], factory: pytest.TempPathFactory, empty_store_file: Path
 ) -> tuple[Path, RunRecord]:
     """The run that nobody interrupts, carried out once for all tests."""
     if options not in _whole:
-        place = make_place(factory.mktemp("whole"), empty_store_file)
-        ended = call(place, *options)
-        assert ended.returncode == 0, ended.stderr
+        place = ended_place(factory.mktemp("whole"), empty_store_file, *options)
         (run,) = jobs_of(place)
         _whole[options] = place, run
     return _whole[options]

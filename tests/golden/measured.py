@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from frostline.config.conf_files import CONF
 from frostline.config.identity import config_digest, job_digest
 from frostline.config.read import settings_of
+from frostline.config.recorded_identity import RecordedFacts
 from frostline.config.schema import Settings
 from frostline.config.versions import (
     FEATURES_VERSION,
@@ -29,15 +29,8 @@ CURVES = ("train/loss", "val/loss")
 FIGURES = ("val_best/loss", "test/loss", "test/acc_micro")
 
 
-@dataclass(frozen=True)
-class FixedFacts:
-    """Facts that are the same everywhere, so that a digest of them can be recorded."""
-
-    data_fingerprint: str = "data"
-    split_digest: str = "splits"
-    weights_digest: str = ""
-    numerics: str = "cpu 32-true"
-    libraries: str = "torch 2.14"
+# The same everywhere, so that a digest of them can be recorded.
+FIXED_FACTS = RecordedFacts("data", "splits", "", "cpu 32-true", "torch 2.14")
 
 
 def everything(folder: Path) -> dict[str, Any]:
@@ -66,7 +59,7 @@ def settings_by_name() -> dict[str, Settings]:
 def digests() -> dict[str, dict[str, str]]:
     """What each run is recognised by, as far as its settings decide it."""
     return {
-        name: {"config": config_digest(settings), "job": job_digest(settings, FixedFacts())}
+        name: {"config": config_digest(settings), "job": job_digest(settings, FIXED_FACTS)}
         for name, settings in settings_by_name().items()
     }
 

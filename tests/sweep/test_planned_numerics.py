@@ -3,23 +3,20 @@
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from frostline.config.conf_files import CONF
-from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
 from frostline.sweep.job_record import open_run
 from frostline.tracking.store import Store, open_store
+from tests.composed import settings
 
 HERE = "cpu 32-true"
 
 
 def job(numerics: str | None) -> Settings:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        settings = settings_of(compose("train", overrides=["trainer=cpu"]))
+    made = settings("trainer=cpu")
     update = {"job_digest": "d" * 64, "numerics": numerics}
-    return settings.model_copy(update={"sweep": settings.sweep.model_copy(update=update)})
+    return made.model_copy(update={"sweep": made.sweep.model_copy(update=update)})
 
 
 @pytest.fixture

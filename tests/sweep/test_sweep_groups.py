@@ -10,6 +10,7 @@ import pytest
 import torch
 from mlflow import MlflowClient
 
+from frostline.config.identity import job_digest
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError, DataChangedError
 from frostline.sweep import launcher, workers
@@ -18,6 +19,7 @@ from frostline.sweep.execute_group import execute_group
 from frostline.sweep.job import Job
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.plan import JobFacts, PlannedJob, sharing_of
+from frostline.sweep.preflight import check_jobs
 from frostline.sweep.progress import SweepProgress
 from frostline.sweep.signals import StopSignalError
 from frostline.sweep.worker_answer import Failure
@@ -38,6 +40,18 @@ def of_sweep(one: Settings, place: int, uri: str, kind: str = "a") -> Settings:
     return one.model_copy(
         update={"tracking": tracking, "sweep": one.sweep.model_copy(update=sweep)}
     )
+
+
+def with_own_digests(jobs: list[Settings]) -> list[Settings]:
+    """Jobs as a plan would know them: a finished run answers only under its own digest."""
+    facts = check_jobs(jobs, on_progress=lambda text: None)
+    sweeps = [
+        one.sweep.model_copy(update={"job_digest": job_digest(one, fact)})
+        for one, fact in zip(jobs, facts, strict=True)
+    ]
+    return [
+        one.model_copy(update={"sweep": sweep}) for one, sweep in zip(jobs, sweeps, strict=True)
+    ]
 
 
 def jobs_in(jobs: Iterable[Settings], folders: Iterable[Path]) -> list[Job]:
@@ -113,7 +127,9 @@ def ids(*answers: Any) -> list[str]:
 def test_a_member_that_diverges_touches_no_other(tmp_path: Path, fresh_store_uri: str) -> None:
     calm = [of_sweep(settings("lr=0.01"), 0, fresh_store_uri, "c")]
     wild = [["lr=0.01"], ["lr=1e38"], ["lr=0.003"]]
-    three = [of_sweep(settings(*o), place, fresh_store_uri) for place, o in enumerate(wild)]
+    three = with_own_digests(
+        [of_sweep(settings(*o), place, fresh_store_uri) for place, o in enumerate(wild)]
+    )
     alone: Any = execute_group(jobs_in(calm, [tmp_path / "calm"]), on_progress=quiet)[0]
     answers: list[Any] = execute_group(
         jobs_in(three, [tmp_path / str(n) for n in range(3)]), on_progress=quiet

@@ -6,11 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
 
 from frostline.config.identity import config_digest, job_digest
-from frostline.config.read import settings_of
-from frostline.config.schema import Settings
 from frostline.config.versions import RESULTS_VERSION
 from frostline.sweep.estimate import OF_A_CANDIDATE, WHILE_RUNNING, estimate
 from frostline.sweep.outcome import find_finished_runs, states_of
@@ -24,14 +21,9 @@ from frostline.sweep.plan import (
 )
 from frostline.sweep.plan_text import changes_since, job_lines, plan_lines
 from frostline.tracking.records import RunRecord
+from tests.composed import settings
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
 FACTS = JobFacts("data", "splits", "", 100, 2, 5, 224, 3 * 2**20, "cpu 32-true", "torch 2.14")
-
-
-def settings(*overrides: str) -> Settings:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return settings_of(compose("train", overrides=list(overrides)))
 
 
 def planned(*overrides: str, facts: JobFacts = FACTS) -> PlannedJob:

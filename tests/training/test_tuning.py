@@ -6,25 +6,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.training.candidate import Candidate, best_of, first_part, is_hopeless
 from frostline.training.schedule import Phase
 from frostline.training.task import TrainingDivergedError
 from frostline.training.tuning import AllDivergedError, candidate_folder, tune
 from frostline.training.tuning_choice import Tuning
+from tests.composed import settings as composed
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
 CLASSES = 10
 OnEpoch = Callable[[Mapping[str, float], int], None]
 
 
 def settings(*overrides: str) -> Settings:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        given = ["tune.center=0.0005", "tune.candidates=5", *overrides]
-        return settings_of(compose("train", overrides=given))
+    return composed("tune.center=0.0005", "tune.candidates=5", *overrides)
 
 
 class Trainings:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from frostline.config.recorded_identity import FACT_TAGS, has_own_digest
 from frostline.config.schema import Settings
 from frostline.data.load import data_name
-from frostline.sweep.outcome import INPUT_TAGS, has_inputs
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
@@ -46,14 +46,14 @@ def find_all_runs(store: "Store") -> "list[RunRecord]":
 
 
 def runs_of(settings: Settings, runs: "Sequence[RunRecord]") -> "list[RunRecord]":
-    """Those runs that read the inputs which a job is planned for; see `outcome.has_inputs`.
+    """Those runs that read the inputs of which their digest speaks.
 
     Args:
         settings: The job.
         runs: Runs with its digest.
     """
-    inputs = settings.sweep.model_dump(include=set(INPUT_TAGS))
-    return [run for run in runs if has_inputs(run, inputs)]
+    planned = settings.sweep.model_dump(include=set(FACT_TAGS))
+    return [run for run in runs if has_own_digest(settings, run.tags, planned)]
 
 
 def _found(store: "Store", tags: Mapping[str, str]) -> "list[RunRecord]":

@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
+from frostline.config.recorded_identity import DIGEST_TAG, has_own_digest
 from frostline.errors import DataChangedError, TrackingError
 from frostline.sweep.plan import PlannedJob, common_overrides
 from frostline.sweep.worker_answer import Failure
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
 
 INPUTS_CHANGED = "the sweep stopped, since its inputs have changed"
 _log = logging.getLogger(__name__)
-INPUT_TAGS = {
-    "data_fingerprint": "frostline.data_fingerprint",
-    "split_digest": "frostline.split_digest",
-    "weights_digest": "frostline.weights_file_digest",
-}
 
 
 @dataclass(frozen=True)
@@ -75,34 +71,23 @@ class Outcome:
         return cls(digest, name, "not run", reason=reason)
 
 
-def has_inputs(run: "RunRecord", planned: Mapping[str, str | None]) -> bool:
-    """Whether a run read the inputs that a job of its digest is planned for, as far as is known.
-
-    Data that change while a sweep runs could once be recorded under the digest of those before.
-
-    Args:
-        run: The run.
-        planned: Digests of the inputs; keys as in `SweepSettings`. Empty ones are not known.
-    """
-    recorded = {key: run.tags.get(tag) for key, tag in INPUT_TAGS.items()}
-    return all(recorded[key] in {None, "", planned[key]} for key in INPUT_TAGS if planned[key])
-
-
 def find_finished_runs(
     jobs: Sequence[PlannedJob], runs: "Sequence[RunRecord]"
 ) -> "dict[str, RunRecord]":
-    """The newest finished run of each job that has one with the planned inputs, by digest.
+    """The newest finished run of each job that has one with its inputs, by digest.
 
     Args:
         jobs: The jobs.
         runs: Runs of the experiment, the newest first.
     """
-    wanted = {job.digest: job.facts.inputs() for job in jobs}
+    wanted = {job.digest: job for job in jobs}
     finished: dict[str, RunRecord] = {}
     for run in runs:
-        digest = run.tags.get("frostline.job_digest", "")
-        if run.status == "FINISHED" and digest in wanted and has_inputs(run, wanted[digest]):
-            finished.setdefault(digest, run)
+        job = wanted.get(run.tags.get(DIGEST_TAG, ""))
+        if job is None or run.status != "FINISHED":
+            continue
+        if has_own_digest(job.settings, run.tags, asdict(job.facts)):
+            finished.setdefault(job.digest, run)
     return finished
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from frostline.config.identity import job_digest
+from frostline.config.recorded_identity import has_own_digest
 from frostline.config.schema import Settings
 from frostline.config.versions import RESULTS_VERSION
 from frostline.errors import FrostlineError
@@ -35,17 +35,6 @@ class Finding:
     kind: str
     where: str
     what: str
-
-
-@dataclass(frozen=True)
-class RecordedFacts:
-    """What a run recorded of its inputs as it loaded them: see `config.identity.ResultFacts`."""
-
-    data_fingerprint: str
-    split_digest: str
-    weights_digest: str
-    numerics: str
-    libraries: str
 
 
 def check_store(
@@ -82,10 +71,9 @@ def check_store(
 
 
 def wrong_digest(store: Reader, record: RunRecord, folder: Path) -> str:
-    """Whether a run's digest is not that of the inputs that it recorded as loaded.
+    """Whether a finished run's digest is not that of the inputs that it recorded as loaded.
 
-    Its data, splits or weights changed between the plan and the training, so it would answer a
-    command that asks for others. Runs of another version of the results answer none, and pass.
+    Runs of another version of the results answer no command, and pass.
 
     Returns:
         What is wrong; empty if nothing is, or if that cannot be told.
@@ -95,16 +83,9 @@ def wrong_digest(store: Reader, record: RunRecord, folder: Path) -> str:
         return ""
     try:
         settings = Settings.model_validate(read_config(store, record, folder))
-        facts = RecordedFacts(
-            tags["frostline.data_fingerprint"],
-            tags["frostline.split_digest"],
-            tags["frostline.weights_file_digest"],
-            tags["frostline.numerics"],
-            tags["frostline.libraries"],
-        )
-    except (FrostlineError, ValidationError, KeyError):
+    except (FrostlineError, ValidationError):
         return ""  # damaged, or of other settings: told elsewhere
-    if job_digest(settings, facts) == tags.get("frostline.job_digest"):
+    if has_own_digest(settings, tags, planned={}):
         return ""
     return (
         "it was trained on other data, splits or weights than it was planned for; "
