@@ -98,10 +98,10 @@ def test_the_part_of_a_weights_file_belongs_to_the_identity() -> None:
     values = identity._values(settings())
     assert not values.keys() & {"weights_key", "weights_partial"}
     unused = settings("weights_key=teacher", "weights_partial=true")
-    assert job_digest(unused, Facts()) == job_digest(settings(), Facts())
+    assert job_digest(unused, FACTS) == job_digest(settings(), FACTS)
     base = settings().model_copy(update={"weights": "a.pth"})
     digests = {
-        job_digest(base.model_copy(update=update), Facts())
+        job_digest(base.model_copy(update=update), FACTS)
         for update in (
             {},
             {"weights_key": "teacher"},
