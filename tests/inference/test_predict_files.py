@@ -34,11 +34,25 @@ def stand_there(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_files_folders_and_patterns_each_image_once() -> None:
-    files = find_images(["photos/rising/01.png", "photos", "photos/*/0[01].png"])
+    files = find_images(["photos/rising/01.png", "photos", "photos/*/0[01].png"]).files
     assert len(files) == 13
     assert files[0] == Path("photos/rising/01.png")
     assert Path("photos/empty.jpg") in files
-    assert len(find_images(["photos/**/*.png"])) == 12
+    assert len(find_images(["photos/**/*.png"]).files) == 12
+
+
+def test_what_is_left_out_is_named_with_its_count(tmp_path: Path) -> None:
+    for name in ("a.heic", "b.HEIC", "c.cr2", "notes.txt"):
+        (tmp_path / name).touch()
+    with pytest.raises(DataError, match=r"no image file.*formats that cannot be read: 1 .cr2, 2"):
+        find_images([str(tmp_path)])
+    (tmp_path / "d.png").touch()
+    found = find_images([str(tmp_path)])
+    assert found.files == [tmp_path / "d.png"]
+    assert found.notes() == [
+        "left out, formats that cannot be read: 1 .cr2, 2 .heic (convert them to JPEG or PNG)",
+        "left out, no images by their names: 1",
+    ]
 
 
 @pytest.mark.parametrize("given", ["nowhere", "photos/*.tif"])

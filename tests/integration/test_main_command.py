@@ -112,13 +112,23 @@ def test_progress_names_the_job_and_the_time_left(
     assert "left 0:" in ended.stderr
 
 
-def test_the_same_command_again_trains_nothing(place: Path, store: Store) -> None:
+def test_the_same_command_again_trains_nothing(
+    place: Path, store: Store, ended: subprocess.CompletedProcess[str]
+) -> None:
     again = start(place, *SWEEP)
     assert again.returncode == 0
     assert "6 jobs, 6 of them finished already" in again.stderr
     assert again.stdout.count("reused") == 6
-    assert "report with intervals" not in again.stdout, "it is there already"
+    assert "report with intervals and the verdict:  mlartifacts/" in again.stdout
+    assert again.stdout.split("MLflow:")[1] == ended.stdout.split("MLflow:")[1].replace(
+        _report_in(ended.stdout), _report_in(again.stdout)
+    ), "the same id, commands and headline"
+    assert "loading PyTorch" not in again.stderr, "answered without it"
     assert len(store.find_runs({})) == 7
+
+
+def _report_in(text: str) -> str:
+    return text.split("report with intervals and the verdict:  ")[1].splitlines()[0]
 
 
 def test_a_saved_run_gives_the_same_logits(store: Store, children: list[RunRecord]) -> None:

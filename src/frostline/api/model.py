@@ -1,6 +1,7 @@
 """`frostline.load(RUN)`: a trained run that classifies images."""
 
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,7 +61,10 @@ class Model:
             else [images]
         )
         with _as_files(given) as (words, names):
-            paths = find_images(words)
+            found = find_images(words)
+            for note in found.notes():
+                warnings.warn(note, stacklevel=2)
+            paths = found.files
             top = min(top, len(self.classes))
             answers = self._predictor.answers(paths, top=top, batch_size=_BATCH)
             rows = [_row(answer, self.classes, top) for answer in answers]

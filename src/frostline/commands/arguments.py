@@ -56,14 +56,32 @@ def add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--uri", help="the tracking store; default: as for src.train")
 
 
+def say(text: str) -> None:
+    """Say what is being done, at once: on the error stream, apart from the result."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def run_given(given: argparse.Namespace) -> "Rebuilt":
-    """Rebuild the network of RUN, with the given threads and store."""
-    from frostline.inference.rebuild import rebuild_run
+    """Rebuild the network of RUN, with the given threads and store.
+
+    The run is looked up before the heavy libraries are loaded.
+    """
+    say(f"looking for {given.run}")
+    from frostline.tracking.lookup import find_run
+    from frostline.tracking.restore import is_checkpoint_path
     from frostline.tracking.store import open_store
+
+    store, run = None, given.run
+    if not is_checkpoint_path(run):
+        store = open_store(given.uri, "Default")
+        record = find_run(store, run)
+        run = record.run_id
+        say(f"run {record.name} ({run[:8]}): loading PyTorch and its weights")
+    from frostline.inference.rebuild import rebuild_run
     from frostline.training.engine import prepare_process
 
     prepare_process(given.threads)
-    return rebuild_run(lambda: open_store(given.uri, "Default"), given.run)
+    return rebuild_run(lambda: store or open_store(given.uri, "Default"), run)
 
 
 @contextmanager

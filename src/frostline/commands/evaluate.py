@@ -13,7 +13,6 @@ is logged on the run, with evidence: confusion, calibration, the worst errors, a
 import argparse
 import json
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ from frostline.commands.arguments import (
     command_parser,
     reported_errors,
     run_given,
+    say,
 )
 from frostline.errors import ConfigError
 
@@ -46,10 +46,10 @@ def _run(given: argparse.Namespace) -> None:
     class_names = dict(_pair(text) for text in given.map)
     if class_names and not given.data:
         raise ConfigError("--map is for another data set", todo="give it with --data")
+    rebuilt = run_given(given)
     from frostline.inference.evaluation import evaluate_run, log_on_run
     from frostline.tracking.store import open_store
 
-    rebuilt = run_given(given)
     store = open_store(given.uri, "Default") if rebuilt.record is not None else None
     out = given.out or Path("outputs") / "evaluations" / rebuilt.name.replace("/", "-")
     done = evaluate_run(
@@ -61,7 +61,7 @@ def _run(given: argparse.Namespace) -> None:
         class_names=class_names,
         evidence=given.evidence,
         cost=given.cost,
-        on_progress=lambda text: print(text, file=sys.stderr),
+        on_progress=say,
     )
     logged = False
     if store is not None and rebuilt.record is not None and not given.no_log:

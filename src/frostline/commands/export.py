@@ -21,6 +21,7 @@ from frostline.commands.arguments import (
     command_parser,
     reported_errors,
     run_given,
+    say,
 )
 from frostline.errors import ConfigError
 
@@ -44,10 +45,10 @@ def _run(given: argparse.Namespace) -> None:
         )
     if given.any_size and given.format != "onnx":
         raise ConfigError(f"--any-size with --format {given.format}", "--format onnx")
+    rebuilt = run_given(given)
     from frostline.inference.formats.write_export import export_run, is_export, sample_of
     from frostline.tracking.store import open_store
 
-    rebuilt = run_given(given)
     store = open_store(given.uri, "Default") if rebuilt.record is not None else None
     if given.register and (store is None or rebuilt.record is None):
         raise ConfigError(
@@ -62,7 +63,9 @@ def _run(given: argparse.Namespace) -> None:
         # What --force removes is an export, never a folder of something else.
         raise ConfigError(f"--out {out}: it exists and is no export", todo="give another folder")
     sample = sample_of(rebuilt, given.images)
-    done = export_run(rebuilt, given.format, out, sample, store, any_size=given.any_size)
+    done = export_run(
+        rebuilt, given.format, out, sample, store, any_size=given.any_size, on_progress=say
+    )
     print("\n".join(_lines(done, rebuilt.name, given.format)))
     if given.register and store is not None and rebuilt.record is not None:
         from frostline.tracking.mlflow_model import register_model

@@ -11,6 +11,7 @@ cannot be read is a row with its error.
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from frostline.commands.arguments import (
     count,
     reported_errors,
     run_given,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -52,15 +54,18 @@ def _run(given: argparse.Namespace) -> int:
     from frostline.inference.image_files import find_images
 
     # Errors of the command line are found before anything heavy is loaded.
-    paths = find_images(given.images)
+    found = find_images(given.images)
+    paths = found.files
+    for note in found.notes():
+        say(note)
     if given.out is not None:
         check_format(given.out)
+    rebuilt = run_given(given)
 
     from frostline.data.progress_bar import show_progress
     from frostline.inference.predictor import Predictor
     from frostline.inference.run_network import engine_here
 
-    rebuilt = run_given(given)
     predictor = Predictor(
         rebuilt.network,
         rebuilt.preprocess,
@@ -70,7 +75,9 @@ def _run(given: argparse.Namespace) -> int:
     )
     top = min(given.top, len(rebuilt.classes))
     counter = _UnreadCounter()
-    with show_progress("images", len(paths)) as advance:
+    # Rows that scroll by on the terminal are progress enough, and a bar would stand among them.
+    rows_scroll = given.out is None and sys.stdout.isatty()
+    with nullcontext(_ignore) if rows_scroll else show_progress("images", len(paths)) as advance:
         answers = counter.counted(
             predictor.answers(paths, top=top, batch_size=given.batch_size, advance=advance)
         )
@@ -83,13 +90,18 @@ def _run(given: argparse.Namespace) -> int:
         else:
             print_as_utf8("surrogateescape")
             write_csv(answers, rebuilt.classes, top, sys.stdout)
+    images = "image" if len(paths) == 1 else "images"
     unread = f", {counter.unread} of them could not be read" if counter.unread else ""
     print(
-        f"{rebuilt.name}: {len(paths)} images{unread}, {predictor.precision} on "
+        f"{rebuilt.name}: {len(paths):,} {images}{unread}, {predictor.precision} on "
         f"{predictor.accelerator}" + (f": {given.out}" if given.out else ""),
         file=sys.stderr,
     )
     return _NO_IMAGE_READ_EXIT_CODE if counter.unread == len(paths) else 0
+
+
+def _ignore(_steps: int) -> None:
+    pass
 
 
 class _UnreadCounter:

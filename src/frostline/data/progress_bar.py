@@ -1,32 +1,102 @@
-"""A progress bar on the error stream of a terminal; nothing if there is no terminal."""
+"""Progress of a loop that lasts: a bar on a terminal, a line now and then elsewhere."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-# With fewer steps a bar would only flash.
-MIN_STEPS = 300
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+# A loop that ends sooner needs no progress.
+SILENT_S = 1.0
+# Between two lines where there is no terminal, such as in the log of a batch system.
+LINE_EVERY_S = 10.0
 
 
 @contextmanager
 def show_progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show the progress of a loop.
+    """Show the progress of a loop on the error stream.
+
+    What the loop prints goes where it went: nothing is redirected, so that rows on the standard
+    output reach the file or the pipe they are meant for.
 
     Args:
         description: Such as "reading images".
         total: Number of steps.
 
     Yields:
-        A function to call with the number of steps done.
+        A function to call with the number of steps done since the call before.
     """
-    if total < MIN_STEPS or not sys.stderr.isatty():
-        yield lambda _steps: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as Remaining
+    shown = _Shown(description, total)
+    try:
+        yield shown.advance
+    finally:
+        shown.stop()
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(description, total=total)
-        yield lambda steps: progress.update(task, advance=steps)
+
+class _Shown:
+    def __init__(self, description: str, total: int) -> None:
+        self._description = description
+        self._total = total
+        self._done = 0
+        self._begun_s = time.monotonic()
+        self._next_line_s = self._begun_s + SILENT_S
+        self._bar: Progress | None = None
+
+    def advance(self, steps: int) -> None:
+        self._done += steps
+        now_s = time.monotonic()
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=self._done)
+        elif now_s < self._next_line_s or self._done >= self._total:
+            return
+        elif _is_lively():
+            self._bar = _bar(self._description, self._total, self._done)
+        else:
+            left_s = (now_s - self._begun_s) * (self._total - self._done) / max(1, self._done)
+            print(
+                f"{self._description}: {self._done:,} of {self._total:,}, "
+                f"about {left_s:.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )
+            self._next_line_s = now_s + LINE_EVERY_S
+
+    def stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _is_lively() -> bool:
+    """Whether a bar can be drawn over itself."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return console.is_terminal and not console.is_dumb_terminal
+
+
+def _bar(description: str, total: int, done: int) -> "Progress":
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    progress.add_task(description, total=total, completed=done)
+    progress.start()
+    return progress

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from frostline.data.progress_bar import show_progress
 from frostline.errors import TrackingError
 from frostline.inference.evaluation_images import find_images_to_evaluate
 from frostline.inference.rebuild import Rebuilt
@@ -112,7 +113,10 @@ def evaluate_run(
     images = find_images_to_evaluate(rebuilt, split, data, class_names)
     engine = engine_here(rebuilt)
     on_progress(f"{rebuilt.name} on {images.description}: {len(images.rows)} images")
-    evaluated = evaluate_rows(rebuilt, images.table, images.rows, engine, mapped=images.mapped)
+    with show_progress("evaluating", len(images.rows)) as advance:
+        evaluated = evaluate_rows(
+            rebuilt, images.table, images.rows, engine, mapped=images.mapped, advance=advance
+        )
     folder = out / images.name
     folder.mkdir(parents=True, exist_ok=True)
     predictions = evaluated.predictions(images.table)
@@ -145,6 +149,7 @@ def evaluate_run(
             preprocess=rebuilt.preprocess,
             **_recorded_evidence(store, rebuilt.record),
         )
+        on_progress("writing the evidence: confusion, calibration, errors, attributions")
         write_evidence(subject, folder, level=evidence)
     done = Evaluation(
         run=rebuilt.name,

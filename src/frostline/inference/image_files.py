@@ -1,7 +1,7 @@
 """List image files by files, folders and patterns, and decode them in batches in threads."""
 
 import glob
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from frostline.data.decode import UnreadableImageError, decode_file
 from frostline.data.geometry import Geometry, square
-from frostline.data.listing import list_images
+from frostline.data.listing import UNSUPPORTED_SUFFIXES, list_images
 from frostline.errors import DataError
 
 Square = NDArray[np.uint8]
@@ -37,7 +37,34 @@ class Decoded:
     errors: dict[int, str]
 
 
-def find_images(given: Sequence[str]) -> list[Path]:
+@dataclass(frozen=True)
+class Found:
+    """What the arguments name.
+
+    Attributes:
+        files: Image files, in the order of the arguments, each once.
+        unsupported: Images in formats that cannot be read, by suffix: they are left out.
+        other: Number of other files in the folders.
+    """
+
+    files: list[Path]
+    unsupported: Counter[str]
+    other: int
+
+    def notes(self) -> list[str]:
+        """What is left out, in words."""
+        notes = []
+        if self.unsupported:
+            counts = ", ".join(f"{n} {suffix}" for suffix, n in sorted(self.unsupported.items()))
+            notes.append(
+                f"left out, formats that cannot be read: {counts} (convert them to JPEG or PNG)"
+            )
+        if self.other:
+            notes.append(f"left out, no images by their names: {self.other}")
+        return notes
+
+
+def find_images(given: Sequence[str]) -> Found:
     """List the image files that the arguments name, in their order, each once.
 
     Args:
@@ -47,10 +74,13 @@ def find_images(given: Sequence[str]) -> list[Path]:
         DataError: If a file or folder does not exist, or there is no image file.
     """
     files: dict[Path, None] = {}
+    others: Counter[str] = Counter()
     for word in given:
         path = Path(word).expanduser()
         if path.is_dir():
-            files |= dict.fromkeys(path / image.path for image in list_images(path).files)
+            listing = list_images(path)
+            files |= dict.fromkeys(path / image.path for image in listing.files)
+            others += listing.other
         elif path.exists():
             files[path] = None
         else:
@@ -58,9 +88,12 @@ def find_images(given: Sequence[str]) -> list[Path]:
             if not matches:
                 raise DataError(f"{word}: there is no such file or folder", "files, folders, globs")
             files |= dict.fromkeys(path for path in map(Path, matches) if path.is_file())
+    unsupported = Counter({s: n for s, n in others.items() if s in UNSUPPORTED_SUFFIXES})
+    found = Found(list(files), unsupported, others.total() - unsupported.total())
     if not files:
-        raise DataError(f"no image file in {', '.join(given)}", "files, folders, globs")
-    return list(files)
+        left_out = "".join(f"; {note}" for note in found.notes())
+        raise DataError(f"no image file in {', '.join(given)}{left_out}", "files, folders, globs")
+    return found
 
 
 def decode_batches(

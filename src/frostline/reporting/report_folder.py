@@ -23,6 +23,7 @@ from frostline.reporting.limits import limits
 from frostline.reporting.look_count import NO_LOOKS, Looks
 from frostline.reporting.next_steps import NextSteps, next_steps
 from frostline.reporting.page import Conclusion, Page
+from frostline.reporting.recommendation import why_not_first
 from frostline.reporting.render import render_page
 from frostline.reporting.report_sections import report_sections
 from frostline.reporting.select import Selection, are_drawings, select
@@ -178,6 +179,12 @@ def _verdict_json(
             for row in verdict.rows
         },
         "top": verdict.top.cell.name,
+        "why_not_first": {
+            run_id: sentence
+            for row in verdict.rows
+            for run_id in row.cell.run_ids.values()
+            if (sentence := why_not_first(verdict, run_id))
+        },
         "expected_loss": {row.cell.name: row.loss for row in verdict.rows},
         "chance_best": {row.cell.name: row.chance for row in verdict.rows},
         "tolerance": verdict.rules.tolerance,

@@ -1,13 +1,13 @@
 """Write the report of a sweep, an experiment or some runs; a sweep's is logged in MLflow."""
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from frostline.errors import TrackingError
 from frostline.reporting.look_count import Looks
 from frostline.reporting.report_folder import PARTS, Report, write_folder
+from frostline.reporting.report_mark import REPORT_TAG, runs_digest
 from frostline.stats.rules import DEFAULT_RULES, Rules
 from frostline.tracking.looks_record import looks_at, record_look, sweeps_of
 from frostline.tracking.lookup import find_sweep, jobs_of_sweep
@@ -15,9 +15,6 @@ from frostline.tracking.reader import Reader
 from frostline.tracking.records import ENDED, RunRecord
 from frostline.tracking.run_contents import StoreSource
 from frostline.tracking.store import Store
-
-# On a sweep's run: of which runs a whole report was logged there.
-REPORT_TAG = "frostline.report_of"
 
 
 @dataclass(frozen=True)
@@ -35,23 +32,6 @@ class ReportRuns:
     title: str
     name: str
     sweep: RunRecord | None = None
-
-
-def runs_digest(run_ids: Iterable[str]) -> str:
-    """What the report of some runs is known by: a digest of their ids."""
-    return hashlib.sha256("\0".join(sorted(run_ids)).encode()).hexdigest()[:16]
-
-
-def has_report(store: Reader, sweep: RunRecord, run_ids: Iterable[str]) -> bool:
-    """Whether a whole report of these runs was logged on a sweep's run.
-
-    Args:
-        store: The tracking store.
-        sweep: The sweep's run.
-        run_ids: The runs of its jobs.
-    """
-    tags = store.get_run(sweep.run_id).tags
-    return tags.get(REPORT_TAG) == runs_digest(run_ids)
 
 
 def runs_of_sweep(store: Reader, sweep: str = "") -> ReportRuns:

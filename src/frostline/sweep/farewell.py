@@ -6,19 +6,32 @@ from pathlib import Path
 
 from frostline.invocation import as_called
 from frostline.sweep.outcome import Outcome
+from frostline.tracking.address import Address
 
 FILE = "outcome.json"
 
 
-def commands_for(sweep_id: str) -> str:
-    """Lines that name the sweep and the commands that take it further."""
+def ending(sweep_id: str, outcomes: Sequence[Outcome], address: Address) -> list[str]:
+    """Lines after the table of a sweep: where the runs are, its id, commands to go on with.
+
+    Args:
+        sweep_id: By which `best:ID` and the report find it.
+        outcomes: Of all its jobs.
+        address: Of the store.
+    """
+    compare = f"compare the runs in MLflow:  {address.ui_command}"
+    if not any(outcome.succeeded for outcome in outcomes):
+        return [
+            compare,
+            f"sweep {sweep_id}: no job has a result, so there is nothing to go on with",
+        ]
     commands = (
         f"python -m src.report --sweep {sweep_id}",
         f"python -m src.evaluate best:{sweep_id}",
         f"python -m src.predict best:{sweep_id} PHOTOS/",
         f"python -m src.export best:{sweep_id} --format onnx",
     )
-    return as_called("\n  ".join([f"sweep {sweep_id}; what it knows now:", *commands]))
+    return [compare, as_called("\n  ".join([f"sweep {sweep_id}; what it knows now:", *commands]))]
 
 
 def commands_for_run(run_id: str) -> str:

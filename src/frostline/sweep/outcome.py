@@ -184,6 +184,22 @@ def collect_outcomes(
     return outcomes
 
 
+def answered_outcomes(
+    jobs: Sequence[PlannedJob], answered: "Mapping[str, RunRecord]"
+) -> list[Outcome]:
+    """The outcomes of jobs that earlier runs all answer.
+
+    Args:
+        jobs: The jobs.
+        answered: Their runs, by digest.
+    """
+    common = common_overrides(jobs)
+    return [
+        replace(_from_run(job, answered[job.digest], is_reused=True), swept=_swept(job, common))
+        for job in jobs
+    ]
+
+
 def _from_run(job: PlannedJob, run: "RunRecord | None", is_reused: bool) -> Outcome:
     name = job.settings.run_name
     if run is None:

@@ -153,6 +153,12 @@ def merge_duplicates(
     return list(first.values()), duplicates
 
 
+def sweep_id_of(jobs: Sequence[PlannedJob]) -> str:
+    """The id of the sweep with these jobs: the same jobs have the same id."""
+    digests = "".join(sorted(job.digest for job in jobs))
+    return hashlib.sha256(digests.encode()).hexdigest()[:12]
+
+
 @dataclass(frozen=True)
 class Sharing:
     """What a job has in common with others of its sweep.

@@ -1,6 +1,5 @@
 """The checks that need the libraries: run once for all jobs, before the first of them starts."""
 
-import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,12 +7,13 @@ from frostline.config.schema import Settings
 from frostline.config.versions import installed_libraries
 from frostline.errors import FrostlineError
 from frostline.plugins.part import failed
+from frostline.sweep.data_check import data_key, distinct, read_data
 from frostline.sweep.failures import raise_together
+from frostline.sweep.known_facts import remember
 from frostline.sweep.plan import JobFacts
 
 if TYPE_CHECKING:
     from frostline.backbones.weights import WeightsSource
-    from frostline.data.sample_table import SampleTable
 
 
 def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) -> list[JobFacts]:
@@ -34,14 +34,14 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
 
     problems: list[FrostlineError] = []
     attempt = _Collector(problems)
-    depths = {_depth_key(s): attempt(_check_backbone, s) for s in _distinct(jobs, _depth_key)}
-    for s in _distinct(jobs, lambda s: (s.backbone, s.image_size, s.head.pool)):
+    depths = {_depth_key(s): attempt(_check_backbone, s) for s in distinct(jobs, _depth_key)}
+    for s in distinct(jobs, lambda s: (s.backbone, s.image_size, s.head.pool)):
         if s.head.pool != "avg" and depths[_depth_key(s)] is not FAILED:
             attempt(_check_pool, s)
-    for s in _distinct(jobs, lambda s: (_depth_key(s), s.epochs, s.schedule.model_dump_json())):
+    for s in distinct(jobs, lambda s: (_depth_key(s), s.epochs, s.schedule.model_dump_json())):
         if depths[_depth_key(s)] is not FAILED:
             attempt(_check_schedule, s, *depths[_depth_key(s)][:2])
-    for s in _distinct(jobs, lambda s: s.own_code):
+    for s in distinct(jobs, lambda s: s.own_code):
         if s.own_parts:
             attempt(_check_own_parts, s)
     sources: dict[tuple[str, str], WeightsSource] = {}
@@ -50,25 +50,17 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
         found = attempt(find_weights, names, weights)
         if found is not FAILED:
             sources |= {(name, weights): source for name, source in found.items()}
-    for s in _distinct([job for job in jobs if job.is_weights_file], _weights_key):
+    for s in distinct([job for job in jobs if job.is_weights_file], _weights_key):
         source = sources.get((s.backbone, s.weights))
         if source is not None and depths[_depth_key(s)] is not FAILED:
             attempt(_check_weights, s, source, on_progress)
     raise_together(problems)
 
-    # Each data set is read once, so that all its jobs are planned for the same images even if some
-    # are being replaced meanwhile.
-    tables = {_source_key(s): attempt(_load, s) for s in _distinct(jobs, _source_key)}
-    fingerprints = {}
-    reported: set[str] = set()
-    for s in _distinct(jobs, _data_key):
-        table = tables[_source_key(s)]
-        if table is not FAILED:
-            fingerprints[_data_key(s)] = attempt(_check_data, s, table, on_progress, reported)
+    data = read_data(jobs, attempt, on_progress, failed=FAILED)
     raise_together(problems)
     facts = []
     for s in jobs:
-        fingerprint, split, n_train = fingerprints[_data_key(s)]
+        fingerprint, split, n_train = data[data_key(s)]
         weights = sources[(s.backbone, s.weights)].digest
         frozen, stages, input_px, model_bytes = depths[_depth_key(s)]
         facts.append(
@@ -85,6 +77,7 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
                 installed_libraries(),
             )
         )
+    remember(jobs, facts, {key: one.file for key, one in sources.items() if one.file is not None})
     return facts
 
 
@@ -199,57 +192,3 @@ def _check_own_parts(settings: Settings) -> None:
 
 def _depth_key(settings: Settings) -> tuple[str, int | str, int | None]:
     return settings.backbone, settings.freeze, settings.image_size
-
-
-def _load(settings: Settings) -> "SampleTable":
-    """Read a data set, and keep which files it has, so that a change can be counted later."""
-    from frostline.data.contents import remember_contents
-    from frostline.data.load import load_table
-
-    table = load_table(settings.data)
-    remember_contents(table)
-    return table
-
-
-def _check_data(
-    settings: Settings,
-    table: "SampleTable",
-    on_progress: Callable[..., None],
-    reported: set[str],
-) -> tuple[str, str, int]:
-    """The digests of a data set and of its splits, and how many images there are to train on.
-
-    Each finding is reported once, however many seeds split the same data.
-    """
-    from frostline.data.checks.cached_checks import cached_checks
-    from frostline.data.load import split_of
-    from frostline.data.splits import split_digest
-
-    splits = split_of(table, settings.data, seed=settings.seed)
-    is_new = table.fingerprint not in reported
-    reported.add(table.fingerprint)
-    sizes = ", ".join(f"{len(rows):,} {name}" for name, rows in splits.named().items())
-    if is_new:
-        on_progress(text=f"data {table.name}: {len(table.classes)} classes, images: {sizes}")
-    for finding in cached_checks(table, splits, probing=is_new).findings:
-        line = f"{finding.level.upper()}: {finding.title}: {finding.text}"
-        if line not in reported:
-            reported.add(line)
-            on_progress(text=line)
-    return table.fingerprint, split_digest(table, splits), len(splits.train)
-
-
-def _source_key(settings: Settings) -> str:
-    from frostline.data.load import NOT_FOR_SOURCES
-
-    data = settings.data
-    return data.source + json.dumps(data.model_dump(mode="json", exclude=NOT_FOR_SOURCES))
-
-
-def _data_key(settings: Settings) -> tuple[str, int]:
-    seed = settings.seed if settings.data.split_seed is None else settings.data.split_seed
-    return settings.data.model_dump_json(), seed
-
-
-def _distinct(jobs: Sequence[Settings], key: Callable[[Settings], Any]) -> list[Settings]:
-    return list({key(job): job for job in reversed(jobs)}.values())[::-1]

@@ -12,7 +12,7 @@ from rich.console import Console
 from frostline.config.schema import Settings
 from frostline.errors import FrostlineError, TrackingError
 from frostline.sweep import summary, sweep_run, workers
-from frostline.sweep.farewell import commands_for, write_outcome
+from frostline.sweep.farewell import ending, write_outcome
 from frostline.sweep.fork_server import end_descendants
 from frostline.sweep.launch import MakeLauncher, launch
 from frostline.sweep.outcome import (
@@ -29,7 +29,7 @@ from frostline.sweep.plan import (
 )
 from frostline.sweep.plan_text import jobs_text
 from frostline.sweep.preflight import check_jobs
-from frostline.sweep.progress import clock
+from frostline.sweep.report_line import report_lines
 from frostline.sweep.resources import Share
 from frostline.sweep.signals import StopSignalError
 from frostline.sweep.standing import open_to_plan, standing_of
@@ -38,7 +38,7 @@ from frostline.sweep.worker_answer import Failure
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
     from frostline.tracking.store import Store
-from frostline.sweep.sweep_report import lacks_report, show_report
+from frostline.sweep.sweep_report import earlier_report, show_report
 from frostline.sweep.sweep_store import claim_id, import_store, is_remote
 
 FAILED_JOBS_EXIT_CODE = 1
@@ -92,20 +92,19 @@ def run_sweep(
     if not store.offline:
         store.deliver_pending()
     output = summary.output_console()
-    runs_text = "1 run" if len(jobs) == 1 else f"{len(jobs)} runs"
-    title = f"{runs_text} in {clock(time.monotonic() - begun_s)}"
-    summary.show(outcomes, output, title=title)
-    output.print(f"compare the runs in MLflow:  {store.address.ui_command}", markup=False)
-    (folder / "outcome.md").write_text(summary.markdown(outcomes))
+    seconds = time.monotonic() - begun_s
+    summary.show(outcomes, output, title=summary.title(len(jobs), seconds))
+    (folder / summary.FILE).write_text(summary.markdown(outcomes), encoding="utf-8")
     write_outcome(folder, sweep_id, outcomes)
-    output.print(commands_for(sweep_id), markup=False)
-    wants_report = (
-        first.report
-        and not store.offline
-        and (bool(todo) or lacks_report(store, sweep_id, outcomes))
-    )
-    best = summary.best_first(outcomes)[0].run_id
-    reported = not wants_report or show_report(first, sweep_id, folder / "report", output, best)
+    output.print("\n".join(ending(sweep_id, outcomes, store.address)), markup=False)
+    reported = True
+    if first.report and not store.offline:
+        page = None if todo else earlier_report(store, sweep_id, outcomes)
+        best = summary.best_first(outcomes)[0].run_id
+        if page is not None:
+            output.print("\n".join(report_lines(page, best)), markup=False)
+        else:
+            reported = show_report(first, sweep_id, folder / "report", output, best)
     if any(not outcome.succeeded for outcome in outcomes):
         output.print(f"run what is missing with:  {sweep_run.command_again()}", markup=False)
         raise SweepEndedError(FAILED_JOBS_EXIT_CODE)

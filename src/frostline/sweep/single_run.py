@@ -13,6 +13,7 @@ from frostline.advice.auto_strategy import with_choice
 from frostline.config.read import settings_of
 from frostline.config.schema import Settings
 from frostline.sweep import summary
+from frostline.sweep.answered import answer, may_be_answered
 from frostline.sweep.execute import execute
 from frostline.sweep.farewell import commands_for_run
 from frostline.sweep.job import Job
@@ -39,6 +40,10 @@ def run_single(settings: Settings, folder: Path) -> float:
     def on_text(text: str) -> None:
         console.print(text, markup=False)
 
+    found = answer([((), settings)], is_sweep=False) if may_be_answered(settings) else None
+    if found is not None:
+        on_text("\n".join(found.texts))
+        return _shown(found.outcomes[0], settings)
     console.print("checking the run (loading PyTorch and timm takes some seconds)")
     _check_server(settings)
     if settings.strategy.asks_for_choice:
@@ -53,11 +58,15 @@ def run_single(settings: Settings, folder: Path) -> float:
         standing = standing_of([planned], open_to_plan(settings), rerun=settings.rerun)
         on_text("\n".join(standing.lines(each=True)))
         return math.nan
-    outcome = _executed(planned, folder)
+    return _shown(_executed(planned, folder), planned.settings)
+
+
+def _shown(outcome: Outcome, settings: Settings) -> float:
+    """Print how the run ended; returns the metric that chose its best epoch."""
     output = summary.output_console()
     summary.show([outcome], output, title=outcome.name)
     output.print(commands_for_run(outcome.run_id), markup=False)
-    return chosen_metric(planned.settings, outcome.metrics)
+    return chosen_metric(settings, outcome.metrics)
 
 
 def _executed(planned: PlannedJob, folder: Path) -> Outcome:

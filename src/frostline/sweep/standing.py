@@ -35,6 +35,14 @@ class Standing:
     states: Mapping[str, str]
     rerun: bool
 
+    @classmethod
+    def of(
+        cls, jobs: Sequence[PlannedJob], runs: "Sequence[RunRecord]", *, rerun: bool
+    ) -> "Standing":
+        """What runs say of jobs."""
+        usable = [] if rerun else runs
+        return cls(jobs, runs, find_finished_runs(jobs, usable), states_of(jobs, usable), rerun)
+
     @property
     def todo(self) -> list[PlannedJob]:
         """The jobs that no finished run answers."""
@@ -65,8 +73,7 @@ def standing_of(jobs: Sequence[PlannedJob], store: "Store | None", *, rerun: boo
         rerun: Whether finished runs are repeated.
     """
     runs = [] if store is None else store.find_runs({"frostline.kind": "job"})
-    usable = [] if rerun else runs
-    return Standing(jobs, runs, find_finished_runs(jobs, usable), states_of(jobs, usable), rerun)
+    return Standing.of(jobs, runs, rerun=rerun)
 
 
 def open_to_plan(settings: Settings) -> "Store | None":

@@ -13,10 +13,12 @@ from rich.text import Text
 from frostline.reporting.cell_settings import PARTIAL_WEIGHTS, partial_percent
 from frostline.stats.rules import DEFAULT_RULES
 from frostline.sweep.outcome import Outcome
+from frostline.sweep.progress import clock
 
 RANKED_BY = DEFAULT_RULES.metric
 PLAIN_WIDTH = 140
 PARTIAL = "PARTIAL WEIGHTS"
+FILE = "outcome.md"
 # Macro first: under imbalance plain accuracy favours a model that only knows the largest class.
 FIGURES = {
     "val F1": RANKED_BY,
@@ -79,6 +81,11 @@ def output_console() -> Console:
     if console.is_terminal:
         return console
     return Console(highlight=False, soft_wrap=True, width=PLAIN_WIDTH)
+
+
+def title(n_runs: int, seconds: float) -> str:
+    """What stands above the table of a sweep."""
+    return f"{'1 run' if n_runs == 1 else f'{n_runs} runs'} in {clock(seconds)}"
 
 
 def show(outcomes: Sequence[Outcome], console: Console, *, title: str) -> None:

@@ -1,32 +1,38 @@
 """The report at the end of a sweep, written in a process of its own."""
 
-import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from frostline.config.schema import Settings
+from frostline.errors import TrackingError
 from frostline.invocation import as_called
 from frostline.sweep import workers
 from frostline.sweep.job_runs import experiment_of
 from frostline.sweep.outcome import (
     Outcome,
 )
+from frostline.sweep.report_line import place_line
 from frostline.sweep.worker_answer import Failure
 
 if TYPE_CHECKING:
     from frostline.tracking.store import Store
 
 
-def lacks_report(store: "Store", sweep_id: str, outcomes: Sequence[Outcome]) -> bool:
-    """Whether a sweep's report is missing: interrupted, failed, not asked for before."""
-    from frostline.reporting.write_report import has_report
+def earlier_report(store: "Store", sweep_id: str, outcomes: Sequence[Outcome]) -> Path | None:
+    """The page of a whole report; None if it is missing: interrupted, failed, not asked for."""
+    from frostline.reporting.report_mark import PAGE_ARTIFACT, is_marked
 
     runs = store.find_runs({"frostline.kind": "sweep", "frostline.sweep_id": sweep_id})
     run_ids = [outcome.run_id for outcome in outcomes if outcome.run_id]
-    return bool(runs) and not has_report(store, runs[0], run_ids)
+    if not runs or not is_marked(store.get_run(runs[0].run_id).tags, run_ids):
+        return None
+    with suppress(TrackingError):
+        return store.fetch_artifact(runs[0].run_id, PAGE_ARTIFACT)
+    return None
 
 
 def show_report(
@@ -53,8 +59,7 @@ def show_report(
     output.print(page["headline"], markup=False)
     if page["why_not_first"]:
         output.print(page["why_not_first"], markup=False)
-    shown = os.path.relpath(page["page"])
-    output.print(f"report with intervals and the verdict:  {shown}", markup=False)
+    output.print(place_line(Path(page["page"])), markup=False)
     return True
 
 

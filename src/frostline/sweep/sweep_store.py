@@ -1,6 +1,5 @@
 """The store of a sweep, opened as early as it helps, and the sweep's id in it."""
 
-import hashlib
 import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from frostline.config.schema import Settings
 from frostline.sweep.plan import (
     PlannedJob,
+    sweep_id_of,
 )
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ def claim_id(
     store: "Store", jobs: Sequence[PlannedJob], owned: ExitStack, *, always_new: bool
 ) -> str:
     """The id of this sweep: the same jobs have the same id, unless they run elsewhere just now."""
-    digests = "".join(sorted(job.digest for job in jobs))
-    sweep_id = hashlib.sha256(digests.encode()).hexdigest()[:12]
+    sweep_id = sweep_id_of(jobs)
     owner = None if always_new else store.claim(f"sweep-{sweep_id}", wait_s=0)
     if owner is None:
         return f"{sweep_id}-{uuid.uuid4().hex[:6]}"

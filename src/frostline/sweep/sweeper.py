@@ -1,9 +1,10 @@
 """The sweep as Hydra starts it: compose all, check all, run what is needed, report the end."""
 
 import sys
+import time
 import uuid
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from frostline.data.early_check import check_path
 from frostline.errors import ConfigError, FrostlineError
 from frostline.redact import redact_yaml_files
 from frostline.sweep import workers
+from frostline.sweep.answered import answer, may_be_answered, show_sweep
 from frostline.sweep.compose import Composer, study_cells, words_of
 from frostline.sweep.failures import raise_together
 from frostline.sweep.fork_server import cool_down, warm_up
@@ -77,12 +79,19 @@ class PlannedSweeper(Sweeper):
         Raises:
             ConfigError: If any job cannot be composed or asks for something impossible.
         """
+        begun_s = time.monotonic()
         raise_on_signals()
         self._check_launcher()
         batch = self._expand(arguments)
-        self._compose(
-            batch[:1]
-        )  # most mistakes are in every job; they are reported before any import
+        # Most mistakes are in every job; they are reported before any import.
+        ((_, first),) = self._compose(batch[:1])
+        if may_be_answered(first):
+            composed = self._compose(batch)
+            found = answer(composed, is_sweep=True)
+            if found is not None:
+                with self._folder(composed) as folder:
+                    show_sweep(found, folder, seconds=time.monotonic() - begun_s)
+                return found.outcomes
         with shared_cache():
             warm_up()
             try:
@@ -94,6 +103,16 @@ class PlannedSweeper(Sweeper):
     def _run(self, jobs: Sequence[tuple[tuple[str, ...], Settings]]) -> Any:
         from frostline.sweep.session import run_sweep
 
+        with self._folder(jobs) as folder:
+            launcher = OmegaConf.to_container(self.master.hydra.launcher, resolve=False)
+            assert isinstance(launcher, dict)
+            own = {str(key): value for key, value in launcher.items()}
+            share = share_of(own, jobs=len(jobs), cores=own_cores(), gpus=len(own_gpus()))
+            return run_sweep(jobs, folder=folder, make_launcher=self._launcher, share=share)
+
+    @contextmanager
+    def _folder(self, jobs: Sequence[tuple[tuple[str, ...], Settings]]) -> Iterator[Path]:
+        """The sweep's folder, with its command; removed at the end if nothing else is in it."""
         # Two sweeps may start within a second: https://github.com/facebookresearch/hydra/issues/1607
         folder = Path(f"{self.master.hydra.sweep.dir}-{uuid.uuid4().hex[:6]}").absolute()
         self.master.hydra.sweep.dir = str(folder)
@@ -101,12 +120,8 @@ class PlannedSweeper(Sweeper):
             _make_folder(folder)
             OmegaConf.save(self.master, folder / _COMMAND_FILE)
             redact_yaml_files(folder)
-        launcher = OmegaConf.to_container(self.master.hydra.launcher, resolve=False)
-        assert isinstance(launcher, dict)
-        own = {str(key): value for key, value in launcher.items()}
-        share = share_of(own, jobs=len(jobs), cores=own_cores(), gpus=len(own_gpus()))
         try:
-            return run_sweep(jobs, folder=folder, make_launcher=self._launcher, share=share)
+            yield folder
         finally:
             _remove_if_unused(folder)
 

@@ -60,7 +60,7 @@ def sample_of(rebuilt: Rebuilt, images: Sequence[str]) -> Sample:
         DataError: If there are no images.
     """
     if images:
-        paths = find_images(images)[:MAX_CHECKED]
+        paths = find_images(images).files[:MAX_CHECKED]
         (batch,) = decode_batches(paths, rebuilt.geometry, batch_size=MAX_CHECKED, threads=1)
         if not len(batch.images):
             raise DataError("none of the images given with --images can be read")

@@ -159,7 +159,10 @@ def run_script(load: Load, folder: Path) -> int:
         parser.error("--top and --batch-size are 1 or more")
     try:
         steps = read_steps(folder)
-        paths = find_images(given.images)
+        found = find_images(given.images)
+        for note in found.notes():
+            print(note, file=sys.stderr)
+        paths = found.files
         network = load(folder, steps)
     except FrostlineError as error:
         print(f"error: {error}", file=sys.stderr)
