@@ -1,10 +1,12 @@
 """How commands end: at a folder that cannot be written, a full disk, a reader that has left."""
 
+import contextlib
 import errno
 import importlib
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,46 @@ def test_no_thread_at_all_is_refused(command: str, capsys: pytest.CaptureFixture
         module.main(["run", *images, "--threads", "0"])
     assert ended.value.code == 2
     assert "argument --threads: 0: 1 or more" in capsys.readouterr().err
+
+
+COMMANDS = (
+    "train", "advise", "report", "evaluate", "predict", "export", "backbones", "data", "features",
+    "tracking", "ui",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_help_has_three_examples(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [command, "--help"])
+    module = importlib.import_module(f"frostline.commands.{command}")
+    with contextlib.suppress(SystemExit):
+        module.main()
+    page = capsys.readouterr().out
+    examples = [line for line in page.splitlines() if line.startswith(f"python -m src.{command}")]
+    assert len(examples) >= 3, page
+    if command == "train":
+        assert "\n  lr              auto                    each cell's own, tuned" in page
+        assert "\n  trainer         auto, cpu, ddp\n" in page
+        assert "\n  hydra/launcher  isolated, joblib" in page
+        assert "job_digest" not in page
+
+
+def test_the_version_is_ours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train", "--version"])
+    train.main()
+    assert capsys.readouterr().out == f"frostline {version('frostline')}\n"
+
+
+def test_help_imports_no_heavy_library() -> None:
+    code = (
+        "import importlib, sys\n"
+        f"for name in {COMMANDS!r}:\n"
+        "    importlib.import_module(f'frostline.commands.{name}')\n"
+        "print([m for m in ('torch', 'timm', 'mlflow', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

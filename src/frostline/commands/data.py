@@ -1,4 +1,8 @@
-"""Look at a data set before training on it: `python -m src.data PATH`.
+"""Look at a data set before training on it.
+
+python -m src.data photos                          # findings, and a page about it
+python -m src.data labels.csv --group-by patient   # images of one patient stay together
+python -m src.data photos.zip --on-bad-image skip --json
 
 PATH is a folder, a .csv, an archive, a data set that `datasets` saved, or `leaves`.
 """
@@ -8,9 +12,8 @@ import json
 import sys
 from pathlib import Path
 
-from frostline.commands.arguments import reported_errors
+from frostline.commands.arguments import command_parser, reported_errors
 from frostline.errors import DataError, FrostlineError
-from frostline.invocation import as_called
 
 
 @reported_errors()
@@ -56,10 +59,7 @@ def _write(file: Path, page: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=as_called("python -m src.data"),
-        description="Look at a data set before training on it.",
-    )
+    parser = command_parser("src.data", __doc__)
     parser.add_argument("path", help="a folder, csv, archive, saved data set, or: leaves")
     parser.add_argument("--out", default="data.html", help="file of the page; '' for none")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")

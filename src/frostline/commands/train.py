@@ -10,6 +10,7 @@ answered at once.
 import os
 import sys
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from frostline.backbones.names import check_backbone_name
 from frostline.commands.error_output import leave_closed_pipe, not_writable, print_error
 from frostline.commands.output_folder import remove_if_unused
+from frostline.commands.train_help import help_page
 from frostline.config.command_line import checked_words
 from frostline.config.conf_files import CONF
 from frostline.config.credentials import put_aside_in_command
@@ -91,6 +93,12 @@ def _hydra_main(config: DictConfig) -> "Outcome | float":
 
 def main() -> None:
     """The command line: every mistake becomes one readable message and a non-zero exit code."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(help_page())
+        return
+    if "--version" in sys.argv[1:]:
+        print(f"frostline {version('frostline')}")
+        return
     # Hydra would print errors in its own way; with this set it raises them.
     if os.environ.get("HYDRA_FULL_ERROR", "0") not in {"", "0"}:
         os.environ[_WANTS_TRACES] = "1"

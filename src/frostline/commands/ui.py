@@ -1,6 +1,10 @@
-"""MLflow's page for the tracking store: python -m src.ui [--uri URI] [--port 5000]."""
+"""MLflow's pages for the tracking store, on 127.0.0.1.
 
-import argparse
+python -m src.ui                              # mlflow.db here, on port 5000
+python -m src.ui --port 5001
+python -m src.ui --uri sqlite:///other/mlflow.db
+"""
+
 import os
 import signal
 import socket
@@ -10,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
+from frostline.commands.arguments import command_parser
 from frostline.errors import FrostlineError, TrackingError
-from frostline.invocation import as_called
 from frostline.stats.rules import DEFAULT_RULES
 from frostline.tracking.address import Address, resolve_address
 from frostline.tracking.connection import Connection
@@ -39,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    parser = argparse.ArgumentParser(prog=as_called("python -m src.ui"), description=__doc__)
+    parser = command_parser("src.ui", __doc__)
     parser.add_argument("--uri", help="the store; default: MLFLOW_TRACKING_URI, else mlflow.db")
     parser.add_argument("--port", type=int, default=5000, help="port on 127.0.0.1")
     given = parser.parse_args(arguments)

@@ -34,6 +34,21 @@ def ending(sweep_id: str, outcomes: Sequence[Outcome], address: Address) -> list
     return [compare, as_called("\n  ".join([f"sweep {sweep_id}; what it knows now:", *commands]))]
 
 
+def what_is_missing(outcomes: Sequence[Outcome], command: str) -> str:
+    """How to go on where jobs have no result; a job that failed by itself would fail again.
+
+    Args:
+        outcomes: Of all jobs of the sweep.
+        command: The sweep's own, which runs what has no result.
+    """
+    again = f"run what is missing with:  {command}"
+    failed = [each for each in outcomes if each.state == "failed" and not each.was_killed]
+    if not failed:
+        return again
+    which = failed[0].name + (f" and {len(failed) - 1} more" if len(failed) > 1 else "")
+    return f"{which} will fail again unless what it failed of is changed, or left out\n{again}"
+
+
 def commands_for_run(run_id: str) -> str:
     """Lines that name a single run and the commands that take it further."""
     commands = (

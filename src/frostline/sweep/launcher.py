@@ -23,6 +23,7 @@ from frostline.sweep.worker_answer import Failure
 from frostline.sweep.worker_pool import WorkerPool
 
 _NUMBERED = "${hydra.job.num}"
+_MAX_NAMED = 3
 
 
 class IsolatedLauncher(Launcher):
@@ -167,10 +168,19 @@ def _run_group(jobs: Sequence[Job], progress: SweepProgress) -> list[Outcome | N
         None if each is None else _as_outcome(job, each)
         for job, each in zip(jobs, result, strict=True)
     ]
-    reasons = [each.reason for each in outcomes if each is not None and each.state == "failed"]
-    failure = f"{len(reasons)} of {len(jobs)} heads: {reasons[0]}" if reasons else None
+    failure = _failed_heads([each for each in outcomes if each is not None])
     progress.done(failure, left=outcomes.count(None))
     return outcomes
+
+
+def _failed_heads(outcomes: Sequence[Outcome]) -> str | None:
+    """Which heads of a group failed, and why the first of them did; None if none has."""
+    failed = [each for each in outcomes if each.state == "failed"]
+    if not failed:
+        return None
+    names = ", ".join(each.name for each in failed[:_MAX_NAMED])
+    more = f" and {len(failed) - _MAX_NAMED} more" if len(failed) > _MAX_NAMED else ""
+    return f"{len(failed)} of {len(outcomes)} heads, {names}{more}: {failed[0].reason}"
 
 
 def _as_outcome(job: Job, result: Outcome | Failure) -> Outcome:

@@ -12,7 +12,7 @@ from rich.console import Console
 from frostline.config.schema import Settings
 from frostline.errors import FrostlineError, TrackingError
 from frostline.sweep import summary, sweep_run, workers
-from frostline.sweep.farewell import ending, write_outcome
+from frostline.sweep.farewell import ending, what_is_missing, write_outcome
 from frostline.sweep.fork_server import end_descendants
 from frostline.sweep.launch import MakeLauncher, launch
 from frostline.sweep.outcome import (
@@ -106,7 +106,7 @@ def run_sweep(
         else:
             reported = show_report(first, sweep_id, folder / "report", output, best)
     if any(not outcome.succeeded for outcome in outcomes):
-        output.print(f"run what is missing with:  {sweep_run.command_again()}", markup=False)
+        output.print(what_is_missing(outcomes, sweep_run.command_again()), markup=False)
         raise SweepEndedError(FAILED_JOBS_EXIT_CODE)
     if not reported:
         raise SweepEndedError(FAILED_JOBS_EXIT_CODE)

@@ -30,6 +30,12 @@ class TrainingDivergedError(FrostlineError):
     """The loss became NaN or infinite."""
 
 
+def against_divergence(precision: str) -> str:
+    """What to do about a loss that is not finite any more, in a precision such as `16-mixed`."""
+    full = "" if precision.startswith("32") else ", or use trainer.precision=32-true"
+    return f"lower lr{full}"
+
+
 class ClassificationTask(LowOverheadModule):
     """Trains `head(suffix(prefix(preprocess(images))))` with cross-entropy.
 
@@ -157,7 +163,7 @@ class ClassificationTask(LowOverheadModule):
         if not math.isfinite(loss):
             raise TrainingDivergedError(
                 f"the {split} loss became {loss} in epoch {self.current_epoch}",
-                todo="lower lr, or use trainer.precision=32-true",
+                todo=against_divergence(str(self.trainer.precision)),
             )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

@@ -94,7 +94,7 @@ class HeadGroup:
             epoch = len(member.head.result.history)
             raise TrainingDivergedError(
                 f"the training loss was not finite any more in epoch {epoch}",
-                todo="lower lr, or use trainer.precision=32-true",
+                todo="lower lr",
             )
         recorder.record_frozen(self._frozen_digest)
         trained = self._evaluate(member.head, folder)
