@@ -4,7 +4,8 @@ python -m benchmarks.simulate_page [--sweeps 400] [--write]
 
 The functions are the report's own: `reach_verdict`, `main_effects`, `interactions`. Prints, for
 each world, how often intervals contain the truth, and the share of sweeps whose page makes any
-false claim. `--looks` does the latter for a page that is looked at after each added seed. `--write`
+false claim. `--looks` does the latter for a page that is looked at after each added seed, and
+`--one-seed` counts what pages of one seed would claim if they spoke of configurations. `--write`
 puts the table into docs/report.md. Shares have their Monte Carlo error (one standard error) behind
 them.
 """
@@ -212,6 +213,31 @@ def looks_table(sweeps: int, score: str, seed: int) -> list[str]:
     return lines
 
 
+def one_seed_table(sweeps: int, score: str, seed: int) -> list[str]:
+    """Equal configurations that would be called worse if one seed were taken for all of them."""
+    lines = ["| one seed | called worse, were models taken for configurations |", "|---|---|"]
+    for world in PAGE_WORLDS:
+        if world.n_seeds != 1:
+            continue
+        rng = np.random.default_rng(seed)
+        kind = world.score or score
+        rules = Rules(score=kind, level=LEVEL)
+        called = []
+        for _ in range(sweeps):
+            drawn = draw_page(world, rng, kind)
+            verdict = verdict_of(drawn, world, rules)
+            top = drawn.truth[int(verdict.top.cell.name.removeprefix("cell"))]
+            worse = [
+                drawn.truth[int(row.cell.name.removeprefix("cell"))]
+                for row in verdict.rows
+                if row.comparison is not None and row.comparison.relation == "worse"
+            ]
+            called.append(any(value >= top - _NOTHING for value in worse))
+        lines.append(f"| {world.name} | {share(called)} |")
+    print("\n".join(lines), flush=True)
+    return lines
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -220,10 +246,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="worlds whose name contains this")
     parser.add_argument("--looks", action="store_true", help="ten looks instead of one")
+    parser.add_argument("--one-seed", action="store_true", help="what a lone seed would claim")
     parser.add_argument("--write", action="store_true", help="into docs/report.md")
     given = parser.parse_args()
     if given.looks:
         name, lines = "simulate_page_looks", looks_table(given.sweeps, given.score, given.seed)
+    elif given.one_seed:
+        lines = one_seed_table(given.sweeps, given.score, given.seed)
+        name = "simulate_page_one_seed"
     else:
         lines = page_table(given.sweeps, given.score, given.seed, given.only)
         name = "simulate_page"

@@ -131,6 +131,23 @@ def test_runs_reused_from_earlier_sweeps_are_found_again(sweep, tmp_path, capsys
     assert json.loads(capsys.readouterr().out)["recommended"]["name"] == "net freeze=0"
 
 
+def test_a_look_counts_for_every_later_sweep_that_reuses_its_runs(tmp_path):
+    store = open_store(f"sqlite:///{tmp_path / 'mlflow.db'}", "plants")
+    numbers, ids = [], []
+    for place, sweep_id in enumerate(("first", "second", "third")):
+        parent = store.start_run(
+            f"sweep-{sweep_id}", {"frostline.kind": "sweep", "frostline.sweep_id": sweep_id}
+        )
+        for freeze, share in (("0", 0.95), ("2", 0.5)):
+            for seed in (0, 1) if place == 0 else (place + 1,):
+                ids.append(_log_job(store, parent.run_id, tmp_path, freeze, seed, share))
+        parent.log_text(json.dumps(ids), RUNS_FILE)  # the earlier ones are reused
+        parent.finish("FINISHED")
+        for _ in range(2):  # the same page again is no further look
+            numbers.append(write_sweep_report(store, sweep_id, tmp_path / "out").verdict.look)
+    assert numbers == [1, 1, 2, 2, 3, 3]
+
+
 def test_experiment_and_runs(sweep, tmp_path, capsys):
     uri, _, _, ids = sweep
     report.main(["--uri", uri, "--experiment", "plants", "--out", str(tmp_path)])

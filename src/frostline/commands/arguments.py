@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from frostline.commands.error_output import BAD_INPUT_EXIT_CODE, leave_closed_pipe
 from frostline.errors import FrostlineError
 from frostline.invocation import as_called
+from frostline.memory_limit import memory_limit_error
 
 if TYPE_CHECKING:
     from frostline.inference.rebuild import Rebuilt
@@ -94,6 +95,12 @@ def reported_errors() -> Iterator[None]:
         yield
     except FrostlineError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT_EXIT_CODE)
+    except (ImportError, MemoryError) as error:
+        limited = memory_limit_error(error)
+        if limited is None:
+            raise
+        print(f"error: {limited}", file=sys.stderr)
         sys.exit(BAD_INPUT_EXIT_CODE)
     except BrokenPipeError:
         sys.exit(leave_closed_pipe())

@@ -35,6 +35,7 @@ from frostline.cores import share_cores
 from frostline.data.early_check import check_path
 from frostline.data.source_words import with_source
 from frostline.errors import FrostlineError
+from frostline.memory_limit import memory_limit_error
 from frostline.plugins.folders import check_conf_folders, config_folders, remember
 from frostline.redact import hide_secrets_in_output, redact_yaml_files
 from frostline.sweep.session import SweepEndedError
@@ -126,6 +127,11 @@ def main() -> None:
         if _WANTS_TRACES in os.environ:
             raise
         sys.exit(print_error(error))
+    except (ImportError, MemoryError) as error:
+        limited = memory_limit_error(error)
+        if limited is None or _WANTS_TRACES in os.environ:
+            raise
+        sys.exit(print_error(limited))
     except OSError as error:
         explained = not_writable(error)
         if explained is None or _WANTS_TRACES in os.environ:

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Self
 
 from frostline.errors import FrostlineError
+from frostline.memory_limit import memory_limit_error
 from frostline.redact import hide_secrets_in_output, redacted
 from frostline.sweep.failures import free_memory
 from frostline.sweep.fork_server import lives_on, warm_context
@@ -165,7 +166,7 @@ def _value_of(
     except StopSignalError:
         raise
     except BaseException as error:
-        known = error if isinstance(error, FrostlineError) else None
-        text = str(error).strip() or type(error).__name__
+        known = error if isinstance(error, FrostlineError) else memory_limit_error(error)
+        text = str(known or error).strip() or type(error).__name__
         reason = text if known else f"{type(error).__name__}: {text}"
         return Failure(redacted(reason), redacted(traceback.format_exc()), known)
