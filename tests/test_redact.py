@@ -24,6 +24,8 @@ SECRET = "S3CRET"
         "POSTGRESQL://u:S3CRET@h/db",
         "http://u:S3CRET@h:5000/path",
         "https://S3CRET@h",
+        "databricks://S3CRET@h",
+        "git+https://S3CRET@h/p",
         "https://S3CRET:x-oauth-basic@h",
         "tracking.uri='http://u:S3CRET@h'",
         "u:S3CRET@h/db",

@@ -28,6 +28,7 @@ _USERINFO = re.compile(
     rf"(?P<userinfo>{_IN_ADDRESS}*)@",
     re.IGNORECASE | re.MULTILINE,
 )
+_DATABASES = ("postgres", "mysql", "mariadb", "mssql", "oracle")
 _WITHOUT_SCHEME = re.compile(r"""(?P<user>[^\s:/@=,'"]+):(?!\s|/)[^\s@]+@(?=[\w\[])""")
 _QUERY = re.compile(
     rf"(?P<name>[?&;](?:{_NAME}|sig|pass|pw|auth|key|odbc_connect)=)[^&\s'\"]+", re.IGNORECASE
@@ -136,10 +137,10 @@ def _trace(
 
 
 def _without_userinfo(found: re.Match[str]) -> str:
-    """Keep a database's user, who is a name; what stands before a web address may be a token."""
+    """Keep a database's user, who is a name; what stands before another address may be a token."""
     scheme, userinfo = found["scheme"], found["userinfo"]
     user, separator, _ = userinfo.partition(":")
-    if scheme.lower() in {"http", "https"} or not re.fullmatch(r"[\w.\-]*", user):
+    if not scheme.lower().startswith(_DATABASES) or not re.fullmatch(r"[\w.\-]*", user):
         return f"{scheme}://{HIDDEN}@"
     return f"{scheme}://{user}{separator}{HIDDEN if separator else ''}@"
 
