@@ -23,7 +23,7 @@ def facts_of(job: Settings) -> JobFacts:
     from frostline.sweep.data_check import data_key, read_data
 
     data = read_data([job], lambda function, *given: function(*given), lambda **_: None)
-    fingerprint, split, n_train = data[data_key(job)]
+    fingerprint, split, n_train, _ = data[data_key(job)]
     return JobFacts(
         fingerprint, split, "", n_train, 0, 5, 32, 2**20, "cpu 32-true", installed_libraries()
     )
@@ -138,8 +138,8 @@ def test_weights_that_were_replaced_are_looked_up_again(job: Settings, tmp_path:
     own = changed(job, weights="own.pth")
     facts = replace(facts_of(own), weights_digest="a" * 64)
     known_facts.remember([own], [facts], {("test_resnet", "own.pth"): file})
-    assert known_facts.known_facts([own], [("f", "s", 1)]) is not None
+    assert known_facts.known_facts([own], [("f", "s", 1, None)]) is not None
     file.write_bytes(b"22")
-    assert known_facts.known_facts([own], [("f", "s", 1)]) is None
+    assert known_facts.known_facts([own], [("f", "s", 1, None)]) is None
     file.unlink()
     assert not known_facts.are_known([own])

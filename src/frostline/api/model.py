@@ -99,6 +99,7 @@ def load(run: str, *, uri: str | None = None, threads: int | None = None) -> Mod
         rebuilt.geometry,
         engine_here(rebuilt).accelerator,
         "32-true",
+        rebuilt.value_range,
     )
     return Model(rebuilt.name, rebuilt.classes, predictor)
 

@@ -72,6 +72,7 @@ def _run(given: argparse.Namespace) -> int:
         rebuilt.geometry,
         engine_here(rebuilt).accelerator,
         PRECISIONS[given.precision],
+        rebuilt.value_range,
     )
     top = min(given.top, len(rebuilt.classes))
     counter = _UnreadCounter()

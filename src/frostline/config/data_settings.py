@@ -1,8 +1,8 @@
 """The config group `data`: the settings of each source of images."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from frostline.config.strict_model import Count, Fraction, PositiveFraction, StrictModel
 
@@ -22,6 +22,18 @@ class DataSettings(StrictModel):
     memory_gib: Annotated[float, Field(gt=0)]
 
 
+def _value_range(value: Any) -> Any:
+    """Accept what is black and what is white, or `auto`."""
+    is_pair = isinstance(value, list | tuple) and len(value) == 2
+    if value != "auto" and not (
+        is_pair
+        and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value)
+        and value[0] < value[1]
+    ):
+        raise ValueError("allowed is auto, or black and white as [LOW,HIGH] such as [0,4095]")
+    return value if value == "auto" else list(value)
+
+
 class FileData(DataSettings):
     """Settings of every source of image files."""
 
@@ -31,6 +43,7 @@ class FileData(DataSettings):
     group_by: str | None
     names: str | None
     rename: dict[str, str] | None
+    value_range: Annotated[list[float] | Literal["auto"], BeforeValidator(_value_range)]
 
 
 class LeavesData(DataSettings):

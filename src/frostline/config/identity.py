@@ -25,7 +25,15 @@ WITHOUT_EFFECT: dict[str, set[str] | None] = {
     "trainer": {"threads", "workers"},
     "callbacks": {"csv", "tensorboard"},
     # What these change is in the data set's fingerprint.
-    "data": {"path", "memory_gib", "on_bad_image", "split_file", "splits", "on_bad_label"},
+    "data": {
+        "path",
+        "memory_gib",
+        "on_bad_image",
+        "split_file",
+        "splits",
+        "on_bad_label",
+        "value_range",
+    },
     "strategy": {"reason", "source", "typed"},
     # What is tuned counts as the grid that it comes to: see `_values`.
     "tune": None,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from frostline.data.decode import UnreadableImageError, decode_bytes
+from frostline.data.deep_pixels import ValueRange
 from frostline.errors import DataChangedError
 
 
@@ -23,11 +24,13 @@ class CheckedImages:
         read: Function from an item to the bytes of its file.
         digests: Item to the sha256 hex of its bytes at the scan.
         source: Where the items are, for messages.
+        value_range: What is black and white in images of more than 8 bits.
     """
 
     read: Callable[[str], bytes]
     digests: Mapping[str, str] = field(repr=False)
     source: str
+    value_range: ValueRange | None = None
 
     def __call__(self, item: str) -> Image.Image:
         """Open an image as upright RGB on white.
@@ -43,7 +46,7 @@ class CheckedImages:
             raise self._changed(item, error.strerror or str(error)) from None
         if hashlib.sha256(data).hexdigest() != self.digests[item]:
             raise self._changed(item, "it holds other bytes" if data else "the file is empty")
-        return decode_bytes(data)
+        return decode_bytes(data, self.value_range)
 
     def _changed(self, item: str, how: str) -> DataChangedError:
         return DataChangedError(

@@ -6,9 +6,9 @@ import warnings
 from io import BytesIO
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from frostline.data.deep_pixels import ValueRange, is_deep, to_8_bits
 from frostline.errors import DataError
 
 # A photo of 108 megapixels is real (phones make them); 20,000 x 20,000 pixels take 1.2 GB.
@@ -21,20 +21,21 @@ class UnreadableImageError(DataError):
     """An image file that cannot be decoded; `given` is the reason only."""
 
 
-def decode_file(path: Path) -> Image.Image:
+def decode_file(path: Path, value_range: ValueRange | None = None) -> Image.Image:
     """Decode an image file.
 
     Args:
         path: The file.
+        value_range: What is black and white in images of more than 8 bits; None: by their type.
 
     Returns:
         An RGB image: the first frame, upright according to its EXIF data, transparency on white,
-        16 bit scaled to 8.
+        deeper than 8 bits scaled to them.
 
     Raises:
         UnreadableImageError: If the file is empty, truncated, not an image, or too large.
     """
-    return decode_bytes(read_file(path))
+    return decode_bytes(read_file(path), value_range)
 
 
 def read_file(path: Path) -> bytes:
@@ -52,13 +53,13 @@ def read_file(path: Path) -> bytes:
         raise UnreadableImageError(error.strerror or str(error)) from None
 
 
-def decode_bytes(data: bytes) -> Image.Image:
+def decode_bytes(data: bytes, value_range: ValueRange | None = None) -> Image.Image:
     """Decode the bytes of an image file; see `decode_file`.
 
     Raises:
         UnreadableImageError: If the bytes are empty, truncated, not an image, or too large.
     """
-    return to_rgb(open_checked(data, full=True))
+    return to_rgb(open_checked(data, full=True), value_range)
 
 
 def open_checked(data: bytes, *, full: bool) -> Image.Image:
@@ -119,11 +120,16 @@ def _too_large(size: str) -> str:
     return f"{size} megapixels; at most {MAX_PIXELS // 1_000_000} are decoded: make it smaller"
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Convert a decoded image to RGB: upright, transparency on white, 16 bit scaled to 8."""
+def to_rgb(image: Image.Image, value_range: ValueRange | None = None) -> Image.Image:
+    """Convert a decoded image to RGB: upright, transparency on white, deep values scaled to 8 bits.
+
+    Args:
+        image: Of any mode.
+        value_range: What is black and white in images of more than 8 bits; None: by their type.
+    """
     image = _upright(image)
-    if image.mode.startswith(("I", "F")):
-        return _from_deep(image)
+    if is_deep(image.mode):
+        return to_8_bits(image, value_range)
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, (*WHITE, 255))
@@ -133,31 +139,9 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 def _upright(image: Image.Image) -> Image.Image:
     try:
-        return ImageOps.exif_transpose(image)
+        # In place: a copy of 119 megapixels takes half a gigabyte.
+        ImageOps.exif_transpose(image, in_place=True)
+        return image
     except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):
         # The EXIF data are broken, so the rotation is unknown; the pixels are fine.
         return image
-
-
-def _from_deep(image: Image.Image) -> Image.Image:
-    """Convert grey images of more than 8 bits per pixel to RGB, by the full range of their type.
-
-    16-bit values are divided by 257, so that 65535 becomes 255. Mode `I` holds 32-bit integers,
-    which in practice contain 8- or 16-bit values; floats are read as [0, 1], or else [0, 255].
-    """
-    values = np.asarray(image).astype(np.float64)
-    values = np.nan_to_num(values, nan=0.0, posinf=255.0, neginf=0.0)
-    top = values.max(initial=0.0)
-    if image.mode.startswith("I;16"):
-        scale = 1 / 257
-    elif image.mode == "F":
-        scale = 255.0 if top <= 1.0 else 1.0
-    elif top <= 255:
-        scale = 1.0
-    else:
-        scale = 1 / 257 if top <= 65535 else 255 / (2**31 - 1)
-    grey = np.clip(np.rint(values * scale), 0, 255).astype(np.uint8)
-    transparent = image.info.get("transparency")
-    if isinstance(transparent, int):
-        grey[values == transparent] = 255
-    return Image.fromarray(grey).convert("RGB")

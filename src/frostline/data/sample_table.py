@@ -27,13 +27,18 @@ class BadImage:
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """Properties of the image files, as columns of length N in the table's order."""
+    """Properties of the image files, as columns of length N in the table's order.
+
+    `lows` and `highs` are the smallest and largest values of images of more than 8 bits, else 0.
+    """
 
     digests: tuple[str, ...]
     n_bytes: NDArray[np.int64]
     widths_px: NDArray[np.int64]
     heights_px: NDArray[np.int64]
     modes: tuple[str, ...]
+    lows: NDArray[np.float64]
+    highs: NDArray[np.float64]
 
     def take(self, rows: NDArray[np.int64]) -> "ImageFacts":
         """Select some rows, in the order of `rows`."""
@@ -44,6 +49,8 @@ class ImageFacts:
             self.widths_px[rows],
             self.heights_px[rows],
             tuple(self.modes[row] for row in selected),
+            self.lows[rows],
+            self.highs[rows],
         )
 
 
@@ -66,6 +73,7 @@ class SampleTable:
         facts: Sizes, modes and digests, where the images are files.
         source: Origin of the images: a path, or how they were drawn.
         min_classes: 2, as training needs; 1 where a trained run is judged on the images.
+        value_range: What is black and white in images of more than 8 bits; None if there are none.
     """
 
     name: str
@@ -82,6 +90,7 @@ class SampleTable:
     facts: ImageFacts | None = None
     source: str = ""
     min_classes: int = 2
+    value_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         columns = (self.items, self.labels, self.groups, self.given_split, self.classes)
@@ -114,6 +123,7 @@ class SampleTable:
                     else {}
                 ),
             },
+            **({} if self.value_range is None else {"value_range": list(self.value_range)}),
         }
 
 
@@ -183,6 +193,7 @@ def fingerprint_of(
     given_split: NDArray[np.str_] | None,
     classes: Sequence[str],
     contents: Sequence[str],
+    reading: str = "",
 ) -> str:
     """Compute the digest of a data set; equal digests mean equal training data.
 
@@ -193,6 +204,8 @@ def fingerprint_of(
         given_split: (N) split names, or None.
         classes: Class names.
         contents: (N) digest of the bytes of each image, or one text that defines all drawings.
+
+        reading: How the bytes become pixels, where that is not by each image alone.
 
     Returns:
         sha256 in hex.
@@ -205,6 +218,7 @@ def fingerprint_of(
         groups.tolist(),
         () if given_split is None else given_split.tolist(),
         contents,
+        *([[reading]] if reading else []),
     )
     for column in columns:
         # The separators cannot occur in a path, so that columns cannot be confused.

@@ -14,12 +14,13 @@ import numpy as np
 from frostline.cores import usable_cores
 from frostline.data.cache import cache_folder, keep_text
 from frostline.data.decode import UnreadableImageError, open_checked, read_file
+from frostline.data.deep_pixels import extent_of, is_deep
 from frostline.data.progress_bar import show_progress
 from frostline.data.sample_table import BadImage, ImageFacts
 from frostline.errors import DataError
 
 # Raised when the decoder accepts or rejects other files than before, or records have other fields.
-SCAN_VERSION = 2
+SCAN_VERSION = 3
 # Files per task of a thread, so that the overhead of a task does not matter.
 CHUNK = 32
 MAX_LISTED = 100
@@ -46,7 +47,10 @@ class ListedFile(NamedTuple):
 
 
 class InspectedImage(NamedTuple):
-    """Digest, size and mode of one image file, or the reason why it cannot be read."""
+    """Digest, size and mode of one image file, or the reason why it cannot be read.
+
+    `low` and `high` are its smallest and largest value where it has more than 8 bits, else 0.
+    """
 
     digest: str
     size_bytes: int
@@ -54,6 +58,8 @@ class InspectedImage(NamedTuple):
     height_px: int
     mode: str
     reason: str
+    low: float = 0.0
+    high: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,8 @@ def facts_from(inspected: list[InspectedImage]) -> ImageFacts:
         np.array([one.width_px for one in inspected], dtype=np.int64),
         np.array([one.height_px for one in inspected], dtype=np.int64),
         tuple(one.mode for one in inspected),
+        np.array([one.low for one in inspected], dtype=np.float64),
+        np.array([one.high for one in inspected], dtype=np.float64),
     )
 
 
@@ -111,7 +119,8 @@ def inspect_image(data: bytes) -> InspectedImage:
     except UnreadableImageError as error:
         return InspectedImage(digest, len(data), 0, 0, "", error.given)
     width, height = image.info["full_size"]
-    return InspectedImage(digest, len(data), width, height, image.mode, "")
+    low, high = extent_of(image) if is_deep(image.mode) else (0.0, 0.0)
+    return InspectedImage(digest, len(data), width, height, image.mode, "", low, high)
 
 
 def report_unreadable(bad: Sequence[BadImage], *, on_bad_image: str, n_files: int) -> None:

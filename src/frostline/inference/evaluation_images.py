@@ -61,7 +61,7 @@ def find_images_to_evaluate(
     if not data:
         table, splits = own_data(rebuilt)
         return _of_own_data(table, splits, split or "test")
-    table = load_table(data_of(data, rebuilt.settings), min_classes=1)
+    table = load_table(data_of(data, rebuilt.settings, rebuilt.value_range), min_classes=1)
     tags = rebuilt.record.tags if rebuilt.record else {}
     if table.fingerprint == tags.get("frostline.data_fingerprint"):
         # The run's own images at another place.

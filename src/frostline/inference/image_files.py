@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frostline.data.decode import UnreadableImageError, decode_file
+from frostline.data.deep_pixels import ValueRange
 from frostline.data.geometry import Geometry, square
 from frostline.data.listing import UNSUPPORTED_SUFFIXES, list_images
 from frostline.errors import DataError
@@ -97,7 +98,12 @@ def find_images(given: Sequence[str]) -> Found:
 
 
 def decode_batches(
-    paths: Sequence[Path], geometry: Geometry, *, batch_size: int, threads: int
+    paths: Sequence[Path],
+    geometry: Geometry,
+    *,
+    batch_size: int,
+    threads: int,
+    value_range: ValueRange | None = None,
 ) -> Iterator[Decoded]:
     """Decode files in threads, a few batches ahead of the consumer.
 
@@ -106,6 +112,7 @@ def decode_batches(
         geometry: The square that each image becomes.
         batch_size: B.
         threads: Number of threads; Pillow and numpy release the GIL.
+        value_range: What is black and white in images of more than 8 bits.
 
     Yields:
         Batches in the order of the files; a damaged file is an entry of `errors`.
@@ -114,16 +121,18 @@ def decode_batches(
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[tuple[Sequence[Path], list[Future[Square | str]]]] = deque()
         for chunk in chunks:
-            waiting.append((chunk, [pool.submit(_decode, path, geometry) for path in chunk]))
+            waiting.append(
+                (chunk, [pool.submit(_decode, path, geometry, value_range) for path in chunk])
+            )
             if len(waiting) > AHEAD_BATCHES:
                 yield _gather(*waiting.popleft(), geometry.size_px)
         while waiting:
             yield _gather(*waiting.popleft(), geometry.size_px)
 
 
-def _decode(path: Path, geometry: Geometry) -> Square | str:
+def _decode(path: Path, geometry: Geometry, value_range: ValueRange | None) -> Square | str:
     try:
-        return square(decode_file(path), geometry)
+        return square(decode_file(path, value_range), geometry)
     except UnreadableImageError as error:
         return error.given
 

@@ -16,13 +16,16 @@ from frostline.errors import ConfigError
 _ALLOWED = "DIR, FILE.csv, FILE.zip, and KEY=VALUE of its data group, such as on_bad_image=skip"
 
 
-def data_of(words: Sequence[str], settings: Settings) -> DataChoice:
+def data_of(
+    words: Sequence[str], settings: Settings, value_range: Sequence[float] | None = None
+) -> DataChoice:
     """Read the words after --data as settings of a data source.
 
     Args:
         words: A path first, if there is one, then KEY=VALUE; without a path the values change the
             run's own data group (`background=field` of the built-in leaves).
         settings: Of the run.
+        value_range: Of the run: deep images are read as it was trained, unless the words say else.
 
     Raises:
         ConfigError: If a path, key or value is wrong.
@@ -33,6 +36,8 @@ def data_of(words: Sequence[str], settings: Settings) -> DataChoice:
     changes = dict(word.split("=", 1) for word in words if word not in paths)
     values = {key.removeprefix("data."): _value(key, text) for key, text in changes.items()}
     base = _from_path(Path(paths[0])) if paths else settings.data.model_dump(mode="json")
+    if value_range is not None and "value_range" in base:
+        base["value_range"] = list(value_range)
     whole = settings.model_dump(mode="json") | {"data": base | values, "weights": "random"}
     return read_settings(whole).data
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from frostline.cores import usable_cores
+from frostline.data.deep_pixels import ValueRange
 from frostline.data.geometry import Geometry
 from frostline.data.transforms import BatchTransform
 from frostline.features.compute import precision_context
@@ -35,6 +36,7 @@ class Predictor:
         geometry: How an image becomes a square.
         accelerator: `cpu`, `cuda` or `mps`.
         precision: `auto`, `32-true` or `bf16-mixed`; `auto` is decided on the first batch.
+        value_range: What is black and white in images of more than 8 bits.
     """
 
     network: nn.Module
@@ -42,6 +44,7 @@ class Predictor:
     geometry: Geometry
     accelerator: str
     precision: str
+    value_range: ValueRange | None = None
 
     def __post_init__(self) -> None:
         self.network = self.network.to(self.accelerator).to(memory_format=torch.channels_last)
@@ -70,7 +73,13 @@ class Predictor:
         if self.precision == "auto" and len(paths) < MIN_IMAGES_FOR_PROBE:
             self.precision = "32-true"
         threads = usable_cores()
-        for batch in decode_batches(paths, self.geometry, batch_size=batch_size, threads=threads):
+        for batch in decode_batches(
+            paths,
+            self.geometry,
+            batch_size=batch_size,
+            threads=threads,
+            value_range=self.value_range,
+        ):
             rows: Iterator[tuple[list[int], list[float]]] = iter(())
             if len(batch.images):
                 if self.precision == "auto":

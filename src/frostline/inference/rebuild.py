@@ -84,6 +84,16 @@ class Rebuilt:
     checkpoint_bytes: int
 
     @property
+    def value_range(self) -> tuple[float, float] | None:
+        """What is black and white in images of more than 8 bits; None if it trained on none."""
+        known = getattr(self.settings.data, "value_range", "auto")
+        if known == "auto":
+            known = json.loads(
+                self.record.tags.get("frostline.value_range", "null") if self.record else "null"
+            )
+        return None if known is None else (float(known[0]), float(known[1]))
+
+    @property
     def size_px(self) -> int:
         """Side of the square that the network takes."""
         return self.backbone.input.size_px

@@ -9,8 +9,9 @@ from frostline.config.schema import Settings
 if TYPE_CHECKING:
     from frostline.data.sample_table import SampleTable
 
-# Fingerprint of a data set, digest of its splits, number of images to train on.
-DataFacts = tuple[str, str, int]
+# Fingerprint of a data set, digest of its splits, number of images to train on, and what is black
+# and white in images of more than 8 bits, if there are any.
+DataFacts = tuple[str, str, int, tuple[float, float] | None]
 DataKey = tuple[str, int]
 
 
@@ -72,7 +73,7 @@ def _check(
     on_progress: Callable[..., None],
     reported: set[str],
 ) -> DataFacts:
-    """The digests of a data set and of its splits, and how many images there are to train on.
+    """The facts of a data set.
 
     Each finding is reported once, however many seeds split the same data.
     """
@@ -91,7 +92,7 @@ def _check(
         if line not in reported:
             reported.add(line)
             on_progress(text=line)
-    return table.fingerprint, split_digest(table, splits), len(splits.train)
+    return table.fingerprint, split_digest(table, splits), len(splits.train), table.value_range
 
 
 def _source_key(settings: Settings) -> str:

@@ -67,10 +67,10 @@ def known_facts(jobs: Sequence[Settings], data: Sequence[DataFacts]) -> list[Job
 
     Args:
         jobs: The jobs.
-        data: Fingerprint, digest of the splits and number of training images of each.
+        data: What was found out about the data of each.
     """
     facts = []
-    for job, (fingerprint, split, n_train) in zip(jobs, data, strict=True):
+    for job, (fingerprint, split, n_train, value_range) in zip(jobs, data, strict=True):
         answer = _recall(_question(job))
         if answer is None:
             return None
@@ -81,6 +81,7 @@ def known_facts(jobs: Sequence[Settings], data: Sequence[DataFacts]) -> list[Job
                 split_digest=split,
                 n_train=n_train,
                 libraries=installed_libraries(),
+                value_range=value_range,
                 **kept,
             )
         )

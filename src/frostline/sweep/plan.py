@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from frostline.config.data_settings import FileData
 from frostline.config.identity import config_digest, job_digest, tuning_digest
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import is_tuned
@@ -34,6 +35,7 @@ class JobFacts:
         model_bytes: Its parameters and buffers, as a checkpoint holds them, without the head.
         numerics: Device class, precision and kernels that `auto` comes to here.
         libraries: Versions of the libraries that change numbers.
+        value_range: What is black and white in images of more than 8 bits; None if there are none.
     """
 
     data_fingerprint: str
@@ -46,6 +48,7 @@ class JobFacts:
     model_bytes: int
     numerics: str
     libraries: str
+    value_range: tuple[float, float] | None = None
 
     def inputs(self) -> dict[str, str]:
         """The digests that the job compares with what it loads; keys as in `SweepSettings`."""
@@ -103,7 +106,7 @@ def with_first_seeds(jobs: Sequence[Settings]) -> list[Settings]:
 
 def ready_to_run(settings: Settings, facts: JobFacts) -> Settings:
     """A job with its depth counted from the start, and the digest of the choice it depends on."""
-    settings = counted_from_start(settings, facts)
+    settings = with_value_range(counted_from_start(settings, facts), facts)
     if not is_tuned(settings):
         return settings
     sweep = settings.sweep.model_copy(update={"tuning": tuning_digest(settings, facts)})
@@ -115,6 +118,14 @@ def counted_from_start(settings: Settings, facts: JobFacts) -> Settings:
     if isinstance(settings.freeze, int) and settings.freeze < 0:
         return settings.model_copy(update={"freeze": facts.frozen_stages})
     return settings
+
+
+def with_value_range(settings: Settings, facts: JobFacts) -> Settings:
+    """The range of deep images in the place of `auto`: later uses of the run read them so, too."""
+    if facts.value_range is None or not isinstance(settings.data, FileData):
+        return settings
+    data = settings.data.model_copy(update={"value_range": list(facts.value_range)})
+    return settings.model_copy(update={"data": data})
 
 
 def common_overrides(jobs: Sequence[PlannedJob]) -> set[str]:

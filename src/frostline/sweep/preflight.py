@@ -60,7 +60,7 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
     raise_together(problems)
     facts = []
     for s in jobs:
-        fingerprint, split, n_train = data[data_key(s)]
+        fingerprint, split, n_train, value_range = data[data_key(s)]
         weights = sources[(s.backbone, s.weights)].digest
         frozen, stages, input_px, model_bytes = depths[_depth_key(s)]
         facts.append(
@@ -75,6 +75,7 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
                 model_bytes,
                 numerics_of(s.trainer),
                 installed_libraries(),
+                value_range,
             )
         )
     remember(jobs, facts, {key: one.file for key, one in sources.items() if one.file is not None})

@@ -4,6 +4,7 @@ A run by itself and a head that trained in a group hand over the same things in 
 that their records hold the same parameters, metrics, tags and files.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -167,6 +168,8 @@ class RunRecorder:
                 "frostline.split_digest": split_digest(table, splits),
             }
         )
+        if table.value_range is not None:
+            run.set_tags({"frostline.value_range": json.dumps(table.value_range)})
         profile = table.profile() | {
             "splits": {name: len(rows) for name, rows in splits.named().items()},
             "split_file": "splits.csv",

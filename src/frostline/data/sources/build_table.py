@@ -8,6 +8,7 @@ from frostline.data.checked_images import CheckedImages
 from frostline.data.layout import LabelledImage, check_class_names
 from frostline.data.reading_notes import ReadingNotes
 from frostline.data.sample_table import BadImage, ImageFacts, SampleTable, fingerprint_of
+from frostline.data.value_range import note_range, range_of, reading_text
 
 
 def build_table(
@@ -22,6 +23,7 @@ def build_table(
     notes: ReadingNotes,
     source: str,
     min_classes: int = 2,
+    value_range: Sequence[float] | str = "auto",
 ) -> SampleTable:
     """Build the table of the readable images.
 
@@ -37,6 +39,7 @@ def build_table(
         notes: What the source left out, took over or guessed.
         source: As in the table.
         min_classes: As in the table.
+        value_range: `auto`, or what is black and white in images of more than 8 bits.
 
     Raises:
         DataError: If class names look the same to a reader, or the table cannot be trained on.
@@ -49,6 +52,10 @@ def build_table(
     group_names = np.array([groups.get(item, item) for item in items], dtype=np.str_)
     has_splits = any(image.split for image in readable)
     given = np.array([image.split for image in readable]) if has_splits else None
+    given_range = None if isinstance(value_range, str) else value_range
+    used = range_of(facts, given_range)
+    note_range(notes, facts, used, was_given=given_range is not None)
+    digests, reading = facts.digests, reading_text(facts, used)
     return SampleTable(
         name=name,
         items=items,
@@ -56,14 +63,15 @@ def build_table(
         groups=group_names,
         given_split=given,
         classes=classes,
-        fingerprint=fingerprint_of(items, labels, group_names, given, classes, facts.digests),
-        open_image=CheckedImages(read, dict(zip(items, facts.digests, strict=True)), source),
+        fingerprint=fingerprint_of(items, labels, group_names, given, classes, digests, reading),
+        open_image=CheckedImages(read, dict(zip(items, digests, strict=True)), source, used),
         skipped=tuple(skipped),
         notes=tuple(notes.sentences),
         lists=notes.lists,
         facts=facts,
         source=source,
         min_classes=min_classes,
+        value_range=used,
     )
 
 

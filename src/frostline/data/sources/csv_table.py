@@ -68,6 +68,7 @@ def load_csv(
     names: str | None = None,
     rename: Mapping[str, str] | None = None,
     min_classes: int = 2,
+    value_range: Sequence[float] | str = "auto",
 ) -> SampleTable:
     """Load the table of a csv file.
 
@@ -88,6 +89,7 @@ def load_csv(
         names: Set of known class names whose spelling is used, such as "plantvillage".
         rename: Class names to other class names.
         min_classes: As in the table.
+        value_range: `auto`, or what is black and white in images of more than 8 bits.
 
     Raises:
         DataError: If a column does not exist, a label is empty or not one-hot, an image is listed
@@ -136,7 +138,7 @@ def load_csv(
         list(matched.images.values()),
         files,
         name=file.stem,
-        options=FileOptions(on_bad_image, group_by, names, rename, min_classes),
+        options=FileOptions(on_bad_image, group_by, names, rename, min_classes, value_range),
         columns=matched.values,
         bad=matched.missing,
         notes=notes,

@@ -27,6 +27,7 @@ def load_folder(
     names: str | None = None,
     rename: Mapping[str, str] | None = None,
     min_classes: int = 2,
+    value_range: Sequence[float] | str = "auto",
 ) -> SampleTable:
     """Load the table of a folder of images.
 
@@ -40,6 +41,7 @@ def load_folder(
         names: Set of known class names whose spelling is used, such as "plantvillage".
         rename: Class names to other class names.
         min_classes: As in the table.
+        value_range: `auto`, or what is black and white in images of more than 8 bits.
 
     Raises:
         DataError: If the folder is missing or has no classes, or images cannot be read.
@@ -49,7 +51,7 @@ def load_folder(
         raise DataError(
             f"data.path={path} is a file", "a folder", "use data=archive for a .zip or .tar"
         )
-    options = FileOptions(on_bad_image, group_by, names, rename, min_classes)
+    options = FileOptions(on_bad_image, group_by, names, rename, min_classes, value_range)
     return read_folder(
         root,
         name=root.resolve().name,
@@ -132,6 +134,7 @@ def load_archive(
     names: str | None = None,
     rename: Mapping[str, str] | None = None,
     min_classes: int = 2,
+    value_range: Sequence[float] | str = "auto",
 ) -> SampleTable:
     """Load the table of an archive, which is unpacked on the first call.
 
@@ -145,6 +148,7 @@ def load_archive(
         names: As for a folder.
         rename: As for a folder.
         min_classes: As in the table.
+        value_range: `auto`, or what is black and white in images of more than 8 bits.
 
     Raises:
         DataError: If the archive is not safe to unpack, or has no classes.
@@ -159,6 +163,6 @@ def load_archive(
         name=archive.name.split(".")[0],
         label_pattern=label_pattern,
         splits=splits,
-        options=FileOptions(on_bad_image, group_by, names, rename, min_classes),
+        options=FileOptions(on_bad_image, group_by, names, rename, min_classes, value_range),
     )
     return replace(table, source=str(archive))

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +57,7 @@ def load_hub(
     names: str | None = None,
     rename: Mapping[str, str] | None = None,
     min_classes: int = 2,
+    value_range: Sequence[float] | str = "auto",
 ) -> SampleTable:
     """Load the table of a data set in the format of the `datasets` library.
 
@@ -75,6 +76,7 @@ def load_hub(
         names: Set of known class names whose spelling is used, such as "plantvillage".
         rename: Class names to other class names.
         min_classes: As in the table.
+        value_range: `auto`, or what is black and white in images of more than 8 bits.
 
     Raises:
         DataError: If the library is missing, the data set cannot be loaded, or a column does not
@@ -131,6 +133,7 @@ def load_hub(
         notes=notes,
         source=path,
         min_classes=min_classes,
+        value_range=value_range,
     )
 
 

@@ -32,6 +32,7 @@ class FileOptions:
         names: Set of known class names whose spelling is used, such as "plantvillage".
         rename: Class names to other class names.
         min_classes: As in the table.
+        value_range: `auto`, or what is black and white in images of more than 8 bits.
     """
 
     on_bad_image: str
@@ -39,6 +40,7 @@ class FileOptions:
     names: str | None = None
     rename: Mapping[str, str] | None = None
     min_classes: int = 2
+    value_range: Sequence[float] | str = "auto"
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ def table_of_files(
         notes=notes,
         source=str(root),
         min_classes=options.min_classes,
+        value_range=options.value_range,
     )
 
 

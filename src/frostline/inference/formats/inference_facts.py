@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from frostline.data.decode import MAX_PIXELS, WHITE
+from frostline.data.deep_pixels import ValueRange
 from frostline.data.geometry import MAX_RESIZED_PX, Geometry
 from frostline.inference.portable.pass_order import TALL_RULE, installed_starts_tall_vertically
 from frostline.inference.rebuild import Rebuilt
@@ -53,7 +54,7 @@ def describe(rebuilt: Rebuilt, *, normalised_inside: bool, resized_inside: bool)
                     "step": "to_rgb",
                     "transparency_on": list(WHITE),
                     "transparency_in": "alpha channels, palettes, and single transparent colours",
-                    "grey_of_16_bit": {"divided_by": 257, "rounding": "half to even"},
+                    **_deep_grey(rebuilt.value_range),
                     "others": "by Pillow's convert('RGB'), without colour profiles",
                 },
                 _resize(geometry) | {"where": resizes},
@@ -112,6 +113,20 @@ def _resize(geometry: Geometry) -> dict[str, Any]:
         "skipped": "if the image has the target's size",
         "max_pixels": MAX_RESIZED_PX,
         "beyond": "the part that the crop keeps is resized alone, as Pillow's `box` (center only)",
+    }
+
+
+def _deep_grey(value_range: ValueRange | None) -> dict[str, Any]:
+    """How grey images of more than 8 bits become 8 bits."""
+    if value_range is None:
+        return {"grey_of_16_bit": {"divided_by": 257, "rounding": "half to even"}}
+    low, high = value_range
+    return {
+        "value_range": [low, high],
+        "grey_of_more_than_8_bits": {
+            "formula": f"255 * (value - {low:g}) / ({high:g} - {low:g}), cut off at 0 and 255",
+            "rounding": "half to even",
+        },
     }
 
 

@@ -170,13 +170,20 @@ def _input(rebuilt: Rebuilt, form: str, *, any_size: bool) -> str:
     where = " These two steps are part of the model, too." if any_size else ""
     return (
         "## Input\n\nThe first frame of an image, upright by its EXIF orientation; what is "
-        "transparent (alpha, palettes) on white; 16-bit grey divided by 257; RGB of 8 bits. Then "
+        "transparent (alpha, palettes) on white; {_deep_grey(rebuilt)}; RGB of 8 bits. Then "
         f"resized by Pillow ({geometry.interpolation}, `{geometry.crop_mode}`) to "
         f"{geometry.size_px} / {geometry.crop_pct:g} px and cropped to the central "
         f"{geometry.size_px} x {geometry.size_px} px.{where} {norm}\n\n`inference.json` has each "
         "step with its rounding, for programs in other languages; `predict.py` does them. Resizing "
         "with another library than Pillow, or without its antialiasing, changes answers."
     )
+
+
+def _deep_grey(rebuilt: Rebuilt) -> str:
+    if rebuilt.value_range is None:
+        return "16-bit grey divided by 257"
+    low, high = rebuilt.value_range
+    return f"grey of more than 8 bits from {low:g} (black) to {high:g} (white)"
 
 
 def _data(facts: Facts) -> str:

@@ -61,11 +61,17 @@ def sample_of(rebuilt: Rebuilt, images: Sequence[str]) -> Sample:
     """
     if images:
         paths = find_images(images).files[:MAX_CHECKED]
-        (batch,) = decode_batches(paths, rebuilt.geometry, batch_size=MAX_CHECKED, threads=1)
+        (batch,) = decode_batches(
+            paths,
+            rebuilt.geometry,
+            batch_size=MAX_CHECKED,
+            threads=1,
+            value_range=rebuilt.value_range,
+        )
         if not len(batch.images):
             raise DataError("none of the images given with --images can be read")
         readable = [path for path, good in zip(paths, batch.good, strict=True) if good]
-        originals = tuple(decode_file(path) for path in readable[:MAX_TRIED])
+        originals = tuple(decode_file(path, rebuilt.value_range) for path in readable[:MAX_TRIED])
         return take_sample(rebuilt, batch.images, tuple(map(str, readable)), originals)
     try:
         table, splits = own_data(rebuilt)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from frostline.data.decode import UnreadableImageError, decode_file
+from frostline.data.deep_pixels import ValueRange
 from frostline.data.geometry import Geometry, square
 from frostline.errors import FrostlineError
 from frostline.inference.answer import Answer
@@ -35,6 +36,7 @@ class Steps:
         std: Standard deviation per RGB channel, of values in [0, 1].
         backbone: timm's name of the network.
         tall_vertically_first: Whether tall images were resized vertically first in training.
+        value_range: What is black and white in images of more than 8 bits; None: by their type.
     """
 
     classes: tuple[str, ...]
@@ -43,6 +45,7 @@ class Steps:
     std: tuple[float, ...]
     backbone: str
     tall_vertically_first: bool
+    value_range: ValueRange | None = None
 
 
 class Network(NamedTuple):
@@ -51,10 +54,12 @@ class Network(NamedTuple):
     Attributes:
         prepare: Makes of an upright RGB image on white the array that the network takes.
         probabilities: Computes (N, K) float32 of N such arrays.
+        value_range: As in the steps.
     """
 
     prepare: Callable[[Image.Image], NDArray[np.uint8]]
     probabilities: Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]
+    value_range: ValueRange | None
 
 
 Load = Callable[[Path, Steps], Network]
@@ -85,6 +90,7 @@ def read_steps(folder: Path) -> Steps:
             tuple(norm["std"]),
             told["backbone"],
             resize["vertical_pass_first_if"] is not None,
+            tuple(values) if (values := steps["to_rgb"].get("value_range")) else None,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FrostlineError(
@@ -118,7 +124,7 @@ def probabilities_of(
         found: list[NDArray[np.uint8] | str] = []
         for path in batch:
             try:
-                found.append(network.prepare(decode_file(path)))
+                found.append(network.prepare(decode_file(path, network.value_range)))
             except UnreadableImageError as error:
                 found.append(error.given)
         arrays = [one for one in found if not isinstance(one, str)]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from frostline.inference.portable.answers import Network, Steps, run_script
 
 
-def load(folder: Path, _: Steps) -> Network:
+def load(folder: Path, steps: Steps) -> Network:
     """Load `model.onnx`, which takes one image (H, W, 3) of any size."""
     import onnxruntime  # type: ignore[import-untyped]
 
@@ -21,7 +21,7 @@ def load(folder: Path, _: Steps) -> Network:
         found = [session.run(["probabilities"], {"image": array})[0] for array in arrays]
         return np.concatenate(found)
 
-    return Network(np.asarray, probabilities)
+    return Network(np.asarray, probabilities, steps.value_range)
 
 
 def main() -> int:

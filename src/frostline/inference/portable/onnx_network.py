@@ -21,7 +21,7 @@ def load(folder: Path, steps: Steps) -> Network:
         (found,) = session.run(["probabilities"], {"images": squares_of(arrays)})
         return np.asarray(found)
 
-    return Network(to_square(steps), probabilities)
+    return Network(to_square(steps), probabilities, steps.value_range)
 
 
 def main() -> int:

@@ -31,7 +31,7 @@ def load(folder: Path, steps: Steps) -> Network:
             logits = model((images / 255 - mean) / std)
         return np.asarray(torch.softmax(logits.float(), dim=1).numpy())
 
-    return Network(to_square(steps), probabilities)
+    return Network(to_square(steps), probabilities, steps.value_range)
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ def load(folder: Path, steps: Steps) -> Network:
             _, found = model(torch.from_numpy(squares_of(arrays)))
         return np.asarray(found.numpy())
 
-    return Network(to_square(steps), probabilities)
+    return Network(to_square(steps), probabilities, steps.value_range)
 
 
 def main() -> int:
