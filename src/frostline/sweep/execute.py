@@ -14,7 +14,7 @@ from frostline.config.schema import Settings
 from frostline.config.tune_grid import is_tuned
 from frostline.errors import DataChangedError
 from frostline.sweep.distributed_run import on_all_ranks
-from frostline.sweep.failures import within_memory
+from frostline.sweep.failures import after_training, within_memory
 from frostline.sweep.job_end import JobError, ending, outcome_of, read_outcome
 from frostline.sweep.job_record import describe, open_run
 from frostline.sweep.job_runs import find_finished, find_runs, open_job_store
@@ -62,7 +62,7 @@ def execute(job: Job, *, on_progress: OnProgress) -> Outcome:
         if finished is not None:
             return outcome_of(finished, settings, "reused")
         work = work_folder(store, job)
-        run, resumed = open_run(store, settings, runs)
+        run, resumed = open_run(store, settings, runs, work)
         if resumed:
             on_progress(text="goes on where it was interrupted")
         else:
@@ -112,7 +112,8 @@ def _train(
             lambda own: train_run(own, job.folder, ready.work, recorder, on_progress),
         )
         trained = replace(trained, metrics=ready.with_times(trained.metrics))
-        record_training(trained, ready.settings, job.folder, recorder, on_progress)
+        with after_training():
+            record_training(trained, ready.settings, job.folder, recorder, on_progress)
         return trained
 
     return within_memory(job.settings, attempt, note=note_out_of_memory)

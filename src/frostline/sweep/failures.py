@@ -3,11 +3,12 @@
 import gc
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from frostline.config.schema import Settings
-from frostline.errors import ConfigError, FrostlineError
+from frostline.errors import ConfigError, FrostlineError, TrackingError
 
 Result = TypeVar("Result")
 MIN_BATCH = 2
@@ -18,6 +19,8 @@ OUT_OF_MEMORY = (
 )
 DATA_WORKER = ("dataloader worker", "dataset worker")
 NO_ROOM = {27, 28, 122}  # file too large, no space left, quota exceeded
+DISK_FAULTS = {5, 30, 116}  # a read or write error, a file system gone read-only, a stale handle
+AFTER_TRAINING = "the training had ended: the same command goes on from its last checkpoint"
 SHARED_MEMORY = ("shared memory", "/dev/shm", "/torch_", "shm_open")
 
 
@@ -27,6 +30,38 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     text = str(error).lower()
     return isinstance(error, RuntimeError) and any(sign in text for sign in OUT_OF_MEMORY)
+
+
+@contextmanager
+def after_training() -> Iterator[None]:
+    """A block in which the training is over: what fails there is not its own."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(AFTER_TRAINING)
+        raise
+
+
+def is_not_trainings_own(error: BaseException) -> bool:
+    """Whether a failure came from around a training, so that its checkpoints may go on later.
+
+    That is: room on the disk or in memory, a disk that failed, a process that loads images, a store
+    that is away, and all that comes after the last epoch. Losses that are no numbers, wrong
+    settings, changed data and code that raises would fail again.
+
+    Args:
+        error: What a job raised.
+    """
+    if AFTER_TRAINING in getattr(error, "__notes__", ()):
+        return True
+    if isinstance(error, OSError):
+        return error.errno in NO_ROOM | DISK_FAULTS
+    text = str(error).lower()
+    return (
+        isinstance(error, TrackingError)
+        or is_out_of_memory(error)
+        or any(sign in text for sign in (*DATA_WORKER, *SHARED_MEMORY))
+    )
 
 
 def hint_for(error: BaseException) -> str | None:

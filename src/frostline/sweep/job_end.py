@@ -9,8 +9,8 @@ from frostline.config.schema import Settings
 from frostline.errors import FrostlineError
 from frostline.plugins.part import own_line
 from frostline.redact import redacted
-from frostline.sweep.failures import hint_for
-from frostline.sweep.outcome import Outcome
+from frostline.sweep.failures import hint_for, is_not_trainings_own
+from frostline.sweep.outcome import RESUMABLE, Outcome
 from frostline.sweep.signals import StopSignalError
 
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ def _record_failure(run: "Run", error: BaseException) -> None:
     from frostline.training.task import TrainingDivergedError
 
     run.log_text(redacted(traceback.format_exc()), "traceback.txt")
-    tags = {"frostline.failure_kind": type(error).__name__}
+    tags = {
+        "frostline.failure_kind": type(error).__name__,
+        RESUMABLE: str(is_not_trainings_own(error)).lower(),
+    }
     if isinstance(error, TrainingDivergedError):
         tags["frostline.diverged"] = "true"
     hint = hint_for(error)

@@ -15,6 +15,7 @@ from frostline.config.tune_grid import grid_of, lr_from
 from frostline.config.versions import RESULTS_VERSION, installed_libraries
 from frostline.data.load import data_name
 from frostline.errors import ConfigError
+from frostline.sweep.outcome import failed_around_training
 from frostline.sweep.own_code import keep_own_code
 from frostline.tracking.records import PARENT_TAG
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from frostline.tracking.tracked_run import Run
 
 
-def open_run(store: "Store", settings: Settings, runs: "list[RunRecord]") -> "tuple[Run, bool]":
+def open_run(
+    store: "Store", settings: Settings, runs: "list[RunRecord]", work: Path | None = None
+) -> "tuple[Run, bool]":
     """A new run, or the interrupted one to be resumed.
 
     An interrupted run is resumed even if it left no checkpoint, or left it on another machine: the
@@ -34,6 +37,8 @@ def open_run(store: "Store", settings: Settings, runs: "list[RunRecord]") -> "tu
         store: Where runs are recorded.
         settings: The job.
         runs: Its runs so far, the newest first.
+        work: Where a run that failed left its checkpoints. If there is one, and the failure was not
+            the training's own, the run is resumed, too.
 
     Returns:
         The run, and whether it is resumed.
@@ -54,7 +59,7 @@ def open_run(store: "Store", settings: Settings, runs: "list[RunRecord]") -> "tu
     }
     if settings.sweep.id is not None:
         tags["frostline.sweep_id"] = settings.sweep.id
-    resumed = bool(runs) and _is_interrupted(store, runs[0], key)
+    resumed = bool(runs) and (_is_interrupted(store, runs[0], key) or _can_go_on(runs[0], work))
     if resumed:
         run = store.resume_run(runs[0].run_id)
         if settings.sweep.parent_run_id is not None:
@@ -91,6 +96,12 @@ def _is_interrupted(store: "Store", newest: "RunRecord", key: dict[str, str]) ->
     if newest.status == "RUNNING":
         return newest.run_id in {run.run_id for run in abandoned_runs(store, key)}
     return newest.status == "KILLED"
+
+
+def _can_go_on(newest: "RunRecord", work: Path | None) -> bool:
+    """Whether a failed run has a checkpoint to go on from, and failed around its training."""
+    has_checkpoint = work is not None and next(work.rglob("last-*.ckpt"), None) is not None
+    return has_checkpoint and failed_around_training(newest)
 
 
 @cache

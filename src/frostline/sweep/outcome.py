@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
     from frostline.tracking.store import Store
 
+# Whether a failure was not the training's own: see `failures.is_not_trainings_own`.
+RESUMABLE = "frostline.resumable"
 INPUTS_CHANGED = "the sweep stopped, since its inputs have changed"
 _log = logging.getLogger(__name__)
 
@@ -103,11 +105,18 @@ def states_of(jobs: Sequence[PlannedJob], runs: "Sequence[RunRecord]") -> dict[s
     states = {}
     for job in jobs:
         last = newest.get(job.digest)
-        begun = last is not None and last.status in {"RUNNING", "KILLED"}
+        begun = last is not None and (
+            last.status in {"RUNNING", "KILLED"} or failed_around_training(last)
+        )
         states[job.digest] = (
             "finished" if job.digest in finished else "half done" if begun else "to run"
         )
     return states
+
+
+def failed_around_training(run: "RunRecord") -> bool:
+    """Whether a run failed by something that was not its training's own: it can be resumed."""
+    return run.status == "FAILED" and run.tags.get(RESUMABLE) == "true"
 
 
 def end_failed_runs(
