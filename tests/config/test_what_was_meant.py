@@ -6,14 +6,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra.errors import HydraException
 
 from frostline.backbones.names import list_backbones
 from frostline.backbones.similar_names import similar_names
 from frostline.config.command_line import checked_words
+from frostline.config.hydra_errors import explain_hydra_error
 from frostline.config.likely_key import known_keys, likely_keys
 from frostline.config.likely_option import likely_option
 from frostline.data.source_words import with_source
 from frostline.errors import ConfigError
+from frostline.sweep.job_runs import experiment_of
 from tests.config.test_read_settings import settings
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -88,6 +91,9 @@ def test_an_option_under_another_name(group: str, typed: str, meant: str | None)
         ("resnet5O", "resnet50"),
         ("resnet", "resnet50"),
         ("vit_b_16", "vit_base_patch16_224"),
+        ("vit_l_32", "vit_large_patch32_224"),
+        ("dinov2_vits14", "vit_small_patch14_dinov2"),
+        ("dinov2_vitb14_reg", "vit_base_patch14_reg4_dinov2"),
         ("efficientnet-b0", "efficientnet_b0"),
         ("efficientnet_lite", "tf_efficientnet_lite0"),
         ("MobileNetV2", "mobilenetv2_100"),
@@ -256,3 +262,30 @@ print(json.dumps([answers, [name for name in {_HEAVY!r} if name in sys.modules]]
     assert "`data=csv` reads tables, and this is a folder" in texts[1]
     assert "did you mean photos?" in texts[2]
     assert not (tmp_path / "outputs").exists() and not (tmp_path / "multirun").exists()
+
+
+def test_an_interval_is_answered_without_hydras_classes() -> None:
+    error = explain_hydra_error(
+        HydraException("BasicSweeper does not support sweep type : INTERVAL_SWEEP")
+    )
+    assert error.given.startswith("interval(...): every value is a job of its own")
+    assert "lr=1e-4,1e-3,1e-2" in error.allowed
+    assert "Sweeper" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("typed", "variable", "expected"),
+    [
+        ((), None, "leaves"),
+        ((), "plants", "plants"),
+        ((), " ", "leaves"),
+        (("tracking.experiment=typed",), "plants", "typed"),
+    ],
+)
+def test_mlflows_variable_names_the_experiment_unless_one_is_typed(
+    monkeypatch: pytest.MonkeyPatch, typed: tuple[str, ...], variable: str | None, expected: str
+) -> None:
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", variable)
+    assert experiment_of(settings(*typed)) == expected

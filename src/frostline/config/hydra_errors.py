@@ -35,6 +35,12 @@ def explain_hydra_error(error: Exception) -> ConfigError:
         )
     if double := re.search(r"An item is already at '([^']+)'", text):
         return ConfigError(f"+{double[1]}: the key exists already", todo=f"write {double[1]}=VALUE")
+    if "does not support sweep type" in text:
+        return ConfigError(
+            "interval(...): every value is a job of its own, so a range without steps is none",
+            "a list, such as lr=1e-4,1e-3,1e-2, or seed=range(0,3)",
+            "list the values; for the learning rate lr=auto finds each configuration's own",
+        )
     first = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
     cause = f": {error.__cause__}".splitlines()[0] if error.__cause__ else ""
     return ConfigError(

@@ -1,5 +1,6 @@
 """The runs that a job has in its store so far."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 
 
 def experiment_of(settings: Settings) -> str:
-    """MLflow's experiment of a run: as configured, or the data set's name."""
-    return settings.tracking.experiment or data_name(settings.data)
+    """The experiment of a run: as configured, as in MLflow's variable, or the data set's name."""
+    named = settings.tracking.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME", "").strip()
+    return named or data_name(settings.data)
 
 
 def open_job_store(settings: Settings) -> "Store":
