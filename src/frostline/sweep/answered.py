@@ -28,8 +28,9 @@ from frostline.sweep.plan import (
     with_distinct_names,
     with_first_seeds,
 )
-from frostline.sweep.report_line import report_lines, whole_report
+from frostline.sweep.report_line import report_lines, show_lines, whole_report
 from frostline.sweep.standing import Standing
+from frostline.sweep.terminal import output_console, print_prose
 from frostline.tracking.address import Address, resolve_address
 from frostline.tracking.quick_look import runs_tagged
 from frostline.tracking.records import RunRecord
@@ -152,10 +153,12 @@ def show_sweep(answered: Answered, folder: Path, *, seconds: float) -> None:
         seconds: How long it took.
     """
     console = Console(file=sys.stderr, soft_wrap=True, highlight=False)
-    console.print("\n".join(answered.texts), markup=False)
-    output = summary.output_console()
+    print_prose(console, "\n".join(answered.texts))
+    output = output_console()
     summary.show(answered.outcomes, output, title=summary.title(len(answered.outcomes), seconds))
     (folder / summary.FILE).write_text(summary.markdown(answered.outcomes), encoding="utf-8")
     write_outcome(folder, answered.sweep_id, answered.outcomes)
     lines = ending(answered.sweep_id, answered.outcomes, answered.address)
-    output.print("\n".join([*lines, *answered.report]), markup=False)
+    output.print("\n".join(lines), markup=False)
+    if answered.report:
+        show_lines(output, answered.report)

@@ -8,6 +8,8 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from frostline.sweep.terminal import has_live_line
+
 SHOWN = ("train/loss", "val/loss", "val/f1_macro", "val/acc_micro")
 
 
@@ -41,7 +43,7 @@ class SweepProgress:
         self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
-        if self.console.is_terminal:
+        if has_live_line(self.console):
             self._live = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=24),

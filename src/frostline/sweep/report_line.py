@@ -2,11 +2,14 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from rich.console import Console
+
 from frostline.reporting.report_mark import PAGE_ARTIFACT, is_marked
+from frostline.sweep.terminal import print_prose
 from frostline.tracking.address import Address
 from frostline.tracking.quick_look import artifact_of
 from frostline.tracking.records import RunRecord
@@ -43,3 +46,10 @@ def report_lines(page: Path, first: str) -> list[str]:
 def place_line(page: Path) -> str:
     """Where the page of a report is."""
     return f"report with intervals and the verdict:  {os.path.relpath(page)}"
+
+
+def show_lines(output: Console, lines: Sequence[str]) -> None:
+    """Print what a report concluded, and last, in one piece, where it is."""
+    for line in lines[:-1]:
+        print_prose(output, line)
+    output.print(lines[-1], markup=False)

@@ -29,10 +29,11 @@ from frostline.sweep.plan import (
 )
 from frostline.sweep.plan_text import jobs_text
 from frostline.sweep.preflight import check_jobs
-from frostline.sweep.report_line import report_lines
+from frostline.sweep.report_line import report_lines, show_lines
 from frostline.sweep.resources import Share
 from frostline.sweep.signals import StopSignalError
 from frostline.sweep.standing import open_to_plan, standing_of
+from frostline.sweep.terminal import output_console, print_prose
 from frostline.sweep.worker_answer import Failure
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def run_sweep(
         outcomes = _run_jobs(store, jobs, answered, plan, make_launcher, share)
     if not store.offline:
         store.deliver_pending()
-    output = summary.output_console()
+    output = output_console()
     seconds = time.monotonic() - begun_s
     summary.show(outcomes, output, title=summary.title(len(jobs), seconds))
     (folder / summary.FILE).write_text(summary.markdown(outcomes), encoding="utf-8")
@@ -102,7 +103,7 @@ def run_sweep(
         page = None if todo else earlier_report(store, sweep_id, outcomes)
         best = summary.best_first(outcomes)[0].run_id
         if page is not None:
-            output.print("\n".join(report_lines(page, best)), markup=False)
+            show_lines(output, report_lines(page, best))
         else:
             reported = show_report(first, sweep_id, folder / "report", output, best)
     if any(not outcome.succeeded for outcome in outcomes):
@@ -126,7 +127,7 @@ def check_all(composed: Composed, console: Console) -> list[PlannedJob]:
     facts = workers.call(
         check_jobs,
         jobs,
-        on_event=lambda message: console.print(message["text"], markup=False),
+        on_event=lambda message: print_prose(console, message["text"]),
     )
     if isinstance(facts, Failure):
         raise facts.error or FrostlineError(facts.reason, todo=facts.trace)

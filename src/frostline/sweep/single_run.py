@@ -23,6 +23,7 @@ from frostline.sweep.plan import PlannedJob, plan_job, sharing_of, with_first_se
 from frostline.sweep.preflight import check_jobs
 from frostline.sweep.progress import SweepProgress
 from frostline.sweep.standing import open_to_plan, standing_of
+from frostline.sweep.terminal import output_console, print_prose
 
 
 def run_single(settings: Settings, folder: Path) -> float:
@@ -38,7 +39,7 @@ def run_single(settings: Settings, folder: Path) -> float:
     console = Console(file=sys.stderr, soft_wrap=True, highlight=False)
 
     def on_text(text: str) -> None:
-        console.print(text, markup=False)
+        print_prose(console, text)
 
     found = answer([((), settings)], is_sweep=False) if may_be_answered(settings) else None
     if found is not None:
@@ -63,7 +64,7 @@ def run_single(settings: Settings, folder: Path) -> float:
 
 def _shown(outcome: Outcome, settings: Settings) -> float:
     """Print how the run ended; returns the metric that chose its best epoch."""
-    output = summary.output_console()
+    output = output_console()
     summary.show([outcome], output, title=outcome.name)
     output.print(commands_for_run(outcome.run_id), markup=False)
     return chosen_metric(settings, outcome.metrics)

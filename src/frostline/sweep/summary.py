@@ -16,7 +16,6 @@ from frostline.sweep.outcome import Outcome
 from frostline.sweep.progress import clock
 
 RANKED_BY = DEFAULT_RULES.metric
-PLAIN_WIDTH = 140
 PARTIAL = "PARTIAL WEIGHTS"
 FILE = "outcome.md"
 # Macro first: under imbalance plain accuracy favours a model that only knows the largest class.
@@ -72,15 +71,6 @@ def markdown(outcomes: Sequence[Outcome]) -> str:
 def _cell(text: str) -> str:
     """Text that neither ends a cell of Markdown nor is taken for markup or a formula."""
     return re.sub(r"([\\`*\[\]<>|$])", r"\\\1", text)
-
-
-def output_console() -> Console:
-    """Where the table goes: as wide as the terminal, or as wide as needed in a file."""
-    # Soft: a command to copy stays in one line, which the terminal breaks where it must.
-    console = Console(highlight=False, soft_wrap=True)
-    if console.is_terminal:
-        return console
-    return Console(highlight=False, soft_wrap=True, width=PLAIN_WIDTH)
 
 
 def title(n_runs: int, seconds: float) -> str:

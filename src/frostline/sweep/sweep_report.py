@@ -15,7 +15,7 @@ from frostline.sweep.job_runs import experiment_of
 from frostline.sweep.outcome import (
     Outcome,
 )
-from frostline.sweep.report_line import place_line
+from frostline.sweep.report_line import place_line, show_lines
 from frostline.sweep.worker_answer import Failure
 
 if TYPE_CHECKING:
@@ -56,10 +56,8 @@ def show_report(
         again = as_called(f"python -m src.report --sweep {sweep_id}")
         output.print(f"the runs are whole; write it with:  {again}", markup=False)
         return False
-    output.print(page["headline"], markup=False)
-    if page["why_not_first"]:
-        output.print(page["why_not_first"], markup=False)
-    output.print(place_line(Path(page["page"])), markup=False)
+    told = [page["headline"], page["why_not_first"], place_line(Path(page["page"]))]
+    show_lines(output, [line for line in told if line])
     return True
 
 
