@@ -10,7 +10,7 @@ from frostline.data.sources.folder import load_folder
 from frostline.data.split_names import splits_by_name
 from frostline.data.splits import split_table
 from frostline.errors import DataError
-from tests.data.understood_data import read_all, sides
+from tests.data.understood_data import read_all, sides, write_photo
 
 
 def load(root, **options):
@@ -224,3 +224,20 @@ def test_what_is_left_out_is_counted_in_one_line_and_listed_in_the_profile(photo
     assert table.profile()["notes"] == list(table.notes)
     lines = [one.text for one in check_table(table, seed=0, probing=False).findings]
     assert any(line.startswith("3 in no class folder, 1 other files: every one") for line in lines)
+
+
+def test_years_below_one_class_are_no_classes(tmp_path):
+    for number, folder in enumerate(("rust/2020", "rust/2021")):
+        for k in range(3):
+            write_photo(tmp_path / "photos" / folder / f"{k}.ppm", 10 * number + k)
+    with pytest.raises(DataError, match="one class, 'rust', whose folders are years") as refused:
+        load_folder(str(tmp_path / "photos"), on_bad_image="error")
+    assert "photos/rust" in refused.value.todo
+    asked = load_folder(str(tmp_path / "photos" / "rust"), on_bad_image="error")
+    assert asked.classes == ("2020", "2021")
+    for k in range(3):
+        write_photo(tmp_path / "photos" / "healthy" / f"{k}.ppm", 50 + k)
+    assert load_folder(str(tmp_path / "photos"), on_bad_image="error").classes == (
+        "healthy",
+        "rust",
+    )

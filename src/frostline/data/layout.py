@@ -1,5 +1,6 @@
 """Read classes and splits from the folders of a data set, and detect a nested copy of it."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -125,8 +126,24 @@ def _classes_only(
     classes = [top for top in tops if top != copy]
     check_empty_classes(used, classes, root)
     if splits is None:
+        _check_no_years(classes, base, root)
         check_not_alike(used, classes, f"{root}/{base}".rstrip("/"))
     return [(path, label, "") for path, label in labelled(used, "", notes)]
+
+
+def _check_no_years(classes: Sequence[str], base: str, root: str) -> None:
+    """Refuse years as classes where they are all that one folder holds: `rust/2020`, `rust/2021`.
+
+    Raises:
+        DataError: If they are.
+    """
+    if base and classes and all(re.fullmatch(r"(19|20)\d\d", name) for name in classes):
+        raise DataError(
+            f"{root} has one class, '{base[:-1]}', whose folders are years: {name_some(classes)}",
+            "a folder for each of two classes or more; years may be below them",
+            "add the other classes; if the years are the classes, name that folder: "
+            f"data.path={root}/{base[:-1]}",
+        )
 
 
 def _class_root(paths: Sequence[str], notes: ReadingNotes) -> str:
