@@ -108,7 +108,7 @@ def test_the_conclusion_states_the_tie_the_reason_and_the_evidence(sweeps, tmp_p
 
 def test_with_one_seed_the_page_states_its_limits_and_how_many_seeds_are_needed(sweeps, tmp_path):
     text = dict(_write(sweeps.make(WITH_LOSER, seeds=1), tmp_path).conclusion.paragraphs)
-    assert "one seed on images of 80 groups" in text["How sure is this"]
+    assert "one seed, judged by 240 validation images of 80 groups" in text["How sure is this"]
     assert "Claims are corrected" not in text["How sure is this"]
     assert re.search(r"A second seed for .+ takes about 40 s \(2 runs\)", text["What next"])
     assert "for all 3, about 42 s (3 runs)." in text["What next"]

@@ -18,8 +18,7 @@ def certainty(verdict: Verdict) -> str:
 
 
 def _evidence(verdict: Verdict, seeds: Sequence[int]) -> str:
-    spread = verdict.top.spread
-    images = f" on images of {spread.n_groups:,} groups" if spread is not None else ""
+    images = _images(verdict)
     if max(seeds) == 1:
         return (
             f"Every configuration was run with one seed{images}. All figures hold for these "
@@ -41,6 +40,16 @@ def _evidence(verdict: Verdict, seeds: Sequence[int]) -> str:
         )
         text += f" (this is look {verdict.look})."
     return text
+
+
+def _images(verdict: Verdict) -> str:
+    """By how many images the highest was judged; groups where they hold several."""
+    spread, runs = verdict.top.spread, verdict.scored.get(verdict.top.cell.name)
+    if spread is None or not runs:
+        return ""
+    n_items = len({item for run in runs.values() for item in run.items})
+    groups = f" of {spread.n_groups:,} groups" if spread.n_groups < n_items else ""
+    return f", judged by {n_items:,} validation images{groups}"
 
 
 def _reach(verdict: Verdict) -> str:
