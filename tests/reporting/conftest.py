@@ -70,6 +70,7 @@ def make_sweep(
     status="FINISHED",
     with_predictions=True,
     data="plants",
+    data_source="folder",
     n_leaves=80,
     tag="",
     epochs=6,
@@ -123,6 +124,7 @@ def make_sweep(
                     tags={
                         "frostline.kind": "job",
                         "frostline.data_fingerprint": f"{data}-{tag}fingerprint",
+                        "frostline.data_source": data_source,
                         "frostline.split_digest": f"split-{seed}",
                         "frostline.job_digest": f"{tag}{number}-{seed}",
                         "frostline.torch": "2.14.0",

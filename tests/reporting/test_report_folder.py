@@ -128,9 +128,18 @@ def test_of_one_seed_nothing_is_claimed_of_configurations(sweeps, tmp_path):
 
 
 def test_the_page_states_that_images_are_drawings(sweeps, tmp_path):
-    report = _write(sweeps.make(PAIR, data="leaves", n_leaves=20), tmp_path)
+    report = _write(sweeps.make(PAIR, data_source="leaves", n_leaves=20), tmp_path)
     assert report.conclusion.paragraphs[0][0] == "These images are drawings"
     assert "These images are drawings" in report.page.read_text()
+
+
+def test_the_page_speaks_of_the_images_that_it_compares(sweeps, tmp_path):
+    drawn = sweeps.make(PAIR[:1], data="drawn", data_source="leaves", tag="x", n_leaves=20)
+    photos = sweeps.make(PAIR, data="leaves", n_leaves=20)
+    photos[1].held.update(drawn[1].held)
+    report = _write(([*photos[0], *drawn[0]], photos[1]), tmp_path)
+    assert "These images are drawings" not in report.page.read_text()
+    assert "on leaves</h1>" in report.page.read_text()
 
 
 def test_without_runs_there_is_a_page_that_states_it(sweeps, tmp_path):

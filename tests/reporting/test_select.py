@@ -89,7 +89,6 @@ def test_an_image_size_that_follows_from_the_backbone_is_no_swept_parameter(swee
     assert select(sweeps.make(both, n_leaves=10)[0], METRIC).swept == ("image_size",)
 
 
-def test_drawings_are_recognised_by_their_data(sweeps):
-    assert are_drawings(sweeps.make(CELLS, n_leaves=10, data="leaves")[0])
-    assert are_drawings(sweeps.make(CELLS, n_leaves=10, data="leaves-field")[0])
-    assert not are_drawings(sweeps.make(CELLS, n_leaves=10, data="plants")[0])
+def test_drawings_are_recognised_by_their_source_not_by_the_name_of_a_folder(sweeps):
+    assert are_drawings(sweeps.make(CELLS, n_leaves=10, data_source="leaves")[0])
+    assert not are_drawings(sweeps.make(CELLS, n_leaves=10, data="leaves")[0])

@@ -20,6 +20,9 @@ from frostline.config.value_errors import wrong_value
 from frostline.config.value_origins import typed_keys
 from frostline.errors import ConfigError
 
+# What pydantic adds to a location that no key is called.
+_NO_KEYS = {"int", "str", "constrained-int", "none", "own", "named"}
+
 
 def settings_of(config: DictConfig) -> Settings:
     """Check a composed config, with or without its `hydra` node.
@@ -179,13 +182,13 @@ def _readable(error: ValidationError) -> ConfigError:
 
 def _key_of(location: tuple[int | str, ...]) -> str:
     """The config key of a pydantic location, without the names of union members."""
-    parts = [str(part) for part in location]
-    key = [parts[0]]
-    for part in parts[1:]:
-        is_tag = part in {"int", "str", "constrained-int", "none"} or (
-            len(key) == 1 and len(parts) > 2 and part not in _fields(parts[0])
-        )
-        if not is_tag:
+    first, *inner = (str(part) for part in location)
+    key = [first]
+    for place, part in enumerate(inner, start=1):
+        # An unknown key stands last, and is in no member's fields.
+        is_last = place == len(inner)
+        is_member = len(key) == 1 and len(inner) > 1 and not is_last and part not in _fields(first)
+        if not (is_member or part in _NO_KEYS):
             key.append(part)
     return ".".join(key)
 

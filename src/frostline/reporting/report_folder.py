@@ -92,7 +92,9 @@ def write_folder(
     }
     looks = looks.with_this(selection, rules)
     verdict = verdict_on(selection, source, rules, looks.number)
-    drawn = are_drawings(records)
+    # What is said of the images holds for those of the compared runs.
+    shown = selection.runs or records
+    drawn = are_drawings(shown)
     held_out, trained, further = NO_RESULT, {}, NextSteps()
     unfair = unsaid = ""
     if verdict is not None:
@@ -110,7 +112,7 @@ def write_folder(
         verdict, selection, held_out, rates, trained, further, source, records, sweep
     )
     made = time.strftime("%d %B %Y, %H:%M") + f", from {len(records)} runs"
-    _write(Page(_with_data(title, records), made, conclusion, sections, drawn), out)
+    _write(Page(_with_data(title, shown), made, conclusion, sections, drawn), out)
     values = _verdict_json(verdict, conclusion, held_out, selection, rates, further)
     (out / VERDICT).write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n")
     return Report(out, conclusion, verdict, looks)

@@ -13,7 +13,7 @@ from frostline.reporting.cell_settings import (
     swept_params,
 )
 from frostline.stats.cell import Cell, value_order
-from frostline.tracking.records import RunRecord
+from frostline.tracking.records import DATA_SOURCE, RunRecord
 
 FINGERPRINT = "frostline.data_fingerprint"
 SPLIT = "frostline.split_digest"
@@ -101,12 +101,8 @@ def select(
 
 
 def are_drawings(records: Iterable[RunRecord]) -> bool:
-    """Whether runs were trained on the built-in leaves."""
-    return any(
-        value.split("-")[0] == "leaves"
-        for run in records
-        for value in (run.params.get("data", ""), run.tags.get("frostline.data_source", ""))
-    )
+    """Whether runs were trained on the built-in leaves, whatever a folder of photos is called."""
+    return any(run.tags.get(DATA_SOURCE) == "leaves" for run in records)
 
 
 def _unusable(run: RunRecord, metric: str) -> tuple[str, str] | None:

@@ -17,7 +17,7 @@ from frostline.data.load import data_name
 from frostline.errors import ConfigError
 from frostline.sweep.outcome import failed_around_training
 from frostline.sweep.own_code import keep_own_code
-from frostline.tracking.records import PARENT_TAG
+from frostline.tracking.records import DATA_SOURCE, PARENT_TAG
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
@@ -121,7 +121,7 @@ def describe(run: "Run", settings: Settings, *, is_new: bool) -> None:
         run.set_tags(provenance_tags(origin))
         if is_new:
             record_strategy(run, settings)
-            run.set_tags({"lr_from": lr_from(settings)})
+            run.set_tags({"lr_from": lr_from(settings), DATA_SOURCE: settings.data.source})
             run.log_params(swept_params(settings))
     run.log_dict(origin, "provenance.json")
     if is_new:

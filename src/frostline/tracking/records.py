@@ -8,6 +8,8 @@ from frostline.tracking.journal_file import Entry
 
 ENDED = ("FINISHED", "FAILED", "KILLED")
 PARENT_TAG = "mlflow.parentRunId"
+# Which kind of source a run's images come from: leaves, folder, csv, archive or hub.
+DATA_SOURCE = "frostline.data_source"
 
 
 @dataclass(frozen=True)

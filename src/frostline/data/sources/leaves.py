@@ -13,6 +13,8 @@ from frostline.errors import DataError
 
 # Raised whenever the drawings change: it is part of the fingerprint.
 DRAWING_VERSION = 1
+# How the origin of such images begins.
+DRAWN = "drawn by Frostline"
 VARIANTS = ("color", "grayscale", "segmented")
 BACKGROUNDS = ("lab", "field")
 
@@ -103,7 +105,7 @@ def load_leaves(
         fingerprint=fingerprint_of(items, label_column, group_column, given, classes, [recipe]),
         open_image=drawer,
         notes=("these images are drawings",),
-        source=f"drawn by Frostline (version {DRAWING_VERSION}, draw_seed {draw_seed})",
+        source=f"{DRAWN} (version {DRAWING_VERSION}, draw_seed {draw_seed})",
     )
 
 

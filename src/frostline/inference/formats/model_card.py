@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from frostline.data.sources.leaves import DRAWN
 from frostline.inference.explain.confusion import class_figures, confused_pairs, count_confusions
 from frostline.inference.formats.predict_script import PACKAGES
 from frostline.inference.rebuild import Rebuilt
@@ -197,7 +198,7 @@ def _data(facts: Facts) -> str:
     if facts.split_sizes is not None:
         sizes = ", ".join(f"{count:,} {name}" for name, count in facts.split_sizes.items())
         lines.append(f"Images: {sizes}. No group is in two splits.")
-    if "drawn" in str(data.get("source", "")):
+    if str(data.get("source", "")).startswith(DRAWN):
         lines.append("**These images are drawings**: nothing here holds for photos of leaves.")
     return "## Data\n\n" + "\n".join(lines)
 
