@@ -9,7 +9,12 @@ import pytest
 from frostline.commands import report
 from frostline.errors import TrackingError
 from frostline.reporting.write_report import runs_of_sweep, write_report, write_sweep_report
-from frostline.tracking.lookup import RUNS_FILE, find_sweep
+from frostline.tracking.lookup import (
+    RUNS_FILE,
+    find_run,
+    find_sweep,
+    jobs_of_sweep,
+)
 from frostline.tracking.prediction_files import write_predictions
 from frostline.tracking.store import open_store
 
@@ -97,6 +102,45 @@ def test_logging_a_report_moves_neither_the_end_nor_the_owner_of_the_sweeps_run(
     after = store.get_run(parent_id)
     assert (after.start_ms, after.end_ms) == (before.start_ms, before.end_ms)
     assert (after.status, after.tags) == (before.status, before.tags)
+
+
+def _cells(store):
+    runs = store.find_runs({"frostline.kind": "cell"}, everywhere=True)
+    return {run.name: run for run in runs}
+
+
+def test_each_cell_has_a_row_over_its_seeds_which_no_reader_takes_for_a_job(sweep, tmp_path):
+    uri, store, parent_id, ids = sweep
+    elsewhere = open_store(uri, "Default")
+    page = write_sweep_report(elsewhere, "abc123", tmp_path / "out")
+    cells = _cells(store)
+    assert set(cells) == {"cell net freeze=0", "cell net freeze=2"}
+    verdict = json.loads((page.folder / "verdict.json").read_text())
+    assert verdict["recommended"]["name"] == "net freeze=0"
+    best, other = cells["cell net freeze=0"], cells["cell net freeze=2"]
+    mean = np.mean([store.get_run(one).metrics["val_best/f1_macro"] for one in ids[:2]])
+    assert best.metrics["cell/val_f1_macro"] == pytest.approx(mean)
+    assert best.metrics["cell/chance_best"] > 0.9 > 0.1 > other.metrics["cell/chance_best"]
+    assert best.metrics["cell/expected_loss"] < other.metrics["cell/expected_loss"]
+    assert (best.metrics["cell/recommended"], other.metrics["cell/recommended"]) == (1.0, 0.0)
+    assert best.metrics["cell/val_f1_macro_low"] < mean < best.metrics["cell/val_f1_macro_high"]
+    assert best.metrics["cell/seeds"] == 2
+    assert (best.status, best.experiment) == ("FINISHED", "plants")
+    assert best.parent_run_id == parent_id
+    assert best.params["freeze"] == "0"
+    # Made again it is the same row; rows of cells that are no more go to MLflow's bin.
+    stale = store.start_run(
+        "cell gone",
+        {"frostline.kind": "cell", "frostline.sweep_id": "abc123", "frostline.cell_runs": "x"},
+    )
+    stale.finish("FINISHED")
+    write_sweep_report(store, "abc123", tmp_path / "again")
+    assert {run.run_id for run in _cells(store).values()} == {best.run_id, other.run_id}
+    jobs = jobs_of_sweep(store, "abc123")
+    assert len(jobs) == 5
+    with pytest.raises(TrackingError, match="not a run") as caught:
+        find_run(store, best.run_id)
+    assert ids[0] in str(caught.value)
 
 
 def test_the_report_of_a_sweep_that_runs_is_not_logged(sweep, tmp_path, capsys):

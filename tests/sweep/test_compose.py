@@ -51,6 +51,8 @@ def plain(config: DictConfig) -> object:
         ["++lr=0.5", "lr=0.25"],
         ["lr=0.25", "++lr=0.5"],
         ["tracking.experiment='a, b=c'"],
+        ["++tags.project=leaves", "lr=0.25"],
+        ["++tags={project: leaves, owner: me}", "lr=0.25"],
     ],
 )
 def test_it_is_what_hydra_composes(loaded: Loaded, words: list[str]) -> None:

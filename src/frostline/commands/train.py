@@ -30,6 +30,7 @@ from frostline.config.conf_files import CONF
 from frostline.config.credentials import put_aside_in_command
 from frostline.config.read import settings_of
 from frostline.config.renamed_backbones import rename_note
+from frostline.config.short_words import spell_out
 from frostline.config.study_scale import spell_out_scale
 from frostline.cores import share_cores
 from frostline.data.early_check import check_path
@@ -113,7 +114,7 @@ def main() -> None:
     try:
         remember(config_folders(sys.argv[1:]))
         check_conf_folders()
-        words = put_aside_in_command(checked_words(sys.argv[1:]))
+        words = spell_out(put_aside_in_command(checked_words(sys.argv[1:])))
         sys.argv[1:] = with_source(spell_out_scale(words))
         _hydra_main()
     except SweepEndedError as end:

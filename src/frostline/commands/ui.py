@@ -19,12 +19,21 @@ from frostline.errors import FrostlineError, TrackingError
 from frostline.stats.rules import DEFAULT_RULES
 from frostline.tracking.address import Address, resolve_address
 from frostline.tracking.connection import Connection
+from frostline.tracking.records import CELL, KIND_TAG
 
 HOST = "127.0.0.1"
 MAX_LINKS = 8
 # The view for training, best score first; MLflow would open the one for language models.
 _VIEW = "workflowType=machine_learning&" + urlencode(
     {"orderByKey": f"metrics.`{DEFAULT_RULES.metric}`", "orderByAsc": "false"}
+)
+# The rows of configurations over their seeds, the smallest expected loss first.
+_CELLS = "workflowType=machine_learning&" + urlencode(
+    {
+        "searchFilter": 'tags.`frostline.kind` = "cell"',
+        "orderByKey": "metrics.`cell/expected_loss`",
+        "orderByAsc": "true",
+    }
 )
 _SERVER_ENVIRONMENT = {
     # MLflow would start seven more processes for jobs that Frostline never uses.
@@ -101,10 +110,13 @@ def run_links(connection: Connection, port: int) -> list[str]:
         for one in client.search_experiments(order_by=["last_update_time DESC"])
         if client.search_runs([one.experiment_id], max_results=1)
     ]
-    return [
-        f"  {one.name}: http://{HOST}:{port}/#/experiments/{one.experiment_id}/runs?{_VIEW}"
-        for one in experiments[:MAX_LINKS]
-    ]
+    links = []
+    for one in experiments[:MAX_LINKS]:
+        runs = f"http://{HOST}:{port}/#/experiments/{one.experiment_id}/runs"
+        links.append(f"  {one.name}: {runs}?{_VIEW}")
+        if client.search_runs([one.experiment_id], f"tags.`{KIND_TAG}` = '{CELL}'", max_results=1):
+            links.append(f"    which depth, over all seeds: {runs}?{_CELLS}")
+    return links
 
 
 def server_command(address: Address, port: int) -> list[str]:

@@ -19,11 +19,13 @@ WITHOUT_EFFECT: dict[str, set[str] | None] = {
     "evidence": None,
     "rerun": None,
     "report": None,
+    "tags": None,
+    "register_as": None,
     "dry_run": None,
     "fail_fast": None,
     "on_oom": None,
     "trainer": {"threads", "workers"},
-    "callbacks": {"csv", "tensorboard"},
+    "callbacks": {"csv", "tensorboard", "loggers"},
     # What these change is in the data set's fingerprint.
     "data": {
         "path",
@@ -136,6 +138,8 @@ def _values(settings: Settings) -> dict[str, Any]:
     for key in ("weights_key", "weights_partial"):
         if not (settings.is_weights_file and values[key]):
             del values[key]
+    if not settings.callbacks.own:  # digests of before there were any hold
+        del values["callbacks"]["own"]
     if settings.plugins.backbone is None:
         del values["plugins"]
     if grid := grid_of(settings):

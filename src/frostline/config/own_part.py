@@ -1,7 +1,7 @@
 """A user's own part in a config group: `_target_` and the keys that it is called with."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -29,6 +29,8 @@ class OwnPart(StrictModel):
     partial: bool = False
     options: dict[str, Any] = Field(default_factory=dict)
     code: str
+    # Keys of the yaml file that are for Frostline.
+    _ours: ClassVar[frozenset[str]] = frozenset({"name"})
 
     @model_validator(mode="before")
     @classmethod
@@ -39,7 +41,7 @@ class OwnPart(StrictModel):
         target, partial = given.pop(TARGET), given.pop(PARTIAL, False)
         if not isinstance(target, str) or "." not in target:
             raise ConfigError(f"{TARGET}={target}", "MODULE.NAME, such as noise.Noise")
-        own = {key: given.pop(key) for key in list(given) if key in cls.model_fields}
+        own = {key: given.pop(key) for key in list(given) if key in cls._ours}
         own.setdefault("name", target.rpartition(".")[2])
         code = code_digest(targets_of(target, given))
         return own | {"target": target, "partial": partial, "options": given, "code": code}
@@ -53,12 +55,14 @@ class OwnLoss(OwnPart):
     """Called with logits (B, K) and targets; returns the mean loss. See training.loss."""
 
     class_weights: Fraction = 0.0
+    _ours: ClassVar[frozenset[str]] = frozenset({"name", "class_weights"})
 
 
 class OwnHead(OwnPart):
     """Called with `num_features` and `num_classes`; a module from (N, F) to (N, K)."""
 
     pool: Literal["avg", "max", "flatten"] = "avg"
+    _ours: ClassVar[frozenset[str]] = frozenset({"name", "pool"})
 
 
 class OwnOptimizer(OwnPart):
@@ -68,6 +72,15 @@ class OwnOptimizer(OwnPart):
     layer_decay: PositiveFraction = 1.0
     head_lr_factor: Annotated[float, Field(gt=0.0)] = 1.0
     lr_center: Annotated[float, Field(gt=0.0)] = 1.58e-3
+    _ours: ClassVar[frozenset[str]] = frozenset(
+        {"name", "weight_decay", "layer_decay", "head_lr_factor", "lr_center"}
+    )
+
+
+class OwnItem(OwnPart):
+    """One of a list, such as a logger: called after its class, and all keys go to that."""
+
+    _ours: ClassVar[frozenset[str]] = frozenset()
 
 
 def own_or_named(value: Any) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from frostline.config.data_settings import DataChoice
-from frostline.config.own_part import OwnPart
+from frostline.config.own_part import OwnItem, OwnPart
 from frostline.config.recipe import (
     AugmentChoice,
     HeadChoice,
@@ -43,6 +43,8 @@ class CallbackSettings(StrictModel):
     patience_epochs: Count | None
     csv: bool
     tensorboard: bool
+    own: list[OwnItem]
+    loggers: list[OwnItem]
 
     @model_validator(mode="before")
     @classmethod
@@ -149,6 +151,19 @@ def _lr(value: Any) -> Any:
     return value
 
 
+def _tags(value: Any) -> Any:
+    """Tags of the user's own, as text; none with a name of MLflow's or Frostline's."""
+    if not isinstance(value, dict):
+        return value
+    names = [str(name) for name in value]
+    taken = [name for name in names if name.startswith(("mlflow.", "frostline."))]
+    wrong = [name for name in names if not re.fullmatch(r"[\w. /-]+", name)]
+    if taken or wrong:
+        name = (taken + wrong)[0]
+        raise ValueError(f"a name of your own, of letters, digits and _ . / -; not {name}")
+    return {name: str(one) for name, one in zip(names, value.values(), strict=True)}
+
+
 class Settings(StrictModel):
     """One run, wholly determined."""
 
@@ -168,6 +183,8 @@ class Settings(StrictModel):
     report: bool
     dry_run: bool
     fail_fast: Count | None
+    tags: Annotated[dict[str, str], BeforeValidator(_tags)]
+    register_as: Annotated[str, Field(min_length=1)] | None
     on_oom: Literal["fail", "shrink"]
     data: Annotated[DataChoice, Field(discriminator="source")]
     augment: AugmentChoice
@@ -190,7 +207,7 @@ class Settings(StrictModel):
     def own_parts(self) -> list[OwnPart]:
         """The user's own parts that make up the run, besides an own backbone."""
         parts = (getattr(self, group) for group in OWN_GROUPS)
-        return [part for part in parts if isinstance(part, OwnPart)]
+        return [part for part in (*parts, *self.callbacks.own) if isinstance(part, OwnPart)]
 
     @property
     def own_code(self) -> str | None:

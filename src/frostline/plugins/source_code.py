@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import PathFinder
+from importlib.metadata import version
 from pathlib import Path
 
 from frostline.errors import ConfigError
@@ -18,6 +19,8 @@ from frostline.plugins.folders import code_folders
 
 # Libraries whose versions are in every digest already: see config.versions.installed_libraries.
 _COUNTED_BY_VERSION = {"torch", "torchvision", "timm", "PIL"}
+# Large libraries of which the version stands for the files.
+_BY_VERSION = {"pytorch_lightning": "pytorch-lightning"}
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,9 @@ def code_digest(targets: list[str]) -> str:
         source = source_of(target)
         parts.append(target)
         if source.module.partition(".")[0] in _COUNTED_BY_VERSION and not source.is_own:
+            continue
+        if (library := _BY_VERSION.get(source.module.partition(".")[0])) and not source.is_own:
+            parts.append(f"{library} {version(library)}")
             continue
         parts += [
             f"{name} {hashlib.sha256(_text(file).encode()).hexdigest()}"

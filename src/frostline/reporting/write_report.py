@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from frostline.errors import TrackingError
+from frostline.reporting.cell_runs import record_cells
 from frostline.reporting.look_count import Looks
 from frostline.reporting.report_folder import PARTS, Report, write_folder
 from frostline.reporting.report_mark import REPORT_TAG, runs_digest
@@ -115,7 +116,9 @@ def write_report(store: Store, runs: ReportRuns, out: Path, rules: Rules = DEFAU
 
 
 def log_report(store: Store, runs: ReportRuns, report: Report) -> bool:
-    """Log a report on the sweep's run under `report/`; the run's state and end stay as they are.
+    """Log a report on the sweep's run under `report/`, and a row for each cell beside its jobs.
+
+    The sweep's run keeps its state and end.
 
     Returns:
         Whether it was logged: not if the runs are no sweep, or the sweep has not ended.
@@ -127,4 +130,6 @@ def log_report(store: Store, runs: ReportRuns, report: Report) -> bool:
             run.log_artifact(report.folder / name, "report")
         # Last: it says that the files are whole, and of which runs.
         run.set_tags({REPORT_TAG: runs_digest(one.run_id for one in runs.records)})
+    if report.verdict is not None:
+        record_cells(store, runs.sweep, report.verdict, step=len(runs.records))
     return True

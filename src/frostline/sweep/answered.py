@@ -80,6 +80,7 @@ def _has_runs(jobs: Sequence[Settings]) -> bool:
     first = jobs[0]
     # Measures of the data, and code of the user's own, are for the usual way.
     special = any(job.strategy.asks_for_choice or job.own_code is not None for job in jobs)
+    special = special or first.register_as is not None  # which needs a report, and an export
     if first.rerun or first.dry_run or first.tracking.offline or special or not are_known(jobs):
         return False
     wanted = {config_digest(job) for job in jobs if not _counts_from_end(job)}

@@ -155,7 +155,13 @@ class Composer:
         config = copy.deepcopy(self._with_files(tuple(files)))
         try:
             for override in values:
-                OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+                OmegaConf.update(
+                    config,
+                    override.key_or_group,
+                    override.value(),
+                    merge=True,
+                    force_add=override.is_force_add(),
+                )
         except OmegaConfBaseException:
             return self._compose(tuple(overrides))  # which reports what is wrong
         config.hydra.overrides.task = [
@@ -175,7 +181,8 @@ class Composer:
     def _sets_value(self, override: Override) -> bool:
         """Whether it gives a key that is there another value, and chooses no file."""
         return (
-            not (override.is_delete() or override.is_add() or override.is_force_add())
+            not (override.is_delete() or override.is_add())
+            and (not override.is_force_add() or _is_tag(override))
             and override.package is None
             and not override.is_hydra_override()
             and not self._is_group(override.key_or_group)
@@ -183,9 +190,15 @@ class Composer:
 
     def _changes_keys(self, override: Override) -> bool:
         """Whether it adds or removes keys, whose order among the others counts."""
-        changes = override.is_delete() or override.is_add() or override.is_force_add()
+        adds = override.is_force_add() and not _is_tag(override)
+        changes = override.is_delete() or override.is_add() or adds
         return changes and not self._is_group(override.key_or_group)
 
     def _compose(self, overrides: tuple[str, ...]) -> DictConfig:
         composed: DictConfig = self._loader.load_sweep_config(self._master, list(overrides))
         return composed
+
+
+def _is_tag(override: Override) -> bool:
+    """Whether it gives a tag of the user's own, whose place among the keys does not count."""
+    return bool(override.key_or_group.split(".")[0] == "tags")

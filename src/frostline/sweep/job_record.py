@@ -56,6 +56,7 @@ def open_run(
         "frostline.results_version": str(RESULTS_VERSION),
         "frostline.libraries": installed_libraries(),
         "frostline.numerics": numerics,
+        **settings.tags,
     }
     if settings.sweep.id is not None:
         tags["frostline.sweep_id"] = settings.sweep.id

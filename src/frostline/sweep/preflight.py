@@ -168,6 +168,7 @@ def _check_own_parts(settings: Settings) -> None:
 
     from frostline.config.own_part import OwnHead, OwnLoss, OwnOptimizer
     from frostline.training.assembly import augment_of
+    from frostline.training.epoch_logs import own_callbacks
     from frostline.training.head import build_own_head
     from frostline.training.loss import build_own_loss
     from frostline.training.optim import build_optimizer
@@ -179,6 +180,7 @@ def _check_own_parts(settings: Settings) -> None:
         build_own_loss(settings.loss, weights)
     if isinstance(settings.optimizer, OwnOptimizer):
         build_optimizer(settings.optimizer, [torch.nn.Parameter(torch.zeros(2, 2))], 1e-3)
+    own_callbacks(settings.callbacks.own)
     if (augment := augment_of(settings)) is not None:
         images = torch.full((2, 3, 32, 32), 128, dtype=torch.uint8)
         try:

@@ -29,6 +29,7 @@ from frostline.sweep.plan import (
 )
 from frostline.sweep.plan_text import jobs_text
 from frostline.sweep.preflight import check_jobs
+from frostline.sweep.registering import check_register, register_in_worker
 from frostline.sweep.report_line import report_lines, show_lines
 from frostline.sweep.resources import Share
 from frostline.sweep.signals import StopSignalError
@@ -76,6 +77,7 @@ def run_sweep(
     begun_s = time.monotonic()
     console = Console(file=sys.stderr, soft_wrap=True, highlight=False)
     first = composed[0][1]
+    check_register(first)
     store = open_to_plan(first) if is_remote(first) else None
     import_store()
     jobs, duplicates = merge_duplicates(check_all(composed, console))
@@ -106,6 +108,9 @@ def run_sweep(
             show_lines(output, report_lines(page, best))
         else:
             reported = show_report(first, sweep_id, folder / "report", output, best)
+    if reported and first.register_as and any(outcome.succeeded for outcome in outcomes):
+        reported, text = register_in_worker(first, f"best:{sweep_id}", folder / "registered")
+        output.print(text, markup=False)
     if any(not outcome.succeeded for outcome in outcomes):
         output.print(what_is_missing(outcomes, sweep_run.command_again()), markup=False)
         raise SweepEndedError(FAILED_JOBS_EXIT_CODE)
@@ -159,7 +164,7 @@ def _run_jobs(
     if not todo and any(run.status == "FINISHED" for run in store.find_runs(key)):
         return collect_outcomes(store, jobs, answered, [])
     begun_s = time.monotonic()
-    run = sweep_run.open_sweep_run(store, sweep_id)
+    run = sweep_run.open_sweep_run(store, sweep_id, jobs[0].settings.tags)
     try:
         run.log_dict(plan, PLAN_FILE)
         launched = launch(todo, sweep_id, run.run_id, make_launcher, share) if todo else []

@@ -22,6 +22,7 @@ from frostline.sweep.outcome import Outcome
 from frostline.sweep.plan import PlannedJob, plan_job, sharing_of, with_first_seeds
 from frostline.sweep.preflight import check_jobs
 from frostline.sweep.progress import SweepProgress
+from frostline.sweep.registering import check_register, register
 from frostline.sweep.standing import open_to_plan, standing_of
 from frostline.sweep.terminal import output_console, print_prose
 
@@ -41,10 +42,11 @@ def run_single(settings: Settings, folder: Path) -> float:
     def on_text(text: str) -> None:
         print_prose(console, text)
 
+    check_register(settings)
     found = answer([((), settings)], is_sweep=False) if may_be_answered(settings) else None
     if found is not None:
         on_text("\n".join(found.texts))
-        return _shown(found.outcomes[0], settings)
+        return _shown(found.outcomes[0], settings, folder)
     console.print("checking the run (loading PyTorch and timm takes some seconds)")
     _check_server(settings)
     if settings.strategy.asks_for_choice:
@@ -59,14 +61,16 @@ def run_single(settings: Settings, folder: Path) -> float:
         standing = standing_of([planned], open_to_plan(settings), rerun=settings.rerun)
         on_text("\n".join(standing.lines(each=True)))
         return math.nan
-    return _shown(_executed(planned, folder), planned.settings)
+    return _shown(_executed(planned, folder), planned.settings, folder)
 
 
-def _shown(outcome: Outcome, settings: Settings) -> float:
+def _shown(outcome: Outcome, settings: Settings, folder: Path) -> float:
     """Print how the run ended; returns the metric that chose its best epoch."""
     output = output_console()
     summary.show([outcome], output, title=outcome.name)
     output.print(commands_for_run(outcome.run_id), markup=False)
+    if settings.register_as:
+        output.print(register(settings, outcome.run_id, folder / "registered"), markup=False)
     return chosen_metric(settings, outcome.metrics)
 
 

@@ -14,6 +14,7 @@ from frostline.sweep import summary
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.plan import PlannedJob
 from frostline.tracking.lookup import PLAN_FILE, RUNS_FILE
+from frostline.tracking.records import USER_TAGS
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
@@ -31,17 +32,26 @@ def command_again() -> str:
     return redacted(as_called(f"python -m src.train {shlex.join(sys.argv[1:])}"))
 
 
-def open_sweep_run(store: "Store", sweep_id: str) -> "Run":
-    """The sweep's run: the one that was begun before, or a new one."""
+def open_sweep_run(store: "Store", sweep_id: str, tags: Mapping[str, str]) -> "Run":
+    """The sweep's run: the one that was begun before, or a new one.
+
+    Args:
+        store: Where to.
+        sweep_id: The sweep.
+        tags: The user's own.
+    """
     from frostline.tracking.provenance import provenance_tags, read_provenance
 
     key = {"frostline.kind": "sweep", "frostline.sweep_id": sweep_id}
+    own = {**tags, USER_TAGS: ",".join(tags)} if tags else {}
     earlier = store.find_runs(key)
     if earlier:
-        return store.resume_run(earlier[0].run_id)
+        run = store.resume_run(earlier[0].run_id)
+        run.set_tags(own)
+        return run
     origin = read_provenance(Path(__file__).parent, command=sys.argv, data={})
     note = {NOTE: f"`{command_again()}`"}
-    return store.start_run(f"sweep-{sweep_id}", key | note | provenance_tags(origin))
+    return store.start_run(f"sweep-{sweep_id}", key | note | own | provenance_tags(origin))
 
 
 def plan_values(

@@ -10,7 +10,7 @@ from typing import Literal
 
 from frostline.errors import TrackingError
 from frostline.tracking.reader import Reader
-from frostline.tracking.records import PARENT_TAG, RunRecord
+from frostline.tracking.records import CELL, KIND_TAG, PARENT_TAG, RunRecord
 from frostline.tracking.run_contents import read_config
 
 ALLOWED = (
@@ -67,7 +67,7 @@ def jobs_of_sweep(store: Reader, sweep: str) -> list[RunRecord]:
             queries.append({_ID_TAG: record.tags[_ID_TAG]})
         reused = _recorded_run_ids(store, record)
     runs = [run for tags in queries for run in store.find_runs(tags, everywhere=True)]
-    jobs = {run.run_id: run for run in runs if run.tags.get("frostline.kind") != "sweep"}
+    jobs = {run.run_id: run for run in runs if run.tags.get(KIND_TAG) not in {"sweep", CELL}}
     for run_id in reused:
         if run_id not in jobs:
             with suppress(TrackingError):  # deleted since
@@ -121,7 +121,9 @@ def find_run(store: Reader, run: str) -> RunRecord:
     """
     if run.startswith(_BEST):
         return best_of_sweep(store, run.removeprefix(_BEST))
-    runs = store.find_runs({}, everywhere=True)
+    everything = store.find_runs({}, everywhere=True)
+    runs = [record for record in everything if record.tags.get(KIND_TAG) != CELL]
+    _refuse_cell(run, [record for record in everything if record.tags.get(KIND_TAG) == CELL])
     can_be_id = len(run) >= _MIN_ID_CHARS
     for matching in (
         [record for record in runs if record.run_id == run],
@@ -142,6 +144,16 @@ def find_run(store: Reader, run: str) -> RunRecord:
     )
     nearest = f"; nearest: {', '.join(near)}" if near else ", which has no runs at all"
     raise TrackingError(f"{run}: there is no such run in {store.address.shown}{nearest}", ALLOWED)
+
+
+def _refuse_cell(run: str, cells: Sequence[RunRecord]) -> None:
+    """Say what to take in the place of a row about a cell, which has no model of its own."""
+    for cell in cells:
+        if run in {cell.run_id, cell.name}:
+            raise TrackingError(
+                f"{run}: {cell.name} is the row of a configuration over its seeds, not a run",
+                "one of its runs: " + cell.tags.get("frostline.cell_runs", "").replace(",", ", "),
+            )
 
 
 def best_of_sweep(store: Reader, sweep: str) -> RunRecord:

@@ -13,6 +13,7 @@ from frostline.tracking.store import Store
 from frostline.tracking.store_errors import explained_errors
 
 # What a served model needs; Frostline is not among it.
+CHAMPION = "champion"
 _REQUIREMENTS = ("mlflow", "onnx", "onnxruntime", "numpy")
 
 
@@ -98,3 +99,21 @@ def register_model(store: Store, run_id: str, folder: Path, name: str, descripti
             description=description,
         )
     return str(made.version)
+
+
+def champion_run(store: Store, name: str) -> str | None:
+    """The run of the version that has the alias `champion`; None if there is none."""
+    from mlflow.exceptions import MlflowException
+
+    with explained_errors(store.address):
+        try:
+            found = store.client.get_model_version_by_alias(name, CHAMPION).run_id
+        except MlflowException:
+            return None
+    return None if found is None else str(found)
+
+
+def make_champion(store: Store, name: str, version: str) -> None:
+    """Give a version the alias `champion`, which the one before it loses."""
+    with explained_errors(store.address):
+        store.client.set_registered_model_alias(name, CHAMPION, version)

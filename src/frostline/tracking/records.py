@@ -10,6 +10,10 @@ ENDED = ("FINISHED", "FAILED", "KILLED")
 PARENT_TAG = "mlflow.parentRunId"
 # Which kind of source a run's images come from: leaves, folder, csv, archive or hub.
 DATA_SOURCE = "frostline.data_source"
+# What a run is: `job`, `sweep`, or a row about one cell of a sweep.
+KIND_TAG, CELL = "frostline.kind", "cell"
+# On a sweep's run: the names of the tags that the user gave to all its runs.
+USER_TAGS = "frostline.user_tags"
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,12 @@ class Store(Reader):
     """One tracking store, as seen by one process; made by `open_store`."""
 
     def start_run(
-        self, name: str, tags: Mapping[str, str], parent_run_id: str | None = None
+        self,
+        name: str,
+        tags: Mapping[str, str],
+        parent_run_id: str | None = None,
+        *,
+        experiment: str | None = None,
     ) -> Run:
         """Start a run, owned by this process until the run ends or the process dies.
 
@@ -79,6 +84,7 @@ class Store(Reader):
             name: The name that people see.
             tags: Tags from the start.
             parent_run_id: The run of the sweep.
+            experiment: Its name; None for the store's own.
 
         Raises:
             TrackingError: If the store refuses the run.
@@ -89,9 +95,10 @@ class Store(Reader):
             all_tags[PARENT_TAG] = parent_run_id
         if self._store_client.is_worth_trying() and not is_offline_id(parent_run_id or ""):
             try:
-                experiment = self._store_client.experiment_id(self.experiment)
                 made = self._store_client.client.create_run(
-                    experiment, tags=all_tags, run_name=name
+                    self._store_client.experiment_id(experiment or self.experiment),
+                    tags=all_tags,
+                    run_name=name,
                 )
                 self._store_client.worked()
                 return self._own(made.info.run_id, name)
@@ -105,7 +112,7 @@ class Store(Reader):
                     raise TrackingError(f"the run {name} was refused: {reason}") from error
                 self._store_client.failed(error)
         run = self._own(new_offline_id(), name)
-        run.begin_offline(self.experiment, all_tags)
+        run.begin_offline(experiment or self.experiment, all_tags)
         return run
 
     def resume_run(self, run_id: str) -> Run:

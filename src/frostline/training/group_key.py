@@ -52,6 +52,7 @@ def group_key(settings: Settings, *, frozen_stages: int, num_stages: int) -> str
         or settings.schedule.name != "constant"
         or tunes_alone(settings)
         or settings.own_parts
+        or settings.callbacks.loggers
         or isinstance(settings.lr_schedule, PlateauLr)
         or trainer.precision not in {"auto", "32-true"}
         or trainer.accelerator not in {"auto", "cpu"}

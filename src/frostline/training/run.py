@@ -15,7 +15,7 @@ from frostline.training import callbacks, resume
 from frostline.training.assembly import Assembly, assemble
 from frostline.training.checkpoint import load_checkpoint
 from frostline.training.engine import build_trainer, choose_engine, prepare_process
-from frostline.training.epoch_logs import epoch_logs
+from frostline.training.epoch_logs import epoch_logs, own_callbacks
 from frostline.training.history import History
 from frostline.training.phase import OpenPhase, open_phase
 from frostline.training.recorder import RunRecorder, TrainedRun
@@ -143,6 +143,7 @@ def _fit(
         splits=run.data.splits,
         trainable_params=task.trainable_params,
     )
+    own = own_callbacks(settings.callbacks.own)
     untouched = digest_of(run.cut.frozen_modules)
     last = resume.last_intact(work, on_progress)
     # One fit for each phase, from the last checkpoint: beginning the next phase and resuming after
@@ -176,7 +177,8 @@ def _fit(
             ),
             callbacks.ProgressEvents(on_progress, settings.epochs),
             history,
-            *epoch_logs(settings.callbacks, folder / "logs", history),
+            *own,
+            *epoch_logs(settings.callbacks, folder / "logs", history, settings.model_dump()),
             *_early_stopping(settings, run.phases[-1]),
             # Checkpoints come last, so that they hold the state of all others at the epoch's end.
             best,
