@@ -14,7 +14,7 @@ from frostline.invocation import VARIABLE, called_by
 
 COMMANDS = (
     "train", "advise", "report", "evaluate", "predict", "export", "backbones", "data", "features",
-    "tracking", "ui",
+    "tracking", "ui", "demo",
 )  # fmt: skip
 
 
