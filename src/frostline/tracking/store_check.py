@@ -12,14 +12,12 @@ from frostline.config.schema import Settings
 from frostline.config.versions import RESULTS_VERSION
 from frostline.errors import FrostlineError
 from frostline.tracking.abandoned import abandoned_runs
-from frostline.tracking.prediction_files import read_predictions
 from frostline.tracking.reader import Reader
 from frostline.tracking.records import RunRecord
 from frostline.tracking.restore import CHECKPOINT
-from frostline.tracking.run_contents import read_config
+from frostline.tracking.run_contents import StoreSource, read_config
 
 _JOB = {"frostline.kind": "job"}
-_PREDICTIONS = ("predictions/val.parquet", "predictions/test.parquet")
 
 
 @dataclass(frozen=True)
@@ -125,13 +123,6 @@ def _damage(
         lambda: read_config(store, record, folder),
         read_checkpoint,
     ]
-    for path in _PREDICTIONS:
-        if path in store.list_artifacts(record.run_id, "predictions"):
-            checks.append(
-                lambda path=path: read_predictions(  # type: ignore[misc]
-                    store.fetch_artifact(record.run_id, path, folder)
-                )
-            )
     for check in checks:
         try:
             check()
@@ -139,3 +130,6 @@ def _damage(
             yield error.given.splitlines()[0]
         except (OSError, ValueError) as error:
             yield f"{type(error).__name__}: {error}"
+    # Held against the logged score too: whole, they may be another run's.
+    if problem := StoreSource(store).damage(record):
+        yield problem.splitlines()[0]
