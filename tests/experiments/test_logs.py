@@ -15,10 +15,14 @@ from frostline.errors import ConfigError
 from frostline.training.epoch_logs import epoch_logs
 from frostline.training.history import History
 
+NONE: dict[str, list[str]] = {"own": [], "loggers": []}
+
 
 def choice(**values: bool) -> CallbackSettings:
     plain = {"monitor": "val/loss", "mode": "min", "patience_epochs": 3}
-    return CallbackSettings.model_validate({**plain, "csv": False, "tensorboard": False, **values})
+    return CallbackSettings.model_validate(
+        {**plain, "csv": False, "tensorboard": False, **NONE, **values}
+    )
 
 
 def run_epochs(history: History, callbacks: list, losses: dict[int, float]) -> None:

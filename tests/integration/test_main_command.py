@@ -124,7 +124,8 @@ def test_the_same_command_again_trains_nothing(
         _report_in(ended.stdout), _report_in(again.stdout)
     ), "the same id, commands and headline"
     assert "loading PyTorch" not in again.stderr, "answered without it"
-    assert len(store.find_runs({})) == 7
+    assert len(store.find_runs({"frostline.kind": "job"})) == 6
+    assert len(store.find_runs({})) == 1 + 6 + 6, "the sweep, its jobs, a row for each cell"
 
 
 def _report_in(text: str) -> str:
