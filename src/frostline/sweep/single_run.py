@@ -47,8 +47,8 @@ def run_single(settings: Settings, folder: Path) -> float:
     if found is not None:
         on_text("\n".join(found.texts))
         return _shown(found.outcomes[0], settings, folder)
-    console.print("checking the run (loading PyTorch and timm takes some seconds)")
     _check_server(settings)
+    console.print("checking the run (loading PyTorch and timm takes some seconds)")
     if settings.strategy.asks_for_choice:
         from frostline.advice.choose import choose_strategies
 
