@@ -36,10 +36,10 @@ def run_epochs(history: History, callbacks: list, losses: dict[int, float]) -> N
 
 def test_the_csv_has_a_line_an_epoch_also_after_an_interruption(tmp_path: Path) -> None:
     first = History()
-    run_epochs(first, epoch_logs(choice(csv=True), tmp_path / "one", first), {0: 2.0, 1: 1.5})
+    run_epochs(first, epoch_logs(choice(csv=True), tmp_path / "one", first, {}), {0: 2.0, 1: 1.5})
     resumed = History()
     resumed.load_state_dict(first.state_dict())
-    run_epochs(resumed, epoch_logs(choice(csv=True), tmp_path / "two", resumed), {2: 1.25})
+    run_epochs(resumed, epoch_logs(choice(csv=True), tmp_path / "two", resumed, {}), {2: 1.25})
     with (tmp_path / "two" / "epochs.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert lines == [
@@ -50,7 +50,7 @@ def test_the_csv_has_a_line_an_epoch_also_after_an_interruption(tmp_path: Path) 
 
 
 def test_nothing_is_written_unasked(tmp_path: Path) -> None:
-    assert epoch_logs(choice(), tmp_path, History()) == []
+    assert epoch_logs(choice(), tmp_path, History(), {}) == []
 
 
 def test_tensorboard_is_refused_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +67,7 @@ def test_tensorboard_gets_the_whole_history(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     history = History()
-    (log,) = epoch_logs(choice(tensorboard=True), tmp_path, history)
+    (log,) = epoch_logs(choice(tensorboard=True), tmp_path, history, {})
     run_epochs(history, [], {0: 2.0, 1: 1.5})
     log.on_fit_end(None, None)
     events = EventAccumulator(str(tmp_path / "tensorboard"))
