@@ -44,7 +44,7 @@ Givens = dict[tuple[str, int | None], Given]
 
 
 def key_of(job: Job) -> tuple[str, int | None]:
-    """What tells starting weights apart: random ones are drawn from the seed."""
+    """What distinguishes starting weights: random ones are drawn from the seed."""
     return job.backbone, job.seed if job.weights == "random" else None
 
 

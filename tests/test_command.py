@@ -38,8 +38,8 @@ def test_a_reader_that_has_gone_is_no_error() -> None:
     ) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
-        told = process.stderr.read()
-    assert "Traceback" not in told and "BrokenPipe" not in told
+        printed = process.stderr.read()
+    assert "Traceback" not in printed and "BrokenPipe" not in printed
     assert process.returncode == 141
 
 
@@ -57,9 +57,9 @@ def test_a_folder_of_results_that_cannot_be_written(
     with pytest.raises(SystemExit) as ended:
         train.main()
     assert ended.value.code == 2
-    told = capsys.readouterr().err
-    assert told.startswith(f"error: outputs/today: {os.strerror(number)}\n")
-    assert "hydra.run.dir=DIR" in told
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"error: outputs/today: {os.strerror(number)}\n")
+    assert "hydra.run.dir=DIR" in printed
 
 
 @pytest.mark.faults

@@ -120,7 +120,7 @@ def hide_secrets_in_output() -> None:
 def _message_of(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except (TypeError, ValueError):  # a library's own mistake in its format: logging tells of it
+    except (TypeError, ValueError):  # a library's own mistake in its format: logging reports it
         return str(record.msg)
 
 

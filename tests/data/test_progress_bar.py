@@ -24,7 +24,7 @@ with progress_bar.show_progress("images", 400) as advance:
 
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
 def test_rows_reach_the_pipe_while_a_bar_is_on_the_terminal(term: str) -> None:
-    """Live displays of rich take over standard output unless they are told not to."""
+    """Live displays of rich take over standard output unless that is switched off."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": term}
     done = subprocess.run(
@@ -51,9 +51,9 @@ def test_a_line_now_and_then_where_there_is_no_terminal(
     with progress_bar.show_progress("images", 1000) as advance:
         for steps in (100, 100, 100, 100, 600):
             advance(steps)
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.splitlines() == [
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines() == [
         "images: 200 of 1,000, about 8 s left",
         "images: 400 of 1,000, about 21 s left",
     ]

@@ -216,9 +216,9 @@ def test_the_steps_as_they_are_written_give_the_same_squares(run: Rebuilt, place
     """`inference.json` is enough to write the preprocessing anew."""
     from frostline.inference.formats.inference_facts import describe
 
-    told = json.loads(json.dumps(describe(run, normalised_inside=True, resized_inside=False)))
-    assert told["classes"] == list(CLASSES)
-    steps = {step["step"]: step for step in told["preprocessing"]["steps"]}
+    described = json.loads(json.dumps(describe(run, normalised_inside=True, resized_inside=False)))
+    assert described["classes"] == list(CLASSES)
+    steps = {step["step"]: step for step in described["preprocessing"]["steps"]}
     assert list(steps) == ["decode", "orient", "to_rgb", "resize", "crop", "normalise"]
     for path in sorted((place / "odd").iterdir()):
         if not path.is_file() or path.name in UNREADABLE or path.name in {"float.tif", "strip.png"}:

@@ -28,7 +28,7 @@ FILE_NAMES = (
     {"config.yaml", "full.yaml"}
     | {path.name for folder in ("src", "tests") for path in (ROOT / folder).rglob("*.py")}
     | {
-        # As they lie in a user's own folder.
+        # As they are in a user's own folder.
         path.relative_to(folder).as_posix()
         for folder in (ROOT / "examples").iterdir()
         for path in folder.rglob("*.*")

@@ -67,14 +67,14 @@ def test_evaluate_repeats_the_logged_figures_to_the_last_digit(
 ) -> None:
     for split, prefix in (("test", "test"), ("val", "val_best")):
         evaluate.main([life.run_id, "--split", split, "--json", "--evidence", "light"])
-        told = json.loads(capsys.readouterr().out)
+        printed = json.loads(capsys.readouterr().out)
         metrics = life.store.get_run(life.run_id).metrics
         for name in ("loss", "acc_micro", "acc_macro", "f1_macro"):
-            assert told["figures"][name] == metrics[f"{prefix}/{name}"]
+            assert printed["figures"][name] == metrics[f"{prefix}/{name}"]
             assert metrics[f"eval/{split}/{name}"] == metrics[f"{prefix}/{name}"]
-        assert told["logged"] == told["figures"]
-        low, high = told["intervals_95"]["acc_micro"]
-        assert low <= told["figures"]["acc_micro"] <= high
+        assert printed["logged"] == printed["figures"]
+        low, high = printed["intervals_95"]["acc_micro"]
+        assert low <= printed["figures"]["acc_micro"] <= high
 
 
 def test_judging_a_run_changes_neither_its_state_nor_its_times(life: Life) -> None:
@@ -91,8 +91,8 @@ def test_judging_a_run_changes_neither_its_state_nor_its_times(life: Life) -> No
 def test_a_checkpoint_path_is_enough(life: Life, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint = life.store.fetch_artifact(life.run_id, "checkpoints/best.ckpt")
     evaluate.main([str(checkpoint), "--json", "--evidence", "off"])
-    told = json.loads(capsys.readouterr().out)
-    assert told["figures"]["loss"] == life.store.get_run(life.run_id).metrics["test/loss"]
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["figures"]["loss"] == life.store.get_run(life.run_id).metrics["test/loss"]
 
 
 def test_full_evidence_is_files_that_agree_with_the_figures(life: Life) -> None:
@@ -118,18 +118,18 @@ def test_another_data_set_is_mapped_by_names(
 ) -> None:
     draw_ramps(life.place / "field", ("Falling", "LEVEL", "spotted"), per_class=6, seed=5)
     evaluate.main([life.run_id, "--data", "field", "--json", "--evidence", "light"])
-    told = json.loads(capsys.readouterr().out)
-    assert told["images"] == 12
-    notes = "\n".join(told["notes"])
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["images"] == 12
+    notes = "\n".join(printed["notes"])
     assert "2 of its 3 classes" in notes
     assert "6 images left out: 'spotted'" in notes
     assert "'rising'" in notes
     metrics = life.store.get_run(life.run_id).metrics
-    assert metrics["eval/field/acc_micro"] == told["figures"]["acc_micro"]
+    assert metrics["eval/field/acc_micro"] == printed["figures"]["acc_micro"]
     # Macro figures are over the two classes that are there.
-    said = read_predictions(Path(told["folder"]) / "predictions.parquet")
+    said = read_predictions(Path(printed["folder"]) / "predictions.parquet")
     recalls = [said.correct[said.labels == k].mean() for k in (0, 1)]
-    assert told["figures"]["acc_macro"] == pytest.approx(np.mean(recalls))
+    assert printed["figures"]["acc_macro"] == pytest.approx(np.mean(recalls))
     evaluate.main(
         [life.run_id, "--data", "field", "--map", "spotted=rising", "--json", "--evidence", "off"]
     )
@@ -141,13 +141,13 @@ def test_images_of_one_class_are_judged_and_what_needs_more_is_blank(
 ) -> None:
     draw_ramps(life.place / "one", ("rising",), per_class=6, seed=5)
     evaluate.main([life.run_id, "--data", "one", "--json", "--evidence", "full"])
-    told = json.loads(capsys.readouterr().out)
-    assert told["images"] == 6
-    said = read_predictions(Path(told["folder"]) / "predictions.parquet")
-    assert told["figures"]["acc_micro"] == pytest.approx(said.correct.mean())
-    assert told["figures"]["acc_macro"] == pytest.approx(said.correct.mean())
-    assert told["figures"]["f1_macro"] is None
-    assert "f1_macro" not in told["intervals_95"]
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["images"] == 6
+    said = read_predictions(Path(printed["folder"]) / "predictions.parquet")
+    assert printed["figures"]["acc_micro"] == pytest.approx(said.correct.mean())
+    assert printed["figures"]["acc_macro"] == pytest.approx(said.correct.mean())
+    assert printed["figures"]["f1_macro"] is None
+    assert "f1_macro" not in printed["intervals_95"]
     assert "eval/one/f1_macro" not in life.store.get_run(life.run_id).metrics
     evaluate.main([life.run_id, "--data", "one", "--evidence", "off"])
     assert "needs images of several classes" in capsys.readouterr().out
@@ -157,11 +157,11 @@ def test_its_own_data_with_other_settings_are_other_data(
     life: Life, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evaluate.main([life.run_id, "--data", "rename={level: steady}", "--json", "--evidence", "off"])
-    told = json.loads(capsys.readouterr().out)
-    assert told["images"] == 32
-    assert any("16 images left out: 'steady'" in note for note in told["notes"])
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["images"] == 32
+    assert any("16 images left out: 'steady'" in note for note in printed["notes"])
     logged = life.store.get_run(life.run_id).metrics
-    assert logged["eval/photos-rename__level__steady_/loss"] == told["figures"]["loss"]
+    assert logged["eval/photos-rename__level__steady_/loss"] == printed["figures"]["loss"]
 
 
 def test_the_same_images_at_another_place_are_the_runs_own(
@@ -169,9 +169,9 @@ def test_the_same_images_at_another_place_are_the_runs_own(
 ) -> None:
     shutil.copytree(life.place / "photos", life.place / "elsewhere" / "photos")
     evaluate.main([life.run_id, "--data", "elsewhere/photos", "--json", "--evidence", "off"])
-    told = json.loads(capsys.readouterr().out)
-    assert told["largest_difference"] == 0
-    assert set(told["logged"]) == {"loss", "acc_micro", "acc_macro", "f1_macro"}
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["largest_difference"] == 0
+    assert set(printed["logged"]) == {"loss", "acc_micro", "acc_macro", "f1_macro"}
 
 
 def test_changed_data_are_not_taken_for_the_test_split(
@@ -278,6 +278,6 @@ def test_a_run_computed_in_two_ways_is_repeated_too(
         life.place, "data.path=photos", "freeze=3", "trainer.precision=fastest", "reuse=off"
     )
     evaluate.main([run_id, "--json", "--evidence", "off"])
-    told = json.loads(capsys.readouterr().out)
-    assert told["logged"] == told["figures"]
-    assert len(told["logged"]) == 4
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["logged"] == printed["figures"]
+    assert len(printed["logged"]) == 4

@@ -304,5 +304,5 @@ def test_a_name_is_one_word_whatever_is_swept() -> None:
 
 def test_a_label_changes_no_digest() -> None:
     jobs = [planned("lr=0.1"), planned("lr=0.2")]
-    for job, told in zip(jobs, with_distinct_names(jobs), strict=True):
-        assert config_digest(told.settings) == config_digest(job.settings)
+    for job, renamed in zip(jobs, with_distinct_names(jobs), strict=True):
+        assert config_digest(renamed.settings) == config_digest(job.settings)

@@ -1,4 +1,4 @@
-"""The table at the end: a column for whatever tells two runs apart, and no figure cut short."""
+"""The table at the end: a column for whatever distinguishes two runs, and no figure cut short."""
 
 from io import StringIO
 

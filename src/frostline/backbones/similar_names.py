@@ -4,6 +4,8 @@ import difflib
 import re
 from collections.abc import Sequence
 
+from frostline.config.spelling import bare_of
+
 # The usual members of the families, small ones first: what a family's bare name stands for, and
 # what other libraries call them (torchvision, Keras).
 _USUAL = {
@@ -60,16 +62,16 @@ def similar_names(name: str, names: Sequence[str], count: int) -> list[str]:
         names: All that there are.
         count: How many to return.
     """
-    bare = _bare(name)
+    bare = bare_of(name)
     if not bare:
         return []
     if not bare.startswith("test"):  # timm's own, for its tests
         names = [other for other in names if not other.startswith("test_")]
-    spelled = [other for other in names if _bare(other) == bare]
-    with_prefix = [other for other in names if _bare(other) == f"tf{bare}"]
+    spelled = [other for other in names if bare_of(other) == bare]
+    with_prefix = [other for other in names if bare_of(other) == f"tf{bare}"]
     usual = [other for other, called in _USUAL.items() if bare in called.split()]
     usual = [other for other in usual if other in names]
-    begin = sorted((other for other in names if _bare(other).startswith(bare)), key=_size_first)
+    begin = sorted((other for other in names if bare_of(other).startswith(bare)), key=_size_first)
     close = difflib.get_close_matches(name.lower(), names, n=3 * count, cutoff=0.6)
     close.sort(key=lambda other: bool(_HUGE.search(other)))
     order = [*spelled, *with_prefix, *usual]
@@ -79,7 +81,3 @@ def similar_names(name: str, names: Sequence[str], count: int) -> list[str]:
 
 def _size_first(name: str) -> tuple[bool, bool, int, str]:
     return bool(_HUGE.search(name)), name not in _USUAL, len(name), name
-
-
-def _bare(name: str) -> str:
-    return "".join(character for character in name.lower() if character.isalnum())

@@ -83,7 +83,7 @@ class TensorMatch:
         missing: Tensors of the model that the file does not have.
         unexpected: Tensors of the file that the model does not have, except the classifier's.
         mismatched: Tensors in both whose shapes differ, with the shapes.
-        surplus: Those of `unexpected` that lie in the model's own parts: further blocks or layers.
+        surplus: Those of `unexpected` of the model's own parts: further blocks or layers.
             Other heads, decoders and queues do not.
         n_values: Values in the model's parameters that the file has.
         n_values_in_all: Values in all parameters of the model.
@@ -156,7 +156,7 @@ def match_tensors(
 
 
 def _surplus(model: nn.Module, unexpected: Mapping[str, Tensor]) -> Iterator[str]:
-    """Yield the further tensors that lie in parts which the model has, and would change its output.
+    """Yield the further tensors of parts which the model has, and would change its output.
 
     Counters and index tables are not among them, nor buffers that the model computes by itself.
     """

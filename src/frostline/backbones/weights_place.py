@@ -16,7 +16,7 @@ from frostline.backbones.tensor_files import TensorMatch
 
 # A user's key for what is under no other.
 WHOLE_FILE = "."
-# How many places are tried of those where names alone do not tell.
+# How many places are tried of those where names alone do not decide.
 _MOST_TRIED = 8
 # What a place must hold, of the model's number of tensors, to be tried without known names.
 _MIN_SHARE = 0.5

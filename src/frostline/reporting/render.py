@@ -33,7 +33,7 @@ def render_html(template: str, *, package: str = _PACKAGE, **values: Any) -> str
     The template may extend `base.html.jinja`, which needs the value `title` and has the blocks
     `heading`, `body` and `scripts`, and import the macros of `parts.html.jinja` (`prose`, `table`,
     `figure`). In a template, `file("NAME")` inserts a file of the templates' folder as it is, and
-    the test `command` tells whether a line is a command to type.
+    the test `command` says whether a line is a command to type.
 
     Args:
         template: Its file name, such as `report.html.jinja`.

@@ -2,7 +2,7 @@
 
 The observed scores are the true ones plus an error whose covariance is known
 (`frostline.stats.joint_error`). The true ones are taken to lie around a common mean, normally, with
-a standard deviation tau that the sweep itself tells, as far as it can: all values of tau are
+a standard deviation tau that the sweep itself shows, as far as it can: all values of tau are
 averaged by how well they explain the scores. So, where errors are large beside the differences, all
 scores move towards each other, and the luck of the highest is taken off; where the differences are
 clear, they stay as they are.

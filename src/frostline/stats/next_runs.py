@@ -25,7 +25,7 @@ _FIRST = (2, 3, 4, 6, 8, 12, 20)
 _DRAWS = 4000
 _ENOUGH = 0.8
 _SEED = 0
-# Variance of the level that all cells share: so large that scores alone tell it.
+# Variance of the level that all cells share: so large that scores alone determine it.
 _ANY_LEVEL = 1.0
 
 

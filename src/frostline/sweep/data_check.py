@@ -2,17 +2,30 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from frostline.config.schema import Settings
 
 if TYPE_CHECKING:
     from frostline.data.sample_table import SampleTable
 
-# Fingerprint of a data set, digest of its splits, number of images to train on, and what is black
-# and white in images of more than 8 bits, if there are any.
-DataFacts = tuple[str, str, int, tuple[float, float] | None]
 DataKey = tuple[str, int]
+
+
+class DataFacts(NamedTuple):
+    """What a job's digest needs to know of its data.
+
+    Attributes:
+        fingerprint: Of the data set.
+        split_digest: Of its splits.
+        n_train: Images to train on.
+        value_range: What is black and white in images of more than 8 bits, if there are any.
+    """
+
+    fingerprint: str
+    split_digest: str
+    n_train: int
+    value_range: tuple[float, float] | None
 
 
 def read_data(
@@ -47,7 +60,7 @@ def read_data(
 
 
 def data_key(settings: Settings) -> DataKey:
-    """What tells two jobs' data and splits apart."""
+    """What distinguishes two jobs' data and splits."""
     seed = settings.seed if settings.data.split_seed is None else settings.data.split_seed
     return settings.data.model_dump_json(), seed
 
@@ -92,7 +105,9 @@ def _check(
         if line not in reported:
             reported.add(line)
             on_progress(text=line)
-    return table.fingerprint, split_digest(table, splits), len(splits.train), table.value_range
+    return DataFacts(
+        table.fingerprint, split_digest(table, splits), len(splits.train), table.value_range
+    )
 
 
 def _source_key(settings: Settings) -> str:

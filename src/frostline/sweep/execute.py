@@ -14,7 +14,9 @@ from frostline.config.schema import Settings
 from frostline.config.tune_grid import is_tuned
 from frostline.errors import DataChangedError
 from frostline.sweep.distributed_run import on_all_ranks
+from frostline.sweep.execute_group import execute_group
 from frostline.sweep.failures import after_training, within_memory
+from frostline.sweep.job import Job, OnProgress, record_training, work_folder
 from frostline.sweep.job_end import JobError, ending, outcome_of, read_outcome
 from frostline.sweep.job_record import describe, open_run
 from frostline.sweep.job_runs import find_finished, find_runs, open_job_store
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from frostline.tracking.store import Store
     from frostline.tracking.tracked_run import Run
     from frostline.training.recorder import TrainedRun
-from frostline.sweep.execute_group import execute_group
-from frostline.sweep.job import Job, OnProgress, record_training, work_folder
 
 
 def execute(job: Job, *, on_progress: OnProgress) -> Outcome:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from frostline.config.tune_grid import is_tuned
 from frostline.errors import FrostlineError
+from frostline.sweep.job import Job, OnProgress, record_training, work_folder
 from frostline.sweep.job_end import ending, outcome_of, read_outcome, reason_of
 from frostline.sweep.job_record import describe, open_run
 from frostline.sweep.job_runs import find_all_runs, find_finished, open_job_store, runs_of
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from frostline.tracking.store import Store
     from frostline.tracking.tracked_run import Run
     from frostline.training.recorder import TrainedRun
-from frostline.sweep.job import Job, OnProgress, record_training, work_folder
 
 
 def execute_group(jobs: Sequence[Job], *, on_progress: OnProgress) -> list[Outcome | None]:
@@ -139,7 +139,7 @@ def _failed(job: Job, error: Exception) -> Outcome:
 
 
 def _remove_checkpoint(trained: "TrainedRun") -> None:
-    """It lies with the run now, as that of a job by itself does."""
+    """The run has it now, as that of a job by itself."""
     from frostline.training.checkpoint import digest_path
 
     for file in (trained.checkpoint, digest_path(trained.checkpoint)):

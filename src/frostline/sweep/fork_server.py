@@ -56,7 +56,7 @@ def end_descendants() -> None:
 
 
 def lives_on(process: Any) -> bool:
-    """Whether a process is there whose fork server has died: nobody can tell its exit code."""
+    """Whether a process is there whose fork server has died: its exit code is lost."""
     return process.exitcode == _UNKNOWN_EXIT_CODE and _is_there(process.pid)
 
 

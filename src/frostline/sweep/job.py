@@ -43,7 +43,7 @@ class Job:
 
 
 def work_folder(store: "Store", job: Job) -> Path:
-    """Where a job's checkpoints lie until it is finished: the next command finds them there."""
+    """Where a job's checkpoints are until it is finished: the next command finds them there."""
     return store.address.state_dir / "jobs" / job.lock_key
 
 

@@ -10,6 +10,7 @@ from frostline.errors import FrostlineError
 from frostline.plugins.part import own_line
 from frostline.redact import redacted
 from frostline.sweep.failures import hint_for, is_not_trainings_own
+from frostline.sweep.job_record import swept_params
 from frostline.sweep.outcome import RESUMABLE, Outcome
 from frostline.sweep.signals import StopSignalError
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
     from frostline.tracking.store import Store
     from frostline.tracking.tracked_run import Run
-from frostline.sweep.job_record import swept_params
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def find_all_runs(store: "Store") -> "list[RunRecord]":
 
 
 def runs_of(settings: Settings, runs: "Sequence[RunRecord]") -> "list[RunRecord]":
-    """Those runs that read the inputs of which their digest speaks.
+    """Those runs that read the inputs that their digest names.
 
     Args:
         settings: The job.

@@ -70,18 +70,18 @@ def known_facts(jobs: Sequence[Settings], data: Sequence[DataFacts]) -> list[Job
         data: What was found out about the data of each.
     """
     facts = []
-    for job, (fingerprint, split, n_train, value_range) in zip(jobs, data, strict=True):
+    for job, of_data in zip(jobs, data, strict=True):
         answer = _recall(_question(job))
         if answer is None:
             return None
         kept = {name: answer[name] for name in _KEPT}
         facts.append(
             JobFacts(
-                data_fingerprint=fingerprint,
-                split_digest=split,
-                n_train=n_train,
+                data_fingerprint=of_data.fingerprint,
+                split_digest=of_data.split_digest,
+                n_train=of_data.n_train,
                 libraries=installed_libraries(),
-                value_range=value_range,
+                value_range=of_data.value_range,
                 **kept,
             )
         )
@@ -105,8 +105,10 @@ def _recall(question: str) -> dict[str, Any] | None:
 
 def _witness(file: Path) -> list[Any]:
     """What shows that a file of weights is the one that would be found, and is unchanged."""
+    model = file.parent.parent.parent
     # In the cache of the model hub a newer revision is named beside the files of the older one.
-    refs = sorted((file.parent.parent.parent / "refs").glob("*"))
+    is_cached = file.parent.parent.name == "snapshots"
+    refs = sorted((model / "refs").glob("*")) if is_cached else []
     return [list(FileStamp.of(file.stat())), [ref.read_text() for ref in refs if ref.is_file()]]
 
 

@@ -60,22 +60,21 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
     raise_together(problems)
     facts = []
     for s in jobs:
-        fingerprint, split, n_train, value_range = data[data_key(s)]
-        weights = sources[(s.backbone, s.weights)].digest
-        frozen, stages, input_px, model_bytes = depths[_depth_key(s)]
+        of_data = data[data_key(s)]
+        frozen_stages, num_stages, input_px, model_bytes = depths[_depth_key(s)]
         facts.append(
             JobFacts(
-                fingerprint,
-                split,
-                weights,
-                n_train,
-                frozen,
-                stages,
-                input_px,
-                model_bytes,
-                numerics_of(s.trainer),
-                installed_libraries(),
-                value_range,
+                data_fingerprint=of_data.fingerprint,
+                split_digest=of_data.split_digest,
+                weights_digest=sources[(s.backbone, s.weights)].digest,
+                n_train=of_data.n_train,
+                frozen_stages=frozen_stages,
+                num_stages=num_stages,
+                input_px=input_px,
+                model_bytes=model_bytes,
+                numerics=numerics_of(s.trainer),
+                libraries=installed_libraries(),
+                value_range=of_data.value_range,
             )
         )
     remember(jobs, facts, {key: one.file for key, one in sources.items() if one.file is not None})

@@ -56,8 +56,8 @@ def show_report(
         again = as_called(f"python -m src.report --sweep {sweep_id}")
         output.print(f"the runs are whole; write it with:  {again}", markup=False)
         return False
-    told = [page["headline"], page["why_not_first"], place_line(Path(page["page"]))]
-    show_lines(output, [line for line in told if line])
+    lines = [page["headline"], page["why_not_first"], place_line(Path(page["page"]))]
+    show_lines(output, [line for line in lines if line])
     return True
 
 

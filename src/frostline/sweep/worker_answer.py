@@ -1,4 +1,4 @@
-"""What a process of ours gives back: a value, what went wrong in it, or how it died."""
+"""What a process of ours returns: a value, what went wrong in it, or how it died."""
 
 import signal
 from collections.abc import Callable

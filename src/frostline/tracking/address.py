@@ -32,7 +32,7 @@ class Address:
         database: The sqlite file; None for the other kinds.
         artifact_root: Absolute folder for artifacts; None where a server decides.
         state_dir: Folder for this machine's journals and locks.
-        place: What tells this store from others that share `state_dir`: see `StoreIdentity`.
+        place: What sets this store apart from those that share `state_dir`: see `StoreIdentity`.
     """
 
     uri: str

@@ -78,7 +78,7 @@ def _runs_with_journals(folder: Path) -> list[str]:
 def _first_entry(path: Path) -> Entry:
     try:
         entries = read_entries(path)
-    except OSError:  # told of where it is delivered
+    except OSError:  # reported where it is delivered
         return {}
     return entries[0] if entries else {}
 

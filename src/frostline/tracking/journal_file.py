@@ -76,7 +76,7 @@ def _read_lines(path: Path) -> list[Entry]:
 
 
 def _with_present_file(entry: Entry, folder: Path) -> Entry:
-    """An entry that names its file where it lies now: the folder may have been moved."""
+    """An entry that names its file where it is now: the folder may have been moved."""
     if entry["op"] != "artifact" or Path(entry["file"]).exists():
         return entry
     moved = folder.joinpath(*Path(entry["file"]).parts[-3:])  # RUN, a number, the name

@@ -54,7 +54,7 @@ def runs_tagged(
 
 
 def artifact_of(address: Address, run: RunRecord, path: str) -> Path | None:
-    """An artifact of a run where artifacts lie on this machine; None if it is not there."""
+    """An artifact of a run where artifacts are on this machine; None if it is not there."""
     if not is_local_uri(run.artifact_uri):
         return None
     return find_in_folder(run.artifact_uri, path, address.artifact_root)

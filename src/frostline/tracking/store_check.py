@@ -74,7 +74,7 @@ def wrong_digest(store: Reader, record: RunRecord, folder: Path) -> str:
     Runs of another version of the results answer no command, and pass.
 
     Returns:
-        What is wrong; empty if nothing is, or if that cannot be told.
+        What is wrong; empty if nothing is, or if that is unknown.
     """
     tags = record.tags
     if tags.get("frostline.results_version") != str(RESULTS_VERSION):
@@ -82,7 +82,7 @@ def wrong_digest(store: Reader, record: RunRecord, folder: Path) -> str:
     try:
         settings = Settings.model_validate(read_config(store, record, folder))
     except (FrostlineError, ValidationError):
-        return ""  # damaged, or of other settings: told elsewhere
+        return ""  # damaged, or of other settings: reported elsewhere
     if has_own_digest(settings, tags, planned={}):
         return ""
     return (

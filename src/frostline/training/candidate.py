@@ -2,8 +2,8 @@
 
 All candidates of a cell train the same epochs of the same full schedule on the same images, and the
 lowest validation loss wins. The loss, not the score: a small validation set has few different
-scores. Early in a schedule it is the loss at the best temperature, since a high rate that tells the
-classes apart well is far too sure of itself then (docs/tuning.md has the figures).
+scores. Early in a schedule it is the loss at the best temperature, since a high rate that separates
+the classes well is far too sure of itself then (docs/tuning.md has the figures).
 """
 
 import math

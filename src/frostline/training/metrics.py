@@ -112,7 +112,7 @@ def scaled_loss(logits: Tensor, labels: Tensor) -> float:
     """The mean cross-entropy of logits at the temperature that suits them best.
 
     Early in a schedule a high learning rate gives logits that are far too sure: their loss is large
-    although they tell the classes apart well. Divided by a temperature they show how well.
+    although they separate the classes well. Divided by a temperature they show how well.
 
     Args:
         logits: (N, K) float, finite.

@@ -73,8 +73,8 @@ def read_steps(folder: Path) -> Steps:
     """
     file = folder / STEPS_FILE
     try:
-        told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        steps = {step["step"]: step for step in told["preprocessing"]["steps"]}
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        steps = {step["step"]: step for step in content["preprocessing"]["steps"]}
         resize, crop, norm = steps["resize"], steps["crop"], steps["normalise"]
         geometry = Geometry(
             size_px=crop["size_px"],
@@ -84,11 +84,11 @@ def read_steps(folder: Path) -> Steps:
             border=tuple(crop["fill"]),
         )
         return Steps(
-            tuple(told["classes"]),
+            tuple(content["classes"]),
             geometry,
             tuple(norm["mean"]),
             tuple(norm["std"]),
-            told["backbone"],
+            content["backbone"],
             resize["vertical_pass_first_if"] is not None,
             tuple(values) if (values := steps["to_rgb"].get("value_range")) else None,
         )
