@@ -62,6 +62,12 @@ def call(folder: Path, *arguments: str, faults: str = "") -> subprocess.Complete
     )
 
 
+def _as_from_a_terminal() -> None:
+    """Ignore no signal; a test run under `nohup` or in the background of a script does."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Started:
     """A command that runs: its output goes to a file, so that a killed one blocks nobody."""
 
@@ -77,6 +83,7 @@ class Started:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_as_from_a_terminal,
             )
 
     @property

@@ -10,6 +10,7 @@ import pytest
 from frostline.config.schema import Settings
 from frostline.config.versions import installed_libraries
 from frostline.sweep import answered, known_facts
+from frostline.sweep.data_check import DataFacts
 from frostline.sweep.job_runs import experiment_of
 from frostline.sweep.plan import JobFacts, plan_job, with_first_seeds
 from frostline.tracking.store import open_store
@@ -138,8 +139,8 @@ def test_weights_that_were_replaced_are_looked_up_again(job: Settings, tmp_path:
     own = changed(job, weights="own.pth")
     facts = replace(facts_of(own), weights_digest="a" * 64)
     known_facts.remember([own], [facts], {("test_resnet", "own.pth"): file})
-    assert known_facts.known_facts([own], [("f", "s", 1, None)]) is not None
+    assert known_facts.known_facts([own], [DataFacts("f", "s", 1, None)]) is not None
     file.write_bytes(b"22")
-    assert known_facts.known_facts([own], [("f", "s", 1, None)]) is None
+    assert known_facts.known_facts([own], [DataFacts("f", "s", 1, None)]) is None
     file.unlink()
     assert not known_facts.are_known([own])
