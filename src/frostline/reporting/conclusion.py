@@ -119,7 +119,7 @@ def _why(verdict: Verdict) -> str:
         ),
         (
             "one seed",
-            "Not tested, as one seed is shared; on other images the trained models differ",
+            "Not tested, as one seed is shared; the trained models' differences on other images",
         ),
         ("worse", "Worse"),
     ):
