@@ -24,6 +24,7 @@ class World:
         n_seeds: Seeds of each cell.
         auto: Whether rates are chosen early on the first seed, and only the winner is trained on.
         half: Whether only one half of the leaves chooses, for `auto`.
+        each_seed: Whether each seed chooses for itself, for `auto`.
         early: Correlation between early and final noise of the same run, for `auto`.
         seed_sd: How much the runs of one cell and rate differ.
         rate_sd: How much the rates of a cell differ in which leaves are hard for them.
@@ -35,6 +36,7 @@ class World:
     n_seeds: int = 3
     auto: bool = False
     half: bool = False
+    each_seed: bool = False
     early: float = 0.7
     seed_sd: float = 0.08
     rate_sd: float = 0.2
@@ -66,6 +68,14 @@ AUTO = (
     World("auto, 3 seeds, early 0.95", _mixed(AUTO_ALIKE, AUTO_CLEAR), auto=True, early=0.95),
     World("auto, 3 seeds, half", _mixed(AUTO_ALIKE, AUTO_CLEAR), auto=True, half=True),
     World("auto, 3 noisy seeds", _mixed(AUTO_ALIKE, AUTO_CLEAR), auto=True, seed_sd=0.3),
+    World("auto, each of 3 seeds", _mixed(AUTO_ALIKE, AUTO_CLEAR), auto=True, each_seed=True),
+    World(
+        "auto, each of 3 noisy seeds",
+        _mixed(AUTO_ALIKE, AUTO_CLEAR),
+        auto=True,
+        each_seed=True,
+        seed_sd=0.3,
+    ),
     World("auto, 1 seed", _mixed(AUTO_ALIKE, AUTO_CLEAR), n_seeds=1, auto=True, seed_sd=0.0),
     World(
         "auto, 1 seed, half",
@@ -91,6 +101,9 @@ class Side:
 
 def draw(world: World, rng: np.random.Generator, score: str) -> list[tuple[Rates, float, float]]:
     """One sweep: of each cell the runs by rate and seed, and the true score of its chosen rate.
+
+    Where each seed chooses for itself, that is the mean true score of its trained models, which
+    differs from sweep to sweep; what all sweeps have on average is that of the configuration.
 
     The third value is by how much the scores of all its rates are off together: it has mean 0, and
     taken off it makes the measured bias more exact.
@@ -128,8 +141,8 @@ def _draw_cell(
     ability = stats.norm.ppf(truths)[:, None] * (1 + spread) ** 0.5
     leaves = leaf_effect + rng.normal(0, world.interaction_sd, len(leaf_effect))
     leaves = ability + leaves + rng.normal(0, world.rate_sd, (n_rates, len(leaf_effect)))
-    luck = rng.normal(0, world.seed_sd, (n_rates, len(sides), 1))
-    luck = luck + rng.normal(0, 1, (n_rates, len(sides), n_items))
+    of_seed = rng.normal(0, world.seed_sd, (n_rates, len(sides), 1))
+    luck = of_seed + rng.normal(0, 1, (n_rates, len(sides), n_items))
     rates = {
         str(k): {
             str(s): _scored(leaves[k, side.leaves] + luck[k, s] > 0, side, world, score, rng)
@@ -141,12 +154,33 @@ def _draw_cell(
     off = float(np.mean(means) - truths.mean())
     if not world.auto:
         return rates, float(truths[int(np.argmax(means))]), off
+    choosing = range(len(sides) if world.each_seed else 1)
+    picked = [_chosen_early(world, leaves, luck[:, s], sides[s], rng) for s in choosing]
+    by_seed = {str(s): picked[s if world.each_seed else 0] for s in range(len(sides))}
+    runs = {seed: rates[str(k)][seed] for seed, k in by_seed.items()}
+    true = truths[list(by_seed.values())].mean()
+    if world.each_seed:
+        # A seed that chooses for itself takes the rate that it was lucky with, and keeps that luck.
+        own = ability[:, 0, None] + of_seed[..., 0]
+        models = stats.norm.cdf(own / (1 + spread - world.seed_sd**2) ** 0.5)
+        true = np.mean([models[k, int(seed)] for seed, k in by_seed.items()])
+    return {"chosen": runs}, float(true), off
+
+
+def _chosen_early(
+    world: World,
+    leaves: NDArray[np.float64],
+    luck: NDArray[np.float64],
+    side: Side,
+    rng: np.random.Generator,
+) -> int:
+    """The rate with the lowest loss early in its run, whose noise is like that of its end."""
+    n_rates, n_items = luck.shape
     again = rng.normal(0, world.seed_sd, (n_rates, 1)) + rng.normal(0, 1, (n_rates, n_items))
-    early = world.early * luck[:, 0] + (1 - world.early**2) ** 0.5 * again
-    losses = np.logaddexp(0, -1.7 * (leaves[:, sides[0].leaves] + early))
+    early = world.early * luck + (1 - world.early**2) ** 0.5 * again
+    losses = np.logaddexp(0, -1.7 * (leaves[:, side.leaves] + early))
     choose = n_items // 2 if world.half else n_items  # leaves are in random order
-    k = int(np.argmin(losses[:, :choose].mean(axis=1)))
-    return {str(k): rates[str(k)]}, float(truths[k]), off
+    return int(np.argmin(losses[:, :choose].mean(axis=1)))
 
 
 def _scored(

@@ -129,9 +129,12 @@ def simulate(
     """Judge the same sweeps in several ways."""
     rng = np.random.default_rng(seed)
     tallies = {name: Tally([], [], [], [], [], [], [], []) for name in ways}
-    for _ in range(sweeps):
-        cells = draw(world, rng, score)
+    drawn = [draw(world, rng, score) for _ in range(sweeps)]
+    usual = np.mean([[true for _, true, _ in cells] for cells in drawn], axis=0)
+    for cells in drawn:
         truth = {f"cell{k}": true for k, (_, true, _) in enumerate(cells)}
+        if world.each_seed:
+            truth = {f"cell{k}": float(true) for k, true in enumerate(usual)}
         common = [off for *_, off in cells]
         for name, way in ways.items():
             runs = {f"cell{k}": way(rates) for k, (rates, *_) in enumerate(cells)}

@@ -4,6 +4,7 @@ import os
 import pickle
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,17 @@ def test_every_way_to_fail_is_told() -> None:
     assert killed.was_killed
     assert killed.reason.startswith("the process was killed by SIGKILL")
     assert not failed.was_killed
+
+
+def test_a_process_that_dies_before_it_reads_its_call_is_a_death_too() -> None:
+    # Its end of the pipe is then closed with bytes unread, which resets the connection.
+    with workers.Worker() as worker:
+        pid = worker.call(os.getpid)
+        os.kill(pid, signal.SIGSTOP)
+        timer = threading.Timer(0.3, os.kill, (pid, signal.SIGKILL))
+        timer.start()
+        killed = worker.call(double, 21)
+    assert killed.reason.startswith("the process was killed by SIGKILL")
 
 
 def test_a_failure_travels_between_processes() -> None:

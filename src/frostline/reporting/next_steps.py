@@ -22,6 +22,10 @@ _MAX_COMMANDS = 4
 _LIKELY = 0.05
 # A plan is worth typing from this share of the tolerance on.
 _LEAST_SHARE = 0.1
+_OPEN_STILL = (
+    "To distinguish what cannot be distinguished now is another question: “How sure is this” "
+    "says what seeds can show. "
+)
 
 
 @dataclass(frozen=True)
@@ -137,8 +141,9 @@ def _hardly(front: Sequence[NextRuns], able: Sequence[Row], *, is_timed: bool) -
     most = front[-1]
     names = _listed([able[place].cell.name for place in most.cells], len(able))
     return (
-        f"More seeds would hardly change the choice: even {most.seeds} more for {names} "
+        f"More seeds would hardly make the choice better: even {most.seeds} more for {names} "
         f"({_took(most, is_timed=is_timed)}) lower its expected loss by {points(most.gain)} only. "
+        f"{_OPEN_STILL if any(row.standing == 'open' for row in able) else ''}"
         "What is left to gain lies in other configurations, or in more images."
     )
 

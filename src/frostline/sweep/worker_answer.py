@@ -58,7 +58,7 @@ def receive(
         if ours.poll():
             try:
                 kind, value = ours.recv()
-            except EOFError:
+            except (EOFError, ConnectionResetError):  # the latter if it died with a call unread
                 process.join()
                 return _death(exit_code_of(process))
             if kind == "event":
