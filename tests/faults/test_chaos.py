@@ -13,4 +13,4 @@ def test_chaos_loses_nothing_and_records_nothing_wrong(
 ) -> None:
     for key, value in environment(tmp_path).items():
         monkeypatch.setenv(key, value)
-    Chaos(tmp_path, jobs=4, seed=1).run(seconds=20, most_s=8)
+    Chaos(tmp_path, jobs=4, seed=1).run(seconds=30, most_s=15)
