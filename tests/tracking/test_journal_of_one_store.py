@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from frostline.tracking import outbox, store_client
+from frostline.tracking import store_client, undelivered
 from frostline.tracking.journal_file import read_entries, read_note
 from frostline.tracking.store import open_store
 
@@ -15,7 +15,7 @@ from frostline.tracking.store import open_store
 def _no_pause(monkeypatch):
     monkeypatch.setattr(store_client, "_FIRST_PAUSE_S", 1e-6)
     monkeypatch.setattr(store_client, "_MAX_PAUSE_S", 1e-6)
-    monkeypatch.setattr(outbox, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(undelivered, "_PAUSE_S", 0.0)
 
 
 def _losses(store, run_id):

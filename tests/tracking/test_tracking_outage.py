@@ -6,7 +6,7 @@ import time
 import pytest
 
 from frostline.errors import TrackingError
-from frostline.tracking import outbox, store_client
+from frostline.tracking import store_client, undelivered
 from frostline.tracking import tracked_run as run_module
 from frostline.tracking.store import open_store
 
@@ -25,7 +25,7 @@ def _no_pause(monkeypatch):
     """Try again at once, so that a test need not wait for the next try."""
     monkeypatch.setattr(store_client, "_FIRST_PAUSE_S", 1e-6)
     monkeypatch.setattr(store_client, "_MAX_PAUSE_S", 1e-6)
-    monkeypatch.setattr(outbox, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(undelivered, "_PAUSE_S", 0.0)
 
 
 def test_server_down_at_start(tmp_path):

@@ -44,7 +44,7 @@ def _deliver_one(address: Address, store_client: StoreClient, run_id: str) -> bo
     """Deliver one journal; False while the store is down, or the run's owner is alive."""
     journal = Journal(address.journals_dir, run_id, store_client.connection.identity)
     outbox = Outbox(run_id, run_id, store_client=store_client, journal=journal)
-    if outbox.is_aside or not store_client.is_worth_trying():
+    if outbox.undelivered.is_aside or not store_client.is_worth_trying():
         return False
     lock = OwnerLock(run_lock_path(address.locks_dir, run_id))
     if not lock.try_acquire(run_id):

@@ -32,6 +32,10 @@ _ENVIRONMENT = {
 }
 
 
+class WrongStoreError(Exception):
+    """Another store stands at the address of the one that entries wait for."""
+
+
 class Connection:
     """A checked client of one store.
 
@@ -58,6 +62,19 @@ class Connection:
         """
         self._when_made = _read_when_made(self.client) or self._when_made
         return self.identity
+
+    def check_is(self, meant: StoreIdentity) -> None:
+        """Compare the store that answers with the one that a journal was begun for.
+
+        Raises:
+            WrongStoreError: If they differ.
+            TrackingError: If the store cannot be reached, or is of another version.
+            MlflowException: If it does not answer now.
+        """
+        if not meant.may_be(self.identify()):
+            raise WrongStoreError(
+                f"another store is at {self.address.shown} now than the one they are for"
+            )
 
     @property
     def client(self) -> "MlflowClient":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from frostline.tracking.journal_file import Entry
 from frostline.tracking.records import PARENT_TAG, RunRecord
+from frostline.tracking.store_client import StoreClient
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -63,6 +64,27 @@ def create_run(client: "MlflowClient", experiment_id: str, offline_id: str, entr
     tags = with_stored_parent(client, entry["tags"]) | {_ID_TAG: offline_id}
     run = client.create_run(experiment_id, int(entry["t"]), tags, entry["name"])
     return str(run.info.run_id)
+
+
+def run_of_journal(store_client: StoreClient, offline_id: str, first: Entry) -> str:
+    """MLflow's id of a run that began in a journal, made in the store unless it is there.
+
+    Args:
+        store_client: The client of the store.
+        offline_id: The run's offline id.
+        first: The first entry of its journal.
+
+    Raises:
+        LookupError: If the store does not have it, and the journal has lost its beginning.
+        ParentPendingError: If the run of its sweep is not in the store yet.
+    """
+    if first["op"] == "create":
+        experiment = store_client.experiment_id(first["experiment"])
+        return create_run(store_client.client, experiment, offline_id, first)
+    run_id = find_offline_run(store_client.client, offline_id)
+    if run_id is None:
+        raise LookupError(f"the run {offline_id} is not in the store, and its first entry is lost")
+    return run_id
 
 
 def with_stored_parent(client: "MlflowClient", tags: Mapping[str, str]) -> dict[str, str]:

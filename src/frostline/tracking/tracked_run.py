@@ -55,7 +55,7 @@ class Run:
     @property
     def problems(self) -> list[str]:
         """What went wrong with tracking so far."""
-        return self._outbox.problems
+        return self._outbox.undelivered.problems
 
     @property
     def undelivered(self) -> int:
@@ -118,7 +118,7 @@ class Run:
             folder: Where it goes within the run's artifacts, such as `checkpoints`.
         """
         if not path.exists():
-            self._outbox.problem(f"artifact {path}: there is no such file")
+            self._outbox.undelivered.problem(f"artifact {path}: there is no such file")
             return
         self._outbox.put(artifact_entry(path.absolute(), folder))
 
@@ -177,14 +177,14 @@ class Run:
             Whether the store has everything; if not, a later command delivers the rest.
         """
         self._outbox.deliver()
-        self._outbox.guard(self._lock.release)
-        self._outbox.warn_of_waiting()
+        self._outbox.undelivered.guard(self._lock.release)
+        self._outbox.undelivered.warn_of_waiting()
         return not self.undelivered
 
     def _log_texts(self, op: str, values: Mapping[str, Any], limit_chars: int) -> None:
         texts, cut = as_text(dict(values), limit_chars)
         for key in cut:
-            self._outbox.problem(f"{op} {key}: cut to {limit_chars} characters")
+            self._outbox.undelivered.problem(f"{op} {key}: cut to {limit_chars} characters")
         if texts:
             self._outbox.put({"op": op, "values": texts})
 
