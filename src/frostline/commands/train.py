@@ -28,6 +28,7 @@ from frostline.commands.train_help import help_page
 from frostline.config.command_line import checked_words
 from frostline.config.conf_files import CONF
 from frostline.config.credentials import put_aside_in_command
+from frostline.config.foreign_letters import quoted_words
 from frostline.config.read import settings_of
 from frostline.config.renamed_backbones import rename_note
 from frostline.config.short_words import spell_out
@@ -115,7 +116,7 @@ def main() -> None:
         remember(config_folders(sys.argv[1:]))
         check_conf_folders()
         words = spell_out(put_aside_in_command(checked_words(sys.argv[1:])))
-        sys.argv[1:] = with_source(spell_out_scale(words))
+        sys.argv[1:] = quoted_words(with_source(spell_out_scale(words)))
         _hydra_main()
     except SweepEndedError as end:
         sys.exit(end.exit_code)
