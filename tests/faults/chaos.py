@@ -12,6 +12,7 @@ that an undisturbed sweep comes to the same.
 import argparse
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -187,12 +188,13 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=12)
     parser.add_argument("--most-s", type=float, default=30, help="seconds until a fault")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        os.environ |= environment(folder)
-        begun_s = time.monotonic()
-        Chaos(folder, jobs=given.jobs, seed=given.seed).run(given.seconds, given.most_s)
-        print(f"seed {given.seed}: {time.monotonic() - begun_s:.0f} s")
+    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    print(f"in {folder}, which stays if a proof fails", flush=True)
+    os.environ |= environment(folder)
+    begun_s = time.monotonic()
+    Chaos(folder, jobs=given.jobs, seed=given.seed).run(given.seconds, given.most_s)
+    print(f"seed {given.seed}: {time.monotonic() - begun_s:.0f} s")
+    shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,8 @@ def prove(sweep: ChaosSweep) -> Proven:
     figures = sum(prove_figures(store, run) for run in finished) + prove_report(sweep, store, first)
     same = prove_same_as_undisturbed(sweep, store, first)
     _prove_again_changes_nothing(sweep, runs)
-    assert "Traceback (most recent call last)" not in sweep.log.read_text(), "a raw error"
+    before, raw, trace = sweep.log.read_text().partition("Traceback (most recent call last)")
+    assert not raw, ("a raw error", before[-500:], trace[:3000])
     return Proven(
         dict(Counter(run.status for run in runs)),
         len(left_open) - unknown,

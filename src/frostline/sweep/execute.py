@@ -68,7 +68,7 @@ def execute(job: Job, *, on_progress: OnProgress) -> Outcome:
         else:
             shutil.rmtree(work, ignore_errors=True)
         with ending(run):
-            describe(run, settings, is_new=not resumed)
+            describe(store, run, settings, resumed=resumed)
             trained = _train(store, job, work, run, on_progress, resumed=resumed)
         for folder in (work, trained.checkpoint.parent):
             shutil.rmtree(folder, ignore_errors=True)

@@ -52,7 +52,7 @@ def execute_group(jobs: Sequence[Job], *, on_progress: OnProgress) -> list[Outco
                 outcomes[place] = outcome_of(finished, settings, "reused")
                 continue
             run, resumed = open_run(store, settings, runs)
-            describe(run, settings, is_new=not resumed)
+            describe(store, run, settings, resumed=resumed)
             members.append((place, run))
         if members:
             trained = _train_group(store, jobs, members, on_progress)

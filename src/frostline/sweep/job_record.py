@@ -14,10 +14,11 @@ from frostline.config.schema import Settings
 from frostline.config.tune_grid import grid_of, lr_from
 from frostline.config.versions import RESULTS_VERSION, installed_libraries
 from frostline.data.load import data_name
-from frostline.errors import ConfigError
+from frostline.errors import ConfigError, TrackingError
 from frostline.sweep.outcome import failed_around_training
 from frostline.sweep.own_code import keep_own_code
 from frostline.tracking.records import DATA_SOURCE, PARENT_TAG
+from frostline.tracking.run_contents import CONFIG_FILE
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
@@ -113,11 +114,20 @@ def _provenance() -> dict[str, Any]:
     return read_provenance(Path(__file__).parent, command=sys.argv, data={})
 
 
-def describe(run: "Run", settings: Settings, *, is_new: bool) -> None:
-    """Record what the run is, and where it was carried out last."""
+def describe(store: "Store", run: "Run", settings: Settings, *, resumed: bool) -> None:
+    """Record what the run is, and where it was carried out last.
+
+    Args:
+        store: Where the run is recorded.
+        run: The run.
+        settings: The job.
+        resumed: Whether an earlier process began it, which may have been killed before it had
+            described it.
+    """
     from frostline.tracking.provenance import provenance_tags
 
     origin = _provenance()
+    is_new = not (resumed and _is_described(store, run))
     with run.batched():
         run.set_tags(provenance_tags(origin))
         if is_new:
@@ -127,7 +137,16 @@ def describe(run: "Run", settings: Settings, *, is_new: bool) -> None:
     run.log_dict(origin, "provenance.json")
     if is_new:
         keep_own_code(run, settings)
-        run.log_dict(settings.model_dump(mode="json"), "config.yaml")
+        # The last one: where it stands, all of the others do.
+        run.log_dict(settings.model_dump(mode="json"), CONFIG_FILE)
+
+
+def _is_described(store: "Store", run: "Run") -> bool:
+    try:
+        store.fetch_artifact(run.run_id, CONFIG_FILE)
+    except TrackingError:
+        return False
+    return True
 
 
 def swept_params(settings: Settings) -> dict[str, Any]:

@@ -1,0 +1,47 @@
+"""A run whose process is killed between its start and its description is described when resumed."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from frostline.sweep import execute as executing
+from frostline.sweep.execute import execute
+from frostline.sweep.job import Job
+from frostline.sweep.outcome import Outcome
+from frostline.sweep.signals import StopSignalError
+from frostline.tracking.store import open_store
+from tests.contracts.test_tuned_runs import planned
+
+
+@pytest.mark.parametrize("described", [False, True])
+def test_what_a_killed_process_left_out_is_recorded_when_it_is_resumed(
+    tmp_path: Path, fresh_store_uri: str, monkeypatch: pytest.MonkeyPatch, described: bool
+) -> None:
+    words = ("backbone=test_resnet", "weights=random", "freeze=0", "lr=0.01", "tune=none")
+    (settings,) = planned(fresh_store_uri, words)
+    real = executing.describe
+
+    def stop(*given: object, **named: object) -> None:
+        if described:
+            real(*given, **named)  # type: ignore[arg-type]
+        raise StopSignalError(signal.SIGTERM)
+
+    def attempt(name: str) -> Outcome:
+        (tmp_path / name).mkdir()
+        return execute(Job(settings, tmp_path / name, env={}), on_progress=lambda **_: None)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(executing, "describe", stop)
+        with pytest.raises(StopSignalError):
+            attempt("first")
+    store = open_store(fresh_store_uri, "tuned")
+    (left,) = store.find_runs({"frostline.kind": "job"}, everywhere=True)
+    assert left.status == "KILLED"
+    outcome = attempt("again")
+    (record,) = store.find_runs({"frostline.kind": "job"}, everywhere=True)
+    assert (outcome.run_id, record.status) == (left.run_id, "FINISHED")
+    files = {path.rpartition("/")[2] for path in store.list_artifacts(record.run_id)}
+    assert {"config.yaml", "provenance.json", "set_by.json", "data.json"} <= files
+    assert record.params["backbone"] == "test_resnet" and record.params["lr"] == "0.01"
+    assert record.tags["lr_from"] == "typed"
