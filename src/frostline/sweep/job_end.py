@@ -9,7 +9,7 @@ from frostline.config.schema import Settings
 from frostline.errors import FrostlineError
 from frostline.plugins.part import own_line
 from frostline.redact import redacted
-from frostline.sweep.failures import hint_for, is_not_trainings_own
+from frostline.sweep.failures import after_training, hint_for, is_not_trainings_own
 from frostline.sweep.job_record import swept_params
 from frostline.sweep.outcome import RESUMABLE, Outcome
 from frostline.sweep.signals import StopSignalError
@@ -29,6 +29,8 @@ def ending(run: "Run") -> Iterator[None]:
     """
     try:
         yield
+        with after_training():
+            run.raise_if_lost()
     except StopSignalError as stop:
         run.finish("KILLED", f"stopped by {stop.name}")
         raise

@@ -80,7 +80,10 @@ class Outbox:
 
     def put_in_journal(self, entry: Entry) -> None:
         """Add an entry to the journal, with a copy of the file that it names."""
-        self.undelivered.guard(self._append, entry)
+        try:
+            self._append(entry)
+        except OSError as error:
+            self.undelivered.lose(entry, error)
 
     @contextmanager
     def batched(self) -> Iterator[None]:

@@ -155,6 +155,14 @@ class Run:
             text = json.dumps(values, indent=2, ensure_ascii=False)
         self.log_text(text, path)
 
+    def raise_if_lost(self) -> None:
+        """Refuse to end as finished where files of the run have found room nowhere.
+
+        Raises:
+            OSError: With the first of them, and why.
+        """
+        self._outbox.undelivered.raise_if_lost()
+
     def finish(self, status: EndStatus, reason: str = "") -> bool:
         """End the run and release its ownership.
 

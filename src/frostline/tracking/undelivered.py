@@ -7,6 +7,7 @@ Nothing here raises while a model trains: a tracking error is logged as a warnin
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from frostline.errors import TrackingError
 from frostline.tracking.connection import WrongStoreError
@@ -32,6 +33,7 @@ class Undelivered:
 
     def __init__(self, name: str, *, store_client: StoreClient, journal: Journal) -> None:
         self.problems: list[str] = []
+        self._lost: OSError | None = None
         self._name = name
         self._store_client = store_client
         self._journal = journal
@@ -84,6 +86,22 @@ class Undelivered:
         self.guard(self._journal.keep_refused, entry, reason)
         kept = refused_path(self._journal.path.parent, self._journal.run_id)
         self.problem(f"{entry['op']} {names}: refused by the store: {reason}; kept in {kept}")
+
+    def lose(self, entry: Entry, error: OSError) -> None:
+        """Note that a file was taken by neither the store nor the journal."""
+        self.problem(f"{entry.get('file', entry['op'])} is lost: {error}")
+        if self._lost is None:
+            name = Path(str(entry.get("file", entry["op"]))).name
+            self._lost = OSError(error.errno, f"{error.strerror or error}, so it is lost", name)
+
+    def raise_if_lost(self) -> None:
+        """Refuse to go on as if all were kept.
+
+        Raises:
+            OSError: With the first file that was lost, and why.
+        """
+        if self._lost is not None:
+            raise self._lost
 
     def warn_of_waiting(self) -> None:
         """Warn of what a later command has to deliver, unless the store is not used at all."""
