@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from frostline.files import TEMPORARY_SUFFIX, replacing
+from frostline.files import TEMPORARY_SUFFIX, replacing, sealed, unsealed
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):
@@ -44,3 +44,14 @@ def test_writers_of_one_file_do_not_share_a_temporary_name(tmp_path):
         first.write_text("first")
         second.write_text("second")
     assert path.read_text() == "first"
+
+
+@pytest.mark.parametrize("text", ["a", '{"lr": 0.001}', "two\nlines\n", "Blätter \udce4"])
+def test_a_sealed_text_shows_every_changed_bit(text):
+    whole = sealed(text)
+    assert unsealed(whole) == text
+    for at in range(len(whole)):
+        with pytest.raises(ValueError, match="checksum"):
+            unsealed(whole[:at] + chr(ord(whole[at]) ^ 1) + whole[at + 1 :])
+        with pytest.raises(ValueError, match="checksum"):
+            unsealed(whole[:at])

@@ -74,7 +74,7 @@ class StudyData:
         from frostline.backbones.build import build_backbone
         from frostline.data.geometry import evaluation_geometry
         from frostline.data.load import load_table, split_of
-        from frostline.data.pixels import OnTheFlyPixels
+        from frostline.data.pixel_access import OnTheFlyPixels
 
         self.table: SampleTable = load_table(settings.data)
         model = build_backbone(

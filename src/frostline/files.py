@@ -1,5 +1,6 @@
-"""Files that appear whole: written under a temporary name in the same folder, then renamed."""
+"""Files that appear whole, and texts that show whether they still are what was written."""
 
+import hashlib
 import os
 import uuid
 from collections.abc import Iterator
@@ -32,6 +33,30 @@ class FileStamp(NamedTuple):
     def of(cls, stat: os.stat_result) -> Self:
         """The stamp in the answer of `stat`."""
         return cls(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+
+
+SEAL = "sha256 "  # begins a text that was sealed
+
+
+def sealed(text: str) -> str:
+    """A text behind a line with the checksum of its content, for a file that others rely on."""
+    return f"{_seal(text)}\n{text}"
+
+
+def unsealed(text: str) -> str:
+    """Undo `sealed`.
+
+    Raises:
+        ValueError: If it is not a text that was sealed, or differs from it by as much as a bit.
+    """
+    seal, _, content = text.partition("\n")
+    if seal != _seal(content):
+        raise ValueError("the checksum is wrong")
+    return content
+
+
+def _seal(text: str) -> str:
+    return f"{SEAL}{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 @contextmanager

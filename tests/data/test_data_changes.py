@@ -18,9 +18,11 @@ from frostline.data.checks.cached_checks import cached_checks, cached_page
 from frostline.data.checks.checkup import THUMBNAIL
 from frostline.data.geometry import Geometry
 from frostline.data.listing import list_images
-from frostline.data.pixels import OnTheFlyPixels, open_pixels
+from frostline.data.pixel_access import OnTheFlyPixels
+from frostline.data.pixels import open_pixels
 from frostline.data.sources.folder import load_folder
 from frostline.data.splits import split_table
+from frostline.files import sealed, unsealed
 from tests.integration.conftest import ROOT
 
 GEOMETRY = Geometry(32, "bilinear", 1.0, "center", (0, 0, 0))
@@ -146,6 +148,7 @@ from frostline.data.pixels import open_pixels
 from frostline.data.checks.cached_checks import cached_checks
 from frostline.data.sources.folder import load_folder
 from frostline.data.splits import split_table
+from frostline.files import sealed, unsealed
 
 table = load_folder(sys.argv[1], on_bad_image="error")
 splits = split_table(table, val_frac=0.2, test_frac=0.2, seed=0)
@@ -180,3 +183,66 @@ def test_a_cache_that_takes_no_byte_costs_time_only(photos, tmp_path):
     assert [
         file for file in (tmp_path / "full").rglob("*") if file.suffix in {".json", ".npy"}
     ] == []
+
+
+@pytest.mark.parametrize("memory_gib", [1.0, 0.0], ids=["memory", "mapped"])
+def test_a_flipped_bit_among_decoded_images_reaches_nobody(
+    photos, own_cache, caplog, memory_gib, tmp_path
+):
+    table = table_of(photos)
+    every = np.arange(len(table))
+    true = open_pixels(table, GEOMETRY, memory_gib=memory_gib).take(every)
+    (file,) = (own_cache / "pixels").glob("*.npy")
+    content = bytearray(file.read_bytes())
+    content[-7] ^= 4  # in the last image
+    file.write_bytes(content)
+    again = open_pixels(table, GEOMETRY, memory_gib=memory_gib)
+    assert np.array_equal(again.take(every), true)
+    assert "damaged" in caplog.text
+
+
+def test_a_bit_that_flips_under_a_mapped_file_reaches_nobody(photos, own_cache, caplog):
+    table = table_of(photos)
+    every = np.arange(len(table))
+    pixels = open_pixels(table, GEOMETRY, memory_gib=0.0)
+    true = pixels.take(every)
+    (file,) = (own_cache / "pixels").glob("*.npy")
+    with file.open("r+b") as handle:
+        handle.seek(-7, os.SEEK_END)
+        last = handle.read(1)[0]
+        handle.seek(-1, os.SEEK_CUR)
+        handle.write(bytes([last ^ 4]))
+    for _ in range(2):
+        assert np.array_equal(pixels.take(every), true)
+    assert caplog.text.count("damaged") == 1, "once is enough"
+
+
+def test_a_damaged_record_of_the_scan_is_read_again(photos, own_cache):
+    """A digit of a digest that flips would give the data another fingerprint, for ever."""
+    before = table_of(photos).fingerprint
+    (notes,) = (own_cache / "scans").glob("*.json")
+    text = notes.read_text()
+    digest = table_of(photos).facts.digests[3]
+    notes.write_text(text.replace(digest, digest[::-1]))
+    assert digest[::-1] != digest
+    table = table_of(photos)
+    assert table.fingerprint == before
+    open_pixels(table, GEOMETRY, memory_gib=1.0)
+
+
+def test_a_file_that_changed_unseen_is_read_again_by_the_next_command(photos, own_cache):
+    """Written twice within one tick of the clock, size and times stay: the scan knows the first."""
+    before = table_of(photos).facts.digests
+    replace_image(photos)
+    after = table_of(photos).facts.digests
+    (notes,) = (own_cache / "scans").glob("*.json")
+    (now,) = set(after) - set(before)
+    (then,) = set(before) - set(after)
+    notes.write_text(sealed(unsealed(notes.read_text()).replace(now, then)))
+    table = table_of(photos)
+    assert table.facts.digests == before
+    with pytest.raises(DataChangedError, match="holds other bytes"):
+        open_pixels(table, GEOMETRY, memory_gib=1.0)
+    again = table_of(photos)
+    assert again.facts.digests == after
+    open_pixels(again, GEOMETRY, memory_gib=1.0)

@@ -13,7 +13,8 @@ from frostline.data.cache import evict
 from frostline.data.contact_sheet import contact_sheet
 from frostline.data.geometry import evaluation_geometry, square
 from frostline.data.image_datamodule import ImageDataModule
-from frostline.data.pixels import OnTheFlyPixels, StoredPixels, open_pixels
+from frostline.data.pixel_access import OnTheFlyPixels, StoredPixels
+from frostline.data.pixels import open_pixels
 from frostline.data.splits import split_table
 
 SPEC = InputSpec(32, (0.5,) * 3, (0.5,) * 3, "bilinear", 1.0, "center", False)
@@ -169,7 +170,7 @@ def test_damaged_cache_is_replaced(leaves, monkeypatch, own_cache, damage):
         content[5000] ^= 255
         path.write_bytes(content)
     else:
-        path.with_suffix(".crc").unlink()
+        path.with_suffix(".sums").unlink()
     done = count_decodes(monkeypatch)
     assert np.array_equal(open_pixels(table, GEOMETRY, memory_gib=1).take(np.arange(90)), wanted)
     assert len(done) == 90

@@ -79,3 +79,16 @@ def test_fail_fast_stops_after_so_many_failures(tmp_path: Path, empty_store_file
     assert ended.stdout.count("FAILED  ") == 2
     assert ended.stdout.count("NOT RUN ") == 2
     assert "run what is missing with:  python -m src.train -m" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["freez=0"], ["backbone=resnte50"], ["freeze=9"], ["-m", "freeze=0,9"], ["data.path=nosuch"],
+     ["-m", "seed=0,1", "dry_run=true"], ["dry_run=true"], ["-m", "freeze=0,2", "lr=fast"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_mistakes_and_dry_runs_leave_nothing(words: list[str], tmp_path: Path) -> None:
+    draw_classes(tmp_path / "photos", per_class=16)
+    ended = call(tmp_path, *NET, *words)
+    assert ended.returncode == (0 if "dry_run=true" in words else 2), ended.stderr
+    assert {path.name for path in tmp_path.iterdir()} <= {"cache", "photos"}, ended.stderr

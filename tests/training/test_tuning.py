@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from frostline.config.schema import Settings
+from frostline.files import unsealed
 from frostline.training.candidate import Candidate, best_of, first_part, is_hopeless
 from frostline.training.schedule import Phase
 from frostline.training.task import TrainingDivergedError
@@ -155,9 +156,17 @@ def test_a_damaged_curve_is_trained_again(tmp_path: Path) -> None:
     train.stops_at = 4
     with pytest.raises(KeyboardInterrupt):
         run(train, tmp_path)
-    (candidate_folder(tmp_path, {"lr": 0.00005}) / "curve.json").write_text("{")
+    trained = list(train.trained)
+    for lr, damage in ((0.00005, "{"), (0.00016, "")):
+        curve = candidate_folder(tmp_path, {"lr": lr}) / "curve.json"
+        text = curve.read_text()
+        # A digit of a loss, by which the wrong candidate would be chosen.
+        curve.write_text(damage or text.replace("1", "0"))
+        assert curve.read_text() != text
     train.stops_at = None
     assert run(train, tmp_path).best.values == {"lr": 0.0016}
+    again = [lr for lr, _ in train.trained[len(trained) :]]
+    assert sorted(again)[:2] == [0.00005, 0.00016]
 
 
 def test_a_saved_choice_is_read_again_and_damage_is_no_choice(tmp_path: Path) -> None:
@@ -167,8 +176,12 @@ def test_a_saved_choice_is_read_again_and_damage_is_no_choice(tmp_path: Path) ->
     assert again.best == tuning.best
     assert again.tags() == tuning.tags()
     assert json.loads(tuning.tags()["frostline.tuned"]) == {"lr": 0.0016}
-    (tmp_path / "choice.json").write_text("[]")
-    assert Tuning.load(tmp_path) is None
+    whole = (tmp_path / "choice.json").read_text()
+    for damaged in ("[]", whole[:-9], whole.replace("0.0016", "0.0014")):
+        (tmp_path / "choice.json").write_text(damaged)
+        assert Tuning.load(tmp_path) is None
+    (tmp_path / "choice.json").write_text(unsealed(whole))
+    assert Tuning.load(tmp_path) == again, "as versions without a checksum wrote it"
 
 
 def test_the_table_has_every_candidates_curve(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from frostline.errors import DataError
-from frostline.files import replacing
+from frostline.files import SEAL, replacing, sealed, unsealed
 
 CACHE_VARIABLE = "FROSTLINE_CACHE"
 # Limit of each kind of cached data on disk; beyond it the least recently used is deleted.
@@ -70,6 +70,26 @@ def keep_text(path: Path, text: str, *, what: str) -> bool:
     return True
 
 
+def keep_sealed(path: Path, text: str, *, what: str) -> bool:
+    """As `keep_text`, with a checksum, for what later commands rely on: see `kept_text`."""
+    return keep_text(path, sealed(text), what=what)
+
+
+def kept_text(path: Path) -> str | None:
+    """Read what `keep_sealed` has written; None if there is nothing, or it is damaged.
+
+    What versions without checksums have left counts as nothing.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        return unsealed(text) if text.startswith(SEAL) else None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        log.warning("a damaged file of the cache is made again (%s): %s", path, error)
+        return None
+
+
 def evict(folder: Path, *, room_bytes: int, limit_bytes: int = MAX_BYTES) -> None:
     """Delete the least recently used files until `room_bytes` more fit into the limit.
 
@@ -84,5 +104,6 @@ def evict(folder: Path, *, room_bytes: int, limit_bytes: int = MAX_BYTES) -> Non
         if total + room_bytes <= limit_bytes:
             return
         path.unlink(missing_ok=True)
-        path.with_suffix(".crc").unlink(missing_ok=True)
+        for checksums in (".crc", ".sums"):  # the first of older versions
+            path.with_suffix(checksums).unlink(missing_ok=True)
         total -= stat.st_size

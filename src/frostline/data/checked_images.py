@@ -25,12 +25,14 @@ class CheckedImages:
         digests: Item to the sha256 hex of its bytes at the scan.
         source: Where the items are, for messages.
         value_range: What is black and white in images of more than 8 bits.
+        forget: Called with an item that holds other bytes, so that the next scan reads it again.
     """
 
     read: Callable[[str], bytes]
     digests: Mapping[str, str] = field(repr=False)
     source: str
     value_range: ValueRange | None = None
+    forget: Callable[[str], object] | None = None
 
     def __call__(self, item: str) -> Image.Image:
         """Open an image as upright RGB on white.
@@ -49,6 +51,8 @@ class CheckedImages:
         return decode_bytes(data, self.value_range)
 
     def _changed(self, item: str, how: str) -> DataChangedError:
+        if self.forget is not None:
+            self.forget(item)
         return DataChangedError(
             f"{self.source}/{item}: {how}; it has changed since the data set was read",
             todo="let copies and downloads into the data set end, then give the command again",

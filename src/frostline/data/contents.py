@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from frostline.data.cache import cache_folder, keep_text
+from frostline.data.cache import cache_folder, keep_sealed, kept_text
 from frostline.data.sample_table import SampleTable, name_some
 
 _DIGITS = 16
@@ -22,7 +22,7 @@ def remember_contents(table: SampleTable) -> None:
         return
     place = _place(table.fingerprint)
     if not place.is_file():
-        keep_text(place, json.dumps(_contents(table)), what="the list of the data set's files")
+        keep_sealed(place, json.dumps(_contents(table)), what="the list of the data set's files")
 
 
 def describe_change(fingerprint: str, table: SampleTable) -> str:
@@ -36,9 +36,9 @@ def describe_change(fingerprint: str, table: SampleTable) -> str:
         Such as `16 of 40 files differ (16 with other content): 'rust/000.png', ...`.
     """
     try:
-        before = json.loads(_place(fingerprint).read_text(encoding="utf-8"))
+        before = json.loads(kept_text(_place(fingerprint)) or "null")
         then = {item: tuple(facts) for item, facts in before.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError):
         return "files, labels, groups or splits differ"
     now = _contents(table)
     both = then.keys() & now.keys()

@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 from frostline.data.augmentations import CROP_FRAC, CROPS
 from frostline.data.geometry import Geometry, crop_source_geometry, evaluation_geometry
 from frostline.data.order import BatchRows, EpochSampler
-from frostline.data.pixels import Pixels, open_pixels
+from frostline.data.pixel_access import Pixels
+from frostline.data.pixels import open_pixels
 from frostline.data.sample_table import SampleTable
 from frostline.data.splits import Splits
 from frostline.data.transforms import BatchTransform

@@ -7,31 +7,32 @@ import hashlib
 import logging
 import os
 import shutil
-import zlib
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
-from numpy.typing import NDArray
 
 from frostline.cores import usable_cores
 from frostline.data.cache import cache_folder, evict
-from frostline.data.geometry import Geometry, square
+from frostline.data.geometry import Geometry
+from frostline.data.pixel_access import (
+    Images,
+    MappedPixels,
+    OnTheFlyPixels,
+    Pixels,
+    StoredPixels,
+    sums_of,
+)
 from frostline.data.progress_bar import show_progress
 from frostline.data.sample_table import SampleTable
 from frostline.files import replacing
 from frostline.locks import exclusive
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 # Raised when decoding or geometry change what is stored.
 #   2  Bytes are compared with the digests of the scan; pixels of changed files may be among older.
-PIXELS_VERSION = 2
+#   3  A checksum for each image.
+PIXELS_VERSION = 3
 GIB = 2**30
 # What numpy raises for a file whose header or length is wrong.
 _DAMAGE = (ValueError, OSError, EOFError, SyntaxError, TypeError, OverflowError, MemoryError)
@@ -39,51 +40,7 @@ _DAMAGE = (ValueError, OSError, EOFError, SyntaxError, TypeError, OverflowError,
 FREE_SHARE = 0.5
 
 log = logging.getLogger(__name__)
-Images = NDArray[np.uint8]
-
-
-class Pixels(ABC):
-    """Square images of all rows of a table."""
-
-    is_decoded_on_the_fly: bool
-
-    @abstractmethod
-    def take(self, rows: NDArray[np.int64]) -> Images:
-        """The images of some rows: (n, S, S, 3) uint8, a copy."""
-
-
-class StoredPixels(Pixels):
-    """Decoded images in memory or in a mapped file."""
-
-    is_decoded_on_the_fly = False
-
-    def __init__(self, array: Images) -> None:
-        self.array = array
-
-    def take(self, rows: NDArray[np.int64]) -> Images:
-        """The images of some rows: (n, S, S, 3) uint8, a copy."""
-        return np.asarray(self.array[rows])
-
-
-class OnTheFlyPixels(Pixels):
-    """Images decoded on each access."""
-
-    is_decoded_on_the_fly = True
-
-    def __init__(
-        self, open_image: Callable[[str], "Image"], items: tuple[str, ...], geometry: Geometry
-    ) -> None:
-        self._open_image = open_image
-        self._items = items
-        self._geometry = geometry
-
-    def take(self, rows: NDArray[np.int64]) -> Images:
-        """The images of some rows: (n, S, S, 3) uint8."""
-        return np.stack([self.decode(row) for row in rows.tolist()])
-
-    def decode(self, row: int) -> Images:
-        """Decode one image: (S, S, 3) uint8."""
-        return square(self._open_image(self._items[row]), self._geometry)
+_SUMS = ".sums"
 
 
 def open_pixels(table: SampleTable, geometry: Geometry, *, memory_gib: float) -> Pixels:
@@ -104,17 +61,17 @@ def open_pixels(table: SampleTable, geometry: Geometry, *, memory_gib: float) ->
     n_bytes = int(np.prod(shape, dtype=np.int64))
     in_memory = n_bytes <= min(memory_gib * GIB, FREE_SHARE * psutil.virtual_memory().available)
     path = cache_folder("pixels") / f"{_key(table, geometry)}.npy"
-    array = None
+    stored = None
     try:
         with exclusive(path.with_name(f"{path.name}.lock")):
-            array = _load(path, shape, in_memory=in_memory)
-            if array is None and n_bytes <= FREE_SHARE * shutil.disk_usage(path.parent).free:
+            stored = _load(path, shape, on_the_fly, in_memory=in_memory)
+            if stored is None and n_bytes <= FREE_SHARE * shutil.disk_usage(path.parent).free:
                 _store(path, on_the_fly, shape)
-                array = _load(path, shape, in_memory=in_memory)
+                stored = _load(path, shape, on_the_fly, in_memory=in_memory)
     except OSError as error:
         log.warning("decoded images cannot be stored in %s: %s", path.parent, error)
-    if array is not None:
-        return StoredPixels(array)
+    if stored is not None:
+        return stored
     if in_memory:
         decoded = np.empty(shape, dtype=np.uint8)
         _decode_all(on_the_fly, decoded)
@@ -142,9 +99,9 @@ def _store(path: Path, source: OnTheFlyPixels, shape: tuple[int, ...]) -> None:
         _reserve(temporary)
         _decode_all(source, array)
         array.flush()
-        checksum = zlib.crc32(array.data)
-    with replacing(path.with_suffix(".crc")) as temporary:
-        temporary.write_text(str(checksum))
+        sums = sums_of(array)
+    with replacing(path.with_suffix(_SUMS)) as temporary:
+        temporary.write_bytes(sums.tobytes())
 
 
 def _reserve(path: Path) -> None:
@@ -160,26 +117,28 @@ def _reserve(path: Path) -> None:
             os.posix_fallocate(handle.fileno(), 0, path.stat().st_size)
 
 
-def _load(path: Path, shape: tuple[int, ...], *, in_memory: bool) -> Images | None:
+def _load(
+    path: Path, shape: tuple[int, ...], source: OnTheFlyPixels, *, in_memory: bool
+) -> StoredPixels | None:
     """Load the stored array, or return None if there is none or it is damaged.
 
-    The checksum is compared if the whole file is read anyway; of a mapped file only the length and
-    shape are checked.
+    Checksums are compared if the whole file is read anyway; those of a mapped file when its images
+    are.
     """
     try:
         array: Images = np.load(path, mmap_mode=None if in_memory else "r", allow_pickle=False)
-        checksum = int(path.with_suffix(".crc").read_text())
+        sums = np.frombuffer(path.with_suffix(_SUMS).read_bytes(), dtype=np.uint64)
     except FileNotFoundError:
         return None
     except _DAMAGE:
         log.warning("a damaged file of decoded images is replaced: %s", path.name)
         return None
-    is_complete = array.shape == shape and array.dtype == np.uint8
-    if not is_complete or (in_memory and zlib.crc32(array.data) != checksum):
+    is_complete = array.shape == shape and array.dtype == np.uint8 and len(sums) == len(array)
+    if not is_complete or (in_memory and (sums_of(array) != sums).any()):
         log.warning("a damaged file of decoded images is replaced: %s", path.name)
         return None
     os.utime(path)
-    return array
+    return StoredPixels(array) if in_memory else MappedPixels(array, sums, source)
 
 
 def _decode_all(source: OnTheFlyPixels, out: Images) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from frostline.cores import usable_cores
-from frostline.data.cache import cache_folder, keep_text
+from frostline.data.cache import cache_folder, keep_sealed, kept_text
 from frostline.data.decode import UnreadableImageError, open_checked, read_file
 from frostline.data.deep_pixels import extent_of, is_deep
 from frostline.data.progress_bar import show_progress
@@ -83,7 +83,7 @@ def scan_files(root: Path, files: list[ListedFile]) -> Scan:
     Returns:
         The readable files in the order of `files`, and the others with the reason.
     """
-    store = cache_folder("scans") / f"{_key(root)}.json"
+    store = _place(root)
     records = _read_store(store)
     changed = [file for file in files if records.get(file.path, (None,))[0] != file]
     if changed:
@@ -96,6 +96,21 @@ def scan_files(root: Path, files: list[ListedFile]) -> Scan:
         facts_from([one for _, one in good]),
         tuple(BadImage(file.path, one.reason) for file, one in inspected if one.reason),
     )
+
+
+def forget_file(root: Path, path: str) -> None:
+    """Drop what is stored of a file that turned out to hold other bytes: it is read again.
+
+    A file that is written twice within one tick of the clock keeps its size and its times.
+
+    Args:
+        root: The folder that the path is relative to.
+        path: The file.
+    """
+    store = _place(root)
+    records = _read_store(store)
+    if records.pop(path, None) is not None:
+        _write_store(store, records)
 
 
 def facts_from(inspected: list[InspectedImage]) -> ImageFacts:
@@ -177,19 +192,21 @@ def _read_one(path: Path) -> InspectedImage:
         return InspectedImage("", 0, 0, 0, "", error.given)
 
 
-def _key(root: Path) -> str:
-    return hashlib.sha256(f"{SCAN_VERSION}\0{root.resolve()}".encode()).hexdigest()[:32]
+def _place(root: Path) -> Path:
+    key = hashlib.sha256(f"{SCAN_VERSION}\0{root.resolve()}".encode()).hexdigest()[:32]
+    return cache_folder("scans") / f"{key}.json"
 
 
 def _read_store(store: Path) -> Records:
+    text = kept_text(store)
+    if text is None:
+        return {}
     try:
-        columns: dict[str, list[Any]] = json.loads(store.read_text())
+        columns: dict[str, list[Any]] = json.loads(text)
         files = map(ListedFile, *(columns[name] for name in ListedFile._fields))
         inspected = map(InspectedImage, *(columns[name] for name in InspectedImage._fields))
         return {file.path: (file, one) for file, one in zip(files, inspected, strict=True)}
-    except FileNotFoundError:
-        return {}
-    except (ValueError, KeyError, TypeError, OSError):
+    except (ValueError, KeyError, TypeError):
         log.warning("the stored results of earlier scans are damaged; all files are read again")
         return {}
 
@@ -204,4 +221,4 @@ def _write_store(store: Path, records: Records) -> None:
     columns |= {
         name: [getattr(one, name) for _, one in records.values()] for name in InspectedImage._fields
     }
-    keep_text(store, json.dumps(columns), what="the results of the scan")
+    keep_sealed(store, json.dumps(columns), what="the results of the scan")

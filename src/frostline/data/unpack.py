@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from frostline.data.cache import cache_folder, keep_text
+from frostline.data.cache import cache_folder, keep_sealed, kept_text
 from frostline.data.progress_bar import show_progress
 from frostline.errors import DataError
 from frostline.files import FileStamp
@@ -171,9 +171,9 @@ def _digest(archive: Path, folder: Path) -> str:
     key = "\0".join(map(str, (archive.resolve(), *FileStamp.of(archive.stat()))))
     stored = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.digest"
     try:
-        return str(json.loads(stored.read_text())["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return str(json.loads(kept_text(stored) or "null")["sha256"])
+    except (ValueError, KeyError, TypeError):
         with archive.open("rb") as handle:
             digest = hashlib.file_digest(handle, "sha256").hexdigest()
-        keep_text(stored, json.dumps({"sha256": digest}), what=f"the digest of {archive.name}")
+        keep_sealed(stored, json.dumps({"sha256": digest}), what=f"the digest of {archive.name}")
         return digest

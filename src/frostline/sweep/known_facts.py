@@ -24,7 +24,7 @@ from frostline.config.versions import (
     RESULTS_VERSION,
     installed_libraries,
 )
-from frostline.data.cache import cache_folder, keep_text
+from frostline.data.cache import cache_folder, keep_sealed, kept_text
 from frostline.files import FileStamp
 from frostline.sweep.data_check import DataFacts
 from frostline.sweep.plan import JobFacts
@@ -59,7 +59,7 @@ def remember(
             **{name: getattr(fact, name) for name in _KEPT},
         }
     for question, answer in known.items():
-        keep_text(_place(question), json.dumps(answer), what="what is known of a backbone")
+        keep_sealed(_place(question), json.dumps(answer), what="what is known of a backbone")
 
 
 def known_facts(jobs: Sequence[Settings], data: Sequence[DataFacts]) -> list[JobFacts] | None:
@@ -95,7 +95,7 @@ def are_known(jobs: Sequence[Settings]) -> bool:
 
 def _recall(question: str) -> dict[str, Any] | None:
     try:
-        answer = json.loads(_place(question).read_text(encoding="utf-8"))
+        answer = json.loads(kept_text(_place(question)) or "null")
         if answer["file"] and _witness(Path(answer["file"])) != answer["witness"]:
             return None
         return answer if set(_KEPT) <= set(answer) else None

@@ -14,7 +14,7 @@ from typing import Any
 
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import LR, Grid, candidates_of, grid_of, next_rate, with_values
-from frostline.files import replacing
+from frostline.files import replacing, sealed, unsealed
 from frostline.training.candidate import LOSS, Candidate, best_of, closest, is_hopeless, more_epochs
 from frostline.training.task import TrainingDivergedError
 from frostline.training.tuning_choice import Tuning
@@ -184,7 +184,7 @@ def _train(
 
 def _read(file: Path) -> Candidate | None:
     try:
-        content: dict[str, Any] = json.loads(file.read_text())
+        content: dict[str, Any] = json.loads(unsealed(file.read_text()))
         return Candidate.from_plain(content)
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -192,7 +192,7 @@ def _read(file: Path) -> Candidate | None:
 
 def _write(file: Path, candidate: Candidate) -> None:
     with replacing(file) as temporary:
-        temporary.write_text(json.dumps(candidate.plain()))
+        temporary.write_text(sealed(json.dumps(candidate.plain())))
 
 
 def _text(candidate: Candidate) -> str:

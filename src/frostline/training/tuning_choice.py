@@ -8,7 +8,7 @@ from pathlib import Path
 
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import with_values
-from frostline.files import replacing
+from frostline.files import replacing, sealed, unsealed
 from frostline.training.candidate import Candidate
 
 CHOICE = "choice.json"
@@ -77,13 +77,15 @@ class Tuning:
         }
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(folder / CHOICE) as temporary:
-            temporary.write_text(json.dumps(content))
+            temporary.write_text(sealed(json.dumps(content)))
 
     @classmethod
     def load(cls, folder: Path) -> "Tuning | None":
         """A choice that was saved; None if there is none that can be read."""
         try:
-            content = json.loads((folder / CHOICE).read_text())
+            text = (folder / CHOICE).read_text()
+            # Older versions wrote no checksum.
+            content = json.loads(text if text.startswith("{") else unsealed(text))
             candidates = [Candidate.from_plain(each) for each in content["candidates"]]
             return cls(candidates, content["chosen"], content["seed"], tuple(content["at_edge"]))
         except (OSError, ValueError, KeyError, TypeError):

@@ -25,7 +25,7 @@ from frostline.advice.measures.simple_classifiers import (
 from frostline.cores import usable_cores
 from frostline.data.geometry import evaluation_geometry
 from frostline.data.imbalance import imbalance_ratio
-from frostline.data.pixels import OnTheFlyPixels
+from frostline.data.pixel_access import OnTheFlyPixels
 from frostline.data.sample_table import SampleTable
 from frostline.data.splits import keep_fraction
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from frostline.advice.measures.measurement import Measured, measure, measured_from
 from frostline.config.versions import MEASURES_VERSION
-from frostline.data.cache import cache_folder, keep_text
+from frostline.data.cache import cache_folder, keep_sealed, kept_text
 from frostline.data.sample_table import SampleTable
 from frostline.plugins.own_backbones import with_code
 
@@ -61,16 +61,17 @@ def cached_measure(
         seed=seed,
         on_progress=on_progress,
     )
-    keep_text(file, json.dumps(measured.plain()), what="the measures of the data")
+    keep_sealed(file, json.dumps(measured.plain()), what="the measures of the data")
     return measured
 
 
 def _read(file: Path) -> Measured | None:
     """Read a kept measurement; None if there is none, or the file is damaged."""
-    try:
-        return measured_from(json.loads(file.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    text = kept_text(file)
+    if text is None:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    try:
+        return measured_from(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         log.warning("damaged measures are made again (%s): %s", file.name, error)
         return None

@@ -24,6 +24,7 @@ def build_table(
     source: str,
     min_classes: int = 2,
     value_range: Sequence[float] | str = "auto",
+    forget: Callable[[str], object] | None = None,
 ) -> SampleTable:
     """Build the table of the readable images.
 
@@ -40,6 +41,7 @@ def build_table(
         source: As in the table.
         min_classes: As in the table.
         value_range: `auto`, or what is black and white in images of more than 8 bits.
+        forget: As in `CheckedImages`.
 
     Raises:
         DataError: If class names look the same to a reader, or the table cannot be trained on.
@@ -64,7 +66,9 @@ def build_table(
         given_split=given,
         classes=classes,
         fingerprint=fingerprint_of(items, labels, group_names, given, classes, digests, reading),
-        open_image=CheckedImages(read, dict(zip(items, digests, strict=True)), source, used),
+        open_image=CheckedImages(
+            read, dict(zip(items, digests, strict=True)), source, used, forget
+        ),
         skipped=tuple(skipped),
         notes=tuple(notes.sentences),
         lists=notes.lists,

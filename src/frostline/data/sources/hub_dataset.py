@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from frostline.cores import usable_cores
-from frostline.data.cache import cache_folder, keep_text
+from frostline.data.cache import cache_folder, keep_sealed, kept_text
 from frostline.data.class_names import spelling
 from frostline.data.groups import group_images
 from frostline.data.layout import LabelledImage
@@ -177,10 +177,10 @@ def _scan(opener: HubOpener, items: list[str]) -> list[InspectedImage]:
     key = hashlib.sha256(f"{SCAN_VERSION}\0{opener.column}\0{prints}".encode()).hexdigest()[:32]
     store = cache_folder("scans") / f"hub-{key}.json"
     try:
-        stored = [InspectedImage(**record) for record in json.loads(store.read_text())]
+        stored = [InspectedImage(**record) for record in json.loads(kept_text(store) or "null")]
         if len(stored) == len(items):
             return stored
-    except (OSError, ValueError, TypeError):
+    except (ValueError, TypeError):
         pass
     inspected = []
     with (
@@ -190,5 +190,5 @@ def _scan(opener: HubOpener, items: list[str]) -> list[InspectedImage]:
         for one in pool.map(lambda item: inspect_image(opener.read(item)), items):
             inspected.append(one)
             advance(1)
-    keep_text(store, json.dumps([one._asdict() for one in inspected]), what="the scan")
+    keep_sealed(store, json.dumps([one._asdict() for one in inspected]), what="the scan")
     return inspected

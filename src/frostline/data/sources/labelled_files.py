@@ -12,7 +12,7 @@ from frostline.data.groups import group_images
 from frostline.data.layout import LabelledImage
 from frostline.data.reading_notes import ReadingNotes
 from frostline.data.sample_table import BadImage, SampleTable, name_some
-from frostline.data.scan import ListedFile, report_unreadable, scan_files
+from frostline.data.scan import ListedFile, forget_file, report_unreadable, scan_files
 from frostline.data.sources.build_table import build_table
 from frostline.errors import DataError
 
@@ -56,6 +56,10 @@ class FileReader:
             UnreadableImageError: If it cannot be read.
         """
         return read_file(self.root / item)
+
+    def forget(self, item: str) -> None:
+        """Let the next scan read a file again, because it holds other bytes."""
+        forget_file(self.root, item)
 
 
 def existing_path(path: str) -> Path:
@@ -110,18 +114,20 @@ def table_of_files(
     skipped = (*bad, *scan.bad)
     report_unreadable(skipped, on_bad_image=options.on_bad_image, n_files=len(images) + len(bad))
     good = set(scan.good)
+    read = FileReader(root)
     return build_table(
         images,
         [image for image in images if image.path in good],
         scan.facts,
         groups,
         name=name,
-        read=FileReader(root),
+        read=read,
         skipped=skipped,
         notes=notes,
         source=str(root),
         min_classes=options.min_classes,
         value_range=options.value_range,
+        forget=read.forget,
     )
 
 
