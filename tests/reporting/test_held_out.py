@@ -30,3 +30,26 @@ def test_two_seeds_borrow_from_all_cells_on_validation(sweeps):
 def test_a_lone_cell_has_nobody_to_borrow_from(sweeps):
     interval, spread = _result(sweeps, 1)
     assert interval == share_interval(estimate(spread, NO_PRIOR), 0.95, spread.n_groups)
+
+
+def _sentence(sweeps, test_accuracy):
+    records, source = sweeps.make([({"freeze": "0"}, 0.85, 1.0, 1)] * 1, seeds=2, n_leaves=60)
+    for run in records:
+        other = sweeps.predictions(
+            test_accuracy, seed=0, split="test", effect_seed=[0, int(run.params["seed"])]
+        )
+        source.held[run.run_id, "test"] = other
+        run.metrics["test/acc_micro"] = float(other.correct.mean())
+    verdict = verdict_on(select(records, RULES.metric), source, RULES)
+    return held_out_result(verdict, source).sentence
+
+
+def test_a_test_score_far_below_validation_is_named_with_its_likely_causes(sweeps):
+    sentence = _sentence(sweeps, 0.40)
+    assert "points below validation, more than other images and seeds explain" in sentence
+    assert "the test images are of another kind" in sentence
+
+
+def test_one_within_its_error_is_not(sweeps):
+    assert "below validation" not in _sentence(sweeps, 0.85)
+    assert "below validation" not in _sentence(sweeps, 0.95)

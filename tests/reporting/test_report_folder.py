@@ -71,7 +71,7 @@ def test_what_is_lower_but_not_proven_is_named_so(sweeps, tmp_path):
     assert all(row.comparison.p_holm >= 0.05 for row in behind)
     assert report.verdict.recommended.cell.params["backbone"] == "tf_efficientnet_lite0"
     why = dict(report.conclusion.paragraphs)["Why"]
-    assert "Lower, but not proven after correction for all pairs: resnet50" in why
+    assert "Lower, but not proven after correction for all pairs and looks: resnet50" in why
 
 
 def test_about_equal_times_do_not_decide(sweeps):

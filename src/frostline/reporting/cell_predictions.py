@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from frostline.reporting.number_text import percent, whole_percent
+from frostline.reporting.number_text import percent, points, whole_percent
 from frostline.reporting.select import Selection
 from frostline.reporting.typed_rates import candidates, chosen_rate
 from frostline.stats.cell import Cell
@@ -127,4 +127,10 @@ def held_out_result(verdict: Verdict, source: Source) -> HeldOutResult:
         f", {summary.n} seed{'s' if summary.n > 1 else ''}. The choice was made on validation; the "
         "test figures of the others were not used for it."
     )
+    if interval is not None and row.interval is not None and interval[1] < row.interval[0]:
+        sentence += (
+            f" That is {points(row.value - summary.mean)} below validation, more than other images "
+            "and seeds explain: the test images are of another kind, or the validation images are "
+            "too much like the training images, such as further photos of the same subjects."
+        )
     return HeldOutResult(summary.mean, interval, sentence)

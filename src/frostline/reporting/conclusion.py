@@ -111,7 +111,7 @@ def _why(verdict: Verdict) -> str:
     for standing, opening in (
         ("open", "Cannot be distinguished from the highest"),
         ("alike", f"Within {points(verdict.rules.equivalence)} of it, too close to matter"),
-        ("behind", "Lower, but not proven after correction for all pairs"),
+        ("behind", "Lower, but not proven after correction for all pairs and looks"),
         (
             "lone class",
             "Nothing is claimed, as classes whose validation images are one group could make up "
