@@ -167,7 +167,7 @@ def _backbone_of(model: nn.Module) -> Backbone:
 
     spec = InputSpec(32, (0.5,) * 3, (0.5,) * 3, "bicubic", 1.0, "center", False)
     model.feature_info = [{"module": "one", "reduction": 1}, {"module": "two", "reduction": 2}]
-    timeline = record_timeline(model, 32)
+    timeline = record_timeline(model, spec.shape)
     stages = divide_into_stages(model, timeline, "own")
     return Backbone("own", model, spec, timeline, stages, WeightsInfo("random", "random", ""))
 

@@ -110,3 +110,13 @@ def test_the_part_of_a_weights_file_belongs_to_the_identity() -> None:
         )
     }
     assert len(digests) == 4
+
+
+def test_colour_is_left_out_of_the_identity_and_other_channels_belong_to_it() -> None:
+    """Digests of before there were others hold."""
+    assert "in_chans" not in identity._values(settings())
+    digests = {
+        job_digest(settings(*words), FACTS)
+        for words in ((), ("in_chans=3",), ("in_chans=1",), ("in_chans=5",))
+    }
+    assert len(digests) == 3

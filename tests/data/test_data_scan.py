@@ -16,9 +16,9 @@ def reads(monkeypatch):
     done = []
     real = scan._read_one
 
-    def spy(path):
+    def spy(path, in_chans):
         done.append(path.name)
-        return real(path)
+        return real(path, in_chans)
 
     monkeypatch.setattr(scan, "_read_one", spy)
     return done

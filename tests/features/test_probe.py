@@ -37,7 +37,12 @@ def settle(
     precision: str, prefix: nn.Module, trained: nn.Module
 ) -> tuple[Engine, ComputeMode, ComputeMode]:
     return choose_modes(
-        Engine("cpu", precision, 1, "single"), prefix, trained, size_px=16, batch=4, about="a test"
+        Engine("cpu", precision, 1, "single"),
+        prefix,
+        trained,
+        shape=(3, 16, 16),
+        batch=4,
+        about="a test",
     )
 
 

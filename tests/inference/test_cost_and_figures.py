@@ -25,7 +25,7 @@ def test_cost_counts_parameters_and_operations() -> None:
     network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Flatten(), nn.Linear(8 * 256, 5))
     result = cost_of(
         network.eval(),
-        size_px=16,
+        shape=(3, 16, 16),
         checkpoint_bytes=2**20,
         engine=ON_CPU,  # type: ignore[arg-type]
     )

@@ -16,6 +16,7 @@ from frostline.advice.quadrants import (
     too_few,
 )
 from frostline.advice.similarity import references_for, similarity_of
+from frostline.config.data_settings import RGB_CHANNELS
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
 
@@ -154,7 +155,14 @@ def measured_choice(settings: Settings, *, on_progress: Callable[..., None]) -> 
             "weights=pretrained, or a path",
             "leave the strategy out (strategy=none)",
         )
-    table = load_table(settings.data)
+    if settings.in_chans not in {1, RGB_CHANNELS}:
+        raise ConfigError(
+            f"strategy=auto in_chans={settings.in_chans}: similarity to the pretraining is "
+            "measured on images in colour or grey",
+            f"in_chans={RGB_CHANNELS}, 1",
+            "leave the strategy out (strategy=none)",
+        )
+    table = load_table(settings.data, in_chans=settings.in_chans)
     measured = cached_measure(
         table,
         split_of(table, settings.data, seed=settings.seed).train,

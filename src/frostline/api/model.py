@@ -52,6 +52,7 @@ class Model:
         """
         import pandas as pd
 
+        from frostline.data.channels import takes_arrays
         from frostline.inference.answer_files import columns_of
         from frostline.inference.image_files import find_images
 
@@ -61,7 +62,7 @@ class Model:
             else [images]
         )
         with _as_files(given) as (words, names):
-            found = find_images(words)
+            found = find_images(words, arrays=takes_arrays(self._predictor.geometry.in_chans))
             for note in found.notes():
                 warnings.warn(note, stacklevel=2)
             paths = found.files

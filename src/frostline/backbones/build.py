@@ -1,5 +1,6 @@
 """Build a backbone by name with its stages and weights, or only its stages without any weights."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from frostline.backbones.stage_scale import divide_into_stages
 from frostline.backbones.weights import WeightsSource, fit_source, load_weights
 from frostline.backbones.weights_fit import Fit
 from frostline.backbones.weights_hub import timm_settings
+from frostline.config.data_settings import RGB_CHANNELS
 from frostline.errors import BackboneError
 
 # What timm's models raise on a size that they do not take.
@@ -32,6 +34,7 @@ def build_backbone(
     weights: str,
     image_size: int | None,
     seed: int,
+    in_chans: int = RGB_CHANNELS,
     weights_key: str | None = None,
     weights_partial: bool = False,
 ) -> Backbone:
@@ -42,6 +45,7 @@ def build_backbone(
         weights: `pretrained`, `random` or the path of a .safetensors, .pth or .ckpt file.
         image_size: Side of the input in pixels; None for the weights' own.
         seed: Of the random initialisation; the global random state stays as it is.
+        in_chans: Channels of the images.
         weights_key: Part of the file that is meant, where several fit.
         weights_partial: Whether the file may fit only a part; the rest stays random.
 
@@ -50,7 +54,7 @@ def build_backbone(
         WeightsError: The weights are not found or do not fit.
     """
     check_backbone_name(name)
-    spec = input_spec(name, image_size)
+    spec = input_spec(name, image_size, in_chans)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = create_timm(name, spec)
@@ -67,23 +71,44 @@ def build_backbone(
     return Backbone(name, model, spec, timeline, stages, info)
 
 
-def input_spec(name: str, image_size: int | None) -> InputSpec:
+def input_spec(name: str, image_size: int | None, in_chans: int = RGB_CHANNELS) -> InputSpec:
     """Return how images are prepared for a backbone, according to its weights.
 
     Args:
         name: A known backbone.
         image_size: Side in pixels instead of the weights' own.
+        in_chans: Channels of the images; others than red, green and blue are normalised as the
+            channels whose weights they get: see `channel_values`.
     """
     cfg = timm_settings(name)
     return InputSpec(
         size_px=image_size if image_size is not None else int(cfg.input_size[-1]),
-        mean=tuple(cfg.mean),
-        std=tuple(cfg.std),
+        mean=channel_values(cfg.mean, in_chans),
+        std=channel_values(cfg.std, in_chans),
         interpolation=cfg.interpolation,
         crop_pct=float(cfg.crop_pct),
         crop_mode=cfg.crop_mode,
         fixed_size=bool(cfg.fixed_input_size),
     )
+
+
+def channel_values(values: Sequence[float], in_chans: int) -> tuple[float, ...]:
+    """Means or deviations for another number of channels, each that of the channel it stands for.
+
+    timm makes the weights of the first layer for one channel the sum over the colours, which takes
+    a grey image as one of three equal colours: so the average. For others it repeats the colours.
+
+    Args:
+        values: Of the channels that the weights were trained on.
+        in_chans: Channels of the images.
+
+    Source: `timm.models.adapt_input_conv`.
+    """
+    if in_chans == len(values):
+        return tuple(values)
+    if in_chans == 1:
+        return (sum(values) / len(values),)
+    return tuple(values[channel % len(values)] for channel in range(in_chans))
 
 
 def create_timm(name: str, spec: InputSpec) -> nn.Module:
@@ -92,12 +117,16 @@ def create_timm(name: str, spec: InputSpec) -> nn.Module:
     VGG's two layers of 4096 come after its features and are left out with the classifier.
 
     Raises:
-        BackboneError: The model cannot be built for this size.
+        BackboneError: The model cannot be built for this size or these channels.
     """
     options: dict[str, Any] = {"img_size": spec.size_px} if spec.fixed_size else {}
+    if spec.in_chans != RGB_CHANNELS:
+        options["in_chans"] = spec.in_chans
     try:
         model: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **options)
     except _SIZE_ERRORS as error:
+        if spec.in_chans != RGB_CHANNELS and _takes_rgb(name, options):
+            raise _wrong_channels(name, spec, error) from None
         raise _wrong_size(name, spec, error) from None
     if isinstance(getattr(model, "pre_logits", None), ConvMlp):
         model.pre_logits = nn.Identity()
@@ -125,7 +154,13 @@ def _head_tensors(name: str) -> tuple[str, ...]:
 
 
 def check_weights(
-    name: str, image_size: int | None, source: WeightsSource, *, key: str | None, partial: bool
+    name: str,
+    image_size: int | None,
+    source: WeightsSource,
+    *,
+    key: str | None,
+    partial: bool,
+    in_chans: int = RGB_CHANNELS,
 ) -> Fit:
     """Check that a weights file fits a backbone, without building it.
 
@@ -135,11 +170,12 @@ def check_weights(
         source: The file.
         key: Part of the file that is meant, where several fit.
         partial: Whether the file may fit only a part.
+        in_chans: Channels of the images.
 
     Raises:
         WeightsError: The file cannot be read, or its tensors do not fit.
     """
-    model = outline(name, image_size).model
+    model = outline(name, image_size, in_chans).model
     left_out = _left_out(name, model, source.where)
     return fit_source(name, model, source, left_out=left_out, key=key, partial=partial)
 
@@ -151,16 +187,39 @@ def timeline_of(name: str, model: nn.Module, spec: InputSpec) -> Timeline:
         BackboneError: The model does not take images of this size.
     """
     try:
-        return cached(
-            f"timeline {name} {spec.size_px}", lambda: record_timeline(model, spec.size_px)
-        )
+        return cached(f"timeline {name} {spec.shape}", lambda: record_timeline(model, spec.shape))
     except _SIZE_ERRORS as error:
         raise _wrong_size(name, spec, error) from None
 
 
+def _takes_rgb(name: str, options: dict[str, Any]) -> bool:
+    """Whether the model can be built if it is for three channels."""
+    others = {key: value for key, value in options.items() if key != "in_chans"}
+    try:
+        with torch.device("meta"):
+            timm.create_model(name, pretrained=False, num_classes=0, **others)
+    except _SIZE_ERRORS:
+        return False
+    return True
+
+
+def _wrong_channels(name: str, spec: InputSpec, error: Exception) -> BackboneError:
+    return BackboneError(
+        given=f"in_chans={spec.in_chans}: backbone={name}{where_defined(name)} cannot be built for "
+        f"it ({_reason(error)})",
+        allowed=f"in_chans={RGB_CHANNELS}, or a backbone that takes timm's in_chans",
+        todo="leave this backbone out, or in_chans=3: grey images are then read as colour",
+    )
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
 def _wrong_size(name: str, spec: InputSpec, error: Exception) -> BackboneError:
     own = timm_settings(name).input_size[-1]
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    reason = _reason(error)
     if spec.size_px == own:
         return BackboneError(
             given=f"backbone={name}{where_defined(name)} does not run on one image of {own} px: "
@@ -184,34 +243,38 @@ class Outline(NamedTuple):
 
 
 @lru_cache(maxsize=16)
-def outline(name: str, image_size: int | None) -> Outline:
+def outline(name: str, image_size: int | None, in_chans: int = RGB_CHANNELS) -> Outline:
     """Divide a backbone into stages without its weights, on the meta device.
 
     Args:
         name: A backbone's name.
         image_size: Side of the input in pixels; None for the weights' own.
+        in_chans: Channels of the images.
 
     Raises:
         BackboneError: The name is unknown, the size impossible, or the model cannot be divided.
     """
     check_backbone_name(name)
-    spec = input_spec(name, image_size)
+    spec = input_spec(name, image_size, in_chans)
     with torch.device("meta"):
         model = create_timm(name, spec)
     timeline = timeline_of(name, model, spec)
     return Outline(model, spec, timeline, divide_into_stages(model, timeline, name))
 
 
-def check_freeze(name: str, freeze: int | str, image_size: int | None) -> Depth:
+def check_freeze(
+    name: str, freeze: int | str, image_size: int | None, in_chans: int = RGB_CHANNELS
+) -> Depth:
     """Resolve a value of `freeze` for a backbone without loading any weights.
 
     Args:
         name: A backbone's name.
         freeze: A number, `all` or a module path.
         image_size: Side of the input in pixels; None for the weights' own.
+        in_chans: Channels of the images.
 
     Raises:
         BackboneError: The backbone has no such depth; the message contains the table of stages.
     """
-    model, _, timeline, stages = outline(name, image_size)
+    model, _, timeline, stages = outline(name, image_size, in_chans)
     return resolve_depth(name, model, timeline, stages, freeze)

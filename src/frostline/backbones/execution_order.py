@@ -126,15 +126,14 @@ def _recording_modules(paths: dict[int, str], timeline: Timeline, clock: _Clock)
     timeline.total_flops = flops.get_total_flops()
 
 
-def record_timeline(model: nn.Module, size_px: int, in_chans: int = 3) -> Timeline:
+def record_timeline(model: nn.Module, shape: tuple[int, int, int]) -> Timeline:
     """Run a model once on the meta device and record the order in which it uses its parts.
 
     The model itself is not changed: its tensors are replaced for this one pass.
 
     Args:
         model: Any image model; its training mode is restored afterwards.
-        size_px: Side of the square input.
-        in_chans: Channels of the input.
+        shape: Channels, height and width of an image.
 
     Returns:
         The timeline of a forward pass in eval mode over one image.
@@ -150,7 +149,7 @@ def record_timeline(model: nn.Module, size_px: int, in_chans: int = 3) -> Timeli
     for name, tensor in state.items():
         names.setdefault(id(tensor), name)
     paths = {id(module): path for path, module in model.named_modules()}
-    image = torch.empty(1, in_chans, size_px, size_px, device="meta")
+    image = torch.empty(1, *shape, device="meta")
     with (
         torch.no_grad(),
         eval_mode(model),

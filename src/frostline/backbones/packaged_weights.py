@@ -88,7 +88,7 @@ def rename_packaged(
     renamed: dict[str, Tensor] = {}
     for key, tensor in tensors.items():
         new = _timm_name(key, blocks, tensors)
-        if new is None or (new in state and state[new].shape != tensor.shape):
+        if new is None or (new in state and not _fits(state[new], tensor)):
             problem = "has no counterpart" if new is None else f"does not fit {new}"
             raise WeightsError(
                 given=f"packaged weights of {name}: {key} {tuple(tensor.shape)} {problem} in "
@@ -103,6 +103,16 @@ def rename_packaged(
             todo="install the version of the package that requirements.txt names",
         )
     return renamed
+
+
+def _fits(own: "Tensor", tensor: "Tensor") -> bool:
+    """Whether shapes are equal, but for the image's channels, to which a first layer is adapted."""
+    same_but_channels = (own.ndim, own.shape[:1], own.shape[2:]) == (
+        tensor.ndim,
+        tensor.shape[:1],
+        tensor.shape[2:],
+    )
+    return own.shape == tensor.shape or (tensor.shape[1:2] == (3,) and same_but_channels)
 
 
 def _timm_name(key: str, blocks: list[str], tensors: "dict[str, Tensor]") -> str | None:

@@ -154,8 +154,7 @@ def output_shape(backbone: Backbone, *, from_features: bool = False) -> tuple[in
         backbone: The backbone.
         from_features: Whether its features are meant, before its head.
     """
-    size = backbone.input.size_px
-    image = torch.empty(1, 3, size, size, device="meta")
+    image = torch.empty(1, *backbone.input.shape, device="meta")
     pooled = _PooledModel(backbone.model, OutputPooling("none", from_features=from_features))
     with torch.no_grad(), eval_mode(backbone.model):
         output = call_on_meta(pooled, meta_tensors(pooled), image)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from frostline.config.data_settings import RGB_CHANNELS
+
 WeightsOrigin = Literal["packaged", "cache", "hub", "path", "random"]
 
 
@@ -11,22 +13,41 @@ class InputSpec:
     """How an image is prepared for a backbone, as its weights were trained and evaluated.
 
     Attributes:
-        size_px: Side of the square input in pixels.
-        mean: Mean per RGB channel, of values in [0, 1].
-        std: Standard deviation per RGB channel, of values in [0, 1].
+        size_px: Side of the square input in pixels; its height where it is no square.
+        mean: Mean per channel (red, green, blue, if three), of values in [0, 1].
+        std: Standard deviation per channel, of values in [0, 1].
         interpolation: Name of the resampling filter, such as `bicubic`.
         crop_pct: Side of the evaluation crop as a share of the resized image, in (0, 1].
         crop_mode: How the evaluation crop is taken: `center`, `squash` or `border`.
         fixed_size: True where the model is built for one size and takes no other.
+        width_px: Width of the input; None: as its height.
     """
 
     size_px: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     interpolation: str
     crop_pct: float
     crop_mode: str
     fixed_size: bool
+    width_px: int | None = None
+
+    @property
+    def in_chans(self) -> int:
+        """Number of channels of an image."""
+        return len(self.mean)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image."""
+        return self.in_chans, self.size_px, self.width_px or self.size_px
+
+
+def shape_text(shape: tuple[int, int, int]) -> str:
+    """The size of an image in words: `224`, `224 x 320`; `5 x 224` with five channels."""
+    channels, height, width = shape
+    size = str(height) if height == width else f"{height} x {width}"
+    return size if channels == RGB_CHANNELS else f"{channels} x {size}"
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,8 @@ def _with_our_channels(
             texts.append(f"{layer} takes {n_theirs} channels in the file")
     if not texts:
         return adapted, ""
-    return adapted, f"{', '.join(texts)}: adapted to {n_own} as timm does (repeated and scaled)"
+    how = "summed" if n_own == 1 else "repeated and scaled"
+    return adapted, f"{', '.join(texts)}: adapted to {n_own} as timm does ({how})"
 
 
 def _misfit(

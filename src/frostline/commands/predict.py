@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
+    from frostline.data.channels import takes_arrays
     from frostline.inference.answer_files import (
         as_dict,
         check_format,
@@ -54,13 +55,14 @@ def _run(given: argparse.Namespace) -> int:
     from frostline.inference.image_files import find_images
 
     # Errors of the command line are found before anything heavy is loaded.
-    found = find_images(given.images)
-    paths = found.files
-    for note in found.notes():
-        say(note)
+    find_images(given.images, arrays=True)
     if given.out is not None:
         check_format(given.out)
     rebuilt = run_given(given)
+    found = find_images(given.images, arrays=takes_arrays(rebuilt.geometry.in_chans))
+    paths = found.files
+    for note in found.notes():
+        say(note)
 
     from frostline.data.progress_bar import show_progress
     from frostline.inference.predictor import Predictor

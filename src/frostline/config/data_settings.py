@@ -6,6 +6,9 @@ from pydantic import BeforeValidator, Field
 
 from frostline.config.strict_model import Count, Fraction, PositiveFraction, StrictModel
 
+# Red, green and blue.
+RGB_CHANNELS = 3
+
 
 class DataSettings(StrictModel):
     """Settings of every data source: how images are split, sampled and held in memory."""

@@ -7,6 +7,7 @@ import hashlib
 import json
 from typing import Any, Protocol
 
+from frostline.config.data_settings import RGB_CHANNELS
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import grid_of, solves_head, tunes_alone
 from frostline.config.versions import RESULTS_VERSION
@@ -138,6 +139,8 @@ def _values(settings: Settings) -> dict[str, Any]:
     for key in ("weights_key", "weights_partial"):
         if not (settings.is_weights_file and values[key]):
             del values[key]
+    if settings.in_chans == RGB_CHANNELS:  # digests of before there were others hold
+        del values["in_chans"]
     if not settings.callbacks.own:  # digests of before there were any hold
         del values["callbacks"]["own"]
     if settings.plugins.backbone is None:

@@ -19,6 +19,7 @@ _OTHER_NAMES = {
     "lr": "learningrate learnrate baselr maxlr lr0 eta initlr peaklr stepsize",
     "image_size": "size imgsize imgsz imagesize resolution inputsize resize px cropsize inputshape "
     "targetsize width height",
+    "in_chans": "inchans channels nchannels numchannels inputchannels inchannels chans grayscale",
     "seed": "seeds randomseed randomstate rng manualseed",
     "data.path": "path dataset datadir datapath dataroot root dir directory folder images traindir "
     "imagedir photos inputdir",

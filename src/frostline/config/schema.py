@@ -177,6 +177,7 @@ class Settings(StrictModel):
     batch_size: Annotated[int, Field(ge=2)]
     lr: Annotated[float | Literal["auto"], BeforeValidator(_lr)]
     image_size: Annotated[int, Field(ge=8)] | None
+    in_chans: Annotated[int, Field(ge=1, le=64)]
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     reuse: Literal["auto", "off"]
     rerun: bool

@@ -8,6 +8,7 @@ A sweep's plan reads `FINITE_VIEWS`, so torch is imported only when an augmentat
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from frostline.config.data_settings import RGB_CHANNELS
 from frostline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from frostline.backbones.spec import InputSpec
 
-# From images (B, 3, R, R) uint8 and a seed to images (B, 3, S, S) uint8.
+# From images (B, C, R, R) uint8 and a seed to images (B, C, S, S) uint8.
 RandomRecipe = Callable[["Tensor", int], "Tensor"]
 
 # Number of views of each image, for the augmentations that have finitely many.
@@ -23,10 +24,26 @@ FINITE_VIEWS = {"none": 1, "flip": 2, "dihedral": 8}
 
 # Crops are taken from a larger square; `crop_always` also crops in evaluation: a known mistake.
 CROPS = ("crop", "crop_always")
-AUGMENTS = (*FINITE_VIEWS, *CROPS, "trivial", "randaugment", "color")
+# These change colours, which other channels than grey and colour do not have.
+OF_COLOURS = ("trivial", "randaugment", "color")
+AUGMENTS = (*FINITE_VIEWS, *CROPS, *OF_COLOURS)
 
 # Resize to 64, random crop of 52: the book's recipe, for any size.
 CROP_FRAC = 52 / 64
+
+
+def check_augment(augment: str, in_chans: int) -> None:
+    """Check that an augmentation can be done to images of some channels.
+
+    Raises:
+        ConfigError: If it changes colours, and the images are neither grey nor in colour.
+    """
+    if augment in OF_COLOURS and in_chans not in {1, RGB_CHANNELS}:
+        able = [name for name in AUGMENTS if name not in OF_COLOURS]
+        raise ConfigError(
+            f"augment={augment} changes colours, and images of in_chans={in_chans} have none",
+            ", ".join(able),
+        )
 
 
 def random_recipe(augment: str, spec: "InputSpec") -> RandomRecipe | None:
@@ -35,8 +52,12 @@ def random_recipe(augment: str, spec: "InputSpec") -> RandomRecipe | None:
     Every image of a batch has its own draw.
 
     Returns:
-        A function from images (B, 3, R, R) uint8 and a seed to images (B, 3, S, S) uint8.
+        A function from images (B, C, R, R) uint8 and a seed to images (B, C, S, S) uint8.
+
+    Raises:
+        ConfigError: If the images have channels that the augmentation does not know.
     """
+    check_augment(augment, spec.in_chans)
     if augment in FINITE_VIEWS:
         return None
     from torchvision.transforms import InterpolationMode, v2
@@ -60,7 +81,7 @@ def own_recipe(transform: "Callable[[Tensor], Tensor]", name: str) -> RandomReci
     It may draw from PyTorch, NumPy or Python's random: all three are restored afterwards.
 
     Args:
-        transform: From an image (3, S, S) uint8 to one of the same form.
+        transform: From an image (C, S, S) uint8 to one of the same form.
         name: Of the augmentation, for messages.
 
     Raises:

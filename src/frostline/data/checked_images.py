@@ -9,9 +9,9 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from PIL import Image
-
-from frostline.data.decode import UnreadableImageError, decode_bytes
+from frostline.config.data_settings import RGB_CHANNELS
+from frostline.data.channels import Picture, image_from
+from frostline.data.decode import UnreadableImageError
 from frostline.data.deep_pixels import ValueRange
 from frostline.errors import DataChangedError
 
@@ -26,6 +26,7 @@ class CheckedImages:
         source: Where the items are, for messages.
         value_range: What is black and white in images of more than 8 bits.
         forget: Called with an item that holds other bytes, so that the next scan reads it again.
+        in_chans: Channels that the network takes.
     """
 
     read: Callable[[str], bytes]
@@ -33,9 +34,10 @@ class CheckedImages:
     source: str
     value_range: ValueRange | None = None
     forget: Callable[[str], object] | None = None
+    in_chans: int = RGB_CHANNELS
 
-    def __call__(self, item: str) -> Image.Image:
-        """Open an image as upright RGB on white.
+    def __call__(self, item: str) -> Picture:
+        """Open an image as upright RGB on white, or as its channels: see `image_from`.
 
         Raises:
             DataChangedError: If its bytes are not those of the scan, or cannot be read any more.
@@ -48,7 +50,7 @@ class CheckedImages:
             raise self._changed(item, error.strerror or str(error)) from None
         if hashlib.sha256(data).hexdigest() != self.digests[item]:
             raise self._changed(item, "it holds other bytes" if data else "the file is empty")
-        return decode_bytes(data, self.value_range)
+        return image_from(data, self.value_range, self.in_chans)
 
     def _changed(self, item: str, how: str) -> DataChangedError:
         if self.forget is not None:

@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from frostline.data.channels import in_colour
 from frostline.data.image_datamodule import ImageDataModule
 from frostline.data.order import epoch_views
 
@@ -39,7 +40,7 @@ def contact_sheet(data: ImageDataModule, *, n_images: int, n_epochs: int, seed: 
     for column, images in enumerate(columns):
         for row, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
             top, left = row * side, column * side
-            sheet[top : top + side - GAP_PX, left : left + side - GAP_PX] = image
+            sheet[top : top + side - GAP_PX, left : left + side - GAP_PX] = in_colour(image)
     return Image.fromarray(sheet)
 
 

@@ -93,7 +93,7 @@ def open_checked(data: bytes, *, full: bool) -> Image.Image:
     except Image.DecompressionBombError:
         raise UnreadableImageError(_too_large("more than 179")) from None
     except UnidentifiedImageError:
-        raise UnreadableImageError("not an image, or in a format that cannot be read") from None
+        raise UnreadableImageError(_unknown(data)) from None
     except (
         OSError,
         SyntaxError,
@@ -106,6 +106,13 @@ def open_checked(data: bytes, *, full: bool) -> Image.Image:
         raise UnreadableImageError(f"damaged: {error}") from None
     except (TypeError, AttributeError, OverflowError, ZeroDivisionError, MemoryError) as error:
         raise UnreadableImageError(f"damaged: {type(error).__name__}: {error}") from None
+
+
+def _unknown(data: bytes) -> str:
+    """Why a file is no image that Pillow knows."""
+    if data.startswith((b"\x93NUMPY", b"II*\0", b"MM\0*")):
+        return "not an image of grey or colour; arrays and TIFFs of N channels need in_chans=N"
+    return "not an image, or in a format that cannot be read"
 
 
 def check_pixels(width_px: int, height_px: int) -> None:
@@ -127,7 +134,7 @@ def to_rgb(image: Image.Image, value_range: ValueRange | None = None) -> Image.I
         image: Of any mode.
         value_range: What is black and white in images of more than 8 bits; None: by their type.
     """
-    image = _upright(image)
+    image = upright(image)
     if is_deep(image.mode):
         return to_8_bits(image, value_range)
     if image.has_transparency_data:
@@ -137,7 +144,8 @@ def to_rgb(image: Image.Image, value_range: ValueRange | None = None) -> Image.I
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def upright(image: Image.Image) -> Image.Image:
+    """Turn an image as its EXIF orientation says, in place."""
     try:
         # In place: a copy of 119 megapixels takes half a gigabyte.
         ImageOps.exif_transpose(image, in_place=True)

@@ -36,12 +36,12 @@ def guessed_range(mode: str, high: float) -> ValueRange:
     of 8 or 16 bits; floats are read as [0, 1], or else [0, 255].
 
     Args:
-        mode: Pillow's.
+        mode: Pillow's; of several channels with their number, such as `I;16 x 5`.
         high: Its largest value.
     """
     if mode.startswith("I;16"):
         return 0.0, 65535.0
-    if mode == "F":
+    if mode.startswith("F"):
         return (0.0, 1.0) if high <= 1.0 else (0.0, 255.0)
     if high <= 255:
         return 0.0, 255.0

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from frostline.data.channels import Channels, Picture, with_channels
+
 if TYPE_CHECKING:
     from frostline.backbones.spec import InputSpec
 
@@ -39,14 +41,19 @@ class Geometry:
         crop_pct: The square's share of the resized image, in (0, 1].
         crop_mode: "center": shorter side resized, then cropped; "squash": both sides resized, then
             cropped; "border": longer side resized, then padded.
-        border: RGB colour of padding, 0 .. 255.
+        border: Colour of padding, a value 0 .. 255 for each channel of the image.
     """
 
     size_px: int
     interpolation: str
     crop_pct: float
     crop_mode: str
-    border: tuple[int, int, int]
+    border: tuple[int, ...]
+
+    @property
+    def in_chans(self) -> int:
+        """Number of channels of the square."""
+        return len(self.border)
 
     @property
     def key(self) -> str:
@@ -56,11 +63,9 @@ class Geometry:
 
 def evaluation_geometry(spec: "InputSpec") -> Geometry:
     """Return the geometry that the weights were evaluated with."""
-    red, green, blue = (round(255 * value) for value in spec.mean)
+    border = tuple(round(255 * value) for value in spec.mean)
     mode = spec.crop_mode or "center"
-    return Geometry(
-        spec.size_px, spec.interpolation, spec.crop_pct, mode, border=(red, green, blue)
-    )
+    return Geometry(spec.size_px, spec.interpolation, spec.crop_pct, mode, border)
 
 
 def crop_source_geometry(spec: "InputSpec", crop_frac: float) -> Geometry:
@@ -75,27 +80,37 @@ def crop_source_geometry(spec: "InputSpec", crop_frac: float) -> Geometry:
         spec.interpolation,
         crop_pct=1.0,
         crop_mode="center",
-        border=(0, 0, 0),
+        border=(0,) * spec.in_chans,
     )
 
 
-def square(image: Image.Image, geometry: Geometry) -> NDArray[np.uint8]:
+def square(image: Picture, geometry: Geometry) -> NDArray[np.uint8]:
     """Resize and crop one image.
 
     Args:
-        image: RGB, any size.
+        image: RGB, or channels; any size.
         geometry: The target.
 
     Returns:
-        (S, S, 3) uint8.
+        (S, S, C) uint8.
     """
+    image = with_channels(image, geometry.in_chans)
+    if isinstance(image, Channels):
+        planes = zip(image.planes, geometry.border, strict=True)
+        return np.stack([_square_of(plane, geometry, fill) for plane, fill in planes], axis=2)
+    return _square_of(image, geometry, geometry.border)
+
+
+def _square_of(
+    image: Image.Image, geometry: Geometry, border: int | tuple[int, ...]
+) -> NDArray[np.uint8]:
     target = target_size(image.size, geometry)
     resample = FILTERS[geometry.interpolation]
     if is_long_strip(target, geometry):
         return _centre_of_strip(image, target, geometry.size_px, resample)
     if target != image.size:
         image = image.resize(target, resample)
-    fill = geometry.border if geometry.crop_mode == "border" else (0, 0, 0)
+    fill = border if geometry.crop_mode == "border" else 0
     return np.asarray(_center(image, geometry.size_px, fill))
 
 
@@ -131,10 +146,10 @@ def _centre_of_strip(
         for start, part, scale, full in zip(starts, kept, scales, image.size, strict=True)
     )
     part = image.resize(kept, resample, box=(left, top, right, bottom))
-    return np.asarray(_center(part, size, (0, 0, 0)))
+    return np.asarray(_center(part, size, 0))
 
 
-def _center(image: Image.Image, size: int, fill: tuple[int, int, int]) -> Image.Image:
+def _center(image: Image.Image, size: int, fill: int | tuple[int, ...]) -> Image.Image:
     width, height = image.size
     wide, high = max(0, size - width), max(0, size - height)
     if wide or high:

@@ -27,7 +27,7 @@ class Batch(NamedTuple):
     """A batch of images, or of stored features with the same fields.
 
     Attributes:
-        inputs: (B, 3, R, R) uint8 images, or stored outputs of a frozen prefix.
+        inputs: (B, C, R, R) uint8 images, or stored outputs of a frozen prefix.
         labels: (B) int64.
         items: (B) int64, the row in the table.
         views: (B) int64, which finite view; 0 in evaluation.

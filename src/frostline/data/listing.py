@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from frostline.data.channels import ARRAY_SUFFIX
 from frostline.data.reading_notes import ReadingNotes
 from frostline.data.sample_table import name_some
 from frostline.data.scan import ListedFile
@@ -84,11 +85,12 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.casefold() in SYSTEM_NAMES
 
 
-def list_images(root: Path) -> Listing:
+def list_images(root: Path, *, arrays: bool = False) -> Listing:
     """List the images of a folder and its subfolders; links to folders are followed once.
 
     Args:
         root: The folder.
+        arrays: Whether NumPy arrays are images, too: for other channels than colour.
 
     Returns:
         The images, by extension in upper or lower case, and what is ignored.
@@ -101,7 +103,7 @@ def list_images(root: Path) -> Listing:
     for relative, entry in _walk(root, "", listing, visited):
         stem, dot, extension = entry.name.rpartition(".")
         suffix = f".{extension.lower()}" if stem and dot else ""
-        if suffix not in IMAGE_SUFFIXES:
+        if suffix not in IMAGE_SUFFIXES and not (arrays and suffix == ARRAY_SUFFIX):
             listing.other[suffix] += 1
             listing.other_files.append(relative)
             continue

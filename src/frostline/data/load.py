@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from frostline.config.conf_files import group_defaults
 from frostline.config.data_settings import (
+    RGB_CHANNELS,
     ArchiveData,
     CsvData,
     DataChoice,
@@ -27,18 +28,21 @@ from frostline.errors import DataError
 NOT_FOR_SOURCES = {*DataSettings.model_fields, "source"}
 
 
-def load_table(data: DataChoice, *, min_classes: int = 2) -> SampleTable:
+def load_table(
+    data: DataChoice, *, min_classes: int = 2, in_chans: int = RGB_CHANNELS
+) -> SampleTable:
     """Load the table of the chosen source.
 
     Args:
         data: The source and its settings.
         min_classes: 2, as training needs; 1 where a trained run is judged on the images.
+        in_chans: Channels that the network takes; for others than colour arrays are images, too.
 
     Raises:
         DataError: If the source cannot be read, or cannot be trained on.
     """
     with _garbage_collection_paused():
-        return _load(data, min_classes)
+        return _load(data, min_classes, in_chans)
 
 
 def load_path(path: str, *, on_bad_image: str, group_by: str | None) -> SampleTable:
@@ -81,10 +85,16 @@ def _garbage_collection_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _load(data: DataChoice, min_classes: int) -> SampleTable:
+def _load(data: DataChoice, min_classes: int, in_chans: int) -> SampleTable:
     options: dict[str, Any] = data.model_dump(exclude=NOT_FOR_SOURCES)
     if not isinstance(data, LeavesData):
-        options["min_classes"] = min_classes
+        options |= {"min_classes": min_classes, "in_chans": in_chans}
+    elif in_chans not in {1, RGB_CHANNELS}:
+        raise DataError(
+            f"in_chans={in_chans}: the built-in leaves are drawn in colour",
+            f"in_chans={RGB_CHANNELS}, or 1 for their grey",
+            f"give a data set of {in_chans} channels: data.path=DIR",
+        )
     match data:
         case LeavesData():
             from frostline.data.sources.leaves import load_leaves

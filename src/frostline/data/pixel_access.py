@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from frostline.data.geometry import Geometry, square
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from frostline.data.channels import Picture
 
 log = logging.getLogger(__name__)
 Images = NDArray[np.uint8]
@@ -26,7 +26,7 @@ class Pixels(ABC):
 
     @abstractmethod
     def take(self, rows: NDArray[np.int64]) -> Images:
-        """The images of some rows: (n, S, S, 3) uint8, a copy."""
+        """The images of some rows: (n, S, S, C) uint8, a copy."""
 
 
 class OnTheFlyPixels(Pixels):
@@ -35,18 +35,18 @@ class OnTheFlyPixels(Pixels):
     is_decoded_on_the_fly = True
 
     def __init__(
-        self, open_image: Callable[[str], "Image"], items: tuple[str, ...], geometry: Geometry
+        self, open_image: Callable[[str], "Picture"], items: tuple[str, ...], geometry: Geometry
     ) -> None:
         self._open_image = open_image
         self._items = items
         self._geometry = geometry
 
     def take(self, rows: NDArray[np.int64]) -> Images:
-        """The images of some rows: (n, S, S, 3) uint8."""
+        """The images of some rows: (n, S, S, C) uint8."""
         return np.stack([self.decode(row) for row in rows.tolist()])
 
     def decode(self, row: int) -> Images:
-        """Decode one image: (S, S, 3) uint8."""
+        """Decode one image: (S, S, C) uint8."""
         return square(self._open_image(self._items[row]), self._geometry)
 
 
@@ -59,7 +59,7 @@ class StoredPixels(Pixels):
         self.array = array
 
     def take(self, rows: NDArray[np.int64]) -> Images:
-        """The images of some rows: (n, S, S, 3) uint8, a copy."""
+        """The images of some rows: (n, S, S, C) uint8, a copy."""
         return np.asarray(self.array[rows])
 
 
@@ -73,7 +73,7 @@ class MappedPixels(StoredPixels):
         self._is_reported = False
 
     def take(self, rows: NDArray[np.int64]) -> Images:
-        """The images of some rows: (n, S, S, 3) uint8, a copy."""
+        """The images of some rows: (n, S, S, C) uint8, a copy."""
         taken = super().take(rows)
         for place in np.flatnonzero(sums_of(taken) != self._sums[rows]).tolist():
             if not self._is_reported:
@@ -84,5 +84,5 @@ class MappedPixels(StoredPixels):
 
 
 def sums_of(images: Images) -> Sums:
-    """A checksum for each of some images (n, S, S, 3): (n,) uint64."""
+    """A checksum for each of some images (n, S, S, C): (n,) uint64."""
     return np.array([xxhash.xxh3_64_intdigest(image.data) for image in images], dtype=np.uint64)

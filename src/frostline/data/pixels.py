@@ -57,7 +57,7 @@ def open_pixels(table: SampleTable, geometry: Geometry, *, memory_gib: float) ->
         DataChangedError: If a file holds other bytes than when the table was made.
     """
     on_the_fly = OnTheFlyPixels(table.open_image, table.items, geometry)
-    shape = (len(table), geometry.size_px, geometry.size_px, 3)
+    shape = (len(table), geometry.size_px, geometry.size_px, geometry.in_chans)
     n_bytes = int(np.prod(shape, dtype=np.int64))
     in_memory = n_bytes <= min(memory_gib * GIB, FREE_SHARE * psutil.virtual_memory().available)
     path = cache_folder("pixels") / f"{_key(table, geometry)}.npy"
@@ -142,7 +142,7 @@ def _load(
 
 
 def _decode_all(source: OnTheFlyPixels, out: Images) -> None:
-    """Fill (N, S, S, 3) in threads: Pillow and numpy release Python's global lock."""
+    """Fill (N, S, S, C) in threads: Pillow and numpy release Python's global lock."""
 
     def decode(row: int) -> None:
         out[row] = source.decode(row)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from frostline.errors import DataError
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from frostline.data.channels import Picture
 
 SPLIT_NAMES = ("train", "val", "test")
 
@@ -66,7 +66,7 @@ class SampleTable:
         given_split: (N) "train", "val" or "test" where the source defines splits, else None.
         classes: Class names, in the order of the labels.
         fingerprint: sha256 over everything above and the bytes of the images.
-        open_image: Function from an item to an upright RGB image on white; can be pickled.
+        open_image: Function from an item to its image, as `image_from` gives it; can be pickled.
         skipped: Images that were left out because they cannot be read.
         notes: Sentences for the user about what the source left out, took over or guessed.
         lists: A few words to all the paths or lines that a note counts.
@@ -83,7 +83,7 @@ class SampleTable:
     given_split: NDArray[np.str_] | None
     classes: tuple[str, ...]
     fingerprint: str
-    open_image: Callable[[str], "Image"]
+    open_image: Callable[[str], "Picture"]
     skipped: tuple[BadImage, ...] = ()
     notes: tuple[str, ...] = field(default=())
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict)

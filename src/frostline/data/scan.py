@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from frostline.config.data_settings import RGB_CHANNELS
 from frostline.cores import usable_cores
 from frostline.data.cache import cache_folder, keep_sealed, kept_text
+from frostline.data.channels import extent_of_planes, read_planes, takes_planes
 from frostline.data.decode import UnreadableImageError, open_checked, read_file
 from frostline.data.deep_pixels import extent_of, is_deep
 from frostline.data.progress_bar import show_progress
@@ -71,7 +73,7 @@ class Scan:
     bad: tuple[BadImage, ...]
 
 
-def scan_files(root: Path, files: list[ListedFile]) -> Scan:
+def scan_files(root: Path, files: list[ListedFile], in_chans: int = RGB_CHANNELS) -> Scan:
     """Decode every file completely, except those decoded before that have not changed.
 
     A file counts as unchanged if its path, size, inode and both times (ns) are unchanged.
@@ -79,15 +81,16 @@ def scan_files(root: Path, files: list[ListedFile]) -> Scan:
     Args:
         root: The folder that the paths are relative to.
         files: The files to read.
+        in_chans: Channels that the network takes.
 
     Returns:
         The readable files in the order of `files`, and the others with the reason.
     """
-    store = _place(root)
+    store = _place(root, in_chans)
     records = _read_store(store)
     changed = [file for file in files if records.get(file.path, (None,))[0] != file]
     if changed:
-        records |= _read_all(root, changed)
+        records |= _read_all(root, changed, in_chans)
         _write_store(store, records)
     inspected = [(file, records[file.path][1]) for file in files]
     good = [(file, one) for file, one in inspected if not one.reason]
@@ -98,7 +101,7 @@ def scan_files(root: Path, files: list[ListedFile]) -> Scan:
     )
 
 
-def forget_file(root: Path, path: str) -> None:
+def forget_file(root: Path, path: str, in_chans: int = RGB_CHANNELS) -> None:
     """Drop what is stored of a file that turned out to hold other bytes: it is read again.
 
     A file that is written twice within one tick of the clock keeps its size and its times.
@@ -106,8 +109,9 @@ def forget_file(root: Path, path: str) -> None:
     Args:
         root: The folder that the path is relative to.
         path: The file.
+        in_chans: As for the scan.
     """
-    store = _place(root)
+    store = _place(root, in_chans)
     records = _read_store(store)
     if records.pop(path, None) is not None:
         _write_store(store, records)
@@ -126,10 +130,14 @@ def facts_from(inspected: list[InspectedImage]) -> ImageFacts:
     )
 
 
-def inspect_image(data: bytes) -> InspectedImage:
+def inspect_image(data: bytes, in_chans: int = RGB_CHANNELS) -> InspectedImage:
     """Decode the bytes of one file, as cheaply as possible without missing any damage."""
     digest = hashlib.sha256(data).hexdigest()
     try:
+        if takes_planes(data, in_chans):
+            planes = read_planes(data, in_chans)
+            mode, extent = f"{planes[0].mode} x {in_chans}", extent_of_planes(planes)
+            return InspectedImage(digest, len(data), *planes[0].size, mode, "", *extent)
         image = open_checked(data, full=False)
     except UnreadableImageError as error:
         return InspectedImage(digest, len(data), 0, 0, "", error.given)
@@ -151,26 +159,31 @@ def report_unreadable(bad: Sequence[BadImage], *, on_bad_image: str, n_files: in
     """
     if not bad:
         return
-    lines = [f"  {image.path}: {image.reason}" for image in bad[:MAX_LISTED]]
-    if len(bad) > MAX_LISTED:
-        lines.append(f"  and {len(bad) - MAX_LISTED} more")
-    text = f"{len(bad)} of {n_files} images cannot be read:\n" + "\n".join(lines)
+    others = [image for image in bad if "in_chans=" in image.reason]
+    if len(others) == len(bad):
+        first = f"{others[0].path}: {others[0].reason}"
+        text = f"{len(bad)} of {n_files} images do not have the channels asked for, such as {first}"
+        todo = "give in_chans as the files have it, or leave these out with"
+    else:
+        lines = [f"  {image.path}: {image.reason}" for image in bad[:MAX_LISTED]]
+        if len(bad) > MAX_LISTED:
+            lines.append(f"  and {len(bad) - MAX_LISTED} more")
+        text = f"{len(bad)} of {n_files} images cannot be read:\n" + "\n".join(lines)
+        todo = "repair or remove these files, or leave them out with"
     if on_bad_image == "skip":
         log.warning("%s\n  they are left out (data.on_bad_image=skip)", text)
         return
-    raise DataError(
-        text, todo="repair or remove these files, or leave them out with data.on_bad_image=skip"
-    )
+    raise DataError(text, todo=f"{todo} data.on_bad_image=skip")
 
 
 Records = dict[str, tuple[ListedFile, InspectedImage]]
 
 
-def _read_all(root: Path, files: list[ListedFile]) -> Records:
+def _read_all(root: Path, files: list[ListedFile], in_chans: int) -> Records:
     """Decode files in threads; Pillow and hashlib release Python's global lock."""
 
     def read(chunk: list[ListedFile]) -> list[InspectedImage]:
-        return [_read_one(root / file.path) for file in chunk]
+        return [_read_one(root / file.path, in_chans) for file in chunk]
 
     records: Records = {}
     chunks = [files[start : start + CHUNK] for start in range(0, len(files), CHUNK)]
@@ -185,16 +198,17 @@ def _read_all(root: Path, files: list[ListedFile]) -> Records:
     return records
 
 
-def _read_one(path: Path) -> InspectedImage:
+def _read_one(path: Path, in_chans: int) -> InspectedImage:
     try:
-        return inspect_image(read_file(path))
+        return inspect_image(read_file(path), in_chans)
     except UnreadableImageError as error:
         return InspectedImage("", 0, 0, 0, "", error.given)
 
 
-def _place(root: Path) -> Path:
-    key = hashlib.sha256(f"{SCAN_VERSION}\0{root.resolve()}".encode()).hexdigest()[:32]
-    return cache_folder("scans") / f"{key}.json"
+def _place(root: Path, in_chans: int) -> Path:
+    channels = "" if in_chans == RGB_CHANNELS else f"\0{in_chans} channels"
+    text = f"{SCAN_VERSION}\0{root.resolve()}{channels}"
+    return cache_folder("scans") / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
 
 
 def _read_store(store: Path) -> Records:

@@ -75,8 +75,8 @@ class BatchTransform(nn.Module):
         self._seed = seed
         self._recipe: RandomRecipe | None = own or random_recipe(augment, spec)
         mean, std = torch.tensor(spec.mean), torch.tensor(spec.std)
-        self.register_buffer("scale", (1 / (255 * std)).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("shift", (-mean / std).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("scale", (1 / (255 * std)).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("shift", (-mean / std).view(1, -1, 1, 1), persistent=False)
 
     @property
     def is_finite(self) -> bool:
@@ -89,14 +89,14 @@ class BatchTransform(nn.Module):
         """Augment if training, and normalise.
 
         Args:
-            inputs: (B, 3, R, R) uint8.
+            inputs: (B, C, R, R) uint8.
             views: (B) int64, the view of each image.
             training: False gives the evaluation image (except with `crop_always`).
             epoch: 0-based; determines random draws, with the seed and `batch_idx`.
             batch_idx: 0-based within the epoch.
 
         Returns:
-            (B, 3, S, S) float32, normalised.
+            (B, C, S, S) float32, normalised.
         """
         return self.normalise(
             self.augmented(inputs, views, training=training, epoch=epoch, batch_idx=batch_idx)
@@ -105,7 +105,7 @@ class BatchTransform(nn.Module):
     def augmented(
         self, inputs: Tensor, views: Tensor, *, training: bool, epoch: int, batch_idx: int
     ) -> Tensor:
-        """Augment without normalisation: returns uint8 (B, 3, S, S)."""
+        """Augment without normalisation: returns uint8 (B, C, S, S)."""
         images = apply_views(inputs, views)
         if self._recipe is not None and (training or self.augment == "crop_always"):
             seed = derive_seed(self._seed, "augment", epoch, batch_idx)
@@ -113,5 +113,5 @@ class BatchTransform(nn.Module):
         return images
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Normalise uint8 (B, 3, S, S) to float32 with the weights' mean and deviation."""
+        """Normalise uint8 (B, C, S, S) to float32 with the weights' mean and deviation."""
         return torch.addcmul(self.shift, images.to(self.scale.dtype), self.scale)

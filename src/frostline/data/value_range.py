@@ -31,7 +31,7 @@ def range_of(facts: ImageFacts, given: Sequence[float] | None) -> ValueRange | N
         return None
     if given is not None:
         return float(given[0]), float(given[1])
-    n_floats = sum(facts.modes[row] == "F" for row in deep)
+    n_floats = sum(facts.modes[row].startswith("F") for row in deep)
     if 0 < n_floats < len(deep):
         raise DataError(
             f"{len(deep) - n_floats} images have integers of more than 8 bits, {n_floats} have "

@@ -23,13 +23,13 @@ MIN_REPEATS = 3
 
 
 def cost_of(
-    network: nn.Module, *, size_px: int, checkpoint_bytes: int, engine: Engine
+    network: nn.Module, *, shape: tuple[int, int, int], checkpoint_bytes: int, engine: Engine
 ) -> dict[str, float]:
     """Measure the cost of a network.
 
     Args:
-        network: Normalised images (B, 3, S, S) to logits, in eval mode.
-        size_px: S.
+        network: Normalised images (B, C, H, W) to logits, in eval mode.
+        shape: C, H and W.
         checkpoint_bytes: Size of the file of its weights.
         engine: Device and precision.
 
@@ -41,9 +41,8 @@ def cost_of(
         `weights_mib`, the memory of parameters and buffers; `checkpoint_mib`, the file.
     """
     network = network.to(engine.accelerator)
-    side = size_px
     with torch.inference_mode():
-        single = torch.zeros(1, 3, side, side, device=engine.accelerator)
+        single = torch.zeros(1, *shape, device=engine.accelerator)
         with FlopCounterMode(display=False) as counter:
             network(single)
         batch = single.expand(BATCH, -1, -1, -1).contiguous(memory_format=torch.channels_last)

@@ -134,7 +134,7 @@ def evaluate_run(
         on_progress("measuring latency, throughput and memory")
         costs = cost_of(
             rebuilt.network,
-            size_px=rebuilt.size_px,
+            shape=rebuilt.backbone.input.shape,
             checkpoint_bytes=rebuilt.checkpoint_bytes,
             engine=engine,
         )

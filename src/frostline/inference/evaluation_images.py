@@ -61,7 +61,11 @@ def find_images_to_evaluate(
     if not data:
         table, splits = own_data(rebuilt)
         return _of_own_data(table, splits, split or "test")
-    table = load_table(data_of(data, rebuilt.settings, rebuilt.value_range), min_classes=1)
+    table = load_table(
+        data_of(data, rebuilt.settings, rebuilt.value_range),
+        min_classes=1,
+        in_chans=rebuilt.settings.in_chans,
+    )
     tags = rebuilt.record.tags if rebuilt.record else {}
     if table.fingerprint == tags.get("frostline.data_fingerprint"):
         # The run's own images at another place.
@@ -83,7 +87,7 @@ def own_data(rebuilt: Rebuilt) -> tuple[SampleTable, Splits]:
             f"(seen from {Path.cwd()})",
             todo="give their present place: --data DIR",
         )
-    table = load_table(data)
+    table = load_table(data, in_chans=rebuilt.settings.in_chans)
     return table, own_splits(rebuilt, table)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.data.decode import UnreadableImageError, decode_file
+from frostline.data.channels import read_image
+from frostline.data.decode import UnreadableImageError
 from frostline.data.deep_pixels import ValueRange
 from frostline.data.geometry import Geometry, square
 from frostline.data.listing import UNSUPPORTED_SUFFIXES, list_images
@@ -27,7 +28,7 @@ class Decoded:
 
     Attributes:
         paths: B files.
-        images: (G, S, S, 3) uint8, those that could be decoded, in order.
+        images: (G, S, S, C) uint8, those that could be decoded, in order.
         good: (B) bool, which of the files those are.
         errors: Position in the batch to the reason why that file could not be decoded.
     """
@@ -65,11 +66,12 @@ class Found:
         return notes
 
 
-def find_images(given: Sequence[str]) -> Found:
+def find_images(given: Sequence[str], *, arrays: bool = False) -> Found:
     """List the image files that the arguments name, in their order, each once.
 
     Args:
         given: Files (of any name), folders (searched recursively for image files), glob patterns.
+        arrays: Whether NumPy arrays are images, too: see `takes_arrays`.
 
     Raises:
         DataError: If a file or folder does not exist, or there is no image file.
@@ -79,7 +81,7 @@ def find_images(given: Sequence[str]) -> Found:
     for word in given:
         path = Path(word).expanduser()
         if path.is_dir():
-            listing = list_images(path)
+            listing = list_images(path, arrays=arrays)
             files |= dict.fromkeys(path / image.path for image in listing.files)
             others += listing.other
         elif path.exists():
@@ -125,26 +127,28 @@ def decode_batches(
                 (chunk, [pool.submit(_decode, path, geometry, value_range) for path in chunk])
             )
             if len(waiting) > AHEAD_BATCHES:
-                yield _gather(*waiting.popleft(), geometry.size_px)
+                yield _gather(*waiting.popleft(), geometry)
         while waiting:
-            yield _gather(*waiting.popleft(), geometry.size_px)
+            yield _gather(*waiting.popleft(), geometry)
 
 
 def _decode(path: Path, geometry: Geometry, value_range: ValueRange | None) -> Square | str:
     try:
-        return square(decode_file(path, value_range), geometry)
+        return square(read_image(path, value_range, geometry.in_chans), geometry)
     except UnreadableImageError as error:
         return error.given
 
 
 def _gather(
-    paths: Sequence[Path], futures: Sequence["Future[Square | str]"], size_px: int
+    paths: Sequence[Path], futures: Sequence["Future[Square | str]"], geometry: Geometry
 ) -> Decoded:
     results = [future.result() for future in futures]
     images = [result for result in results if not isinstance(result, str)]
     return Decoded(
         paths,
-        np.stack(images) if images else np.empty((0, size_px, size_px, 3), np.uint8),
+        np.stack(images)
+        if images
+        else np.empty((0, geometry.size_px, geometry.size_px, geometry.in_chans), np.uint8),
         np.array([not isinstance(result, str) for result in results]),
         {position: result for position, result in enumerate(results) if isinstance(result, str)},
     )

@@ -143,7 +143,11 @@ def rebuild(restored: Restored, classes: tuple[str, ...]) -> Rebuilt:
     # A checkpoint that the user downloaded may come without its checksum.
     content = load_checkpoint(restored.checkpoint, check=digest_path(restored.checkpoint).is_file())
     backbone = build_backbone(
-        settings.backbone, weights="random", image_size=settings.image_size, seed=settings.seed
+        settings.backbone,
+        weights="random",
+        image_size=settings.image_size,
+        seed=settings.seed,
+        in_chans=settings.in_chans,
     )
     # Nothing is trained, so the model is cut at depth 0: the suffix is the whole model.
     parts = cut(backbone, backbone.depth(0), pool=settings.head.pool)

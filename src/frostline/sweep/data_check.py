@@ -9,7 +9,7 @@ from frostline.config.schema import Settings
 if TYPE_CHECKING:
     from frostline.data.sample_table import SampleTable
 
-DataKey = tuple[str, int]
+DataKey = tuple[str, int, int]
 
 
 class DataFacts(NamedTuple):
@@ -62,7 +62,7 @@ def read_data(
 def data_key(settings: Settings) -> DataKey:
     """What distinguishes two jobs' data and splits."""
     seed = settings.seed if settings.data.split_seed is None else settings.data.split_seed
-    return settings.data.model_dump_json(), seed
+    return settings.data.model_dump_json(), seed, settings.in_chans
 
 
 def distinct(jobs: Sequence[Settings], key: Callable[[Settings], Any]) -> list[Settings]:
@@ -75,7 +75,7 @@ def _load(settings: Settings) -> "SampleTable":
     from frostline.data.contents import remember_contents
     from frostline.data.load import load_table
 
-    table = load_table(settings.data)
+    table = load_table(settings.data, in_chans=settings.in_chans)
     remember_contents(table)
     return table
 
@@ -114,4 +114,6 @@ def _source_key(settings: Settings) -> str:
     from frostline.data.load import NOT_FOR_SOURCES
 
     data = settings.data
-    return data.source + json.dumps(data.model_dump(mode="json", exclude=NOT_FOR_SOURCES))
+    return f"{settings.in_chans} {data.source}" + json.dumps(
+        data.model_dump(mode="json", exclude=NOT_FOR_SOURCES)
+    )

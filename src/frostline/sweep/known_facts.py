@@ -120,6 +120,7 @@ def _question(job: Settings) -> str:
         "libraries": [version(name) for name in LIBRARIES if name != "pillow"],
         "device": _devices(),
         "backbone": (job.backbone, job.weights, job.freeze, job.image_size, job.head.pool),
+        "in_chans": job.in_chans,
         "weights": (job.weights_key, job.weights_partial),
         "code": _code(),
         "folder": "" if job.weights in {"pretrained", "random"} else str(Path.cwd()),

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from frostline.config.data_settings import RGB_CHANNELS
 from frostline.config.schema import Settings
 from frostline.config.versions import installed_libraries
+from frostline.data.augmentations import check_augment
 from frostline.errors import FrostlineError
 from frostline.plugins.part import failed
 from frostline.sweep.data_check import data_key, distinct, read_data
@@ -35,9 +37,11 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
     problems: list[FrostlineError] = []
     attempt = _Collector(problems)
     depths = {_depth_key(s): attempt(_check_backbone, s) for s in distinct(jobs, _depth_key)}
-    for s in distinct(jobs, lambda s: (s.backbone, s.image_size, s.head.pool)):
+    for s in distinct(jobs, lambda s: (s.backbone, s.image_size, s.in_chans, s.head.pool)):
         if s.head.pool != "avg" and depths[_depth_key(s)] is not FAILED:
             attempt(_check_pool, s)
+    for s in distinct(jobs, lambda s: (s.augment.name, s.in_chans)):
+        attempt(check_augment, s.augment.name, s.in_chans)
     for s in distinct(jobs, lambda s: (_depth_key(s), s.epochs, s.schedule.model_dump_json())):
         if depths[_depth_key(s)] is not FAILED:
             attempt(_check_schedule, s, *depths[_depth_key(s)][:2])
@@ -55,6 +59,9 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
         if source is not None and depths[_depth_key(s)] is not FAILED:
             attempt(_check_weights, s, source, on_progress)
     raise_together(problems)
+    for s in distinct(jobs, lambda s: (s.backbone, s.in_chans, s.weights)):
+        if s.in_chans != RGB_CHANNELS:
+            _say_channels(s, on_progress)
 
     data = read_data(jobs, attempt, on_progress, failed=FAILED)
     raise_together(problems)
@@ -104,11 +111,26 @@ def _check_backbone(settings: Settings) -> tuple[int, int, int, int]:
     from frostline.backbones.build import check_freeze, outline
     from frostline.backbones.state_digest import named_state
 
-    name, image_size = settings.backbone, settings.image_size
-    depth = check_freeze(name, settings.freeze, image_size)
-    model, spec, *_ = outline(name, image_size)
+    name, asked = settings.backbone, (settings.image_size, settings.in_chans)
+    depth = check_freeze(name, settings.freeze, *asked)
+    model, spec, *_ = outline(name, *asked)
     size = sum(tensor.numel() * tensor.element_size() for _, tensor in named_state(model))
     return depth.frozen_stages, depth.num_stages, spec.size_px, size
+
+
+def _say_channels(settings: Settings, on_progress: Callable[..., None]) -> None:
+    """Say how images of other channels than colour are normalised, and the weights adapted."""
+    from frostline.backbones.build import input_spec
+    from frostline.backbones.weights_hub import first_layers
+
+    name, in_chans = settings.backbone, settings.in_chans
+    spec = input_spec(name, settings.image_size, in_chans)
+    text = f"in_chans={in_chans}, {name}: "
+    if settings.weights == "pretrained":
+        how = "summed over the colours" if in_chans == 1 else "repeated and scaled"
+        text += f"{', '.join(first_layers(name))} is {how}, as timm does; "
+    values = (" ".join(f"{value:.3f}" for value in each) for each in (spec.mean, spec.std))
+    on_progress(text=text + "images are normalised with mean {}, deviation {}".format(*values))
 
 
 def _check_schedule(settings: Settings, frozen_stages: int, num_stages: int) -> None:
@@ -130,7 +152,11 @@ def _check_pool(settings: Settings) -> None:
     from frostline.backbones.pooling import set_pool
 
     backbone = build_backbone(
-        settings.backbone, weights="random", image_size=settings.image_size, seed=0
+        settings.backbone,
+        weights="random",
+        image_size=settings.image_size,
+        seed=0,
+        in_chans=settings.in_chans,
     )
     set_pool(backbone, settings.head.pool)
 
@@ -147,14 +173,15 @@ def _check_weights(
         source,
         key=settings.weights_key,
         partial=settings.weights_partial,
+        in_chans=settings.in_chans,
     )
     for note in fit.notes:
         on_progress(text=f"weights {source.where} for {settings.backbone}: {note}")
 
 
-def _weights_key(settings: Settings) -> tuple[str, int | None, str, str | None, bool]:
+def _weights_key(settings: Settings) -> tuple[object, ...]:
     s = settings
-    return s.backbone, s.image_size, s.weights, s.weights_key, s.weights_partial
+    return s.backbone, s.image_size, s.in_chans, s.weights, s.weights_key, s.weights_partial
 
 
 def _check_own_parts(settings: Settings) -> None:
@@ -181,16 +208,18 @@ def _check_own_parts(settings: Settings) -> None:
         build_optimizer(settings.optimizer, [torch.nn.Parameter(torch.zeros(2, 2))], 1e-3)
     own_callbacks(settings.callbacks.own)
     if (augment := augment_of(settings)) is not None:
-        images = torch.full((2, 3, 32, 32), 128, dtype=torch.uint8)
+        images = torch.full((2, settings.in_chans, 32, 32), 128, dtype=torch.uint8)
         try:
             augment(images, 0)
         except FrostlineError:
             raise
         except Exception as error:
             raise failed(
-                getattr(settings.augment, "target", ""), "fails on an image (3, 32, 32)", error
+                getattr(settings.augment, "target", ""),
+                f"fails on an image ({settings.in_chans}, 32, 32)",
+                error,
             ) from error
 
 
-def _depth_key(settings: Settings) -> tuple[str, int | str, int | None]:
-    return settings.backbone, settings.freeze, settings.image_size
+def _depth_key(settings: Settings) -> tuple[object, ...]:
+    return settings.backbone, settings.freeze, settings.image_size, settings.in_chans

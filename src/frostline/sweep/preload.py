@@ -58,7 +58,7 @@ newest_version()
 # The first model that a process looks at without numbers pays for what torch then sets up.
 model, spec, _, stages = outline(WARMED_BY, None)
 if (boundary := stages[1].end) is not None:
-    CutFinder(model, [boundary], spec.size_px, OutputPooling("none")).find(boundary)
+    CutFinder(model, [boundary], spec.shape, OutputPooling("none")).find(boundary)
 # What lives now lives to the end. A collection in a job would look through all of it, and copy by
 # its marks every page that the job shares with this process: a second, once or more a job.
 # https://docs.python.org/3/library/gc.html#gc.freeze

@@ -131,7 +131,7 @@ def _tune(
     from frostline.training.schedule import phases_of
     from frostline.training.tuning import tune
 
-    depth = check_freeze(settings.backbone, settings.freeze, settings.image_size)
+    depth = check_freeze(settings.backbone, settings.freeze, settings.image_size, settings.in_chans)
     phases = phases_of(
         settings.schedule,
         freeze=settings.freeze,
@@ -171,7 +171,8 @@ def _steps_per_epoch(settings: Settings) -> int:
     """Steps of the optimiser in an epoch of a job."""
     from frostline.data.load import load_table, split_of
 
-    n_train = len(split_of(load_table(settings.data), settings.data, seed=settings.seed).train)
+    table = load_table(settings.data, in_chans=settings.in_chans)
+    n_train = len(split_of(table, settings.data, seed=settings.seed).train)
     return steps_of(n_train, settings)
 
 

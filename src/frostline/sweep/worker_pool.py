@@ -56,6 +56,7 @@ class WorkerPool:
         shape = (
             settings.backbone,
             settings.image_size,
+            settings.in_chans,
             settings.batch_size,
             settings.trainer,
             dict(env),

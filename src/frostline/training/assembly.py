@@ -102,12 +102,13 @@ def assemble(settings: Settings, on_progress: Callable[..., None]) -> Assembly:
     Raises:
         FrostlineError: If the settings do not fit the data or the backbone.
     """
-    table = load_table(settings.data)
+    table = load_table(settings.data, in_chans=settings.in_chans)
     backbone = build_backbone(
         settings.backbone,
         weights=settings.weights,
         image_size=settings.image_size,
         seed=settings.seed,
+        in_chans=settings.in_chans,
         weights_key=settings.weights_key,
         weights_partial=settings.weights_partial,
     )

@@ -14,6 +14,7 @@ SHARED = (
     "weights_partial",
     "freeze",
     "image_size",
+    "in_chans",
     "frozen_bn",
     "data",
     "trainer",

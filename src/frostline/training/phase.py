@@ -70,7 +70,7 @@ def open_phase(
         engine,
         parts.prefix,
         nn.Sequential(parts.suffix, run.head),
-        size_px=backbone.input.size_px,
+        shape=backbone.input.shape,
         batch=settings.batch_size,
         about=f"{backbone.name} frozen to {parts.depth.label}",
     )

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from frostline.backbones.compute_mode import ComputeMode, in_layout, parse_compute_mode
+from frostline.backbones.spec import shape_text
 from frostline.files import replacing
 from frostline.training.engine import Engine
 
@@ -48,7 +49,13 @@ class FastestModes:
 
 
 def choose_modes(
-    engine: Engine, prefix: nn.Module, trained: nn.Module, *, size_px: int, batch: int, about: str
+    engine: Engine,
+    prefix: nn.Module,
+    trained: nn.Module,
+    *,
+    shape: tuple[int, int, int],
+    batch: int,
+    about: str,
 ) -> tuple[Engine, ComputeMode, ComputeMode]:
     """The engine of a run, and the compute modes of its prefix and of its training.
 
@@ -56,7 +63,7 @@ def choose_modes(
         engine: As chosen; only a precision of `fastest` starts the probe.
         prefix: The frozen stages.
         trained: Suffix and head.
-        size_px: Side of the images.
+        shape: Channels, height and width of the images.
         batch: Images in a batch.
         about: Backbone and depth.
     """
@@ -66,13 +73,13 @@ def choose_modes(
     from frostline.features.feature_store import store_folder
 
     generator = torch.Generator().manual_seed(0)
-    images = torch.randn(batch, 3, size_px, size_px, generator=generator)
+    images = torch.randn(batch, *shape, generator=generator)
     modes = fastest_modes(
         prefix.to(engine.accelerator),
         trained.to(engine.accelerator),
         images.to(engine.accelerator),
         accelerator=engine.accelerator,
-        about=f"{about}, {size_px} px, {batch} images",
+        about=f"{about}, {shape_text(shape)} px, {batch} images",
         folder=store_folder().parent / "probes",
     )
     return replace(engine, precision=modes.training.precision), modes.forward, modes.training

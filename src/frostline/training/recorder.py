@@ -14,7 +14,9 @@ from typing import Any, Protocol
 from torch import nn
 
 from frostline.backbones.backbone import Backbone
+from frostline.backbones.spec import InputSpec
 from frostline.backbones.split.cut import Cut
+from frostline.config.data_settings import RGB_CHANNELS
 from frostline.data.checks.cached_checks import cached_page
 from frostline.data.image_datamodule import ImageDataModule
 from frostline.data.sample_table import SampleTable
@@ -137,6 +139,7 @@ class RunRecorder:
             "frostline.weights_path": weights.path,
             "frostline.weights_adapted": weights.adapted,
             "frostline.weights_partial": weights.partial,
+            "frostline.channels": _channels_text(backbone.input),
         }
         self._run.set_tags(
             {
@@ -232,3 +235,10 @@ class RunRecorder:
         self._run.log_metrics(metrics, trained.step)
         if evidence.is_dir():
             self._run.log_artifact(evidence)
+
+
+def _channels_text(spec: InputSpec) -> str:
+    """How images of other channels than colour are normalised; empty for colour."""
+    if spec.in_chans == RGB_CHANNELS:
+        return ""
+    return f"{spec.in_chans}, mean {spec.mean}, deviation {spec.std}"

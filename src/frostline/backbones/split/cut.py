@@ -142,5 +142,5 @@ def _cut_at(
     prefix = ModelPart(model, programs.prefix, None, (), frozen=True)
     suffix = ModelPart(model, programs.suffix, programs.train_suffix, opened, frozen=False)
     may_shrink = not (programs.needs_size or backbone.input.fixed_size)
-    verify_cut(model, pooling, prefix, suffix, backbone.input.size_px, may_shrink=may_shrink)
+    verify_cut(model, pooling, prefix, suffix, backbone.input.shape, may_shrink=may_shrink)
     return prefix, suffix

@@ -41,7 +41,7 @@ class CutFinder:
     Args:
         model: The model.
         boundaries: All boundaries at which cuts will be looked for.
-        size_px: Side of the input.
+        shape: Channels, height and width of the input.
         pooling: What is done with the model's output.
     """
 
@@ -49,19 +49,19 @@ class CutFinder:
         self,
         model: nn.Module,
         boundaries: Sequence[Boundary],
-        size_px: int,
+        shape: tuple[int, int, int],
         pooling: OutputPooling,
     ) -> None:
         self._model = model
         self.boundaries = boundaries
-        self._size_px = size_px
+        self._shape = shape
         self._pooling = pooling
 
     def _record(self, batch: int, *, training: bool) -> Recording:
         return record(
             self._model,
             self.boundaries,
-            size_px=self._size_px,
+            shape=self._shape,
             batch=batch,
             training=training,
             run=self._pooling.run,

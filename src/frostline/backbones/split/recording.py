@@ -86,7 +86,7 @@ def record(
     model: nn.Module,
     boundaries: Sequence[Boundary],
     *,
-    size_px: int,
+    shape: tuple[int, int, int],
     batch: int,
     training: bool,
     run: Callable[[nn.Module, Tensor], Any],
@@ -96,7 +96,7 @@ def record(
     Args:
         model: The model; neither its tensors nor its modes are changed.
         boundaries: Points that must lie between two steps.
-        size_px: Side of the input.
+        shape: Channels, height and width of the input.
         batch: Images in the input.
         training: Whether the modules that are looked into are in train mode; all others are in eval
             mode.
@@ -107,7 +107,7 @@ def record(
     """
     opened = modules_around(boundaries)
     inside = frozenset(f"{MODEL_NAME}.{path}" if path else MODEL_NAME for path in opened)
-    tracer = PassTracer(inside, torch.empty(batch, 3, size_px, size_px, device="meta"))
+    tracer = PassTracer(inside, torch.empty(batch, *shape, device="meta"))
     state = {f"outer.{MODEL_NAME}.{name}": tensor for name, tensor in meta_tensors(model).items()}
     with torch.no_grad(), torch.random.fork_rng(devices=[]), eval_mode(model):
         for path, module in model.named_modules():

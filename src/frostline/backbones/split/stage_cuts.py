@@ -18,7 +18,7 @@ def stage_ends(backbone: Backbone) -> list[Boundary]:
 def stage_cut_finder(backbone: Backbone, *, pool: Pool) -> CutFinder:
     """Return a finder for all boundaries between stages; the backbone's pooling is set as asked."""
     pooling = set_pool(backbone, pool)
-    return CutFinder(backbone.model, stage_ends(backbone), backbone.input.size_px, pooling)
+    return CutFinder(backbone.model, stage_ends(backbone), backbone.input.shape, pooling)
 
 
 def find_cut(
@@ -51,12 +51,12 @@ def find_cut(
         return finder.find(boundary), finder.boundaries
     ends = stage_ends(backbone)
     if boundary in ends:
-        key = f"cuts {backbone.name} {backbone.input.size_px} {pool}"
+        key = f"cuts {backbone.name} {backbone.input.shape} {pool}"
         cuts = cached(key, lambda: _find_all(backbone, ends, pooling))
         if boundary in cuts:
             return cuts[boundary], ends
     # Not the end of a stage, or a cut that is found only if fewer modules are looked into.
-    single = CutFinder(backbone.model, [boundary], backbone.input.size_px, pooling)
+    single = CutFinder(backbone.model, [boundary], backbone.input.shape, pooling)
     return single.find(boundary), single.boundaries
 
 
@@ -64,7 +64,7 @@ def _find_all(
     backbone: Backbone, boundaries: Sequence[Boundary], pooling: OutputPooling
 ) -> dict[Boundary, CutPrograms]:
     """Find the cuts at those of the boundaries where there are any."""
-    finder = CutFinder(backbone.model, boundaries, backbone.input.size_px, pooling)
+    finder = CutFinder(backbone.model, boundaries, backbone.input.shape, pooling)
     cuts = {}
     for boundary in boundaries:
         with suppress(Exception):  # models are free code; a job that needs this cut gets the reason

@@ -19,7 +19,7 @@ def verify_cut(
     pooling: OutputPooling,
     prefix: ModelPart,
     suffix: ModelPart,
-    size_px: int,
+    shape: tuple[int, int, int],
     *,
     may_shrink: bool,
 ) -> None:
@@ -32,22 +32,24 @@ def verify_cut(
         pooling: What is done with its output.
         prefix: Its first part.
         suffix: Its second part.
-        size_px: Side of its input.
+        shape: Channels, height and width of its input.
         may_shrink: Whether smaller images take the same steps and so verify as much.
 
     Raises:
         CutError: They differ, or the comparison shows nothing.
     """
-    if may_shrink and size_px > _SMALL_SIZE_PX:
+    channels, height_px, width_px = shape
+    if may_shrink and min(height_px, width_px) > _SMALL_SIZE_PX:
         try:
-            _run_and_compare(model, pooling, prefix, suffix, _SMALL_SIZE_PX)
+            small = (channels, _SMALL_SIZE_PX, _SMALL_SIZE_PX)
+            _run_and_compare(model, pooling, prefix, suffix, small)
         except CutError:
             raise
         except Exception:  # some module inside does not take this size
             pass
         else:
             return
-    _run_and_compare(model, pooling, prefix, suffix, size_px)
+    _run_and_compare(model, pooling, prefix, suffix, shape)
 
 
 def _run_and_compare(
@@ -55,11 +57,11 @@ def _run_and_compare(
     pooling: OutputPooling,
     prefix: ModelPart,
     suffix: ModelPart,
-    size_px: int,
+    shape: tuple[int, int, int],
 ) -> None:
     like = next(model.parameters())
     generator = torch.Generator().manual_seed(0)
-    images = torch.randn(_BATCH, 3, size_px, size_px, generator=generator)
+    images = torch.randn(_BATCH, *shape, generator=generator)
     images = images.to(device=like.device, dtype=like.dtype)
     original_images = images.clone()
     with torch.no_grad(), eval_mode(model):

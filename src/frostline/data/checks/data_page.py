@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from frostline.config.data_settings import RGB_CHANNELS
+from frostline.data.channels import with_channels
 from frostline.data.checks.checkup import Checkup
 from frostline.data.checks.shortcuts import Probe
 from frostline.data.sample_table import SampleTable
@@ -92,7 +94,8 @@ def _class_rows(table: SampleTable) -> list[ClassRow]:
 
 def _thumbnail(table: SampleTable, item: str) -> str:
     """Return a small JPEG of an image as a data URL."""
-    image = table.open_image(item)
+    image = with_channels(table.open_image(item), RGB_CHANNELS)
+    assert isinstance(image, Image.Image)
     image.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.BILINEAR)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=80)

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from frostline.data.checks.checkup import Checkup
 
-COLOURS = {"error": "bold red", "leak": "bold red", "warning": "yellow", "note": "dim"}
+RGB_CHANNELS = {"error": "bold red", "leak": "bold red", "warning": "yellow", "note": "dim"}
 MAX_ROWS = 60
 
 
@@ -35,7 +35,7 @@ def show(checkup: Checkup, *, page: str) -> None:
         probes.add_row(probe.evidence, score, f"{probe.chance:.1%}")
     console.print(probes)
     for finding in reversed(checkup.findings):
-        colour = COLOURS[finding.level]
+        colour = RGB_CHANNELS[finding.level]
         text = f"[{colour}]{finding.level}: {escape(finding.title)}.[/] {escape(finding.text)}"
         console.print(text, soft_wrap=True)
     if page:

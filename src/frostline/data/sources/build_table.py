@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from frostline.config.data_settings import RGB_CHANNELS
 from frostline.data.checked_images import CheckedImages
 from frostline.data.layout import LabelledImage, check_class_names
 from frostline.data.reading_notes import ReadingNotes
@@ -25,6 +26,7 @@ def build_table(
     min_classes: int = 2,
     value_range: Sequence[float] | str = "auto",
     forget: Callable[[str], object] | None = None,
+    in_chans: int = RGB_CHANNELS,
 ) -> SampleTable:
     """Build the table of the readable images.
 
@@ -42,6 +44,7 @@ def build_table(
         min_classes: As in the table.
         value_range: `auto`, or what is black and white in images of more than 8 bits.
         forget: As in `CheckedImages`.
+        in_chans: Channels that the network takes.
 
     Raises:
         DataError: If class names look the same to a reader, or the table cannot be trained on.
@@ -67,7 +70,7 @@ def build_table(
         classes=classes,
         fingerprint=fingerprint_of(items, labels, group_names, given, classes, digests, reading),
         open_image=CheckedImages(
-            read, dict(zip(items, digests, strict=True)), source, used, forget
+            read, dict(zip(items, digests, strict=True)), source, used, forget, in_chans
         ),
         skipped=tuple(skipped),
         notes=tuple(notes.sentences),

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from frostline.config.data_settings import RGB_CHANNELS
+from frostline.data.channels import takes_arrays
 from frostline.data.layout import LabelledImage
 from frostline.data.listing import list_images
 from frostline.data.reading_notes import ReadingNotes
@@ -69,6 +71,7 @@ def load_csv(
     rename: Mapping[str, str] | None = None,
     min_classes: int = 2,
     value_range: Sequence[float] | str = "auto",
+    in_chans: int = RGB_CHANNELS,
 ) -> SampleTable:
     """Load the table of a csv file.
 
@@ -90,6 +93,7 @@ def load_csv(
         rename: Class names to other class names.
         min_classes: As in the table.
         value_range: `auto`, or what is black and white in images of more than 8 bits.
+        in_chans: Channels that the network takes.
 
     Raises:
         DataError: If a column does not exist, a label is empty or not one-hot, an image is listed
@@ -106,7 +110,7 @@ def load_csv(
     if not root.is_dir():
         raise DataError(f"data.images={images}: there is no folder {root}")
 
-    files = {found.path: found for found in list_images(root).files}
+    files = {found.path: found for found in list_images(root, arrays=takes_arrays(in_chans)).files}
     notes = ReadingNotes()
     present = {row[name] for _, row in rows for name in columns.labels[:1]}
     labels = labels_of_rows(
@@ -138,7 +142,9 @@ def load_csv(
         list(matched.images.values()),
         files,
         name=file.stem,
-        options=FileOptions(on_bad_image, group_by, names, rename, min_classes, value_range),
+        options=FileOptions(
+            on_bad_image, group_by, names, rename, min_classes, value_range, in_chans
+        ),
         columns=matched.values,
         bad=matched.missing,
         notes=notes,

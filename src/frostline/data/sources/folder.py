@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from frostline.config.data_settings import RGB_CHANNELS
+from frostline.data.channels import ARRAY_SUFFIX, takes_arrays
 from frostline.data.layout import LabelledImage, Layout, read_layout
 from frostline.data.listing import list_images
 from frostline.data.reading_notes import ReadingNotes
@@ -28,6 +30,7 @@ def load_folder(
     rename: Mapping[str, str] | None = None,
     min_classes: int = 2,
     value_range: Sequence[float] | str = "auto",
+    in_chans: int = RGB_CHANNELS,
 ) -> SampleTable:
     """Load the table of a folder of images.
 
@@ -42,6 +45,7 @@ def load_folder(
         rename: Class names to other class names.
         min_classes: As in the table.
         value_range: `auto`, or what is black and white in images of more than 8 bits.
+        in_chans: Channels that the network takes.
 
     Raises:
         DataError: If the folder is missing or has no classes, or images cannot be read.
@@ -51,7 +55,7 @@ def load_folder(
         raise DataError(
             f"data.path={path} is a file", "a folder", "use data=archive for a .zip or .tar"
         )
-    options = FileOptions(on_bad_image, group_by, names, rename, min_classes, value_range)
+    options = FileOptions(on_bad_image, group_by, names, rename, min_classes, value_range, in_chans)
     return read_folder(
         root,
         name=root.resolve().name,
@@ -70,8 +74,13 @@ def read_folder(
     options: FileOptions,
 ) -> SampleTable:
     """Load the table of an existing folder; see `load_folder`."""
-    listing = list_images(root)
+    listing = list_images(root, arrays=takes_arrays(options.in_chans))
     files = {file.path: file for file in listing.files}
+    if not files and (n_arrays := listing.other[ARRAY_SUFFIX]):
+        raise DataError(
+            f"{root} has no image, but {n_arrays} NumPy arrays (.npy)",
+            todo="give their number of channels: in_chans=N",
+        )
     if label_pattern is None:
         layout = read_layout(list(files), listing.folders, str(root), splits)
     else:
@@ -135,6 +144,7 @@ def load_archive(
     rename: Mapping[str, str] | None = None,
     min_classes: int = 2,
     value_range: Sequence[float] | str = "auto",
+    in_chans: int = RGB_CHANNELS,
 ) -> SampleTable:
     """Load the table of an archive, which is unpacked on the first call.
 
@@ -149,6 +159,7 @@ def load_archive(
         rename: As for a folder.
         min_classes: As in the table.
         value_range: `auto`, or what is black and white in images of more than 8 bits.
+        in_chans: Channels that the network takes.
 
     Raises:
         DataError: If the archive is not safe to unpack, or has no classes.
@@ -163,6 +174,8 @@ def load_archive(
         name=archive.name.split(".")[0],
         label_pattern=label_pattern,
         splits=splits,
-        options=FileOptions(on_bad_image, group_by, names, rename, min_classes, value_range),
+        options=FileOptions(
+            on_bad_image, group_by, names, rename, min_classes, value_range, in_chans
+        ),
     )
     return replace(table, source=str(archive))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from frostline.config.data_settings import RGB_CHANNELS
 from frostline.cores import usable_cores
 from frostline.data.cache import cache_folder, keep_sealed, kept_text
 from frostline.data.class_names import spelling
@@ -58,6 +59,7 @@ def load_hub(
     rename: Mapping[str, str] | None = None,
     min_classes: int = 2,
     value_range: Sequence[float] | str = "auto",
+    in_chans: int = RGB_CHANNELS,
 ) -> SampleTable:
     """Load the table of a data set in the format of the `datasets` library.
 
@@ -77,6 +79,7 @@ def load_hub(
         rename: Class names to other class names.
         min_classes: As in the table.
         value_range: `auto`, or what is black and white in images of more than 8 bits.
+        in_chans: Channels that the network takes.
 
     Raises:
         DataError: If the library is missing, the data set cannot be loaded, or a column does not
@@ -118,7 +121,7 @@ def load_hub(
     groups, group_notes = group_images(images, group_by, columns)
     notes.extend(group_notes)
 
-    inspected = _scan(opener, [image.path for image in images])
+    inspected = _scan(opener, [image.path for image in images], in_chans)
     pairs = list(zip(images, inspected, strict=True))
     bad = [BadImage(image.path, one.reason) for image, one in pairs if one.reason]
     report_unreadable(bad, on_bad_image=on_bad_image, n_files=len(images))
@@ -134,6 +137,7 @@ def load_hub(
         source=path,
         min_classes=min_classes,
         value_range=value_range,
+        in_chans=in_chans,
     )
 
 
@@ -171,10 +175,12 @@ def _report_unlabelled(
     )
 
 
-def _scan(opener: HubOpener, items: list[str]) -> list[InspectedImage]:
+def _scan(opener: HubOpener, items: list[str], in_chans: int) -> list[InspectedImage]:
     """Decode every image once; the result is stored under the data set's own fingerprint."""
     prints = "\0".join(part._fingerprint for part in opener.parts.values())
-    key = hashlib.sha256(f"{SCAN_VERSION}\0{opener.column}\0{prints}".encode()).hexdigest()[:32]
+    channels = "" if in_chans == RGB_CHANNELS else f"\0{in_chans} channels"
+    text = f"{SCAN_VERSION}\0{opener.column}\0{prints}{channels}"
+    key = hashlib.sha256(text.encode()).hexdigest()[:32]
     store = cache_folder("scans") / f"hub-{key}.json"
     try:
         stored = [InspectedImage(**record) for record in json.loads(kept_text(store) or "null")]
@@ -187,7 +193,7 @@ def _scan(opener: HubOpener, items: list[str]) -> list[InspectedImage]:
         ThreadPoolExecutor(usable_cores()) as pool,
         show_progress("reading images", len(items)) as advance,
     ):
-        for one in pool.map(lambda item: inspect_image(opener.read(item)), items):
+        for one in pool.map(lambda item: inspect_image(opener.read(item), in_chans), items):
             inspected.append(one)
             advance(1)
     keep_sealed(store, json.dumps([one._asdict() for one in inspected]), what="the scan")

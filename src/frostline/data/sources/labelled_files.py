@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import category
 
+from frostline.config.data_settings import RGB_CHANNELS
 from frostline.data.class_names import spelling
 from frostline.data.decode import read_file
 from frostline.data.groups import group_images
@@ -33,6 +34,7 @@ class FileOptions:
         rename: Class names to other class names.
         min_classes: As in the table.
         value_range: `auto`, or what is black and white in images of more than 8 bits.
+        in_chans: Channels that the network takes.
     """
 
     on_bad_image: str
@@ -41,6 +43,7 @@ class FileOptions:
     rename: Mapping[str, str] | None = None
     min_classes: int = 2
     value_range: Sequence[float] | str = "auto"
+    in_chans: int = RGB_CHANNELS
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class FileReader:
     """Reads files below a folder by their relative path."""
 
     root: Path
+    in_chans: int = RGB_CHANNELS
 
     def __call__(self, item: str) -> bytes:
         """Read the bytes of a file.
@@ -59,7 +63,7 @@ class FileReader:
 
     def forget(self, item: str) -> None:
         """Let the next scan read a file again, because it holds other bytes."""
-        forget_file(self.root, item)
+        forget_file(self.root, item, self.in_chans)
 
 
 def existing_path(path: str) -> Path:
@@ -110,11 +114,11 @@ def table_of_files(
     images = [image._replace(label=spell(image.label)) for image in images]
     groups, group_notes = group_images(images, options.group_by, columns or {})
     notes.extend(group_notes)
-    scan = scan_files(root, [files[image.path] for image in images])
+    scan = scan_files(root, [files[image.path] for image in images], options.in_chans)
     skipped = (*bad, *scan.bad)
     report_unreadable(skipped, on_bad_image=options.on_bad_image, n_files=len(images) + len(bad))
     good = set(scan.good)
-    read = FileReader(root)
+    read = FileReader(root, options.in_chans)
     return build_table(
         images,
         [image for image in images if image.path in good],
@@ -128,6 +132,7 @@ def table_of_files(
         min_classes=options.min_classes,
         value_range=options.value_range,
         forget=read.forget,
+        in_chans=options.in_chans,
     )
 
 

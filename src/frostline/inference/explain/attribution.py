@@ -49,9 +49,9 @@ def find_layer(network: nn.Module, backbone: Backbone) -> Layer | None:
     for path, module in network.named_modules():
         hooks.append(module.register_forward_hook(_recording(calls, path)))
     try:
-        side = backbone.input.size_px
+        device = next(network.parameters()).device
         with torch.no_grad():
-            network(torch.zeros(1, 3, side, side, device=next(network.parameters()).device))
+            network(torch.zeros(1, *backbone.input.shape, device=device))
     finally:
         for hook in hooks:
             hook.remove()
@@ -75,7 +75,7 @@ def grad_cam(network: nn.Module, layer: Layer, images: Tensor, classes: NDArray[
     Args:
         network: Normalised images to logits.
         layer: From `find_layer`.
-        images: (N, 3, S, S) float, normalised.
+        images: (N, C, S, S) float, normalised.
         classes: (N) the class to explain.
 
     Returns:
@@ -113,7 +113,7 @@ def overlay(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.u
     """Blend an image with its attribution: dark where it is 0, bright where it is highest.
 
     Args:
-        image: (S, S, 3).
+        image: (S, S, C).
         heat: (S, S) in [0, 1].
     """
     from matplotlib import colormaps

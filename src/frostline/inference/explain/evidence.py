@@ -132,7 +132,7 @@ def write_run_evidence(
 
             costs = cost_of(
                 subject.network,
-                size_px=run.backbone.input.size_px,
+                shape=run.backbone.input.shape,
                 checkpoint_bytes=run.checkpoint.stat().st_size,
                 engine=run.engine,
             )

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from frostline.data.channels import in_colour
 from frostline.stats.predictions import Predictions
 
 Rows = NDArray[np.int64]
@@ -24,7 +25,7 @@ class Tile:
     """One picture of a sheet.
 
     Attributes:
-        pictures: One or more squares side by side, each (S, S, 3) uint8.
+        pictures: One or more squares side by side, each (S, S, C) uint8.
         lines: Caption, each line with its colour, one of `COLOURS`.
     """
 
@@ -53,7 +54,9 @@ def draw_sheet(title: str, tiles: Sequence[Tile], *, columns: int) -> Image.Imag
         row, column = divmod(number, columns)
         left, top = _GAP_PX + column * (wide + _GAP_PX), _TITLE_PX + row * (high + _GAP_PX)
         for part, picture in enumerate(tile.pictures):
-            shown = Image.fromarray(picture).resize((TILE_PX, TILE_PX), Image.Resampling.BICUBIC)
+            shown = Image.fromarray(in_colour(picture)).resize(
+                (TILE_PX, TILE_PX), Image.Resampling.BICUBIC
+            )
             sheet.paste(shown, (left + part * TILE_PX, top))
         for line, (text, colour) in enumerate(tile.lines):
             position = (left, top + TILE_PX + 3 + line * _LINE_PX)
@@ -112,7 +115,7 @@ def draw_gallery(
     Args:
         predictions: Of N images.
         classes: K names.
-        square: Item to its image as the network takes it, (S, S, 3) uint8.
+        square: Item to its image as the network takes it, (S, S, C) uint8.
         limit: Maximum number of images.
         columns: Images in a row.
         title_suffix: Added to the title.

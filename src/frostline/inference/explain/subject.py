@@ -23,7 +23,7 @@ class Subject:
         classes: K names.
         predictions: Of N > 0 of its images.
         geometry: How an image becomes the square that the network takes.
-        network: Normalised images (B, 3, S, S) to logits (B, K).
+        network: Normalised images (B, C, S, S) to logits (B, K).
         backbone: The backbone within the network.
         preprocess: Decoded squares to normalised images.
         validation: Predictions of the validation images, for the temperature; None if unknown.
@@ -46,5 +46,5 @@ class Subject:
         return " - drawings, not photos" if any("drawings" in n for n in self.table.notes) else ""
 
     def square(self, item: str) -> NDArray[np.uint8]:
-        """Return an image as the network takes it, before normalisation: (S, S, 3)."""
+        """Return an image as the network takes it, before normalisation: (S, S, C)."""
         return square(self.table.open_image(item), self.geometry)

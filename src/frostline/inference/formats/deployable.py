@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 
+from frostline.data.channels import Picture
 from frostline.errors import FrostlineError
 from frostline.inference.rebuild import Rebuilt
 
@@ -42,7 +42,7 @@ class Deployable(nn.Module):
         self.register_buffer("shift", rebuilt.preprocess.shift.detach().clone())
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute logits and probabilities, (N, K) float32, of RGB squares (N, 3, S, S) uint8."""
+        """Compute logits and probabilities, (N, K) float32, of squares (N, C, S, S) uint8."""
         normalised = images.to(torch.float32) * self.scale + self.shift
         logits: Tensor = self.head(self.pooling.run(self.model, normalised))
         return logits, torch.softmax(logits, dim=1)
@@ -53,26 +53,26 @@ class Sample:
     """Real images that an export is checked on.
 
     Attributes:
-        squares: (N, 3, S, S) uint8, N > 1.
+        squares: (N, C, S, S) uint8, N > 1.
         logits: (N, K) float32, by PyTorch.
         names: (N) names of the images.
-        originals: The first of them as they were before they became squares, upright RGB on white;
-            `predict.py` is tried on them.
+        originals: The first of them as they were before they became squares; `predict.py` is tried
+            on them.
     """
 
     squares: NDArray[np.uint8]
     logits: NDArray[np.float32]
     names: tuple[str, ...]
-    originals: tuple[Image.Image, ...] = ()
+    originals: tuple[Picture, ...] = ()
 
 
 def take_sample(
     rebuilt: Rebuilt,
     squares: NDArray[np.uint8],
     names: tuple[str, ...],
-    originals: tuple[Image.Image, ...] = (),
+    originals: tuple[Picture, ...] = (),
 ) -> Sample:
-    """Compute PyTorch's logits of images (N, S, S, 3) uint8."""
+    """Compute PyTorch's logits of images (N, S, S, C) uint8."""
     images = np.ascontiguousarray(squares.transpose(0, 3, 1, 2))
     with torch.inference_mode():
         logits, _ = Deployable(rebuilt).eval()(torch.from_numpy(images))

@@ -5,6 +5,7 @@ import math
 from importlib.metadata import version
 from typing import Any
 
+from frostline.config.data_settings import RGB_CHANNELS
 from frostline.data.decode import MAX_PIXELS, WHITE
 from frostline.data.deep_pixels import ValueRange
 from frostline.data.geometry import MAX_RESIZED_PX, Geometry
@@ -32,7 +33,8 @@ def describe(rebuilt: Rebuilt, *, normalised_inside: bool, resized_inside: bool)
         "backbone": rebuilt.backbone.name,
         "classes": list(rebuilt.classes),
         "preprocessing": {
-            "colour": "RGB",
+            "colour": _colour(geometry.in_chans),
+            "in_chans": geometry.in_chans,
             "size_px": geometry.size_px,
             "crop_pct": geometry.crop_pct,
             "crop_mode": geometry.crop_mode,
@@ -50,20 +52,16 @@ def describe(rebuilt: Rebuilt, *, normalised_inside: bool, resized_inside: bool)
                     "step": "orient",
                     "by": "the EXIF orientation, if it can be read",
                 },
-                {
-                    "step": "to_rgb",
-                    "transparency_on": list(WHITE),
-                    "transparency_in": "alpha channels, palettes, and single transparent colours",
-                    **_deep_grey(rebuilt.value_range),
-                    "others": "by Pillow's convert('RGB'), without colour profiles",
-                },
+                *_to_channels(rebuilt),
                 _resize(geometry) | {"where": resizes},
                 {
                     "step": "crop",
                     "size_px": geometry.size_px,
                     "left": "(width - size_px) / 2, rounded half to even",
                     "top": "(height - size_px) / 2, rounded half to even",
-                    "fill": list(geometry.border) if geometry.crop_mode == "border" else [0, 0, 0],
+                    "fill": list(geometry.border)
+                    if geometry.crop_mode == "border"
+                    else [0] * geometry.in_chans,
                     "where": resizes,
                 },
                 {
@@ -114,6 +112,37 @@ def _resize(geometry: Geometry) -> dict[str, Any]:
         "max_pixels": MAX_RESIZED_PX,
         "beyond": "the part that the crop keeps is resized alone, as Pillow's `box` (center only)",
     }
+
+
+def _colour(in_chans: int) -> str:
+    if in_chans == RGB_CHANNELS:
+        return "RGB"
+    return "grey" if in_chans == 1 else f"{in_chans} channels, as they are in the file"
+
+
+def _to_channels(rebuilt: Rebuilt) -> list[dict[str, Any]]:
+    """The steps from what is decoded to the channels of the network, of 8 bits."""
+    in_chans, deep = rebuilt.geometry.in_chans, _deep_grey(rebuilt.value_range)
+    if in_chans not in {1, RGB_CHANNELS}:
+        return [{"step": "to_channels", "in_chans": in_chans, **deep}]
+    steps = [
+        {
+            "step": "to_rgb",
+            "transparency_on": list(WHITE),
+            "transparency_in": "alpha channels, palettes, and single transparent colours",
+            **deep,
+            "others": "by Pillow's convert('RGB'), without colour profiles",
+        }
+    ]
+    if in_chans == 1:
+        steps.append(
+            {
+                "step": "to_grey",
+                "formula": "(19595 red + 38470 green + 7471 blue + 32768) // 65536",
+                "library": "Pillow's convert('L')",
+            }
+        )
+    return steps
 
 
 def _deep_grey(value_range: ValueRange | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from frostline.config.data_settings import RGB_CHANNELS
 from frostline.data.sources.leaves import DRAWN
 from frostline.inference.explain.confusion import class_figures, confused_pairs, count_confusions
 from frostline.inference.formats.predict_script import PACKAGES
@@ -24,14 +25,14 @@ _USES = {
 import json, numpy as np, onnxruntime
 session = onnxruntime.InferenceSession("model.onnx")
 classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
-images = np.zeros((1, 3, {size}, {size}), np.uint8)   # RGB squares, see Input
+images = np.zeros((1, {channels}, {size}, {size}), np.uint8)   # {kind} squares, see Input
 logits, probabilities = session.run(None, {{"images": images}})
 ```""",
     "onnx, any size": """```python
 import json, numpy as np, onnxruntime
 session = onnxruntime.InferenceSession("model.onnx")
 classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
-image = np.zeros((480, 640, 3), np.uint8)   # upright RGB on white, any size, see Input
+image = np.zeros((480, 640, {channels}), np.uint8)   # {image}, see Input
 logits, probabilities = session.run(None, {{"image": image}})
 ```""",
     "torch_export": """```python
@@ -51,19 +52,19 @@ import timm, torch
 model = timm.create_model("local-dir:.", pretrained=True).eval()
 # or: timm.create_model("{backbone}", num_classes={classes}{arguments},
 #                       checkpoint_path="model.safetensors")
-logits = model(torch.zeros(1, 3, {size}, {size}))     # normalised RGB squares, see Input
+logits = model(torch.zeros(1, {channels}, {size}, {size}))   # normalised {kind} squares
 ```
 
 The transform of `timm.data.create_transform` resizes, crops and normalises as Input says, but
-decodes nothing: give it upright RGB images on white.""",
+decodes nothing: give it images that are {image}.""",
     "mlflow": """```
 mlflow models serve -m . --env-manager local -p 5001
 curl 127.0.0.1:5001/invocations -H 'Content-Type: application/json' \\
   -d '{{"inputs": {{"images": [...]}}}}'
 ```
 
-The images are RGB squares (N, 3, {size}, {size}), see Input; `to_square` of `predict.py` makes
-them.""",
+The images are {kind} squares (N, {channels}, {size}, {size}), see Input; `to_square` of
+`predict.py` makes them.""",
 }
 _SCRIPT_USE = """```
 pip install {packages}
@@ -151,9 +152,14 @@ def _quoted(name: str) -> str:
 def _use(rebuilt: Rebuilt, form: str, *, any_size: bool) -> str:
     head = rebuilt.settings.head
     arguments = f", img_size={rebuilt.size_px}" if rebuilt.backbone.input.fixed_size else ""
+    in_chans = rebuilt.geometry.in_chans
+    arguments += "" if in_chans == RGB_CHANNELS else f", in_chans={in_chans}"
     arguments += ', global_pool="max"' if head.pool == "max" else ""
     alone = _USES[f"{form}, any size" if any_size else form].format(
         size=rebuilt.size_px,
+        channels=rebuilt.geometry.in_chans,
+        kind=_kind(rebuilt.geometry.in_chans),
+        image=_image(rebuilt.geometry.in_chans),
         backbone=rebuilt.backbone.name,
         classes=len(rebuilt.classes),
         arguments=arguments,
@@ -170,14 +176,33 @@ def _input(rebuilt: Rebuilt, form: str, *, any_size: bool) -> str:
     )
     where = " These two steps are part of the model, too." if any_size else ""
     return (
-        "## Input\n\nThe first frame of an image, upright by its EXIF orientation; what is "
-        "transparent (alpha, palettes) on white; {_deep_grey(rebuilt)}; RGB of 8 bits. Then "
+        f"## Input\n\n{_decoded(rebuilt)}. Then "
         f"resized by Pillow ({geometry.interpolation}, `{geometry.crop_mode}`) to "
         f"{geometry.size_px} / {geometry.crop_pct:g} px and cropped to the central "
         f"{geometry.size_px} x {geometry.size_px} px.{where} {norm}\n\n`inference.json` has each "
         "step with its rounding, for programs in other languages; `predict.py` does them. Resizing "
         "with another library than Pillow, or without its antialiasing, changes answers."
     )
+
+
+def _decoded(rebuilt: Rebuilt) -> str:
+    in_chans, deep = rebuilt.geometry.in_chans, _deep_grey(rebuilt)
+    if in_chans not in {1, RGB_CHANNELS}:
+        return f"The {in_chans} channels of an image, as they are in the file; {deep}; of 8 bits"
+    return (
+        "The first frame of an image, upright by its EXIF orientation; what is transparent "
+        f"(alpha, palettes) on white; {deep}; {_kind(in_chans)} of 8 bits"
+    )
+
+
+def _kind(in_chans: int) -> str:
+    names = {1: "grey", RGB_CHANNELS: "RGB"}
+    return names.get(in_chans, f"{in_chans}-channel")
+
+
+def _image(in_chans: int) -> str:
+    known = in_chans in {1, RGB_CHANNELS}
+    return f"upright {_kind(in_chans)} on white" if known else f"all {in_chans} channels"
 
 
 def _deep_grey(rebuilt: Rebuilt) -> str:

@@ -49,7 +49,7 @@ def export_onnx(rebuilt: Rebuilt, sample: Sample, path: Path, facts: dict[str, A
 def export_onnx_of_images(
     rebuilt: Rebuilt, sample: Sample, path: Path, facts: dict[str, Any]
 ) -> float:
-    """Write an ONNX file that takes one image (H, W, 3) of any size: it resizes and crops itself.
+    """Write an ONNX file that takes one image (H, W, C) of any size: it resizes and crops itself.
 
     Args:
         rebuilt: The run.

@@ -97,7 +97,7 @@ _ROUND_TEXT = """
 
 
 def resize_model(geometry: Geometry, opset: int, ir_version: int) -> Any:
-    """Build the ONNX model from `image` (H, W, 3) uint8 to `squares` (1, 3, S, S) uint8.
+    """Build the ONNX model from `image` (H, W, C) uint8 to `squares` (1, C, S, S) uint8.
 
     Args:
         geometry: How an image becomes a square.
@@ -120,7 +120,7 @@ def resize_model(geometry: Geometry, opset: int, ir_version: int) -> Any:
 
 
 def _model_text(geometry: Geometry, opset: int, ir_version: int) -> str:
-    size_px = geometry.size_px
+    size_px, n = geometry.size_px, geometry.in_chans
     filter_text = _FILTER_TEXT[geometry.interpolation]
     axes = "".join(
         _AXIS_TEXT.format(p=p, filter=filter_text.format(p=p)) for p in ("across_", "down_")
@@ -135,19 +135,19 @@ def _model_text(geometry: Geometry, opset: int, ir_version: int) -> str:
         planes = Transpose <perm = [2, 0, 1]> ({IMAGE})
         pixels = Cast <to = 11> (planes)
         across_turned = Transpose <perm = [1, 0]> (across_weights)
-        {_passes_text(size_px)}
+        {_passes_text(size_px, n)}
         square = Cast <to = 2> (both)
         {SQUARES} = Unsqueeze (square, first_axis)"""
     return f"""
     <ir_version: {ir_version}, opset_import: ["" : {opset}]>
-    resize (uint8[H, W, 3] {IMAGE}) => (uint8[1, 3, {size_px}, {size_px}] {SQUARES}) {{
+    resize (uint8[H, W, {n}] {IMAGE}) => (uint8[1, {n}, {size_px}, {size_px}] {SQUARES}) {{
         {_constants(geometry, body)}{body}
     }}"""
 
 
-def _passes_text(size_px: int) -> str:
+def _passes_text(size_px: int, in_chans: int) -> str:
     """Both passes, in the order of the installed Pillow; of a long strip it makes the middle."""
-    shape = f"double[3, {size_px}, {size_px}]"
+    shape = f"double[{in_chans}, {size_px}, {size_px}]"
     return f"""area = Mul (across_n_out, down_n_out)
         is_strip = Greater (area, largest_area)
         across_made = Where (is_strip, side_int, across_n_out)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from frostline.data.channels import Channels, pixels_of
 from frostline.inference.formats.deployable import TOLERANCE, ExportError, Sample
 from frostline.inference.portable.answers import STEPS_FILE
 from frostline.inference.portable.single_file import write_single_file
@@ -78,8 +79,12 @@ def try_script(folder: Path, rebuilt: Rebuilt, sample: Sample) -> float:
     with tempfile.TemporaryDirectory() as scratch:
         paths = []
         for number, image in enumerate(sample.originals):
-            paths.append(Path(scratch) / f"{number}.bmp")
-            image.save(paths[-1])
+            if isinstance(image, Channels):
+                paths.append(Path(scratch) / f"{number}.npy")
+                np.save(paths[-1], pixels_of(image))
+            else:
+                paths.append(Path(scratch) / f"{number}.bmp")
+                image.save(paths[-1])
         found = [row for _, row in script["probabilities_of"](network, paths, len(paths) or 1)]
     errors = [row for row in found if isinstance(row, str)]
     if errors:

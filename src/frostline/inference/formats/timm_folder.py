@@ -10,6 +10,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from frostline.backbones.weights_hub import timm_settings
+from frostline.config.data_settings import RGB_CHANNELS
 from frostline.config.recipe import LinearHead
 from frostline.inference.formats.deployable import (
     ExportError,
@@ -98,6 +99,8 @@ def _article(head: str) -> str:
 def _arguments(rebuilt: Rebuilt) -> dict[str, Any]:
     """Arguments with which timm builds the same model."""
     arguments: dict[str, Any] = {}
+    if rebuilt.geometry.in_chans != RGB_CHANNELS:
+        arguments["in_chans"] = rebuilt.geometry.in_chans
     if rebuilt.backbone.input.fixed_size:
         arguments["img_size"] = rebuilt.size_px
     if rebuilt.settings.head.pool == "max":
@@ -149,7 +152,7 @@ def _config(rebuilt: Rebuilt, arguments: dict[str, Any], facts: dict[str, Any]) 
         "num_features": int(rebuilt.head[-1].in_features),  # type: ignore[arg-type]
         "model_args": arguments,
         "pretrained_cfg": {
-            "input_size": [3, spec.size_px, spec.size_px],
+            "input_size": list(spec.shape),
             "fixed_input_size": spec.fixed_size,
             "interpolation": spec.interpolation,
             "crop_pct": spec.crop_pct,
@@ -159,7 +162,10 @@ def _config(rebuilt: Rebuilt, arguments: dict[str, Any], facts: dict[str, Any]) 
             "num_classes": len(rebuilt.classes),
             "label_names": list(rebuilt.classes),
             "classifier": timm_settings(rebuilt.backbone.name).classifier,
-            "first_conv": timm_settings(rebuilt.backbone.name).first_conv,
+            # These weights are of the model's own channels: timm has nothing to adapt.
+            "first_conv": timm_settings(rebuilt.backbone.name).first_conv
+            if spec.in_chans == RGB_CHANNELS
+            else None,
         },
         "frostline": {key: facts[key] for key in ("run", "run_id", "preprocessing")},
     }

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from frostline.data.decode import decode_file
+from frostline.data.channels import read_image, takes_arrays
 from frostline.data.geometry import square
 from frostline.errors import DataError, TrackingError
 from frostline.inference.evaluation_images import own_data
@@ -60,7 +60,9 @@ def sample_of(rebuilt: Rebuilt, images: Sequence[str]) -> Sample:
         DataError: If there are no images.
     """
     if images:
-        paths = find_images(images).files[:MAX_CHECKED]
+        paths = find_images(images, arrays=takes_arrays(rebuilt.geometry.in_chans)).files[
+            :MAX_CHECKED
+        ]
         (batch,) = decode_batches(
             paths,
             rebuilt.geometry,
@@ -71,7 +73,10 @@ def sample_of(rebuilt: Rebuilt, images: Sequence[str]) -> Sample:
         if not len(batch.images):
             raise DataError("none of the images given with --images can be read")
         readable = [path for path, good in zip(paths, batch.good, strict=True) if good]
-        originals = tuple(decode_file(path, rebuilt.value_range) for path in readable[:MAX_TRIED])
+        originals = tuple(
+            read_image(path, rebuilt.value_range, rebuilt.geometry.in_chans)
+            for path in readable[:MAX_TRIED]
+        )
         return take_sample(rebuilt, batch.images, tuple(map(str, readable)), originals)
     try:
         table, splits = own_data(rebuilt)

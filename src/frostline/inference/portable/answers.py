@@ -10,9 +10,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from frostline.data.decode import UnreadableImageError, decode_file
+from frostline.config.data_settings import RGB_CHANNELS
+from frostline.data.channels import (
+    Channels,
+    Picture,
+    read_image,
+    takes_arrays,
+    with_channels,
+)
+from frostline.data.decode import UnreadableImageError
 from frostline.data.deep_pixels import ValueRange
 from frostline.data.geometry import Geometry, square
 from frostline.errors import FrostlineError
@@ -32,8 +39,8 @@ class Steps:
     Attributes:
         classes: Names of the K classes, in the order of the probabilities.
         geometry: How an image becomes a square.
-        mean: Mean per RGB channel, of values in [0, 1].
-        std: Standard deviation per RGB channel, of values in [0, 1].
+        mean: Mean per channel, of values in [0, 1].
+        std: Standard deviation per channel, of values in [0, 1].
         backbone: timm's name of the network.
         tall_vertically_first: Whether tall images were resized vertically first in training.
         value_range: What is black and white in images of more than 8 bits; None: by their type.
@@ -48,18 +55,23 @@ class Steps:
     value_range: ValueRange | None = None
 
 
+Probabilities = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]
+
+
 class Network(NamedTuple):
     """An exported network.
 
     Attributes:
-        prepare: Makes of an upright RGB image on white the array that the network takes.
+        prepare: Makes of an image, as `image_from` returns it, the array that the network takes.
         probabilities: Computes (N, K) float32 of N such arrays.
         value_range: As in the steps.
+        in_chans: Channels that it takes.
     """
 
-    prepare: Callable[[Image.Image], NDArray[np.uint8]]
-    probabilities: Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]
+    prepare: Callable[[Picture], NDArray[np.uint8]]
+    probabilities: Probabilities
     value_range: ValueRange | None
+    in_chans: int = RGB_CHANNELS
 
 
 Load = Callable[[Path, Steps], Network]
@@ -76,6 +88,7 @@ def read_steps(folder: Path) -> Steps:
         content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         steps = {step["step"]: step for step in content["preprocessing"]["steps"]}
         resize, crop, norm = steps["resize"], steps["crop"], steps["normalise"]
+        to_channels = steps.get("to_rgb") or steps["to_channels"]
         geometry = Geometry(
             size_px=crop["size_px"],
             interpolation=resize["filter"],
@@ -90,7 +103,7 @@ def read_steps(folder: Path) -> Steps:
             tuple(norm["std"]),
             content["backbone"],
             resize["vertical_pass_first_if"] is not None,
-            tuple(values) if (values := steps["to_rgb"].get("value_range")) else None,
+            tuple(values) if (values := to_channels.get("value_range")) else None,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FrostlineError(
@@ -100,19 +113,30 @@ def read_steps(folder: Path) -> Steps:
 
 
 def squares_of(arrays: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Stack N squares (S, S, 3) as (N, 3, S, S)."""
+    """Stack N squares (S, S, C) as (N, C, S, S)."""
     return np.ascontiguousarray(np.stack(arrays).transpose(0, 3, 1, 2))
 
 
-def to_square(steps: Steps) -> Callable[[Image.Image], NDArray[np.uint8]]:
-    """A function from an upright RGB image to the square (S, S, 3) uint8 of the network."""
+def to_square(steps: Steps) -> Callable[[Picture], NDArray[np.uint8]]:
+    """A function from an image to the square (S, S, C) uint8 of the network."""
+    geometry, tall_first = steps.geometry, steps.tall_vertically_first
 
-    def prepare(image: Image.Image) -> NDArray[np.uint8]:
-        geometry, tall_first = steps.geometry, steps.tall_vertically_first
-        image = resized_in_order(image, geometry, tall_vertically_first=tall_first)
-        return square(image, geometry)
+    def prepare(image: Picture) -> NDArray[np.uint8]:
+        image = with_channels(image, geometry.in_chans)
+        if isinstance(image, Channels):
+            planes = (
+                resized_in_order(plane, geometry, tall_vertically_first=tall_first)
+                for plane in image.planes
+            )
+            return square(Channels(tuple(planes)), geometry)
+        return square(resized_in_order(image, geometry, tall_vertically_first=tall_first), geometry)
 
     return prepare
+
+
+def network_of_squares(steps: Steps, probabilities: Probabilities) -> Network:
+    """A network that takes squares, which are made for it."""
+    return Network(to_square(steps), probabilities, steps.value_range, steps.geometry.in_chans)
 
 
 def probabilities_of(
@@ -124,7 +148,9 @@ def probabilities_of(
         found: list[NDArray[np.uint8] | str] = []
         for path in batch:
             try:
-                found.append(network.prepare(decode_file(path, network.value_range)))
+                found.append(
+                    network.prepare(read_image(path, network.value_range, network.in_chans))
+                )
             except UnreadableImageError as error:
                 found.append(error.given)
         arrays = [one for one in found if not isinstance(one, str)]
@@ -165,7 +191,7 @@ def run_script(load: Load, folder: Path) -> int:
         parser.error("--top and --batch-size are 1 or more")
     try:
         steps = read_steps(folder)
-        found = find_images(given.images)
+        found = find_images(given.images, arrays=takes_arrays(steps.geometry.in_chans))
         for note in found.notes():
             print(note, file=sys.stderr)
         paths = found.files

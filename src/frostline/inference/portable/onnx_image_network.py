@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from frostline.data.channels import Picture, pixels_of, with_channels
 from frostline.inference.portable.answers import Network, Steps, run_script
 
 
 def load(folder: Path, steps: Steps) -> Network:
-    """Load `model.onnx`, which takes one image (H, W, 3) of any size."""
+    """Load `model.onnx`, which takes one image (H, W, C) of any size."""
     import onnxruntime  # type: ignore[import-untyped]
 
     session = onnxruntime.InferenceSession(
@@ -21,7 +22,12 @@ def load(folder: Path, steps: Steps) -> Network:
         found = [session.run(["probabilities"], {"image": array})[0] for array in arrays]
         return np.concatenate(found)
 
-    return Network(np.asarray, probabilities, steps.value_range)
+    in_chans = steps.geometry.in_chans
+
+    def prepare(image: Picture) -> NDArray[np.uint8]:
+        return pixels_of(with_channels(image, in_chans))
+
+    return Network(prepare, probabilities, steps.value_range, in_chans)
 
 
 def main() -> int:

@@ -6,7 +6,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.inference.portable.answers import Network, Steps, run_script, squares_of, to_square
+from frostline.inference.portable.answers import (
+    Network,
+    Steps,
+    network_of_squares,
+    run_script,
+    squares_of,
+)
 
 
 def load(folder: Path, steps: Steps) -> Network:
@@ -21,7 +27,7 @@ def load(folder: Path, steps: Steps) -> Network:
         (found,) = session.run(["probabilities"], {"images": squares_of(arrays)})
         return np.asarray(found)
 
-    return Network(to_square(steps), probabilities, steps.value_range)
+    return network_of_squares(steps, probabilities)
 
 
 def main() -> int:

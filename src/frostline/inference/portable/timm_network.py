@@ -7,7 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.inference.portable.answers import Network, Steps, run_script, squares_of, to_square
+from frostline.inference.portable.answers import (
+    Network,
+    Steps,
+    network_of_squares,
+    run_script,
+    squares_of,
+)
 
 
 def load(folder: Path, steps: Steps) -> Network:
@@ -23,7 +29,7 @@ def load(folder: Path, steps: Steps) -> Network:
         checkpoint_path=str(folder / "model.safetensors"),
         **config["model_args"],
     ).eval()
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (steps.mean, steps.std))
+    mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (steps.mean, steps.std))
 
     def probabilities(arrays: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         images = torch.from_numpy(squares_of(arrays)).float()
@@ -31,7 +37,7 @@ def load(folder: Path, steps: Steps) -> Network:
             logits = model((images / 255 - mean) / std)
         return np.asarray(torch.softmax(logits.float(), dim=1).numpy())
 
-    return Network(to_square(steps), probabilities, steps.value_range)
+    return network_of_squares(steps, probabilities)
 
 
 def main() -> int:
