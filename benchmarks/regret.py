@@ -5,9 +5,10 @@
     python -m benchmarks.regret pack --rows rows.jsonl
     python -m benchmarks.regret table
     python -m benchmarks.regret figure
+    python -m benchmarks.regret recipes
 
 `run` trains depths at which stages train, `heads` freeze=all; both go on where they were ended.
-`table` computes from benchmarks/results/regret.jsonl.gz what each rule would have chosen.
+`table` and `recipes` compute from benchmarks/results/regret.jsonl.gz what rules would choose.
 """
 
 import argparse
@@ -93,7 +94,7 @@ def _keep(rows: Sequence[Row], path: Path) -> None:
 def main() -> None:
     """Train, pack or print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["run", "heads", "pack", "table", "figure"])
+    parser.add_argument("what", choices=["run", "heads", "pack", "table", "figure", "recipes"])
     parser.add_argument("--folder", type=Path, default=Path("regret-data"), help="of the images")
     parser.add_argument("--stamps", type=Path, help="see experiments/photographs.py")
     parser.add_argument("--rows", type=Path, help="where rows are kept, one a line")
@@ -108,6 +109,10 @@ def main() -> None:
         from benchmarks.regret_table import print_tables
 
         print_tables(read_rows(options.rows or RESULTS))
+    elif options.what == "recipes":
+        from benchmarks.regret_recipes import print_recipes
+
+        print_recipes(read_rows(options.rows or RESULTS))
     elif options.what == "figure":
         from benchmarks.regret_figure import draw
 
