@@ -8,6 +8,7 @@ from hydra import compose, initialize_config_dir
 
 from frostline.backbones.names import check_backbone_name, list_backbones
 from frostline.config.conf_files import CONF
+from frostline.config.default_tags import default_tag
 from frostline.config.identity import config_digest
 from frostline.config.read import settings_of
 from frostline.config.renamed_backbones import present_name, rename_note, renamed_backbones
@@ -69,13 +70,17 @@ def test_the_table_of_renamed_models_is_timms() -> None:
 
     table = renamed_backbones()
     assert {old: new or None for old, new in table.items()} == get_deprecated_models()
-    assert all(not new or present_name(new) == new for new in table.values())
+    assert all(not new or present_name(old) == present_name(new) for old, new in table.items())
 
 
 @pytest.mark.parametrize(
     ("typed", "used"),
     [
-        ("tf_efficientnet_b0_ns", "tf_efficientnet_b0.ns_jft_in1k"),
+        ("tf_efficientnet_b0_ns", "tf_efficientnet_b0"),
+        ("tf_efficientnet_b0.ns_jft_in1k", "tf_efficientnet_b0"),
+        ("resnet50.a1_in1k", "resnet50"),
+        ("resnet50.a2_in1k", "resnet50.a2_in1k"),
+        ("vit_small_patch14_dinov2.lvd142m", "vit_small_patch14_dinov2"),
         ("gluon_resnet50_v1b", "resnet50.gluon_in1k"),
         ("vit_base_patch16_224_in21k", "vit_base_patch16_224.augreg_in21k"),
         ("resnet18.", "resnet18"),
@@ -92,7 +97,8 @@ def test_a_renamed_model_and_an_empty_tag_are_one_job_with_the_present_name(
     check_backbone_name(old.backbone)
     assert old.backbone == used
     assert config_digest(old) == config_digest(new)
-    assert rename_note(typed, used).startswith(f"backbone={typed} is taken as {used}: ")
+    if typed != used:
+        assert rename_note(typed, used).startswith(f"backbone={typed} is taken as {used}: ")
     assert rename_note(used, used) == ""
 
 
@@ -100,3 +106,24 @@ def test_a_renamed_model_with_a_tag_is_answered_with_the_present_name() -> None:
     with pytest.raises(BackboneError, match="timm has renamed gluon_resnet50_v1b") as e:
         check_backbone_name("gluon_resnet50_v1b.in1k")
     assert "backbone=resnet50.gluon_in1k" in str(e.value)
+
+
+def test_the_weights_of_a_bare_name_are_those_that_timm_takes() -> None:
+    """A wrong one would make two sets of weights one cell."""
+    import timm
+
+    names = (
+        "resnet18", "resnetv2_50", "convnext_tiny", "vit_base_patch16_224", "efficientnet_b0",
+        "tf_efficientnetv2_s", "swin_tiny_patch4_window7_224", "mobilenetv3_large_100", "vgg16",
+        "densenet121", "beit_base_patch16_224", "regnety_032", "eva02_tiny_patch14_224",
+    )  # fmt: skip
+    named = {name: default_tag(name) for name in names}
+    wrong = {
+        name: tag for name, tag in named.items() if tag and timm.get_pretrained_cfg(name).tag != tag
+    }
+    assert wrong == {}
+    assert sum(map(bool, named.values())) >= 12
+    assert rename_note("resnet50.a1_in1k", "resnet50") == (
+        "backbone=resnet50.a1_in1k is taken as resnet50: its tag is the one that timm takes "
+        "without any"
+    )

@@ -5,6 +5,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+from frostline.config.default_tags import default_tag
+
 _BLOCK = re.compile(r"^register_model_deprecations\((.*?)^\}\)", re.MULTILINE | re.DOTALL)
 _PAIR = re.compile(r"['\"](\w+)['\"]\s*:\s*(?:['\"]([\w.]+)['\"]|None)")
 
@@ -33,15 +35,21 @@ def present_name(name: str) -> str:
 
     Args:
         name: As typed. `gluon_resnet50_v1b` is `resnet50.gluon_in1k`, and a tag that is empty
-            (`resnet18.`) is none. A name that is not renamed, or not known, stays as it is.
+            (`resnet18.`) or timm's own choice (`resnet50.a1_in1k`) is none. A name that is not
+            renamed, or not known, stays as it is.
     """
     bare = name.removesuffix(".")
-    return renamed_backbones().get(bare) or bare
+    bare = renamed_backbones().get(bare) or bare
+    model, _, tag = bare.partition(".")
+    return model if tag and tag == default_tag(model) else bare
 
 
 def rename_note(typed: str, used: str) -> str:
     """A line for the terminal; empty where the name was used as typed."""
     if typed == used:
         return ""
-    why = "the tag is empty" if typed == f"{used}." else "timm has renamed it"
+    why = "timm has renamed it"
+    if typed.partition(".")[0] == used:
+        empty = typed == f"{used}."
+        why = "the tag is empty" if empty else "its tag is the one that timm takes without any"
     return f"backbone={typed} is taken as {used}: {why}"
