@@ -85,6 +85,7 @@ def launch(
             *launch_overrides(job.overrides, job.settings),
             *_sweep_overrides(settings.sweep),
             *_thread_overrides(settings, share),
+            *_range_overrides(settings),
         ]
         for job, settings in zip(todo, jobs, strict=True)
     ]
@@ -114,6 +115,12 @@ def _thread_overrides(settings: Settings, share: Share) -> list[str]:
     if share.threads is None or settings.trainer.threads is not None:
         return []
     return [f"trainer.threads={share.threads}"]
+
+
+def _range_overrides(settings: Settings) -> list[str]:
+    """The range of deep images that the plan found, so that the run's config has it."""
+    known = getattr(settings.data, "value_range", "auto")
+    return [] if known == "auto" else [f"data.value_range=[{known[0]!r},{known[1]!r}]"]
 
 
 def _outcome_of(job: PlannedJob, result: JobReturn) -> Outcome | None:
