@@ -39,6 +39,10 @@ class SweepProgress:
         self._name = ""
         self._begun = time.monotonic()
         self._job_begun = self._begun
+        # Of the running job: when it first reported a share, which share, and the last one.
+        self._first: tuple[float, float] | None = None
+        self._last_done = 0.0
+        self._ended_s: list[float] = []
         self._live: Progress | None = None
         self._task: TaskID | None = None
 
@@ -70,6 +74,7 @@ class SweepProgress:
         self._count = count
         self._name = name
         self._job_begun = time.monotonic()
+        self._first, self._last_done = None, 0.0
         if self._live is not None:
             self._task = self._live.add_task(self._label(), total=1.0, status="loading")
         else:
@@ -93,6 +98,8 @@ class SweepProgress:
     def done(self, failure: str | None, *, left: int = 0) -> None:
         """A job has ended, with a reason if it failed; `left` of a group are still to run."""
         seconds = time.monotonic() - self._job_begun
+        if not failure and not left:
+            self._ended_s += [seconds / self._count] * self._count
         if self._live is not None and self._task is not None:
             self._live.remove_task(self._task)
         end = f"failed: {failure}" if failure else f"done in {clock(seconds)}"
@@ -110,10 +117,29 @@ class SweepProgress:
         return f"[{self._index}{last}{of}] {self._name}"
 
     def _left(self, done: float) -> str:
-        """Time left for all jobs, if the remaining ones take as long as those so far."""
-        share = done if self.total is None else (self._index - 1 + done * self._count) / self.total
-        passed = time.monotonic() - self._begun
-        return clock(passed / share - passed) if share > 0 else "?"
+        """Time left for all jobs.
+
+        The running one goes on at its pace since it first reported: what comes before (loading,
+        decoding, the first step) comes once. Further jobs take as long as those that have ended,
+        or else as this one.
+        """
+        now = time.monotonic()
+        if self._first is None or done < self._last_done:  # tuning begins anew with each candidate
+            self._first = now, done
+        self._last_done = done
+        since, reported = self._first
+        passed = now - self._job_begun
+        if done > reported:
+            of_job = (1 - done) * (now - since) / (done - reported)
+        elif done > 0:
+            of_job = passed / done - passed
+        else:
+            return "?"
+        jobs = 0 if self.total is None else self.total - (self._index + self._count - 1)
+        each = (passed + of_job) / self._count
+        if self._ended_s:
+            each = sum(self._ended_s) / len(self._ended_s)
+        return clock(of_job + max(0, jobs) * each)
 
 
 def clock(seconds: float) -> str:
