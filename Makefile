@@ -43,8 +43,8 @@ test-faults: $(READY) ## real faults in real commands, as in CI
 test-chaos: $(READY) ## random faults for DURATION seconds (600) by SEED (0), then proofs that nothing is lost or wrong
 	$(BIN)/python -m tests.faults.chaos --seconds $(DURATION) --seed $(SEED)
 
-test-broad: $(READY) ## the contracts over 112 backbones at every depth, the README's commands, as in CI
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 --dist worksteal tests/contracts tests/integration tests/experiments
+test-broad: $(READY) ## the contracts over 112 backbones at every depth, the documents' commands, as in CI
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 --dist worksteal tests/contracts tests/documents tests/integration tests/experiments
 
 test-slow: $(READY) ## all slow tests: the broad runs, launchers, servers, long faults
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 --dist worksteal

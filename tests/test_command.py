@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from frostline.commands import train
+from frostline import __main__ as script
+from frostline.commands import COMMANDS, train
 from frostline.commands.arguments import reported_errors
 from tests.faults.conftest import NET, call
 from tests.integration.conftest import draw_classes
@@ -82,12 +83,6 @@ def test_no_thread_at_all_is_refused(command: str, capsys: pytest.CaptureFixture
     assert "argument --threads: 0: 1 or more" in capsys.readouterr().err
 
 
-COMMANDS = (
-    "train", "advise", "report", "evaluate", "predict", "export", "backbones", "data", "features",
-    "tracking", "ui",
-)  # fmt: skip
-
-
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_help_has_three_examples(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -104,6 +99,21 @@ def test_each_help_has_three_examples(
         assert "\n  trainer         auto, cpu, ddp\n" in page
         assert "\n  hydra/launcher  isolated, joblib" in page
         assert "job_digest" not in page
+
+
+@pytest.mark.parametrize("words", [["--help"], [], ["trian"]])
+def test_the_script_shows_three_commands_and_what_was_meant(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["frostline", *words])
+    monkeypatch.delenv("FROSTLINE_CALLED_AS", raising=False)
+    assert script.main() == (0 if words == ["--help"] else 2)
+    monkeypatch.delenv("FROSTLINE_CALLED_AS")
+    printed = "".join(capsys.readouterr())
+    assert len([line for line in printed.splitlines() if line.startswith("frostline ")]) == 3
+    assert ("error: trian is not a command; write frostline train\n" in printed) is (
+        words == ["trian"]
+    )
 
 
 def test_the_version_is_ours(

@@ -7,15 +7,18 @@ python -m frostline report      # the same
 
 import os
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
 
+from frostline.commands import COMMANDS
 from frostline.invocation import VARIABLE, called_by
 
-COMMANDS = (
-    "train", "advise", "report", "evaluate", "predict", "export", "backbones", "data", "features",
-    "tracking", "ui", "demo",
-)  # fmt: skip
+_EXAMPLES = (
+    "train -m data.path=photos freeze=0,2,all   # a sweep over depths, with a report",
+    "predict best:latest new_photos/            # by what the report of the newest sweep takes",
+    "demo                                       # a small sweep, without data and network",
+)
 
 
 def main() -> int | None:
@@ -27,8 +30,11 @@ def main() -> int | None:
         return 0
     if word not in COMMANDS:
         asked = word in {"-h", "--help"}
-        wrong = "" if asked or not word else f"error: {word} is not a command\n"
-        usage = f"{wrong}usage: {form}COMMAND ...\n  COMMAND: {', '.join(COMMANDS)}"
+        near = get_close_matches(word, COMMANDS, n=1)
+        meant = f"; write {form}{near[0]}" if near else ""
+        wrong = "" if asked or not word else f"error: {word} is not a command{meant}\n"
+        examples = "".join(f"\n{form}{each}" for each in _EXAMPLES)
+        usage = f"{wrong}usage: {form}COMMAND ...\n  COMMAND: {', '.join(COMMANDS)}\n{examples}"
         print(usage, file=sys.stdout if asked else sys.stderr)
         return 0 if asked else 2
     command = sys.argv.pop(1)

@@ -1,4 +1,7 @@
-"""What users add beside the package: the examples and the commands of docs/plugins.md, run."""
+"""What users add beside the package: the examples, all in one sweep.
+
+tests/documents runs the commands of docs/plugins.md.
+"""
 
 import os
 import shutil
@@ -9,7 +12,7 @@ import pytest
 from frostline import api
 from frostline.errors import FrostlineError
 from tests.integration.conftest import ROOT, environment, start
-from tests.integration.documented import Command, commands_of
+from tests.integration.documented import commands_of
 
 EXAMPLES = ROOT / "examples"
 COMMANDS = [each for each in commands_of(ROOT / "docs/plugins.md") if "src.train" in each.words]
@@ -97,11 +100,3 @@ def test_every_kind_has_a_command() -> None:
     shown = {word for each in COMMANDS for word in each.words if word.startswith("--config-dir=")}
     kinds = {f"--config-dir=examples/{path.name}" for path in EXAMPLES.iterdir()}
     assert shown == kinds - {"--config-dir=examples/package"}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("command", COMMANDS, ids=str)
-def test_the_commands_of_the_page_run(command: Command, place: Path) -> None:
-    words = [word.replace("=examples", f"={EXAMPLES}") for word in command.words[3:]]
-    ended = start(place, *words, "data.n_images=120", "data.n_species=1", "report=false")
-    assert ended.returncode == 0, ended.stderr

@@ -1,7 +1,8 @@
 """Show what Frostline does: a small sweep on drawn leaves; nothing is downloaded.
 
-frostline demo
-frostline demo --folder DIR
+python -m src.demo
+python -m src.demo --folder DIR
+python -m src.demo && python -m src.ui --uri sqlite:///frostline-demo/mlflow.db
 """
 
 import os
