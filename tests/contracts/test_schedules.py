@@ -67,7 +67,7 @@ def test_only_what_the_phase_thaws_trains_and_only_that_changes(
         # Statistics that the head was trained on stay, though scale and shift of BatchNorm train.
         assert not any(name.endswith("running_mean") for name in changed)
         before = epoch.state
-        assert seen.record.metrics["schedule/frozen_stages", number] == float(
+        assert seen.record.metrics["train/frozen_stages", number] == float(
             made.backbone.depth(phase.freeze).frozen_stages
         )
     for name in made.backbone.depth(freeze).frozen_tensors:

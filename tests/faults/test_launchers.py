@@ -50,6 +50,8 @@ def test_a_sweep_with_two_bad_jobs(launcher: str, here: Path) -> None:
     }
     assert "FAILED  test_resnet-freeze0-seed0-lr=0.002: ValueError: a fault in the job" in text
     assert "killed by SIGKILL" in text
+    assert "job_digest" not in text
+    assert "[HYDRA]" not in text
     (parent,) = store_of(here).find_runs({"frostline.kind": "sweep"})
     assert {run.parent_run_id for run in runs.values()} == {parent.run_id}
     assert parent.status == "FAILED"

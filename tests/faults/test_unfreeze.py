@@ -76,7 +76,7 @@ def test_sigkill_around_an_unfreeze_leaves_a_run_that_goes_on_in_the_right_phase
     assert again.returncode == 0, again.stderr
     (run,) = jobs_of(here)
     assert (run.run_id, run.status) == (stopped.run_id, "FINISHED")
-    assert [depth for _, depth in curve(here, run, "schedule/frozen_stages")] == DEPTHS[options]
+    assert [depth for _, depth in curve(here, run, "train/frozen_stages")] == DEPTHS[options]
     assert curve(here, run, "lr") == curve(*whole, "lr")
     assert run.tags["frostline.frozen_digest"] == whole[1].tags["frostline.frozen_digest"]
     assert_same_training((here, run), whole)
@@ -92,7 +92,7 @@ def test_two_processes_thaw_together_and_give_the_figures_of_one(here: Path) -> 
         assert ended.returncode == 0, ended.stderr
     two, one = jobs_of(here)
     assert two.tags["frostline.job_digest"] != one.tags["frostline.job_digest"]
-    assert curve(here, two, "schedule/frozen_stages") == [(0, 5.0), (1, 2.0), (2, 2.0)]
+    assert curve(here, two, "train/frozen_stages") == [(0, 5.0), (1, 2.0), (2, 2.0)]
     for metric in ("train/loss", "val/loss", "test/loss"):
         figures = [[value for _, value in curve(here, run, metric)] for run in (one, two)]
         assert figures[1] == pytest.approx(figures[0], rel=1e-4)

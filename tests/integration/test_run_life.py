@@ -71,7 +71,7 @@ def test_evaluate_repeats_the_logged_figures_to_the_last_digit(
         metrics = life.store.get_run(life.run_id).metrics
         for name in ("loss", "acc_micro", "acc_macro", "f1_macro"):
             assert printed["figures"][name] == metrics[f"{prefix}/{name}"]
-            assert metrics[f"eval/{split}/{name}"] == metrics[f"{prefix}/{name}"]
+            assert metrics[f"test_on/{split}/{name}"] == metrics[f"{prefix}/{name}"]
         assert printed["logged"] == printed["figures"]
         low, high = printed["intervals_95"]["acc_micro"]
         assert low <= printed["figures"]["acc_micro"] <= high
@@ -84,7 +84,7 @@ def test_judging_a_run_changes_neither_its_state_nor_its_times(life: Life) -> No
     assert (after.status, after.start_ms, after.end_ms) == (
         "FINISHED", before.start_ms, before.end_ms,
     )  # fmt: skip
-    steps = [point.step for point in life.store.metric_history(life.run_id, "eval/test/loss")]
+    steps = [point.step for point in life.store.metric_history(life.run_id, "test_on/test/loss")]
     assert steps == list(range(len(steps)))
 
 
@@ -125,7 +125,7 @@ def test_another_data_set_is_mapped_by_names(
     assert "6 images left out: 'spotted'" in notes
     assert "'rising'" in notes
     metrics = life.store.get_run(life.run_id).metrics
-    assert metrics["eval/field/acc_micro"] == printed["figures"]["acc_micro"]
+    assert metrics["test_on/field/acc_micro"] == printed["figures"]["acc_micro"]
     # Macro figures are over the two classes that are there.
     said = read_predictions(Path(printed["folder"]) / "predictions.parquet")
     recalls = [said.correct[said.labels == k].mean() for k in (0, 1)]
@@ -148,7 +148,7 @@ def test_images_of_one_class_are_judged_and_what_needs_more_is_blank(
     assert printed["figures"]["acc_macro"] == pytest.approx(said.correct.mean())
     assert printed["figures"]["f1_macro"] is None
     assert "f1_macro" not in printed["intervals_95"]
-    assert "eval/one/f1_macro" not in life.store.get_run(life.run_id).metrics
+    assert "test_on/one/f1_macro" not in life.store.get_run(life.run_id).metrics
     evaluate.main([life.run_id, "--data", "one", "--evidence", "off"])
     assert "needs images of several classes" in capsys.readouterr().out
 
@@ -161,7 +161,7 @@ def test_its_own_data_with_other_settings_are_other_data(
     assert printed["images"] == 32
     assert any("16 images left out: 'steady'" in note for note in printed["notes"])
     logged = life.store.get_run(life.run_id).metrics
-    assert logged["eval/photos-rename__level__steady_/loss"] == printed["figures"]["loss"]
+    assert logged["test_on/photos-rename__level__steady_/loss"] == printed["figures"]["loss"]
 
 
 def test_the_same_images_at_another_place_are_the_runs_own(

@@ -40,6 +40,7 @@ from frostline.errors import FrostlineError
 from frostline.memory_limit import memory_limit_error
 from frostline.plugins.folders import check_conf_folders, config_folders, remember
 from frostline.redact import hide_secrets_in_output, redact_yaml_files
+from frostline.sweep.known_depth import check_known_depth
 from frostline.sweep.session import SweepEndedError
 from frostline.sweep.signals import StopSignalError, raise_on_signals
 from frostline.sweep.sweep_run import command_again
@@ -62,6 +63,7 @@ def run_job(config: DictConfig) -> "Outcome | float":
     settings = settings_of(config)
     check_backbone_name(settings.backbone)
     check_path(settings.data)
+    check_known_depth(settings)
     raise_on_signals()
     if own.mode is RunMode.MULTIRUN:
         from frostline.sweep.launch import run_launched

@@ -174,11 +174,11 @@ def log_on_run(store: Store, record: RunRecord, done: Evaluation) -> None:
 
     A repeated evaluation is the next step of the same metrics.
     """
-    first = f"eval/{done.name}/{next(iter(done.figures))}"
+    first = f"test_on/{done.name}/{next(iter(done.figures))}"
     step = len(store.metric_history(record.run_id, first))
     given = {name: value for name, value in done.figures.items() if not math.isnan(value)}
-    metrics = {f"eval/{done.name}/{name}": value for name, value in given.items()}
-    metrics |= {f"cost/{name}": value for name, value in done.cost.items()}
+    metrics = {f"test_on/{done.name}/{name}": value for name, value in given.items()}
+    metrics |= {f"use_cost/{name}": value for name, value in done.cost.items()}
     with store.amend_run(record.run_id) as run:
         run.log_metrics(metrics, step=step)
         run.log_artifact(done.folder, "evaluations")

@@ -10,12 +10,10 @@ import json
 import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from frostline import backbones
 from frostline.backbones.packaged_weights import find_packaged
 from frostline.config.schema import Settings
 from frostline.config.versions import (
@@ -27,6 +25,7 @@ from frostline.config.versions import (
 from frostline.data.cache import cache_folder, keep_sealed, kept_text
 from frostline.files import FileStamp
 from frostline.sweep.data_check import DataFacts
+from frostline.sweep.known_depth import code_of_backbones
 from frostline.sweep.plan import JobFacts
 
 # Raised when other facts are kept, or they depend on something else.
@@ -122,20 +121,13 @@ def _question(job: Settings) -> str:
         "backbone": (job.backbone, job.weights, job.freeze, job.image_size, job.head.pool),
         "in_chans": job.in_chans,
         "weights": (job.weights_key, job.weights_partial),
-        "code": _code(),
+        "code": code_of_backbones(),
         "folder": "" if job.weights in {"pretrained", "random"} else str(Path.cwd()),
         "packaged": packaged.where if packaged is not None else "",
         "schedule": (job.schedule.model_dump(mode="json"), job.epochs),
         "trainer": job.trainer.model_dump(mode="json"),
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-
-
-@cache
-def _code() -> list[tuple[str, int, int]]:
-    """The files that find stages and weights, as they are in a checkout where somebody works."""
-    files = sorted(Path(backbones.__path__[0]).rglob("*.py"))
-    return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
 
 
 def _devices() -> dict[str, Any]:

@@ -4,6 +4,7 @@ Our own launcher gets the checked settings as they are. Launchers of Hydra compo
 they have brought it to; the same settings are then spelled out as overrides.
 """
 
+import logging
 import multiprocessing
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -89,12 +90,21 @@ def launch(
         ]
         for job, settings in zip(todo, jobs, strict=True)
     ]
+    _silence_launchers()
     returns = launcher.launch(batch, initial_job_idx=0)
     return [
         outcome
         for job, result in zip(todo, returns, strict=False)
         if (outcome := _outcome_of(job, result)) is not None
     ]
+
+
+def _silence_launchers() -> None:
+    """Let Hydra's launchers log warnings alone: else each job's words, with all of our digests.
+
+    With `hydra.verbose=hydra_plugins` Hydra shows them all the same.
+    """
+    logging.getLogger("hydra_plugins").setLevel(logging.WARNING)
 
 
 def _sweep_overrides(sweep: SweepSettings) -> list[str]:

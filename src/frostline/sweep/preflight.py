@@ -11,6 +11,7 @@ from frostline.errors import FrostlineError
 from frostline.plugins.part import failed
 from frostline.sweep.data_check import data_key, distinct, read_data
 from frostline.sweep.failures import raise_together
+from frostline.sweep.known_depth import remember_stages
 from frostline.sweep.known_facts import remember
 from frostline.sweep.plan import JobFacts
 
@@ -37,6 +38,9 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
     problems: list[FrostlineError] = []
     attempt = _Collector(problems)
     depths = {_depth_key(s): attempt(_check_backbone, s) for s in distinct(jobs, _depth_key)}
+    remember_stages(
+        (s.backbone, depths[_depth_key(s)][1]) for s in jobs if depths[_depth_key(s)] is not FAILED
+    )
     for s in distinct(jobs, lambda s: (s.backbone, s.image_size, s.in_chans, s.head.pool)):
         if s.head.pool != "avg" and depths[_depth_key(s)] is not FAILED:
             attempt(_check_pool, s)

@@ -31,6 +31,7 @@ from frostline.sweep.answered import answer, may_be_answered, show_sweep
 from frostline.sweep.compose import Composer, study_cells, words_of
 from frostline.sweep.failures import raise_together
 from frostline.sweep.fork_server import cool_down, warm_up
+from frostline.sweep.known_depth import check_known_depth
 from frostline.sweep.own_launcher import made_launcher, own_launcher
 from frostline.sweep.resources import own_cores, own_gpus, share_of
 from frostline.sweep.signals import raise_on_signals
@@ -187,6 +188,7 @@ class PlannedSweeper(Sweeper):
                     notes.setdefault(note)
                 check_backbone_name(settings.backbone)
                 check_path(settings.data)
+                check_known_depth(settings)
                 jobs.append((tuple(overrides), settings))
             except FrostlineError as error:
                 problems.setdefault(str(error), error)

@@ -112,7 +112,7 @@ class EpochMetrics(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Send `train/loss`, `val/...`, `lr` and the frozen stages with the epoch as step."""
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        values |= {"lr": self._lr, "schedule/frozen_stages": float(self._frozen_stages)}
+        values |= {"lr": self._lr, "train/frozen_stages": float(self._frozen_stages)}
         self._log(values, trainer.current_epoch)
 
 

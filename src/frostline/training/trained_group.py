@@ -132,7 +132,7 @@ class HeadGroup:
         factor = lr_factor(
             settings.lr_schedule, total_steps=steps * settings.epochs, steps_per_epoch=steps
         )
-        frozen = {"schedule/frozen_stages": float(parts.cut.depth.frozen_stages)}
+        frozen = {"train/frozen_stages": float(parts.cut.depth.frozen_stages)}
         for epoch, metrics in enumerate(member.result.history):
             rate = {"lr": settings.peak_lr * factor(epoch * steps)}
             recorder.record_epoch(metrics | rate | frozen, epoch)

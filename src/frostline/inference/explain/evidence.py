@@ -102,7 +102,7 @@ def write_run_evidence(
         on_progress: Receives `text=` if something went wrong.
 
     Returns:
-        Metrics to log: `test/ece` and others; with `full` also `cost/...`.
+        Metrics to log: `test/ece` and others; with `full` also `use_cost/...`.
     """
     shutil.rmtree(folder, ignore_errors=True)  # left by an interrupted run
     if level == "off":
@@ -136,7 +136,7 @@ def write_run_evidence(
                 checkpoint_bytes=run.checkpoint.stat().st_size,
                 engine=run.engine,
             )
-            metrics |= {f"cost/{name}": value for name, value in costs.items()}
+            metrics |= {f"use_cost/{name}": value for name, value in costs.items()}
     except Exception as error:  # plotting libraries and models can raise anything
         log.warning("the evidence of this run could not be written", exc_info=True)
         on_progress(text=f"the evidence of this run is incomplete: {type(error).__name__}: {error}")
