@@ -9,7 +9,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from frostline.data.sources.folder import load_folder
 from tests.faults.conftest import LONGEST_S, TRAINING, Started, call, jobs_of
+from tests.integration.conftest import draw_classes
 
 SWEEP = ("-m", *TRAINING, "epochs=2", "data.split_seed=0", "lr=0.001,0.002,0.003", "weights=w.pth")
 
@@ -78,6 +80,25 @@ def test_a_sweep_whose_inputs_change_stops_and_is_finished_once_they_are_back(
     assert sorted(run.params["lr"] for run in finished) == ["0.001", "0.002", "0.003"]
     for tag in ("data_fingerprint", "split_digest", "weights_file_digest"):
         assert len({run.tags[f"frostline.{tag}"] for run in finished}) == 1
+
+
+def test_a_link_that_points_elsewhere_stops_the_sweep(here: Path, started: list[Started]) -> None:
+    save_weights(here / "w.pth", 0)
+    (here / "photos").rename(here / "one")
+    draw_classes(here / "two", per_class=16, seed=1)
+    (here / "photos").symlink_to("one")
+
+    def point_elsewhere(folder: Path) -> None:
+        (folder / "photos").unlink()
+        (folder / "photos").symlink_to("two")
+
+    code, said = changed_while_held(here, started, "0.001", point_elsewhere)
+    assert code == 1, said
+    assert "photos has changed since the sweep was planned: 32 of 32 files differ" in said
+    assert states(here) == {"0.001": ["FINISHED"], "0.002": ["FAILED"]}
+    (run,) = [run for run in jobs_of(here) if run.status == "FINISHED"]
+    one, two = (load_folder(str(here / name), on_bad_image="error") for name in ("one", "two"))
+    assert run.tags["frostline.data_fingerprint"] == one.fingerprint != two.fingerprint
 
 
 def states(here: Path) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import NET, TRAINING, call, jobs_of, make_place
-from tests.integration.conftest import draw_classes
+from tests.integration.conftest import draw_classes, start
 
 
 def test_every_impossible_cell_is_named_before_the_first_job(tmp_path: Path) -> None:
@@ -92,3 +92,20 @@ def test_mistakes_and_dry_runs_leave_nothing(words: list[str], tmp_path: Path) -
     ended = call(tmp_path, *NET, *words)
     assert ended.returncode == (0 if "dry_run=true" in words else 2), ended.stderr
     assert {path.name for path in tmp_path.iterdir()} <= {"cache", "photos"}, ended.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["report"], ["evaluate", "best:latest"], ["predict", "best:latest", "photos"],
+     ["export", "best:latest", "--format", "onnx"], ["tracking", "check"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_command_that_reads_makes_no_store_in_a_mistaken_folder(
+    words: list[str], tmp_path: Path
+) -> None:
+    draw_classes(tmp_path / "photos", per_class=1)
+    ended = start(tmp_path, *words[1:], module=f"src.{words[0]}")
+    assert ended.returncode == 2
+    assert f"there is no store at sqlite:///{tmp_path}/mlflow.db" in ended.stderr
+    assert "--uri sqlite:////PATH/mlflow.db" in ended.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]

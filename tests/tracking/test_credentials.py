@@ -1,7 +1,11 @@
 """Passwords of addresses: they log in, and are in no host name, no message and no setting."""
 
+import base64
+import http.server
 import os
 import socket
+import threading
+from typing import ClassVar
 
 import pytest
 
@@ -124,3 +128,58 @@ def test_a_scheme_that_sqlalchemy_has_given_up_is_spelled_out(tmp_path):
     with pytest.raises(TrackingError, match=r"unknown scheme 'postgres'(.|\n)*postgresql://") as e:
         resolve_address("postgres://u:S3CRET@h/db", tmp_path)
     assert "S3CRET" not in str(e.value)
+
+
+class _Echo(http.server.BaseHTTPRequestHandler):
+    """A proxy whose error page shows the request, with the header that logs in first."""
+
+    def answer(self):
+        login = self.headers.get("Authorization", "")
+        _Echo.seen.append(login)
+        body = f"Authorization: {login}; refused: {login.split()[-1:]}".encode()
+        self.send_response(200 if self.path == "/health" else 401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = answer  # noqa: N815
+
+    def log_message(self, *_):
+        """Keep the test's output free of requests."""
+
+    seen: ClassVar[list[str]] = []
+
+
+@pytest.mark.parametrize(
+    ("variables", "sent"),
+    [
+        ({"MLFLOW_TRACKING_USERNAME": "me", "MLFLOW_TRACKING_PASSWORD": "S3CRETpw"}, "me:S3CRETpw"),
+        ({"MLFLOW_TRACKING_TOKEN": "S3CRETtoken"}, "S3CRETtoken"),
+        ({"HOME": "home"}, "net:S3CRETrc"),
+    ],
+    ids=["password", "token", "netrc"],
+)
+def test_a_server_that_shows_the_login_back_does_not_make_us_show_it(
+    variables, sent, tmp_path, monkeypatch, caplog
+):
+    (tmp_path / "home").mkdir()
+    rc = tmp_path / "home/.netrc"
+    rc.write_text("machine 127.0.0.1 login net password S3CRETrc\n")
+    rc.chmod(0o600)
+    monkeypatch.chdir(tmp_path)
+    for key, value in variables.items():
+        monkeypatch.setenv(key, str(tmp_path / value) if key == "HOME" else value)
+    echo = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
+    threading.Thread(target=echo.serve_forever, daemon=True).start()
+    _Echo.seen.clear()
+    try:
+        with pytest.raises(TrackingError) as raised:
+            open_store(f"http://127.0.0.1:{echo.server_port}", "leaves", folder=tmp_path)
+    finally:
+        echo.shutdown()
+        echo.server_close()
+    coded = base64.b64encode(sent.encode()).decode()
+    assert any(sent in login or coded in login for login in _Echo.seen), "it was not sent at all"
+    shown = f"{raised.value}{caplog.text}"
+    assert "refused" in shown
+    assert sent not in shown and coded not in shown and "S3CRET" not in shown

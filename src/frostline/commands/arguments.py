@@ -74,7 +74,7 @@ def run_given(given: argparse.Namespace) -> "Rebuilt":
 
     store, run = None, given.run
     if not is_checkpoint_path(run):
-        store = open_store(given.uri, "Default")
+        store = open_store(given.uri, "Default", make=False)
         record = find_run(store, run)
         run = record.run_id
         say(f"run {record.name} ({run[:8]}): loading PyTorch and its weights")

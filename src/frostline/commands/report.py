@@ -33,7 +33,7 @@ def _run(given: argparse.Namespace) -> None:
     from frostline.reporting.write_report import log_report, write_report
     from frostline.tracking.store import open_store
 
-    store = open_store(given.uri, "Default")
+    store = open_store(given.uri, "Default", make=False)
     runs = _runs(store, given)
     out = given.out or Path("outputs") / "reports" / runs.name.replace("/", "-")
     rules = Rules(

@@ -77,7 +77,7 @@ def _run(given: argparse.Namespace) -> int:
 def _open(uri: str | None) -> "Store":
     from frostline.tracking.store import open_store
 
-    return open_store(uri, "Default")
+    return open_store(uri, "Default", make=False)
 
 
 def _deliver(store: "Store", run: str) -> int:

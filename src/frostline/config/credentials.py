@@ -6,9 +6,11 @@ sweep inherit, and is looked up where the store is opened.
 """
 
 import base64
+import netrc
 import os
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from frostline.errors import TrackingError
@@ -81,7 +83,9 @@ def _put_aside_each(value: str) -> str:
 
 
 def secrets_of(uri: str) -> list[str]:
-    """The password of an address, and MLflow's own, in the forms that libraries show them in.
+    """The secrets that log in at an address, in the forms that libraries and servers show them in.
+
+    They stand in the address, in MLflow's own variables, or in `.netrc`, which its client reads.
 
     Args:
         uri: The whole address.
@@ -89,11 +93,31 @@ def secrets_of(uri: str) -> list[str]:
     userinfo = uri.partition("://")[2].rpartition("@")[0]
     user, _, password = userinfo.partition(":")
     forms = {password, unquote(password), quote(unquote(password), safe="")}
-    if password:
-        login = f"{unquote(user)}:{unquote(password)}".encode()
-        forms.add(base64.b64encode(login).decode())
     forms |= {os.environ.get(key, "") for key in _MLFLOW_SECRETS}
+    logins = [
+        (unquote(user), unquote(password)),
+        (os.environ.get("MLFLOW_TRACKING_USERNAME", ""), os.environ.get(_MLFLOW_SECRETS[0], "")),
+        _netrc_login(uri),
+    ]
+    forms |= {logins[-1][1]}
+    forms |= {_basic(*login) for login in logins if login[1]}
     return sorted(form for form in forms if len(form) >= _MIN_SECRET_CHARS)
+
+
+def _netrc_login(uri: str) -> tuple[str, str]:
+    """User and password that `.netrc` has for the host of an address; empty if there are none."""
+    try:
+        host = urlsplit(uri).hostname
+        place = os.environ.get("NETRC") or Path("~/.netrc").expanduser()
+        found = netrc.netrc(place).authenticators(host) if host else None
+    except (OSError, ValueError, RuntimeError, netrc.NetrcParseError):
+        return "", ""
+    return (found[0], found[2] or "") if found is not None else ("", "")
+
+
+def _basic(user: str, password: str) -> str:
+    """A login as the header of an HTTP request carries it."""
+    return base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def login_header(uri: str) -> Mapping[str, str]:
@@ -105,8 +129,8 @@ def login_header(uri: str) -> Mapping[str, str]:
     parts = urlsplit(uri)
     if parts.username is None:
         return {}
-    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-    return {"Authorization": f"Basic {base64.b64encode(login).decode()}"}
+    login = _basic(unquote(parts.username), unquote(parts.password or ""))
+    return {"Authorization": f"Basic {login}"}
 
 
 def without_login(uri: str) -> str:

@@ -24,6 +24,7 @@ from frostline.tracking.reader import Reader
 from frostline.tracking.records import ENDED, PARENT_TAG, RunRecord
 from frostline.tracking.store_client import StoreClient
 from frostline.tracking.store_errors import StoreUnavailableError, is_final
+from frostline.tracking.store_reachable import check_file_exists
 from frostline.tracking.tracked_run import Run
 
 
@@ -34,6 +35,7 @@ def open_store(
     offline: bool = False,
     folder: Path | None = None,
     must_answer: bool = True,
+    make: bool = True,
 ) -> "Store":
     """Open the store, make its schema and the experiment if needed, deliver what waits for it.
 
@@ -44,12 +46,16 @@ def open_store(
         folder: What relative addresses start from; None means the working directory.
         must_answer: Whether a store that does not answer is an error (at the start of a command),
             or runs begin in a journal (a job within a sweep).
+        make: Whether a sqlite store that does not exist is made, or is an error (in commands that
+            only read: a mistaken folder should not be left with an empty store).
 
     Raises:
         TrackingError: If the address cannot be used, or the store does not answer, is of another
             version, or cannot be written to.
     """
     address = resolve_address(uri, folder or Path.cwd())
+    if not make:
+        check_file_exists(address)
     store_client = StoreClient(Connection(address), experiment, offline=offline)
     store = Store(address, store_client)
     if offline:

@@ -1,4 +1,4 @@
-"""Whether somebody answers at a store's address, asked within seconds, before MLflow is loaded."""
+"""Whether a store is at its address at all, asked within seconds, before MLflow is loaded."""
 
 import socket
 import urllib.error
@@ -6,6 +6,7 @@ import urllib.parse
 import urllib.request
 
 from frostline.config.credentials import login_header, without_login
+from frostline.errors import TrackingError
 from frostline.tracking.address import Address
 from frostline.tracking.store_errors import StoreUnavailableError
 from frostline.tracking.store_place import database_host
@@ -57,3 +58,19 @@ def check_port_answers(address: Address) -> None:
             todo="start it, or store the runs in local journals until a later command delivers "
             "them: tracking.offline=true",
         ) from error
+
+
+def check_file_exists(address: Address) -> None:
+    """Refuse to read a sqlite store that nobody has made, and for which nothing waits.
+
+    Raises:
+        TrackingError: If there is neither.
+    """
+    database = address.database
+    if database is None or database.is_file() or any(address.journals_dir.glob("*.jsonl")):
+        return
+    raise TrackingError(
+        f"there is no store at {address.shown}, so there are no runs",
+        todo="give the command in the folder of your runs, or name their store: "
+        "--uri sqlite:////PATH/mlflow.db",
+    )
