@@ -38,6 +38,8 @@ from tests.integration.conftest import environment
 # What files may take on a full disk: no checkpoint; nor the database; nor the evidence.
 ROOM_BYTES = (1_400_000, 1_000_000, 20_000)
 CHANGED_PHOTOS = 5
+# Of the sweeps that are struck.
+SHARE_IN_JOBS = 0.7
 
 
 class Chaos:
@@ -61,7 +63,7 @@ class Chaos:
 
         Args:
             seconds: How long faults strike.
-            most_s: The longest time from a sweep's start to its fault.
+            most_s: The longest time from a sweep's start, or that of a job, to its fault.
         """
         faults: list[Callable[[float], None]] = [
             self._kill_one, self._kill_all, self._ask_to_end, self._stop_and_go_on,
@@ -89,6 +91,18 @@ class Chaos:
             flush=True,
         )
 
+    def _begin(self, *, file_limit_bytes: int | None = None) -> subprocess.Popen[bytes]:
+        """Begin the sweep; most are struck only after a job has started, however slow the machine.
+
+        The others are struck while they load and plan.
+        """
+        before = self.sweep.started_jobs()
+        process = self.sweep.start(file_limit_bytes=file_limit_bytes)
+        if self.random.random() < SHARE_IN_JOBS:
+            while process.poll() is None and self.sweep.started_jobs() <= before:
+                time.sleep(0.05)
+        return process
+
     def _let_live(self, process: subprocess.Popen[bytes], life_s: float) -> bool:
         """Wait; whether the process still lives then. One that has done all gets more to do."""
         try:
@@ -106,19 +120,19 @@ class Chaos:
 
     def _kill_one(self, life_s: float) -> None:
         """SIGKILL for one process: the sweep, its fork server, or a job."""
-        process = self.sweep.start()
+        process = self._begin()
         if self._let_live(process, life_s) and (all_of_it := family(process)):
             self.random.choice(all_of_it).kill()
             process.wait(LONGEST_S)
             end(all_of_it, kill=False)
 
     def _kill_all(self, life_s: float) -> None:
-        process = self.sweep.start()
+        process = self._begin()
         if self._let_live(process, life_s):
             self._kill(process)
 
     def _ask_to_end(self, life_s: float) -> None:
-        process = self.sweep.start()
+        process = self._begin()
         if self._let_live(process, life_s):
             all_of_it = family(process)
             os.killpg(process.pid, self.random.choice((signal.SIGTERM, signal.SIGINT)))
@@ -127,7 +141,7 @@ class Chaos:
 
     def _stop_and_go_on(self, life_s: float) -> None:
         """SIGSTOP for a while; then it goes on as if nothing had been."""
-        process = self.sweep.start()
+        process = self._begin()
         if self._let_live(process, life_s):
             for number in (signal.SIGSTOP, signal.SIGCONT):
                 for one in family(process):
@@ -138,13 +152,13 @@ class Chaos:
             self._kill(process)
 
     def _fill_the_disk(self, life_s: float) -> None:
-        process = self.sweep.start(file_limit_bytes=self.random.choice(ROOM_BYTES))
+        process = self._begin(file_limit_bytes=self.random.choice(ROOM_BYTES))
         if self._let_live(process, 2 * life_s):
             self._kill(process)
 
     def _cut_the_store(self, life_s: float) -> None:
         """Nobody but another program gets at the database, longer than writers wait."""
-        process = self.sweep.start()
+        process = self._begin()
         if self._let_live(process, life_s):
             database = self.sweep.folder / "mlflow.db"
             if database.exists():
@@ -158,7 +172,7 @@ class Chaos:
 
     def _change_data(self, life_s: float) -> None:
         """Some images are replaced while the sweep runs, and later put back."""
-        process = self.sweep.start()
+        process = self._begin()
         if self._let_live(process, life_s):
             for number in self.random.sample(range(PER_CLASS), CHANGED_PHOTOS):
                 path = self.sweep.photos / f"rising/{number}.png"
@@ -170,7 +184,7 @@ class Chaos:
 
     def _begin_twice(self, life_s: float) -> None:
         """The same sweep twice at once, of which one is killed and the other goes on."""
-        processes = [self.sweep.start(), self.sweep.start()]
+        processes = [self.sweep.start(), self._begin()]
         self.random.shuffle(processes)
         struck, other = processes
         self._let_live(struck, life_s)
@@ -184,7 +198,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=12)
-    parser.add_argument("--most-s", type=float, default=30, help="seconds until a fault")
+    parser.add_argument("--most-s", type=float, default=15, help="seconds until a fault")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     print(f"in {folder}, which stays if a proof fails", flush=True)

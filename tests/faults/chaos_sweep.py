@@ -79,6 +79,10 @@ class ChaosSweep:
                 preexec_fn=restrict,
             )
 
+    def started_jobs(self) -> int:
+        """How many jobs have started so far, as the log has it."""
+        return self.log.read_text().count("  starts\n") if self.log.exists() else 0
+
     def end_alone(self) -> None:
         """Begin it once more, and let it end: nothing may be left that one command cannot mend."""
         code = self.start().wait(3 * LONGEST_S)

@@ -61,9 +61,9 @@ def open_run(
     }
     if settings.sweep.id is not None:
         tags["frostline.sweep_id"] = settings.sweep.id
-    resumed = bool(runs) and (_is_interrupted(store, runs[0], key) or _can_go_on(runs[0], work))
-    if resumed:
-        run = store.resume_run(runs[0].run_id)
+    left = _to_resume(store, runs, key, work)
+    if left is not None:
+        run = store.resume_run(left.run_id)
         if settings.sweep.parent_run_id is not None:
             tags[PARENT_TAG] = settings.sweep.parent_run_id
         run.set_tags(tags)
@@ -71,7 +71,7 @@ def open_run(
         if settings.rerun and not store.offline:
             end_abandoned_runs(store, key)
         run = store.start_run(settings.run_name, tags, settings.sweep.parent_run_id)
-    return run, resumed
+    return run, left is not None
 
 
 def _planned_numerics(settings: Settings) -> str:
@@ -91,13 +91,27 @@ def _planned_numerics(settings: Settings) -> str:
     return here
 
 
-def _is_interrupted(store: "Store", newest: "RunRecord", key: dict[str, str]) -> bool:
+def _to_resume(
+    store: "Store", runs: "list[RunRecord]", key: dict[str, str], work: Path | None
+) -> "RunRecord | None":
+    """The run of a job that is to be resumed; None if a new one begins.
+
+    One that was killed counts wherever it stands: a clock that was set back makes it seem older
+    than a failure before it.
+    """
+    for run in runs:
+        if _is_interrupted(store, run, key):
+            return run
+    return runs[0] if runs and _can_go_on(runs[0], work) else None
+
+
+def _is_interrupted(store: "Store", run: "RunRecord", key: dict[str, str]) -> bool:
     """Whether a run was killed, or its process died."""
     from frostline.tracking.abandoned import abandoned_runs
 
-    if newest.status == "RUNNING":
-        return newest.run_id in {run.run_id for run in abandoned_runs(store, key)}
-    return newest.status == "KILLED"
+    if run.status == "RUNNING":
+        return run.run_id in {each.run_id for each in abandoned_runs(store, key)}
+    return run.status == "KILLED"
 
 
 def _can_go_on(newest: "RunRecord", work: Path | None) -> bool:
