@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 from PIL import Image
 
+from tests.faults.conftest import as_from_a_terminal
 from tests.integration.conftest import draw_classes
 
 LONGEST_S = 400
@@ -63,6 +64,7 @@ class ChaosSweep:
         """
 
         def restrict() -> None:
+            as_from_a_terminal()
             if file_limit_bytes is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit_bytes, file_limit_bytes))
 

@@ -62,7 +62,7 @@ def call(folder: Path, *arguments: str, faults: str = "") -> subprocess.Complete
     )
 
 
-def _as_from_a_terminal() -> None:
+def as_from_a_terminal() -> None:
     """Ignore no signal; a test run under `nohup` or in the background of a script does."""
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
@@ -83,7 +83,7 @@ class Started:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_as_from_a_terminal,
+                preexec_fn=as_from_a_terminal,
             )
 
     @property
