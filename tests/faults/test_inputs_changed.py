@@ -94,7 +94,7 @@ def test_a_link_that_points_elsewhere_stops_the_sweep(here: Path, started: list[
 
     code, said = changed_while_held(here, started, "0.001", point_elsewhere)
     assert code == 1, said
-    assert "photos has changed since the sweep was planned: 32 of 32 files differ" in said
+    assert "has changed since the sweep was planned: 32 of 32 files differ" in said
     assert states(here) == {"0.001": ["FINISHED"], "0.002": ["FAILED"]}
     (run,) = [run for run in jobs_of(here) if run.status == "FINISHED"]
     one, two = (load_folder(str(here / name), on_bad_image="error") for name in ("one", "two"))
