@@ -29,6 +29,10 @@ class FrostlineError(Exception):
         return as_called("\n".join(lines))
 
 
+class DeadlineError(Exception):
+    """The budget of the command is spent; a run's last whole epoch is kept, to go on from."""
+
+
 class ConfigError(FrostlineError):
     """A key, a value or a combination of values that cannot be run."""
 

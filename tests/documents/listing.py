@@ -122,6 +122,9 @@ LISTED: dict[str, dict[str, Treatment]] = {
     "docs/strategies.md": {
         "python -m src.advise": Run("dry_run=true"),
     },
+    "docs/search.md": {
+        "python -m src.train -m backbone=resnet50,vgg16": Run(f"{PLAN} {DRAWN}"),
+    },
     "docs/tour.md": {
         "python -m src.data": Run(),
         "photographs: 186 images": Printed("python -m src.data photographs"),

@@ -16,6 +16,8 @@ from frostline.config.versions import RESULTS_VERSION
 # or some of the keys below it.
 WITHOUT_EFFECT: dict[str, set[str] | None] = {
     "sweep": None,
+    "search": None,
+    "budget": None,
     "tracking": None,
     "evidence": None,
     "rerun": None,

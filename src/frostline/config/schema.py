@@ -23,6 +23,7 @@ from frostline.config.recipe import (
     ScheduleChoice,
     Strategy,
 )
+from frostline.config.search_settings import Search, checked_budget
 from frostline.config.strict_model import Count, StrictModel
 from frostline.config.tune_settings import TuneSettings
 
@@ -102,6 +103,8 @@ class SweepSettings(StrictModel):
     slots: Count | None
     group: str | None
     sharing: Count
+    until_epoch: Count | None
+    deadline_s: Annotated[float, Field(gt=0.0)] | None
     code: str | None
 
 
@@ -197,6 +200,8 @@ class Settings(StrictModel):
     optimizer: OptimizerChoice
     lr_schedule: Annotated[LrChoice, Field(discriminator="name")]
     tune: TuneSettings
+    search: Annotated[Search, Field(discriminator="name")]
+    budget: Annotated[str | None, BeforeValidator(checked_budget)]
     callbacks: CallbackSettings
     trainer: TrainerSettings
     evidence: Evidence

@@ -60,7 +60,7 @@ def verdict_on(selection: Selection, source: Source, rules: Rules, look: int = 1
         cells.append(cell)
     usual = float(np.mean([cell.optimism for cell in cells])) if cells else 0.0
     cells += [replace(cell, optimism=usual) for cell in rest]
-    return reach_verdict(cells, by_cell, rules, look)
+    return reach_verdict(cells, by_cell, rules, look, entered=len(cells) + selection.n_dropped)
 
 
 def _scored_cell(cell: Cell, source: Source, rules: Rules) -> Seeds:

@@ -88,7 +88,7 @@ def with_unlogged_settings(records: Sequence[RunRecord], source: Source) -> list
     """
     alike: dict[tuple[tuple[str, str], ...], list[RunRecord]] = defaultdict(list)
     for run in records:
-        if run.status == "FINISHED":
+        if run.is_whole:
             alike[tuple(sorted(configuration(run.params).items()))].append(run)
     added: dict[str, dict[str, str]] = {}
     for runs in alike.values():

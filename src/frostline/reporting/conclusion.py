@@ -157,6 +157,7 @@ def _may_cost(verdict: Verdict) -> str:
 def _left_out(selection: Selection) -> str:
     kinds = {
         "running": "still running or waiting",
+        "dropped": "dropped by the race before their end",
         "failed": "failed or stopped",
         "no score": "finished without a usable score",
         "damaged": "left out, their files being damaged",

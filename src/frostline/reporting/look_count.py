@@ -1,7 +1,7 @@
 """Looks at growing results: which pages counted, so that their claims can be corrected."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from frostline.reporting.select import Selection
@@ -42,9 +42,14 @@ class Looks:
         several = [cell for cell in selection.cells if len(cell.run_ids) > 1]
         if len(several) < 2:
             return replace(self, current="")
-        ids = sorted(run.run_id for run in selection.runs)
-        text = "\n".join([rules.score, *ids])
-        return replace(self, current=hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARS])
+        ids = [run.run_id for run in selection.runs]
+        return replace(self, current=look_digest(rules.score, ids))
+
+
+def look_digest(score: str, run_ids: Iterable[str]) -> str:
+    """What a look is known by: the score, and the runs it looked at."""
+    text = "\n".join([score, *sorted(run_ids)])
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARS]
 
 
 NO_LOOKS = Looks()

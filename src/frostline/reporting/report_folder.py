@@ -23,6 +23,7 @@ from frostline.reporting.limits import limits
 from frostline.reporting.look_count import NO_LOOKS, Looks
 from frostline.reporting.next_steps import NextSteps, next_steps
 from frostline.reporting.page import Conclusion, Page
+from frostline.reporting.race_section import open_race, read_race
 from frostline.reporting.recommendation import why_not_first
 from frostline.reporting.render import render_page
 from frostline.reporting.report_sections import report_sections
@@ -108,8 +109,10 @@ def write_folder(
     conclusion = conclude(
         verdict, selection, held_out.sentence, unfair, further.text, unsaid, drawn=drawn
     ).with_caveat(unfinished(trained))
+    race = read_race(sweep, source)
+    conclusion = conclusion.with_caveat(open_race(race))
     sections = report_sections(
-        verdict, selection, held_out, rates, trained, further, source, records, sweep
+        verdict, selection, held_out, rates, trained, further, race, source, records, sweep
     )
     made = time.strftime("%d %B %Y, %H:%M") + f", from {len(records)} runs"
     _write(Page(_with_data(title, shown), made, conclusion, sections, drawn), out)

@@ -1,6 +1,7 @@
 """The report's sections in order, each with its notes, figures and tables."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from frostline.reporting.cell_predictions import HeldOutResult
 from frostline.reporting.cell_rates import TUNED_NOTE, CellRate
@@ -12,6 +13,7 @@ from frostline.reporting.learning_curves import curve_figures
 from frostline.reporting.next_steps import NextSteps
 from frostline.reporting.number_text import whole_percent
 from frostline.reporting.page import Section
+from frostline.reporting.race_section import race_section
 from frostline.reporting.run_tables import cost_table, left_out_table, method_table
 from frostline.reporting.select import Selection
 from frostline.reporting.swept_effects import effects_section
@@ -30,6 +32,7 @@ def report_sections(
     rates: Mapping[str, CellRate],
     trained: Mapping[str, Training],
     further: NextSteps,
+    race: Mapping[str, Any],
     source: Source,
     records: Sequence[RunRecord],
     sweep: RunRecord | None,
@@ -43,6 +46,7 @@ def report_sections(
         rates: Name of a cell to its learning rate.
         trained: Name of a cell to how far it was trained.
         further: What to run next.
+        race: The record of the race, from `read_race`; empty without one.
         source: Where curves and predictions come from.
         records: All runs, those that are left out included.
         sweep: The sweep's run.
@@ -54,6 +58,7 @@ def report_sections(
     return [
         _leaderboard_section(verdict, held_out, rates, trained, at_best),
         *_next_section(further),
+        *race_section(race),
         Section("depth-section", "Freeze depth", at_best, [depth_figure(verdict)]),
         Section("heat-section", "Backbone by depth", at_best, [heat_figure(verdict)]),
         *rates_section(verdict, selection),

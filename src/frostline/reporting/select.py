@@ -13,7 +13,7 @@ from frostline.reporting.cell_settings import (
     swept_params,
 )
 from frostline.stats.cell import Cell, value_order
-from frostline.tracking.records import DATA_SOURCE, RunRecord
+from frostline.tracking.records import DATA_SOURCE, DROPPED, WAITS, RunRecord
 
 FINGERPRINT = "frostline.data_fingerprint"
 SPLIT = "frostline.split_digest"
@@ -54,6 +54,13 @@ class Selection:
         """All seeds, in order."""
         return sorted({seed for cell in self.cells for seed in cell.run_ids}, key=value_order)
 
+    @property
+    def n_dropped(self) -> int:
+        """Configurations that a race dropped before any of their runs was whole."""
+        whole = [configuration(run.params) for run in self.runs]
+        dropped = [configuration(left.run.params) for left in self.left_out_as("dropped")]
+        return len({tuple(sorted(one.items())) for one in dropped if one not in whole})
+
     def left_out_as(self, kind: str) -> list[LeftOut]:
         """The runs left out for one kind of reason."""
         return [left for left in self.left_out if left.kind == kind]
@@ -66,9 +73,9 @@ def select(
 ) -> Selection:
     """Sort runs into cells.
 
-    Left out, each with its reason: `running`, `failed`, `no score`, `damaged` (files), `other data`
-    (than most runs), `other split` (than most runs of the seed), `duplicate` (an older run of the
-    same cell and seed).
+    Left out, each with its reason: `running`, `dropped` (by a race), `failed`, `no score`,
+    `damaged` (files), `other data` (than most runs), `other split` (than most runs of the seed),
+    `duplicate` (an older run of the same cell and seed).
 
     Args:
         records: Runs of single jobs, in any order.
@@ -107,7 +114,9 @@ def are_drawings(records: Iterable[RunRecord]) -> bool:
 
 def _unusable(run: RunRecord, metric: str) -> tuple[str, str] | None:
     if run.status in {"RUNNING", "SCHEDULED"}:
-        return "running", "not finished when this page was made"
+        return "running", run.tags.get(WAITS) or "not finished when this page was made"
+    if DROPPED in run.tags:
+        return "dropped", run.tags[DROPPED]
     if run.status != "FINISHED":
         return "failed", run.tags.get(FAILURE) or f"{run.status}, without a recorded reason"
     value = run.metrics.get(metric)

@@ -84,7 +84,12 @@ def rank(cells: Sequence[Cell], rules: Rules) -> list[Cell]:
 
 
 def reach_verdict(
-    cells: Sequence[Cell], by_cell: Mapping[str, Seeds], rules: Rules, look: int = 1
+    cells: Sequence[Cell],
+    by_cell: Mapping[str, Seeds],
+    rules: Rules,
+    look: int = 1,
+    *,
+    entered: int = 0,
 ) -> Verdict | None:
     """Compare cells with the best of them.
 
@@ -94,6 +99,8 @@ def reach_verdict(
             here are not tested.
         rules: How to compare.
         look: Number of this look at growing results, from 1.
+        entered: Cells that were looked at in all, where a race dropped some: claims are corrected
+            for the pairs of these.
 
     Returns:
         None if there is no cell.
@@ -105,7 +112,7 @@ def reach_verdict(
     spreads = {name: cell_spread(seeds) for name, seeds in by_cell.items()}
     prior = learn_prior(list(spreads.values()))
     comparisons: dict[str, Comparison] = {}
-    family_size = family_pairs(len(cells))
+    family_size = family_pairs(max(len(cells), entered))
     if top.name in by_cell:
         compared = compare_with_top(
             by_cell[top.name],

@@ -89,7 +89,7 @@ def _has_runs(jobs: Sequence[Settings]) -> bool:
     runs = runs_tagged(address, experiment_of(first), tag, wanted)
     if runs is None:
         return False
-    return wanted <= {run.tags[tag] for run in runs if run.status == "FINISHED"}
+    return wanted <= {run.tags[tag] for run in runs if run.is_whole}
 
 
 def _counts_from_end(job: Settings) -> bool:

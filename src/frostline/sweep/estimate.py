@@ -63,7 +63,7 @@ def estimate(todo: Sequence[PlannedJob], earlier: "Iterable[RunRecord]") -> Esti
         if seconds is not None:
             per_epoch[_kind_of_run(run)] = seconds
     known_s, unknown, tune_s = 0.0, 0, 0.0
-    more = [_epochs_of_tuning(job) for job in todo]
+    more = [epochs_of_tuning(job) for job in todo]
     for job, tuned in zip(todo, more, strict=True):
         epoch_s = per_epoch.get(_kind_of_job(job))
         if epoch_s is None:
@@ -87,7 +87,7 @@ def estimate(todo: Sequence[PlannedJob], earlier: "Iterable[RunRecord]") -> Esti
     )
 
 
-def _epochs_of_tuning(job: PlannedJob) -> int | None:
+def epochs_of_tuning(job: PlannedJob) -> int | None:
     """Epochs that the losing candidates of a job train; None for a job that chooses nothing.
 
     Heads that train together count as none: all of them take about as long as one.

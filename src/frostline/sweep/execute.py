@@ -20,7 +20,7 @@ from frostline.sweep.job import Job, OnProgress, record_training, work_folder
 from frostline.sweep.job_end import JobError, ending, outcome_of, read_outcome
 from frostline.sweep.job_record import describe, open_run
 from frostline.sweep.job_runs import find_finished, find_runs, open_job_store
-from frostline.sweep.outcome import Outcome
+from frostline.sweep.outcome import NEXT_ROUND, Outcome, is_past
 from frostline.sweep.tuned_job import make_ready
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def execute(job: Job, *, on_progress: OnProgress) -> Outcome:
         on_progress: Receives progress (see frostline.sweep.progress).
 
     Returns:
-        Its outcome, `done` or `reused`.
+        Its outcome, `done` or `reused`; in a race `paused`, or `left` once the budget is spent.
 
     Raises:
         Exception: Whatever ended the job, after its run was marked FAILED.
@@ -61,15 +61,22 @@ def execute(job: Job, *, on_progress: OnProgress) -> Outcome:
         finished = find_finished(runs)
         if finished is not None:
             return outcome_of(finished, settings, "reused")
+        if is_past(settings.sweep.deadline_s):
+            return Outcome.left(job.digest, settings.run_name)
         work = work_folder(store, job)
         run, resumed = open_run(store, settings, runs, work)
         if resumed:
             on_progress(text="goes on where it was interrupted")
         else:
             shutil.rmtree(work, ignore_errors=True)
-        with ending(run):
+        trained: TrainedRun | None = None
+        with ending(run) as end:
             describe(store, run, settings, resumed=resumed)
             trained = _train(store, job, work, run, on_progress, resumed=resumed)
+            if trained is None:
+                end.waits = NEXT_ROUND
+        if trained is None:
+            return Outcome.paused(job.digest, run.name, run.run_id, end.waits)
         for folder in (work, trained.checkpoint.parent):
             shutil.rmtree(folder, ignore_errors=True)
         return read_outcome(store, run, settings, trained.metrics)
@@ -91,16 +98,21 @@ def raise_failed(outcome: Outcome) -> Outcome:
 
 def _train(
     store: "Store", job: Job, work: Path, run: "Run", on_progress: OnProgress, *, resumed: bool
-) -> "TrainedRun":
-    """Train under a run that is open, with half the batch if memory ran out and that was asked."""
+) -> "TrainedRun | None":
+    """Train under a run that is open, with half the batch if memory ran out and that was asked.
+
+    Returns:
+        None for a run that pauses, as a race asks.
+    """
     from frostline.training.recorder import RunRecorder
     from frostline.training.run import train_run
+    from frostline.training.rung import Rung
 
     def note_out_of_memory(text: str) -> None:
         run.set_tags({"frostline.on_oom": text})
         on_progress(text=text)
 
-    def attempt(settings: Settings) -> "TrainedRun":
+    def attempt(settings: Settings) -> "TrainedRun | None":
         recorder = RunRecorder(run, job.folder)
         ready = make_ready(
             store, settings, job.folder, work, run, recorder, on_progress, resumed=resumed
@@ -111,6 +123,9 @@ def _train(
             run,
             lambda own: train_run(own, job.folder, ready.work, recorder, on_progress),
         )
+        if isinstance(trained, Rung):
+            recorder.record_rung(trained)
+            return None
         trained = replace(trained, metrics=ready.with_times(trained.metrics))
         with after_training():
             record_training(trained, ready.settings, job.folder, recorder, on_progress)

@@ -3,15 +3,16 @@
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from frostline.config.schema import Settings
-from frostline.errors import FrostlineError
+from frostline.errors import DeadlineError, FrostlineError
 from frostline.plugins.part import own_line
 from frostline.redact import redacted
 from frostline.sweep.failures import after_training, hint_for, is_not_trainings_own
 from frostline.sweep.job_record import swept_params
-from frostline.sweep.outcome import RESUMABLE, Outcome
+from frostline.sweep.outcome import BUDGET_SPENT, RESUMABLE, Outcome
 from frostline.sweep.signals import StopSignalError
 
 if TYPE_CHECKING:
@@ -20,20 +21,34 @@ if TYPE_CHECKING:
     from frostline.tracking.tracked_run import Run
 
 
+@dataclass
+class End:
+    """How a run ends if nothing goes wrong.
+
+    Attributes:
+        waits: What a run that pauses waits for; empty for one that is finished.
+    """
+
+    waits: str = ""
+
+
 @contextmanager
-def ending(run: "Run") -> Iterator[None]:
-    """Give a run an end state, however the block ends.
+def ending(run: "Run") -> Iterator[End]:
+    """Give a run an end state, however the block ends; a spent budget ends the block as a pause.
 
     Raises:
         JobError: In place of an error of a library whose cause is known well enough for advice.
     """
+    end = End()
     try:
-        yield
+        yield end
         with after_training():
             run.raise_if_lost()
     except StopSignalError as stop:
         run.finish("KILLED", f"stopped by {stop.name}")
         raise
+    except DeadlineError:
+        end.waits = BUDGET_SPENT
     except BaseException as error:
         _record_failure(run, error)
         hint = hint_for(error)
@@ -42,7 +57,7 @@ def ending(run: "Run") -> Iterator[None]:
         if own_line(error) and isinstance(error, Exception | SystemExit):
             raise JobError(reason_of(error)) from error
         raise
-    run.finish("FINISHED")
+    run.finish("SCHEDULED" if end.waits else "FINISHED", end.waits)
 
 
 class JobError(FrostlineError):

@@ -17,7 +17,7 @@ from frostline.data.load import data_name
 from frostline.errors import ConfigError, TrackingError
 from frostline.sweep.outcome import failed_around_training
 from frostline.sweep.own_code import keep_own_code
-from frostline.tracking.records import DATA_SOURCE, PARENT_TAG
+from frostline.tracking.records import DATA_SOURCE, DROPPED, PARENT_TAG
 from frostline.tracking.run_contents import CONFIG_FILE
 
 if TYPE_CHECKING:
@@ -106,12 +106,12 @@ def _to_resume(
 
 
 def _is_interrupted(store: "Store", run: "RunRecord", key: dict[str, str]) -> bool:
-    """Whether a run was killed, or its process died."""
+    """Whether a run was killed, its process died, or a race paused or dropped it."""
     from frostline.tracking.abandoned import abandoned_runs
 
     if run.status == "RUNNING":
         return run.run_id in {each.run_id for each in abandoned_runs(store, key)}
-    return run.status == "KILLED"
+    return run.status in {"KILLED", "SCHEDULED"} or DROPPED in run.tags
 
 
 def _can_go_on(newest: "RunRecord", work: Path | None) -> bool:

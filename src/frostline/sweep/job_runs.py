@@ -68,5 +68,5 @@ def _found(store: "Store", tags: Mapping[str, str]) -> "list[RunRecord]":
 
 
 def find_finished(runs: "list[RunRecord]") -> "RunRecord | None":
-    """The newest finished run."""
-    return next((run for run in runs if run.status == "FINISHED"), None)
+    """The newest run with all its epochs."""
+    return next((run for run in runs if run.is_whole), None)

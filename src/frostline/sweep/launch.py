@@ -42,6 +42,9 @@ def launch(
     parent_run_id: str,
     make_launcher: MakeLauncher,
     share: Share,
+    *,
+    until_epoch: int | None = None,
+    deadline_s: float | None = None,
 ) -> list[Outcome]:
     """Run jobs with the configured launcher.
 
@@ -51,6 +54,8 @@ def launch(
         parent_run_id: The sweep's run.
         make_launcher: Makes the configured launcher.
         share: What each job may take of its machine.
+        until_epoch: Epochs after which the jobs pause, in a race; None for all of theirs.
+        deadline_s: When they pause at the latest, seconds since 1970; None for never.
 
     Returns:
         Their outcomes; a launcher may lose some.
@@ -73,6 +78,8 @@ def launch(
                     slots=share.slots,
                     group=shared.group,
                     sharing=shared.jobs,
+                    until_epoch=until_epoch,
+                    deadline_s=deadline_s,
                     code=job.settings.own_code,
                 )
             }

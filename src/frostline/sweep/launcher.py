@@ -17,7 +17,7 @@ from frostline.sweep import workers
 from frostline.sweep.execute import execute
 from frostline.sweep.execute_group import execute_group
 from frostline.sweep.job import Job
-from frostline.sweep.outcome import INPUTS_CHANGED, Outcome
+from frostline.sweep.outcome import INPUTS_CHANGED, Outcome, is_past
 from frostline.sweep.progress import SweepProgress
 from frostline.sweep.worker_answer import Failure
 from frostline.sweep.worker_pool import WorkerPool
@@ -124,6 +124,8 @@ def run_all(
     outcomes: dict[int, Outcome] = {}
     with WorkerPool(jobs_per_process) as pool:
         for place, job in enumerate(jobs):
+            if is_past(job.settings.sweep.deadline_s):
+                break
             group = groups.pop(job.settings.sweep.group or "", None)
             if group is not None:
                 pool.end()  # its process keeps its memory, which the group may need
@@ -140,6 +142,11 @@ def run_all(
             failed = sum(outcome.state == "failed" for outcome in outcomes.values())
             if job.settings.fail_fast is not None and failed >= job.settings.fail_fast:
                 break
+    if jobs and is_past(jobs[-1].settings.sweep.deadline_s):
+        rest = {
+            place: Outcome.left(job.digest, job.settings.run_name) for place, job in enumerate(jobs)
+        }
+        outcomes = rest | outcomes
     has_changed = any(outcome.stops_sweep for outcome in outcomes.values())
     why = INPUTS_CHANGED if has_changed else "the sweep ended before it"
     return [
@@ -154,7 +161,7 @@ def _run_one(job: Job, pool: WorkerPool, progress: SweepProgress) -> Outcome:
     progress.start(job.settings.run_name)
     worker = pool.worker_for(job.settings, job.env)
     outcome = _as_outcome(job, worker.call(execute, job, on_event=progress.event))
-    progress.done(outcome.reason or None)
+    progress.done(None if outcome.state == "paused" else outcome.reason or None)
     return outcome
 
 

@@ -1,6 +1,7 @@
 """How the jobs of a sweep ended, by what they returned and by what MLflow holds."""
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -10,6 +11,7 @@ from frostline.config.recorded_identity import DIGEST_TAG, has_own_digest
 from frostline.errors import DataChangedError, TrackingError
 from frostline.sweep.plan import PlannedJob, common_overrides
 from frostline.sweep.worker_answer import Failure
+from frostline.tracking.records import DROPPED
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 # Whether a failure was not the training's own: see `failures.is_not_trainings_own`.
 RESUMABLE = "frostline.resumable"
+BUDGET_SPENT = "the budget was spent; a larger one goes on"
+NEXT_ROUND = "the race's next round"
 INPUTS_CHANGED = "the sweep stopped, since its inputs have changed"
 _log = logging.getLogger(__name__)
 
@@ -28,7 +32,8 @@ class Outcome:
     Attributes:
         digest: The job's digest; empty for a single run.
         name: The run's name.
-        state: `done`, `reused` (an identical finished run answered), `failed` or `not run`.
+        state: `done`, `reused` (an identical finished run answered), `failed` or `not run`; in a
+            race also `paused`, `dropped`, and `left`, if the race ended before it.
         run_id: The run that has the result; empty if there is none.
         params: The run's parameters, as MLflow holds them.
         metrics: The run's last metrics.
@@ -55,6 +60,11 @@ class Outcome:
         """Whether the run has figures."""
         return self.state in {"done", "reused"}
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether there should be figures, and are none."""
+        return not self.succeeded and self.state not in {"dropped", "left"}
+
     @classmethod
     def of_failure(cls, digest: str, name: str, failure: Failure) -> Self:
         """The outcome of a job that failed, as far as its process could say why."""
@@ -68,9 +78,24 @@ class Outcome:
         )
 
     @classmethod
+    def paused(cls, digest: str, name: str, run_id: str, reason: str) -> Self:
+        """The outcome of a job that a race goes on with later."""
+        return cls(digest, name, "paused", run_id, reason=reason)
+
+    @classmethod
+    def left(cls, digest: str, name: str, reason: str = BUDGET_SPENT) -> Self:
+        """The outcome of a job that was not begun, or not ended, once nothing more was to run."""
+        return cls(digest, name, "left", reason=reason)
+
+    @classmethod
     def not_run(cls, digest: str, name: str, reason: str) -> Self:
         """The outcome of a job that was never begun."""
         return cls(digest, name, "not run", reason=reason)
+
+
+def is_past(deadline_s: float | None) -> bool:
+    """Whether a budget is spent."""
+    return deadline_s is not None and time.time() > deadline_s
 
 
 def find_finished_runs(
@@ -86,7 +111,7 @@ def find_finished_runs(
     finished: dict[str, RunRecord] = {}
     for run in runs:
         job = wanted.get(run.tags.get(DIGEST_TAG, ""))
-        if job is None or run.status != "FINISHED":
+        if job is None or not run.is_whole:
             continue
         if has_own_digest(job.settings, run.tags, asdict(job.facts)):
             finished.setdefault(job.digest, run)
@@ -106,7 +131,9 @@ def states_of(jobs: Sequence[PlannedJob], runs: "Sequence[RunRecord]") -> dict[s
     for job in jobs:
         last = newest.get(job.digest)
         begun = last is not None and (
-            last.status in {"RUNNING", "KILLED"} or failed_around_training(last)
+            last.status in {"RUNNING", "SCHEDULED", "KILLED"}
+            or DROPPED in last.tags
+            or failed_around_training(last)
         )
         states[job.digest] = (
             "finished" if job.digest in finished else "half done" if begun else "to run"

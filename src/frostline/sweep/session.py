@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from frostline.config.schema import Settings
+from frostline.config.search_settings import budget_of
 from frostline.errors import FrostlineError, TrackingError
 from frostline.sweep import summary, sweep_run, workers
+from frostline.sweep.budget import check_search
 from frostline.sweep.farewell import ending, what_is_missing, write_outcome
 from frostline.sweep.fork_server import end_descendants
 from frostline.sweep.launch import MakeLauncher, launch
@@ -32,6 +34,7 @@ from frostline.sweep.preflight import check_jobs
 from frostline.sweep.registering import check_register, register_in_worker
 from frostline.sweep.report_line import report_lines, show_lines
 from frostline.sweep.resources import Share
+from frostline.sweep.search import Search
 from frostline.sweep.signals import StopSignalError
 from frostline.sweep.standing import open_to_plan, standing_of
 from frostline.sweep.terminal import output_console, print_prose
@@ -74,7 +77,7 @@ def run_sweep(
         SweepEndedError: If jobs failed. The table has been printed.
         StopSignalError: If the sweep was stopped; what is finished stays finished.
     """
-    begun_s = time.monotonic()
+    begun_s, begun_at_s = time.monotonic(), time.time()
     console = Console(file=sys.stderr, soft_wrap=True, highlight=False)
     first = composed[0][1]
     check_register(first)
@@ -83,20 +86,25 @@ def run_sweep(
     jobs, duplicates = merge_duplicates(check_all(composed, console))
     store = store or open_to_plan(first)
     standing = standing_of(jobs, store, rerun=first.rerun)
+    check_search(jobs, standing.todo, standing.finished)
     answered, states, todo = standing.answered, standing.states, standing.todo
-    console.print("\n".join(standing.lines(duplicates, each=first.dry_run)), markup=False)
+    search = Search(budget_of(first.budget), begun_at_s, console)
+    lines = [*standing.lines(duplicates), *search.lines(jobs)]
+    lines += standing.job_lines() if first.dry_run else []
+    console.print("\n".join(lines), markup=False)
     if first.dry_run:
         return []
     assert store is not None
     with ExitStack() as owned:
         sweep_id = claim_id(store, jobs, owned, always_new=first.rerun)
         plan = sweep_run.plan_values(sweep_id, jobs, answered, states)
-        outcomes = _run_jobs(store, jobs, answered, plan, make_launcher, share)
+        outcomes = _run_jobs(store, jobs, answered, plan, make_launcher, share, search)
     if not store.offline:
         store.deliver_pending()
     output = output_console()
     seconds = time.monotonic() - begun_s
-    summary.show(outcomes, output, title=summary.title(len(jobs), seconds))
+    n_runs = sum(bool(each.run_id) or each.is_missing for each in outcomes)
+    summary.show(outcomes, output, title=summary.title(n_runs, seconds))
     (folder / summary.FILE).write_text(summary.markdown(outcomes), encoding="utf-8")
     write_outcome(folder, sweep_id, outcomes)
     output.print("\n".join(ending(sweep_id, outcomes, store.address)), markup=False)
@@ -111,7 +119,7 @@ def run_sweep(
     if reported and first.register_as and any(outcome.succeeded for outcome in outcomes):
         reported, text = register_in_worker(first, f"best:{sweep_id}", folder / "registered")
         output.print(text, markup=False)
-    if any(not outcome.succeeded for outcome in outcomes):
+    if any(outcome.is_missing for outcome in outcomes):
         output.print(what_is_missing(outcomes, sweep_run.command_again()), markup=False)
         raise SweepEndedError(FAILED_JOBS_EXIT_CODE)
     if not reported:
@@ -153,6 +161,7 @@ def _run_jobs(
     plan: dict[str, Any],
     make_launcher: MakeLauncher,
     share: Share,
+    search: Search,
 ) -> list[Outcome]:
     """Launch under the sweep's own run, which gets an end state however the block ends."""
     from frostline.tracking.abandoned import end_abandoned_runs
@@ -167,7 +176,21 @@ def _run_jobs(
     run = sweep_run.open_sweep_run(store, sweep_id, jobs[0].settings.tags)
     try:
         run.log_dict(plan, PLAN_FILE)
-        launched = launch(todo, sweep_id, run.run_id, make_launcher, share) if todo else []
+
+        def start(
+            some: Sequence[PlannedJob], until: int | None, deadline_s: float | None
+        ) -> list[Outcome]:
+            return launch(
+                some,
+                sweep_id,
+                run.run_id,
+                make_launcher,
+                share,
+                until_epoch=until,
+                deadline_s=deadline_s,
+            )
+
+        launched = search.carry_out(store, run, jobs, todo, start)
         end_failed_runs(store, todo, sweep_id, run.run_id, launched)
         outcomes = collect_outcomes(store, jobs, answered, launched)
         sweep_run.record_outcomes(run, plan, outcomes, time.monotonic() - begun_s)
@@ -180,7 +203,7 @@ def _run_jobs(
     except BaseException as error:
         run.finish("FAILED", f"{type(error).__name__}: {error}")
         raise
-    n_bad = sum(not outcome.succeeded for outcome in outcomes)
+    n_bad = sum(outcome.is_missing for outcome in outcomes)
     reason = f"{n_bad} of {len(outcomes)} jobs have no result" if n_bad else ""
     run.finish("FAILED" if n_bad else "FINISHED", reason)
     return outcomes

@@ -12,6 +12,7 @@ from rich.console import Console
 from frostline.advice.auto_strategy import with_choice
 from frostline.config.read import settings_of
 from frostline.config.schema import Settings
+from frostline.errors import ConfigError
 from frostline.sweep import summary
 from frostline.sweep.answered import answer, may_be_answered
 from frostline.sweep.execute import execute
@@ -43,6 +44,7 @@ def run_single(settings: Settings, folder: Path) -> float:
         print_prose(console, text)
 
     check_register(settings)
+    _check_no_search(settings)
     found = answer([((), settings)], is_sweep=False) if may_be_answered(settings) else None
     if found is not None:
         on_text("\n".join(found.texts))
@@ -59,7 +61,7 @@ def run_single(settings: Settings, folder: Path) -> float:
     planned = plan_job(0, (), settings, facts)
     if settings.dry_run:
         standing = standing_of([planned], open_to_plan(settings), rerun=settings.rerun)
-        on_text("\n".join(standing.lines(each=True)))
+        on_text("\n".join([*standing.lines(), *standing.job_lines()]))
         return math.nan
     return _shown(_executed(planned, folder), planned.settings, folder)
 
@@ -94,6 +96,20 @@ def _executed(planned: PlannedJob, folder: Path) -> Outcome:
 def chosen_metric(settings: Settings, metrics: Mapping[str, float]) -> float:
     """The metric that chose the best epoch, at that epoch."""
     return metrics[settings.callbacks.monitor.replace("val/", "val_best/")]
+
+
+def _check_no_search(settings: Settings) -> None:
+    """A race and a budget are about several jobs.
+
+    Raises:
+        ConfigError: If one of them is asked for.
+    """
+    if settings.search.name != "grid" or settings.budget is not None:
+        word = f"budget={settings.budget}" if settings.budget else f"search={settings.search.name}"
+        raise ConfigError(
+            f"{word} for a single run: it is about the jobs of a sweep",
+            todo="sweep something: -m freeze=0,2,4; or leave it out",
+        )
 
 
 def _check_server(settings: Settings) -> None:

@@ -48,20 +48,24 @@ class Standing:
         """The jobs that no finished run answers."""
         return [job for job in self.jobs if job.digest not in self.answered]
 
-    def lines(
-        self, duplicates: Sequence[tuple[PlannedJob, PlannedJob]] = (), *, each: bool = False
-    ) -> list[str]:
+    @property
+    def finished(self) -> "list[RunRecord]":
+        """All finished runs of the store, the newest first."""
+        return [run for run in self.runs if run.is_whole]
+
+    def lines(self, duplicates: Sequence[tuple[PlannedJob, PlannedJob]] = ()) -> list[str]:
         """The plan: how many jobs, what has changed, time, disk.
 
         Args:
             duplicates: Jobs left out, each beside the one that asks for the same.
-            each: Whether every job has a line, as in a dry run.
         """
-        finished = [run for run in self.runs if run.status == "FINISHED"]
-        changes = [] if self.rerun else changes_since(self.todo, finished)
-        cost = estimate(self.todo, finished)
-        lines = plan_lines(self.jobs, self.states, duplicates, cost, changes)
-        return lines + job_lines(self.jobs, self.states) if each else lines
+        changes = [] if self.rerun else changes_since(self.todo, self.finished)
+        cost = estimate(self.todo, self.finished)
+        return plan_lines(self.jobs, self.states, duplicates, cost, changes)
+
+    def job_lines(self) -> list[str]:
+        """Each job and its state, as a dry run shows them."""
+        return job_lines(self.jobs, self.states)
 
 
 def standing_of(jobs: Sequence[PlannedJob], store: "Store | None", *, rerun: bool) -> Standing:

@@ -128,6 +128,7 @@ def _tune(
     from frostline.training.candidate import first_part
     from frostline.training.recorder import CurveLog, RunRecorder
     from frostline.training.run import fit_candidate
+    from frostline.training.rung import check_deadline
     from frostline.training.schedule import phases_of
     from frostline.training.tuning import tune
 
@@ -146,6 +147,7 @@ def _tune(
         until: int,
         on_epoch: Callable[[Mapping[str, float], int], None],
     ) -> int:
+        check_deadline(settings.sweep.deadline_s)
         recorder = RunRecorder(CurveLog(on_epoch), folder)
         fitted = on_all_ranks(
             own,

@@ -174,7 +174,7 @@ def best_of_sweep(store: Reader, sweep: str) -> RunRecord:
         newest = find_sweep(store)
         sweep = newest.tags.get(_ID_TAG, newest.run_id)
     jobs = jobs_of_sweep(store, sweep)
-    finished = [job for job in jobs if job.status == "FINISHED"]
+    finished = [job for job in jobs if job.is_whole]
     if not finished:
         raise TrackingError(
             f"{_BEST}{sweep}: none of its {len(jobs)} jobs has finished",

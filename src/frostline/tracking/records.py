@@ -14,6 +14,11 @@ DATA_SOURCE = "frostline.data_source"
 KIND_TAG, CELL = "frostline.kind", "cell"
 # On a sweep's run: the names of the tags that the user gave to all its runs.
 USER_TAGS = "frostline.user_tags"
+# On a sweep's run: the rounds of a race, as `frostline.sweep.race` records them.
+RACE_FILE = "race.json"
+# On a job's run: why a race trained it no further; and why it waits, where it does.
+DROPPED = "frostline.dropped"
+WAITS = "frostline.waits"
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,11 @@ class RunRecord:
     def duration_s(self) -> float | None:
         """Seconds from start to end; None while it runs."""
         return None if self.end_ms is None else (self.end_ms - self.start_ms) / 1000
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is finished with all its epochs: no race dropped it before."""
+        return self.status == "FINISHED" and DROPPED not in self.tags
 
     @property
     def parent_run_id(self) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 from frostline.errors import TrackingError
 from frostline.tracking.lookup import ALLOWED, find_run
 from frostline.tracking.reader import Reader
-from frostline.tracking.records import RunRecord
+from frostline.tracking.records import DROPPED, WAITS, RunRecord
 from frostline.tracking.run_contents import CONFIG_FILE, load_config, read_config
 
 CHECKPOINT = "checkpoints/best.ckpt"
@@ -45,9 +45,25 @@ def restore(store: Reader, run: str, *, into: Path | None = None) -> Restored:
     if is_checkpoint_path(run):
         return restore_file(Path(run).expanduser())
     record = find_run(store, run)
+    _check_whole(record)
     config = read_config(store, record, into)
     checkpoint = store.fetch_artifact(record.run_id, CHECKPOINT, into)
     return Restored(record, config, checkpoint, record.metrics)
+
+
+def _check_whole(record: RunRecord) -> None:
+    """Refuse a run that a race dropped or paused: its weights are not those of a trained run.
+
+    Raises:
+        TrackingError: If it is one.
+    """
+    why = record.tags.get(DROPPED) or record.tags.get(WAITS)
+    if why is not None and not record.is_whole:
+        raise TrackingError(
+            f"{record.name} ({record.run_id}): a race did not train it to its end ({why})",
+            todo="give the command of its sweep again with search=grid, which trains what is "
+            "missing; or take best:SWEEP",
+        )
 
 
 def is_checkpoint_path(run: str) -> bool:

@@ -13,8 +13,9 @@ from frostline.locks import OwnerLock
 from frostline.redact import redacted
 from frostline.tracking.delivery import PARAM_MAX_CHARS, TAG_MAX_CHARS, artifact_entry, as_text
 from frostline.tracking.outbox import Outbox
+from frostline.tracking.records import DROPPED, WAITS
 
-EndStatus = Literal["FINISHED", "FAILED", "KILLED"]
+EndStatus = Literal["FINISHED", "FAILED", "KILLED", "SCHEDULED"]
 
 
 class Run:
@@ -74,7 +75,8 @@ class Run:
             tags: The new owner's.
         """
         self._outbox.put({"op": "status", "status": "RUNNING", "t": _now_ms()})
-        self._outbox.put({"op": "untag", "key": "frostline.failure"})
+        for tag in ("frostline.failure", DROPPED, WAITS):
+            self._outbox.put({"op": "untag", "key": tag})
         self.set_tags(tags)
 
     def log_params(self, params: Mapping[str, Any]) -> None:
@@ -167,14 +169,15 @@ class Run:
         """End the run and release its ownership.
 
         Args:
-            status: How it ended.
-            reason: Why, for FAILED and KILLED: the tag `frostline.failure`.
+            status: How it ended; SCHEDULED where it pauses, and is to be resumed.
+            reason: Why, for FAILED and KILLED: the tag `frostline.failure`; for SCHEDULED what it
+                waits for: `frostline.waits`.
 
         Returns:
             Whether the store has everything; if not, a later command delivers the rest.
         """
         if reason:
-            self.set_tags({"frostline.failure": reason})
+            self.set_tags({WAITS if status == "SCHEDULED" else "frostline.failure": reason})
         self._outbox.put({"op": "status", "status": status, "t": _now_ms()})
         return self.release()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import nn
 
@@ -26,6 +26,9 @@ from frostline.training.checkpoint import digest_path
 from frostline.training.engine import Engine
 from frostline.training.schedule import Phase
 from frostline.training.tuning_choice import TABLE, Tuning
+
+if TYPE_CHECKING:
+    from frostline.training.rung import Rung
 
 
 class RunLog(Protocol):
@@ -212,6 +215,15 @@ class RunRecorder:
         self._run.set_tags(tuning.tags() | {"frostline.tuned_by": how})
         tuning.write_table(self._folder / TABLE)
         self._run.log_artifact(self._folder / TABLE)
+
+    def record_rung(self, rung: "Rung") -> None:
+        """Record how a run that pauses stands on validation: a file, and tags with the scores.
+
+        No metrics: those of its best epoch are logged once, at its end.
+        """
+        self._run.log_artifact(rung.predictions, rung.predictions.parent.name)
+        scores = {name: round(value, 6) for name, value in rung.scores.items()}
+        self._run.set_tags({"frostline.rung": json.dumps({"epochs": rung.epochs, **scores})})
 
     def record_frozen(self, digest: str) -> None:
         """Record the digest of all that stayed frozen from the first epoch to the last."""

@@ -19,11 +19,19 @@ from frostline.training.epoch_logs import epoch_logs, own_callbacks
 from frostline.training.history import History
 from frostline.training.phase import OpenPhase, open_phase
 from frostline.training.recorder import RunRecorder, TrainedRun
+from frostline.training.rung import (
+    PauseAtDeadline,
+    Rung,
+    add_seconds,
+    rung_file,
+    seconds_before,
+)
 from frostline.training.schedule import Phase, remaining
 from frostline.training.split_evaluation import evaluate_split
 from frostline.training.task import ClassificationTask
 
 OnProgress = Callable[..., None]
+Part = TrainedRun | Rung
 
 
 @dataclass(frozen=True)
@@ -51,8 +59,8 @@ class Fitted:
 
 def train_run(
     settings: Settings, folder: Path, work: Path, recorder: RunRecorder, on_progress: OnProgress
-) -> TrainedRun:
-    """Carry out one run, or resume it from its last checkpoint.
+) -> Part:
+    """Carry out one run, or resume it from its last checkpoint; or a part of it, for a race.
 
     Args:
         settings: All that determines the run; nothing in it is to be tuned any more.
@@ -61,18 +69,34 @@ def train_run(
         recorder: Writes the run's record.
         on_progress: Receives progress (see frostline.sweep.progress).
 
+    Returns:
+        The trained run, or how far it is where `sweep.until_epoch` pauses it.
+
     Raises:
         FrostlineError: If the settings do not fit the data or the backbone, the loss diverges, or a
             frozen stage changed.
+        DeadlineError: If `sweep.deadline_s` has passed; its last whole epoch is kept.
     """
     begun_s = time.monotonic()
-    fitted = _fit(settings, folder, work, recorder, on_progress, until=settings.epochs)
+    until = min(settings.sweep.until_epoch or settings.epochs, settings.epochs)
+    deadline = PauseAtDeadline(settings.sweep.deadline_s)
+    try:
+        fitted = _fit(
+            settings, folder, work, recorder, on_progress, until=until, watching=[deadline]
+        )
+        if not _is_over(fitted, settings):
+            return _judged(fitted, folder)
+    finally:
+        if work.is_dir():
+            add_seconds(work, time.monotonic() - begun_s)
+    evaluating_s = time.monotonic()
     recorder.record_frozen(fitted.frozen_digest)
     # From here on the chosen weights; the test set is looked at once.
     fitted.task.load_state_dict(load_checkpoint(fitted.best)["state_dict"])
     metrics = _evaluate(fitted, folder / "predictions")
     # What it took and what it takes by itself: heads that train together record other values.
-    metrics["time/train_s"] = metrics["time/alone_s"] = time.monotonic() - begun_s
+    took_s = seconds_before(work) + time.monotonic() - evaluating_s
+    metrics["time/train_s"] = metrics["time/alone_s"] = took_s
     return TrainedRun(
         metrics=metrics,
         step=fitted.trainer.current_epoch,
@@ -86,6 +110,30 @@ def train_run(
         checkpoint=fitted.best,
         logs=folder / "logs",
     )
+
+
+def _is_over(fitted: Fitted, settings: Settings) -> bool:
+    """Whether a training has all its epochs, or has stopped early by its own metric."""
+    stopped = any(
+        isinstance(each, callbacks.StopEarly) and each.stopped_epoch
+        for each in fitted.trainer.early_stopping_callbacks
+    )
+    return stopped or fitted.trainer.current_epoch >= settings.epochs
+
+
+def _judged(fitted: Fitted, folder: Path) -> Rung:
+    """The best weights so far on validation; the test images take no part."""
+    fitted.task.load_state_dict(load_checkpoint(fitted.best)["state_dict"])
+    epochs = fitted.trainer.current_epoch
+    file = rung_file(folder, epochs)
+    scores = evaluate_split(
+        fitted.task,
+        fitted.trainer.validate,
+        fitted.opened.inputs.data.evaluation_dataloader("val"),
+        fitted.run.table,
+        file,
+    )
+    return Rung(epochs, scores, file)
 
 
 def fit_candidate(
@@ -110,8 +158,11 @@ def fit_candidate(
     Raises:
         FrostlineError: As `train_run`.
     """
-    judge = callbacks.ScaledLoss(recorder.record_epoch)
-    return _fit(settings, folder, work, recorder, on_progress, until=until, watching=[judge])
+    watching = [
+        callbacks.ScaledLoss(recorder.record_epoch),
+        PauseAtDeadline(settings.sweep.deadline_s),
+    ]
+    return _fit(settings, folder, work, recorder, on_progress, until=until, watching=watching)
 
 
 def _fit(
@@ -146,6 +197,8 @@ def _fit(
     own = own_callbacks(settings.callbacks.own)
     untouched = digest_of(run.cut.frozen_modules)
     last = resume.last_intact(work, on_progress)
+    # A candidate that tuning has chosen may be further than the pause that is asked for.
+    until = max(until, resume.epochs_done(last))
     # One fit for each phase, from the last checkpoint: beginning the next phase and resuming after
     # an interruption are the same thing.
     for phase in remaining(run.phases, resume.epochs_done(last), until=until):

@@ -1,0 +1,243 @@
+"""A race: the cells of a sweep in rounds, until one is settled, nothing is left, or a budget ends.
+
+The first seed of every cell is trained to a share of its epochs, then further; after each round
+`rounds.decide` says which cells go on. Those that reach their end get their further seeds one by
+one. Rounds and decisions follow from the plan and from files of the runs alone: the same command,
+given again, comes to the same decisions and goes on where it was.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from frostline.config.search_settings import Budget, RaceSearch
+from frostline.errors import FrostlineError
+from frostline.reporting.look_count import look_digest
+from frostline.sweep import workers
+from frostline.sweep.budget import deadline_of, epochs_left
+from frostline.sweep.outcome import BUDGET_SPENT, Outcome, find_finished_runs
+from frostline.sweep.plan import PlannedJob
+from frostline.sweep.race_cells import cells_of, has_come, names_of, rung_of
+from frostline.sweep.race_judge import Entrant, judge
+from frostline.sweep.race_record import Round, ended, ending, summary
+from frostline.sweep.rounds import Decision
+from frostline.sweep.worker_answer import Failure
+from frostline.tracking.looks_record import looks_at, record_look
+from frostline.tracking.records import DROPPED, RACE_FILE
+
+if TYPE_CHECKING:
+    from frostline.tracking.records import RunRecord
+    from frostline.tracking.store import Store
+    from frostline.tracking.tracked_run import Run
+
+# Launches jobs up to some epoch, by a deadline; returns their outcomes.
+Launch = Callable[[Sequence[PlannedJob], int | None, float | None], list[Outcome]]
+
+
+class Race:
+    """The state of a race; `run` carries it out.
+
+    Args:
+        store: Where runs are recorded.
+        jobs: All jobs of the sweep, those that are finished included.
+        run: The sweep's run.
+        launch: Launches jobs.
+        budget: Of the whole command.
+        begun_s: When the command began, seconds since 1970.
+        say: Prints a line.
+    """
+
+    def __init__(
+        self,
+        store: "Store",
+        jobs: Sequence[PlannedJob],
+        run: "Run",
+        launch: Launch,
+        *,
+        budget: Budget,
+        begun_s: float,
+        say: Callable[[str], None],
+    ) -> None:
+        search = jobs[0].settings.search
+        assert isinstance(search, RaceSearch)
+        self._store, self._run, self._launch, self._say = store, run, launch, say
+        self._rules, self._budget, self._begun_s = search, budget, begun_s
+        self._cells = cells_of(jobs)
+        self._names = names_of(self._cells)
+        self._outcomes: dict[str, Outcome] = {}
+        self._spent_epochs = 0.0
+        self._rounds: list[Round] = []
+        self._out: dict[str, str] = {}
+        self._is_spent = False
+        self._decision: Decision | None = None
+
+    def run(self) -> list[Outcome]:
+        """Carry out the race; the outcomes of the jobs that it launched or leaves."""
+        settled = ""
+        for rung in self._rungs():
+            self._round([jobs[0] for jobs in self._alive().values()], rung, n_seeds=1)
+        most = max(len(jobs) for jobs in self._cells.values())
+        for n_seeds in range(2, most + 1):
+            settled = settled or self._settled()
+            if settled or self._is_spent:
+                break
+            ready = [jobs[n_seeds - 1] for jobs in self._alive().values() if len(jobs) >= n_seeds]
+            self._round(ready, None, n_seeds=n_seeds)
+        settled = settled or self._settled()
+        self._record(settled)
+        self._say(ending(settled, self._why_open()))
+        why = f"the race was settled: {settled}" if settled else self._why_open()
+        return ended(self._cells, self._known(), self._outcomes, self._out, why)
+
+    def _rungs(self) -> list[int | None]:
+        """Epochs after which first seeds are compared; None for their end."""
+        most = max(jobs[0].settings.epochs for jobs in self._cells.values())
+        return [*self._rules.rungs_of(most)[:-1], None]
+
+    def _alive(self) -> dict[str, list[PlannedJob]]:
+        return {cell: jobs for cell, jobs in self._cells.items() if cell not in self._out}
+
+    def _round(self, jobs: Sequence[PlannedJob], until: int | None, *, n_seeds: int) -> None:
+        """Launch what has not come so far, judge, record the decision, and only then act on it."""
+        if self._is_spent:
+            return
+        begun_s = time.time()
+        seeds = "first seed" if n_seeds == 1 else f"{n_seeds} seeds"
+        name = f"{seeds}, to the end" if until is None else f"{seeds}, epoch {until}"
+        known = self._known()
+        todo = [job for job in jobs if not has_come(known.get(job.digest), until)]
+        todo = self._within_budget(todo, until)
+        if todo:
+            self._say(f"round {len(self._rounds) + 1}: {name}, {len(todo)} jobs")
+            for outcome in self._launch(todo, until, deadline_of(self._budget, self._begun_s)):
+                self._outcomes[outcome.digest] = outcome
+                self._is_spent |= outcome.reason == BUDGET_SPENT
+                if outcome.state == "failed":
+                    self._out[self._cell_of(outcome.digest)] = f"failed: {outcome.reason}"
+        one = Round(name, seconds=time.time() - begun_s)
+        self._rounds.append(one)
+        if self._is_spent:
+            return
+        decision = self._judged(until, n_seeds)
+        if decision is None:
+            return
+        one.judged = {self._names[cell]: vars(judged) for cell, judged in decision.judged.items()}
+        one.dropped = {self._names[cell]: reason for cell, reason in decision.dropped.items()}
+        self._record("")
+        for cell, reason in decision.dropped.items():
+            self._out[cell] = f"{reason} after {name}"
+        self._mark_dropped(list(decision.dropped))
+        if n_seeds > 1:
+            self._count_look()
+        self._say(summary(one, len(self._alive())))
+
+    def _judged(self, until: int | None, n_seeds: int) -> Decision | None:
+        known = self._known()
+        entrants = [
+            Entrant(
+                cell,
+                str(job.settings.seed),
+                known[job.digest].run_id,
+                until,
+                known[job.digest].metrics.get("time/alone_s", math.nan),
+            )
+            for cell, jobs in self._alive().items()
+            for job in jobs[:n_seeds]
+            if job.digest in known
+        ]
+        more = any(len(jobs) > n_seeds for jobs in self._alive().values())
+        first = next(iter(self._cells.values()))[0].settings
+        decision = workers.call(judge, first, entrants, self._rules, more)
+        if isinstance(decision, Failure):
+            raise decision.error or FrostlineError(decision.reason, todo=decision.trace)
+        assert decision is None or isinstance(decision, Decision)
+        self._decision = decision
+        return decision
+
+    def _known(self) -> "dict[str, RunRecord]":
+        """The newest run of each job, by digest; a whole one before others."""
+        jobs = [job for each in self._cells.values() for job in each]
+        runs = self._store.find_runs({"frostline.kind": "job"})
+        wanted = {job.digest for job in jobs}
+        newest: dict[str, RunRecord] = {}
+        for run in runs:
+            digest = run.tags.get("frostline.job_digest", "")
+            if digest in wanted:
+                newest.setdefault(digest, run)
+        return newest | find_finished_runs(jobs, runs)
+
+    def _within_budget(self, todo: list[PlannedJob], until: int | None) -> list[PlannedJob]:
+        """Those that the budget in epochs lets begin, in their order."""
+        known = self._known()
+        able = []
+        for job in todo:
+            needed = epochs_left(job, rung_of(known.get(job.digest)), until)
+            if self._spent_epochs + needed > self._budget.epochs:
+                self._is_spent = True
+                break
+            self._spent_epochs += needed
+            able.append(job)
+        return able
+
+    def _cell_of(self, digest: str) -> str:
+        return next(
+            cell for cell, jobs in self._cells.items() if any(job.digest == digest for job in jobs)
+        )
+
+    def _mark_dropped(self, cells: Sequence[str]) -> None:
+        """Give the runs that go no further their end, and the reason."""
+        known = self._known()
+        for cell in cells:
+            for job in self._cells[cell]:
+                record = known.get(job.digest)
+                if record is not None and record.status == "SCHEDULED":
+                    run = self._store.resume_run(record.run_id)
+                    run.set_tags({DROPPED: self._out[cell]})
+                    run.finish("FINISHED")
+
+    def _count_look(self) -> None:
+        """Record that results were looked at, since the race may stop by what it saw.
+
+        The report's claims spend less for each look, as if a person had looked.
+        """
+        sweep = self._store.get_run(self._run.run_id)
+        whole = [run.run_id for run in self._known().values() if run.is_whole]
+        look = look_digest(self._rules.score, whole)
+        if look not in looks_at([sweep]):
+            record_look(self._store, [sweep], look)
+
+    def _settled(self) -> str:
+        """Why nothing more needs to run; empty as long as that is not so."""
+        decision = self._decision
+        if decision is None or not decision.settled:
+            return ""
+        take = decision.judged[decision.recommended]
+        return (
+            f"{self._names[decision.recommended]} is {100 * take.in_reach:.0f} % likely to lie "
+            f"within {100 * self._rules.tolerance:g} points of the best"
+        )
+
+    def _why_open(self) -> str:
+        if self._is_spent:
+            begun = {self._cell_of(digest) for digest in self._known()}
+            new = len(self._cells) - len(begun)
+            of_them = f", {new} of them not begun" if new else ""
+            return f"the budget is spent, and {len(self._alive())} cells are left{of_them}"
+        most = max(len(jobs) for jobs in self._cells.values())
+        if most == 1:
+            return "one seed says nothing about others; give further ones, such as seed=0,1,2"
+        return f"all {most} seeds are trained, and {len(self._alive())} cells are left"
+
+    def _record(self, settled: str) -> None:
+        self._run.log_dict(
+            {
+                "rounds": [vars(one) for one in self._rounds],
+                "out": {self._names[cell]: reason for cell, reason in self._out.items()},
+                "settled": settled,
+                "open": "" if settled else self._why_open(),
+                "spent_s": round(time.time() - self._begun_s, 1),
+                "rules": self._rules.model_dump(),
+            },
+            RACE_FILE,
+        )
