@@ -7,6 +7,7 @@ import pytest
 
 from frostline.errors import ConfigError, DataChangedError, TrackingError
 from frostline.sweep.execute import execute
+from frostline.sweep.execute_group import execute_group
 from frostline.sweep.failures import after_training, is_not_trainings_own
 from frostline.sweep.job import Job
 from frostline.sweep.outcome import Outcome
@@ -42,6 +43,32 @@ def after_the_last_epoch(error: Exception) -> Exception:
 )
 def test_which_failures_are_not_the_trainings_own(error: Exception, expected: bool) -> None:
     assert is_not_trainings_own(error) is expected
+
+
+def test_a_head_that_failed_around_its_training_goes_on_in_its_run(
+    tmp_path: Path, fresh_store_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Heads that train together keep no checkpoint. The fault is planted: a full disk."""
+    words = ("backbone=test_resnet", "weights=random", "freeze=all", "tune=none")
+    both = planned(fresh_store_uri, (*words, "lr=0.01"), (*words, "lr=0.02"))
+    jobs = [Job(settings, tmp_path, env={}) for settings in both]
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def runs() -> dict[str, str]:
+        found = open_store(fresh_store_uri, "tuned").find_runs({"frostline.kind": "job"})
+        return {run.run_id: run.status for run in found}
+
+    with monkeypatch.context() as disk:
+        disk.setattr("frostline.sweep.execute_group.record_training", full)
+        failed = execute_group(jobs, on_progress=lambda **_: None)
+    assert [outcome.state for outcome in failed if outcome is not None] == ["failed", "failed"]
+    first = runs()
+    assert set(first.values()) == {"FAILED"}
+    again = execute_group(jobs, on_progress=lambda **_: None)
+    assert [outcome.state for outcome in again if outcome is not None] == ["done", "done"]
+    assert runs() == dict.fromkeys(first, "FINISHED")
 
 
 @pytest.mark.parametrize("is_own", [False, True])

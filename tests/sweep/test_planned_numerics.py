@@ -26,7 +26,7 @@ def store(tmp_path: Path, fresh_store_uri: str) -> Store:
 
 @pytest.mark.parametrize("planned", [None, HERE])
 def test_a_run_records_how_it_is_computed(store: Store, planned: str | None) -> None:
-    run, resumed = open_run(store, job(planned), [])
+    run, resumed = open_run(store, job(planned), [], work=None)
     run.finish("FINISHED")
     assert not resumed
     assert store.get_run(run.run_id).tags["frostline.numerics"] == HERE
@@ -34,5 +34,7 @@ def test_a_run_records_how_it_is_computed(store: Store, planned: str | None) -> 
 
 def test_a_job_planned_for_another_device_is_refused_before_it_has_a_run(store: Store) -> None:
     with pytest.raises(ConfigError, match=r"planned for cuda .*, but this machine .* cpu 32-true"):
-        open_run(store, job("cuda bf16-mixed, TF32 off, deterministic where possible"), [])
+        open_run(
+            store, job("cuda bf16-mixed, TF32 off, deterministic where possible"), [], work=None
+        )
     assert store.find_runs({}) == []

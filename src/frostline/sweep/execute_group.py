@@ -51,7 +51,7 @@ def execute_group(jobs: Sequence[Job], *, on_progress: OnProgress) -> list[Outco
             if finished is not None:
                 outcomes[place] = outcome_of(finished, settings, "reused")
                 continue
-            run, resumed = open_run(store, settings, runs)
+            run, resumed = open_run(store, settings, runs, work=None)
             describe(store, run, settings, resumed=resumed)
             members.append((place, run))
         if members:

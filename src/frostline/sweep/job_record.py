@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def open_run(
-    store: "Store", settings: Settings, runs: "list[RunRecord]", work: Path | None = None
+    store: "Store", settings: Settings, runs: "list[RunRecord]", work: Path | None
 ) -> "tuple[Run, bool]":
     """A new run, or the interrupted one to be resumed.
 
@@ -39,7 +39,8 @@ def open_run(
         settings: The job.
         runs: Its runs so far, the newest first.
         work: Where a run that failed left its checkpoints. If there is one, and the failure was not
-            the training's own, the run is resumed, too.
+            the training's own, the run is resumed, too. None for heads that train together, which
+            keep none: they train again under the same run.
 
     Returns:
         The run, and whether it is resumed.
@@ -115,8 +116,8 @@ def _is_interrupted(store: "Store", run: "RunRecord", key: dict[str, str]) -> bo
 
 
 def _can_go_on(newest: "RunRecord", work: Path | None) -> bool:
-    """Whether a failed run has a checkpoint to go on from, and failed around its training."""
-    has_checkpoint = work is not None and next(work.rglob("last-*.ckpt"), None) is not None
+    """Whether a run failed around its training, and has what it needs to go on from."""
+    has_checkpoint = work is None or next(work.rglob("last-*.ckpt"), None) is not None
     return has_checkpoint and failed_around_training(newest)
 
 
