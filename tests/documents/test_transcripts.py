@@ -25,7 +25,8 @@ from tests.documents.treatment import (
     Words,
 )
 
-pytestmark = pytest.mark.slow
+# A block is several commands, and the first of a process waits for the small sweep as well.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 BLOCKS = documented_blocks()
 
 
