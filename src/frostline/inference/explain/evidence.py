@@ -14,6 +14,7 @@ from typing import Any
 from frostline.backbones.pooling import Pool, set_pool
 from frostline.backbones.split.cut import WholeModel
 from frostline.data.contact_sheet import contact_sheet
+from frostline.errors import FrostlineError
 from frostline.inference.explain.attribution_sheet import write_attributions
 from frostline.inference.explain.calibration import calibrate, fit_temperature
 from frostline.inference.explain.confusion import count_confusions, write_confusion
@@ -138,9 +139,12 @@ def write_run_evidence(
             )
             metrics |= {f"use_cost/{name}": value for name, value in costs.items()}
     except Exception as error:  # plotting libraries and models can raise anything
-        log.warning("the evidence of this run could not be written", exc_info=True)
-        on_progress(text=f"the evidence of this run is incomplete: {type(error).__name__}: {error}")
+        is_known = isinstance(error, FrostlineError)  # which says what to do
+        if not is_known:
+            log.warning("the evidence of this run could not be written", exc_info=True)
+        reason = str(error) if is_known else f"{type(error).__name__}: {error}"
+        on_progress(text=f"the evidence of this run is incomplete: {reason}")
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"error": f"{type(error).__name__}: {error}"})
+        text = json.dumps({"error": reason})
         (folder / "error.json").write_text(text, encoding="utf-8")
     return metrics
