@@ -107,7 +107,7 @@ class Race:
         name = f"{seeds}, to the end" if until is None else f"{seeds}, epoch {until}"
         known = self._known()
         todo = [job for job in jobs if not has_come(known.get(job.digest), until)]
-        todo = self._within_budget(todo, until)
+        todo = self._within_budget(todo, known, until)
         if todo:
             self._say(f"round {len(self._rounds) + 1}: {name}, {len(todo)} jobs")
             for outcome in self._launch(todo, until, deadline_of(self._budget, self._begun_s)):
@@ -167,9 +167,10 @@ class Race:
                 newest.setdefault(digest, run)
         return newest | find_finished_runs(jobs, runs)
 
-    def _within_budget(self, todo: list[PlannedJob], until: int | None) -> list[PlannedJob]:
+    def _within_budget(
+        self, todo: list[PlannedJob], known: "dict[str, RunRecord]", until: int | None
+    ) -> list[PlannedJob]:
         """Those that the budget in epochs lets begin, in their order."""
-        known = self._known()
         able = []
         for job in todo:
             needed = epochs_left(job, rung_of(known.get(job.digest)), until)
