@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import sqlite3
@@ -9,6 +10,7 @@ from frostline.errors import TrackingError
 from frostline.locks import read_owner
 from frostline.tracking import ownership
 from frostline.tracking.abandoned import abandoned_runs, end_abandoned_runs
+from frostline.tracking.machinery import MACHINERY_TAG
 from frostline.tracking.ownership import claim_lock_path
 from frostline.tracking.store import open_store
 
@@ -44,6 +46,14 @@ def trainer(fresh_store_uri, tmp_path):
 @pytest.fixture
 def store(fresh_store_uri, tmp_path):
     return open_store(fresh_store_uri, "leaves", folder=tmp_path)
+
+
+def _set(store, run_id, **owner):
+    """Change what the store says of a run's owner; None takes a value away."""
+    tags = store.client.get_run(run_id).data.tags
+    kept = json.loads(tags[MACHINERY_TAG]) | {f"frostline.{key}": owner[key] for key in owner}
+    text = json.dumps({key: value for key, value in kept.items() if value is not None})
+    store.client.set_tag(run_id, MACHINERY_TAG, text)
 
 
 def _kill(process):
@@ -108,8 +118,7 @@ def test_a_reused_process_number_is_not_the_owner(trainer, store, tmp_path):
     _kill(process)
     for path in (tmp_path / ".frostline" / "locks").glob("run-*"):
         path.unlink()
-    client = store.client
-    client.set_tag(run_id, "frostline.pid", str(os.getpid()))  # now the number of a living process
+    _set(store, run_id, pid=str(os.getpid()))  # now the number of a living process
     assert [record.run_id for record in abandoned_runs(store, {})] == [run_id]
 
 
@@ -118,19 +127,18 @@ def test_a_run_of_another_machine_never_counts_as_abandoned(trainer, store, tmp_
     _kill(process)
     for path in (tmp_path / ".frostline" / "locks").glob("run-*"):
         path.unlink()
-    store.client.set_tag(run_id, "frostline.host", "elsewhere")
+    _set(store, run_id, host="elsewhere")
     assert abandoned_runs(store, {}) == []
 
 
-@pytest.mark.parametrize("tag", ["frostline.pid_namespace", "frostline.boot"])
+@pytest.mark.parametrize("tag", ["pid_namespace", "boot"])
 def test_a_live_run_of_another_container_is_not_taken_over(trainer, store, tmp_path, tag):
     _, run_id = trainer
     for path in (tmp_path / ".frostline" / "locks").glob("run-*"):
         path.unlink()
     # Its own count of processes, in which its id is one that nobody has here.
-    store.client.set_tag(run_id, "frostline.pid_namespace", "pid:[4026539999]")
-    store.client.set_tag(run_id, tag, "another")
-    store.client.set_tag(run_id, "frostline.pid", "999999999")
+    other = {"pid_namespace": "pid:[4026539999]", "pid": "999999999", tag: "another"}
+    _set(store, run_id, **other)
     assert abandoned_runs(store, {}) == []
 
 
@@ -138,8 +146,7 @@ def test_a_run_of_an_older_version_is_left_alone_without_its_lock(trainer, store
     process, run_id = trainer
     for path in (tmp_path / ".frostline" / "locks").glob("run-*"):
         path.unlink()
-    for tag in ("boot", "pid_namespace", "pid_ticks"):
-        store.client.delete_tag(run_id, f"frostline.{tag}")
+    _set(store, run_id, boot=None, pid_namespace=None, pid_ticks=None)
     _kill(process)
     assert abandoned_runs(store, {}) == []
 

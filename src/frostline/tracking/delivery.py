@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from frostline.tracking.journal_file import Entry
+from frostline.tracking.machinery import MACHINERY, MACHINERY_TAG, folded
 from frostline.tracking.offline_runs import with_stored_parent
 from frostline.tracking.store_errors import is_final, is_missing
 
@@ -44,7 +45,7 @@ def send(client: "MlflowClient", run_id: str, entry: Entry) -> None:
         case "params":
             client.log_batch(run_id, params=[Param(k, v) for k, v in entry["values"].items()])
         case "tags":
-            tags = with_stored_parent(client, entry["values"])
+            tags = _folded(client, run_id, with_stored_parent(client, entry["values"]))
             client.log_batch(run_id, tags=[RunTag(k, v) for k, v in tags.items()])
         case "artifact":
             client.log_artifact(run_id, entry["file"], entry["folder"] or None)
@@ -84,7 +85,7 @@ def send_batch(client: "MlflowClient", run_id: str, entries: Sequence[Entry]) ->
         run_id,
         metrics=metrics,
         params=[Param(key, value) for key, value in texts["params"].items()],
-        tags=[RunTag(key, value) for key, value in texts["tags"].items()],
+        tags=[RunTag(key, value) for key, value in _folded(client, run_id, texts["tags"]).items()],
     )
 
 
@@ -167,6 +168,13 @@ def as_text(values: dict[str, Any], limit_chars: int) -> tuple[dict[str, str], l
 def artifact_entry(path: Path, folder: str) -> Entry:
     """The entry of one file or folder."""
     return {"op": "artifact", "file": str(path), "folder": folder}
+
+
+def _folded(client: "MlflowClient", run_id: str, tags: dict[str, str]) -> dict[str, str]:
+    """Tags as the store has them; a run's owner alone writes them, so none comes between."""
+    if not MACHINERY & set(tags):
+        return tags
+    return folded(tags, client.get_run(run_id).data.tags.get(MACHINERY_TAG, ""))
 
 
 def _metric_rows(entry: Entry) -> "list[Metric]":

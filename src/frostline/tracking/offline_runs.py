@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from frostline.tracking.journal_file import Entry
+from frostline.tracking.machinery import folded
 from frostline.tracking.records import PARENT_TAG, RunRecord
 from frostline.tracking.store_client import StoreClient
 
@@ -62,7 +63,7 @@ def create_run(client: "MlflowClient", experiment_id: str, offline_id: str, entr
     if run_id is not None:
         return run_id
     tags = with_stored_parent(client, entry["tags"]) | {_ID_TAG: offline_id}
-    run = client.create_run(experiment_id, int(entry["t"]), tags, entry["name"])
+    run = client.create_run(experiment_id, int(entry["t"]), folded(tags), entry["name"])
     return str(run.info.run_id)
 
 

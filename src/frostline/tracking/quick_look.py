@@ -10,6 +10,7 @@ from pathlib import Path
 
 from frostline.tracking.address import Address, escaped_path
 from frostline.tracking.artifacts import find_in_folder, is_local_uri
+from frostline.tracking.machinery import check_searchable, unfolded
 from frostline.tracking.records import RunRecord
 
 _MAX_VALUES = 500  # of one query; sqlite allows 999 in old versions
@@ -35,6 +36,7 @@ def runs_tagged(
         None where the store must be asked itself: it is no file, entries wait for it, or the file
         cannot be read.
     """
+    check_searchable([tag])
     database = address.database
     if database is None or not database.is_file() or any(address.journals_dir.glob("*.jsonl")):
         return None
@@ -84,7 +86,7 @@ def _read(connection: sqlite3.Connection, tag: str, values: list[str]) -> list[R
                     status=status,
                     params=params.get(run_id, {}),
                     metrics={key: float(value) for key, value in metrics.get(run_id, {}).items()},
-                    tags=tags.get(run_id, {}),
+                    tags=unfolded(tags.get(run_id, {})),
                     start_ms=start_ms or 0,
                     end_ms=end_ms,
                     artifact_uri=uri or "",

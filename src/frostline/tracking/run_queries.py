@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from frostline.errors import TrackingError
+from frostline.tracking.machinery import check_searchable, unfolded
 from frostline.tracking.records import RunRecord
 
 if TYPE_CHECKING:
@@ -36,8 +37,10 @@ def search_runs(
 
     Raises:
         TrackingError: If a value cannot be written in MLflow's query language.
+        ValueError: If a tag is one of those that the store keeps folded.
         MlflowException: If the store does not answer.
     """
+    check_searchable(tags)
     names = {item.experiment_id: item.name for item in client.search_experiments()}
     query = " and ".join(f"tags.`{key}` = {_quoted(value)}" for key, value in tags.items())
     token = None
@@ -67,7 +70,7 @@ def _record(run: "Run", experiment: str) -> RunRecord:
         status=run.info.status,
         params=dict(run.data.params),
         metrics=dict(run.data.metrics),
-        tags=dict(run.data.tags),
+        tags=unfolded(run.data.tags),
         start_ms=run.info.start_time,
         end_ms=run.info.end_time,
         artifact_uri=run.info.artifact_uri,

@@ -12,6 +12,7 @@ from frostline.tracking.backlog import deliver_backlog
 from frostline.tracking.connection import Connection
 from frostline.tracking.delivery import TAG_MAX_CHARS, as_text, logged_points
 from frostline.tracking.journal import Journal
+from frostline.tracking.machinery import folded
 from frostline.tracking.offline_runs import is_offline_id, local_name, new_offline_id
 from frostline.tracking.outbox import Outbox
 from frostline.tracking.ownership import (
@@ -103,7 +104,7 @@ class Store(Reader):
             try:
                 made = self._store_client.client.create_run(
                     self._store_client.experiment_id(experiment or self.experiment),
-                    tags=all_tags,
+                    tags=folded(all_tags),
                     run_name=name,
                 )
                 self._store_client.worked()
