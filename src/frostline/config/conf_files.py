@@ -14,6 +14,8 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = _PACKAGE / "conf"
 CONF = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parents[1] / "conf"
 STUDIES = CONF / "experiments"
+# They change keys of other groups, and a run usually names none of their options.
+GROUPS_WITHOUT_DEFAULT = ("debug",)
 
 
 def default_choices() -> dict[str, str]:
@@ -24,7 +26,7 @@ def default_choices() -> dict[str, str]:
         for entry in top["defaults"]
         if isinstance(entry, dict)
         for key, choice in entry.items()
-        if " " not in key
+        if " " not in key and choice is not None
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
 
-from frostline.config.conf_files import default_choices
+from frostline.config.conf_files import GROUPS_WITHOUT_DEFAULT, default_choices
 from frostline.config.credentials import put_aside
 from frostline.config.likely_key import likely_keys
 from frostline.config.own_options import hydra_node, name_own_options, use_own_folders, with_plugins
@@ -73,8 +73,8 @@ def _check_single_options(config: DictConfig) -> None:
     """
     # A group that got a list has no entry among Hydra's choices.
     chosen = config.hydra.runtime.choices
-    for group in default_choices():
-        if group in config and group not in chosen:
+    for group in (*default_choices(), *GROUPS_WITHOUT_DEFAULT):
+        if (group in config or group in GROUPS_WITHOUT_DEFAULT) and group not in chosen:
             given = _options_given(group, list(config.hydra.overrides.task))
             raise ConfigError(
                 f"{group}={given}: several options for one group",
