@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from frostline.data.source_kind import source_kind
 from frostline.errors import ConfigError
 
 # What stands unquoted in Hydra's grammar and is read back as the same text.
@@ -46,13 +47,8 @@ def _is_path(value: str | Path) -> bool:
 
 
 def _source_of(path: Path) -> str:
-    """Which of conf/data reads it."""
-    name = path.name.lower()
-    if name.endswith((".csv", ".tsv")):
-        return "csv"
-    if name.endswith((".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")):
-        return "archive"
-    return "folder"
+    """Which of conf/data reads it; what no source reads is refused by the one for folders."""
+    return source_kind(path) or "folder"
 
 
 def _value(key: str, value: Any) -> str:

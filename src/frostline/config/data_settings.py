@@ -106,4 +106,11 @@ class HubData(FileData):
     on_bad_label: Literal["error", "skip"]
 
 
-DataChoice = LeavesData | FolderData | ArchiveData | CsvData | HubData
+class IdxData(FileData):
+    """A folder of files in the IDX format, as MNIST's."""
+
+    source: Literal["idx"]
+    label_names: str | list[str] | dict[str, str] | None
+
+
+DataChoice = LeavesData | FolderData | ArchiveData | CsvData | HubData | IdxData

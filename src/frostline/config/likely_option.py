@@ -14,6 +14,7 @@ _OTHER_NAMES = {
         "csv": "table tsv excel xlsx dataframe spreadsheet",
         "archive": "zip tar targz",
         "hub": "hf huggingface datasets",
+        "idx": "mnist fashionmnist fashion emnist kmnist ubyte",
         "leaves": "default builtin demo",
     },
     "augment": {

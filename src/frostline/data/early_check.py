@@ -11,6 +11,7 @@ _READS = {
     "csv": "tables",
     "archive": "a .zip or .tar of one folder per class",
     "hub": "data sets that `datasets` saved",
+    "idx": "a folder of files in the IDX format, as MNIST's",
 }
 _IMAGES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
 
@@ -47,5 +48,6 @@ def check_path(data: DataSettings) -> None:
 
 def _what_is(place: Path, kind: str) -> str:
     if place.is_dir():
-        return "a folder" if kind == "folder" else "a folder that `datasets` saved"
+        folders = {"folder": "a folder", "idx": "a folder of IDX files"}
+        return folders.get(kind, "a folder that `datasets` saved")
     return {"csv": "a table", "archive": "an archive"}.get(kind, "a file")

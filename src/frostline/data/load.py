@@ -17,6 +17,7 @@ from frostline.config.data_settings import (
     DataSettings,
     FolderData,
     HubData,
+    IdxData,
     LeavesData,
 )
 from frostline.data.sample_table import SampleTable
@@ -116,6 +117,10 @@ def _load(data: DataChoice, min_classes: int, in_chans: int) -> SampleTable:
             from frostline.data.sources.hub_dataset import load_hub
 
             return load_hub(**options)
+        case IdxData():
+            from frostline.data.sources.idx_dataset import load_idx
+
+            return load_idx(**options)
 
 
 def split_of(table: SampleTable, data: DataChoice, *, seed: int) -> Splits:

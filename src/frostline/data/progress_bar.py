@@ -74,7 +74,8 @@ def _is_lively() -> bool:
     from rich.console import Console
 
     console = Console(stderr=True)
-    return console.is_terminal and not console.is_dumb_terminal
+    # FORCE_COLOR claims a terminal where there is a log, which keeps every redrawn line.
+    return console.is_terminal and not console.is_dumb_terminal and sys.stderr.isatty()
 
 
 def _bar(description: str, total: int, done: int) -> "Progress":
