@@ -18,6 +18,7 @@ from frostline.reporting.run_tables import cost_table, left_out_table, method_ta
 from frostline.reporting.select import Selection
 from frostline.reporting.swept_effects import effects_section
 from frostline.reporting.trained_enough import Training, training_table
+from frostline.reporting.tuning_figure import tuning_section
 from frostline.reporting.typed_rates import AT_BEST_RATE, rates_section
 from frostline.stats.rules import SCORE_NAMES
 from frostline.stats.verdict import Verdict
@@ -62,6 +63,7 @@ def report_sections(
         Section("depth-section", "Freeze depth", at_best, [depth_figure(verdict)]),
         Section("heat-section", "Backbone by depth", at_best, [heat_figure(verdict)]),
         *rates_section(verdict, selection),
+        *tuning_section(verdict, source),
         _cost_section(verdict),
         effects_section(verdict, selection),
         _curves_section(verdict, trained, source, at_best),
