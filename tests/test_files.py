@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from frostline.files import TEMPORARY_SUFFIX, replacing, sealed, unsealed
+from frostline.files import TEMPORARY_SUFFIX, file_name, replacing, sealed, unsealed
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):
@@ -55,3 +55,29 @@ def test_a_sealed_text_shows_every_changed_bit(text):
             unsealed(whole[:at] + chr(ord(whole[at]) ^ 1) + whole[at + 1 :])
         with pytest.raises(ValueError, match="checksum"):
             unsealed(whole[:at])
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("resnet50-freeze2-seed0-lr=0.01", "resnet50-freeze2-seed0-lr=0.01"),
+        ("v1/final (2)", "v1-final (2)"),
+        ("..", "_.."),
+        ("../../evil", "_..-..-evil"),
+        ("", "_"),
+        ("-x", "_-x"),
+        ("~", "_~"),
+        ("a\nb\0c\\d", "a-b-c-d"),
+        ("新しい", "新しい"),
+    ],
+)
+def test_any_name_is_one_part_of_a_path(tmp_path, name, file):
+    assert file_name(name) == file
+    (tmp_path / file_name(name)).mkdir()
+    assert [path.name for path in tmp_path.iterdir()] == [file]
+
+
+def test_long_names_are_cut_between_letters_and_stay_different(tmp_path):
+    one, two = file_name("新" * 100 + "a"), file_name("新" * 100 + "b")
+    assert one != two and one[:40] == two[:40] == "新" * 40
+    (tmp_path / f"{one}-torch_export.partial.0123456789").mkdir()

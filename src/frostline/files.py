@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 TEMPORARY_SUFFIX = ".tmp"
+# Bytes of a name that is made a file's; 255 are allowed, and suffixes follow.
+_MAX_NAME_BYTES = 150
 
 
 class FileStamp(NamedTuple):
@@ -86,3 +88,22 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def file_name(name: str) -> str:
+    """A name that somebody gave, such as a run's, as one part of a path.
+
+    Names of letters, digits, blanks and `_ . - =` stay as they are; a long one is cut and ends in a
+    digest, so that two of them stay two.
+
+    Args:
+        name: Any text: with slashes, line ends, `..`, or of any length.
+    """
+    plain = "".join("-" if char in "/\\\0" or not char.isprintable() else char for char in name)
+    # Hidden files, the folder above, switches, and a shell's home folder.
+    plain = plain if plain[:1] not in {"", ".", "-", "~"} else f"_{plain}"
+    raw = plain.encode("utf-8", "replace")
+    if len(raw) <= _MAX_NAME_BYTES:
+        return raw.decode()
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{raw[: _MAX_NAME_BYTES - 9].decode('utf-8', 'ignore')}-{digest}"

@@ -27,6 +27,7 @@ from frostline.commands.arguments import (
     say,
 )
 from frostline.errors import ConfigError
+from frostline.files import file_name
 
 if TYPE_CHECKING:
     from frostline.inference.evaluation import Evaluation
@@ -51,7 +52,7 @@ def _run(given: argparse.Namespace) -> None:
     from frostline.tracking.store import open_store
 
     store = open_store(given.uri, "Default") if rebuilt.record is not None else None
-    out = given.out or Path("outputs") / "evaluations" / rebuilt.name.replace("/", "-")
+    out = given.out or Path("outputs") / "evaluations" / file_name(rebuilt.name)
     done = evaluate_run(
         rebuilt,
         out,

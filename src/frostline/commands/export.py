@@ -24,6 +24,7 @@ from frostline.commands.arguments import (
     say,
 )
 from frostline.errors import ConfigError
+from frostline.files import file_name
 
 if TYPE_CHECKING:
     from frostline.inference.formats.write_export import Exported
@@ -55,7 +56,7 @@ def _run(given: argparse.Namespace) -> None:
             f"--register {given.register}: a checkpoint given by its path has no run in the store",
             "a run id, a run's name, or best:SWEEP",
         )
-    name = f"{rebuilt.name.replace('/', '-')}-{given.format}"
+    name = f"{file_name(rebuilt.name)}-{given.format}"
     out = given.out or Path("outputs") / "exports" / name
     if out.exists() and not given.force and any(out.iterdir() if out.is_dir() else [out]):
         raise ConfigError(f"--out {out}: it exists already", todo="give another folder, or --force")

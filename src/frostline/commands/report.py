@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from frostline.commands.arguments import add_store, command_parser, reported_errors
+from frostline.files import file_name
 from frostline.stats.rules import DEFAULT_RULES, SCORES, Rules
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def _run(given: argparse.Namespace) -> None:
 
     store = open_store(given.uri, "Default", make=False)
     runs = _runs(store, given)
-    out = given.out or Path("outputs") / "reports" / runs.name.replace("/", "-")
+    out = given.out or Path("outputs") / "reports" / file_name(runs.name)
     rules = Rules(
         given.score,
         given.level,

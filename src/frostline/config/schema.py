@@ -84,7 +84,7 @@ class TrackingSettings(StrictModel):
     """Where runs are recorded."""
 
     uri: str | None
-    experiment: str | None
+    experiment: Annotated[str, Field(min_length=1, max_length=500)] | None
     offline: bool
 
 
