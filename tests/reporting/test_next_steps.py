@@ -41,3 +41,17 @@ def test_where_seeds_help_they_are_worth_running(sweeps, tmp_path):
     assert report.verdict.recommended.loss == pytest.approx(
         min(row.loss for row in report.verdict.rows), abs=0.01
     )
+
+
+def test_a_difference_larger_than_the_scale_is_not_called_one_that_can_be_found(
+    sweeps, tmp_path, monkeypatch
+):
+    from frostline.reporting import certainty
+
+    made = sweeps.make(_cells(0.900, 0.899), n_leaves=40, seeds=2)
+    monkeypatch.setattr(certainty, "smallest_gap", lambda _, n, **__: 1.767 if n == 2 else 0.2)
+    report = write_folder(*made, Rules(), tmp_path, title="T")
+    words = dict(report.conclusion.paragraphs)["How sure is this"]
+    assert "176.7" not in words
+    assert "is about 20.0 points with 5 seeds" in words
+    assert words.rstrip().endswith("; no true difference is found in 4 of 5 sweeps with 2 seeds.")

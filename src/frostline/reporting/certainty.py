@@ -61,12 +61,18 @@ def _reach(verdict: Verdict) -> str:
     alpha = alpha_of_look(verdict.rules.level, verdict.look)
     numbers = [spread.n_seeds, *(n for n in _SEEDS_SHOWN if n > spread.n_seeds)]
     df = rival.comparison.difference.df
-    found = [points(smallest_gap(spread, n, df=df, alpha=alpha)) for n in numbers]
-    gaps = [f"{gap} with {n} seeds" for gap, n in zip(found, numbers, strict=True)]
-    return (
-        f"Between {verdict.top.cell.name} and {rival.cell.name} alone, the smallest true "
-        f"difference that is found in 4 of 5 sweeps is about {', '.join(gaps)}."
+    found = {n: smallest_gap(spread, n, df=df, alpha=alpha) for n in numbers}
+    pair = f"Between {verdict.top.cell.name} and {rival.cell.name} alone, "
+    # No two scores are further apart than the whole scale.
+    gaps = [f"{points(gap)} with {n} seeds" for n, gap in found.items() if gap < 1]
+    blind = [str(n) for n, gap in found.items() if gap >= 1]
+    none = f"no true difference is found in 4 of 5 sweeps with {' or '.join(blind)} seeds"
+    if not gaps:
+        return f"{pair}{none}."
+    least = (
+        f"the smallest true difference that is found in 4 of 5 sweeps is about {', '.join(gaps)}"
     )
+    return f"{pair}{least}{f'; {none}' if blind else ''}."
 
 
 def _rival(verdict: Verdict) -> Row | None:

@@ -1,10 +1,8 @@
 """Figures as PNG, by matplotlib without a display."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
@@ -12,6 +10,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MultipleLocator, NullLocator
 
 from frostline.reporting.axis_ticks import log_marks, short_number, whole_step
+from frostline.reporting.fonts import names_as_they_are
 from frostline.reporting.page import COLOURS, Figure, Heat, Series
 from frostline.reporting.plotly_figures import BLUES
 
@@ -24,7 +23,7 @@ _MAX_LETTERS = 28
 _MAX_LEGEND_LETTERS = 60
 
 
-@rc_context({"text.parse_math": False})  # `cost_$5_to_$10` is a name, no formula
+@names_as_they_are()
 def write_png(figure: Figure, folder: Path) -> Path:
     """Draw a figure, white background, about 800 by 480 pixels; wider where labels need it."""
     n_labels = len(figure.heat.columns) if figure.heat is not None else len(figure.categories)
@@ -40,10 +39,7 @@ def write_png(figure: Figure, folder: Path) -> Path:
     else:
         _series(axes, figure)
     path = folder / f"{figure.id}.png"
-    with warnings.catch_warnings():
-        # Letters that matplotlib's own font lacks become boxes here; the page has them.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        canvas.savefig(path, dpi=_DPI, pil_kwargs={"optimize": True})
+    canvas.savefig(path, dpi=_DPI, pil_kwargs={"optimize": True})
     return path
 
 

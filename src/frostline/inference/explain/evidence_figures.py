@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from frostline.inference.explain.calibration import Calibration
 from frostline.inference.explain.confusion import rates_of
+from frostline.reporting.fonts import names_as_they_are
 
 # With more classes the cells become unreadable; the most confused ones are shown.
 MAX_CLASSES = 40
@@ -20,7 +20,7 @@ _BLUE, _ORANGE, _GREY = "#1f6fb4", "#d9662b", "#8a8a8a"
 _NAMED_CELLS = 26
 
 
-@rc_context({"text.parse_math": False})  # `cost_$5_to_$10` is a name, no formula
+@names_as_they_are()
 def confusion_figure(counts: NDArray[np.int64], classes: Sequence[str], path: Path) -> None:
     """Draw the confusion matrix: counts as text, shares of the true class as colour.
 
@@ -59,7 +59,7 @@ def confusion_figure(counts: NDArray[np.int64], classes: Sequence[str], path: Pa
     _save(figure, path)
 
 
-@rc_context({"text.parse_math": False})  # `cost_$5_to_$10` is a name, no formula
+@names_as_they_are()
 def reliability_figure(
     before: Calibration, after: Calibration | None, temperature: float, path: Path
 ) -> None:
@@ -87,7 +87,7 @@ def reliability_figure(
     _save(figure, path)
 
 
-@rc_context({"text.parse_math": False})  # `cost_$5_to_$10` is a name, no formula
+@names_as_they_are()
 def curves_figure(history: Mapping[str, Mapping[int, float]], path: Path) -> None:
     """Draw loss and scores over the epochs.
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from frostline.data.channels import in_colour
+from frostline.reporting.fonts import font_file
 from frostline.stats.predictions import Predictions
 
 Rows = NDArray[np.int64]
@@ -45,7 +46,7 @@ def draw_sheet(title: str, tiles: Sequence[Tile], *, columns: int) -> Image.Imag
     wide = TILE_PX * max((len(tile.pictures) for tile in tiles), default=1)
     high = TILE_PX + _LINE_PX * max((len(tile.lines) for tile in tiles), default=0) + 4
     rows = -(-len(tiles) // columns)
-    font, bold = _font(11), _font(15)
+    bold = _font(title, 15)
     width = max(columns * (wide + _GAP_PX) + _GAP_PX, int(bold.getlength(title)) + 2 * _GAP_PX)
     sheet = Image.new("RGB", (width, _TITLE_PX + rows * (high + _GAP_PX)), "white")
     draw = ImageDraw.Draw(sheet)
@@ -60,12 +61,16 @@ def draw_sheet(title: str, tiles: Sequence[Tile], *, columns: int) -> Image.Imag
             sheet.paste(shown, (left + part * TILE_PX, top))
         for line, (text, colour) in enumerate(tile.lines):
             position = (left, top + TILE_PX + 3 + line * _LINE_PX)
+            font = _font(text, 11)
             draw.text(position, _fitting(text, font, wide), fill=COLOURS[colour], font=font)
     return sheet
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+def _font(text: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own font, or one that has the letters of a text in another script."""
+    if text.isascii():
+        return ImageFont.load_default(size)
+    return ImageFont.truetype(font_file(text), size)
 
 
 def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, wide: int) -> str:
