@@ -54,3 +54,21 @@ def test_a_terminal_is_as_wide_as_it_is(term: str) -> None:
     os.close(ours)
     os.close(theirs)
     assert done.stderr.split() == ["200", str(term == "xterm")]
+
+
+@pytest.mark.parametrize("claim", ["FORCE_COLOR", "TTY_COMPATIBLE"])
+def test_a_log_of_which_a_service_claims_that_it_is_a_terminal_gets_whole_lines(claim: str) -> None:
+    code = (
+        "from frostline.data.progress_bar import _is_lively\n"
+        "from frostline.sweep.terminal import has_live_line, output_console\n"
+        "console = output_console()\n"
+        "print(console.width, has_live_line(console), _is_lively())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TERM": "xterm-color", claim: "1", "COLUMNS": "70"},
+        check=True,
+    )
+    assert done.stdout.split() == ["140", "False", "False"]

@@ -25,6 +25,8 @@ _FOLDER = Path("multirun") / "python"
 # A child in the same group has got the signal already, and first saves what it has.
 _PATIENCE_S = 1.0
 _KEPT_LINES = 40
+# Jupyter and CI set them, and what reads lines through a pipe would get a bar drawn over itself.
+_TERMINAL = ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 
 
 def sweep(
@@ -79,7 +81,9 @@ def sweep(
 
 def _run(command: Sequence[str], progress: Callable[[str], object]) -> list[str]:
     """Run it to its end; its last lines."""
-    env = os.environ | {VARIABLE: MODULE, "PYTHONUNBUFFERED": "1"}
+    env = os.environ | {VARIABLE: MODULE, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+    for name in _TERMINAL:
+        env.pop(name, None)
     said: list[str] = []
     with subprocess.Popen(
         command,

@@ -20,7 +20,7 @@ def output_console(file: IO[str] | None = None) -> Console:
     """Where results go: as wide as the terminal, or as wide as needed in a file."""
     stream = file or sys.stdout
     console = Console(file=file, highlight=False, soft_wrap=True)
-    if not console.is_terminal:
+    if not console.is_terminal or not is_drawn_on(console):
         return Console(file=file, highlight=False, soft_wrap=True, width=PLAIN_WIDTH)
     if console.is_dumb_terminal:  # rich takes 80 columns for one, whatever it has
         with suppress(OSError, ValueError):
@@ -33,8 +33,19 @@ def output_console(file: IO[str] | None = None) -> Console:
 
 
 def has_live_line(console: Console) -> bool:
-    """Whether a line can be drawn over itself."""
-    return console.is_terminal and not console.is_dumb_terminal
+    """Whether a line can be drawn over itself: on a terminal, not where one is only claimed.
+
+    `FORCE_COLOR`, which CI services set, asks for colours, and a log keeps every redrawn line.
+    """
+    return console.is_terminal and not console.is_dumb_terminal and is_drawn_on(console)
+
+
+def is_drawn_on(console: Console) -> bool:
+    """Whether what a console writes goes to a terminal itself."""
+    try:
+        return console.file.isatty()
+    except (AttributeError, ValueError):  # a stream that is closed
+        return False
 
 
 def print_prose(console: Console, text: str) -> None:
