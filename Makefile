@@ -9,7 +9,7 @@ DURATION ?= 600
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock sweep test test-faults test-chaos test-broad test-slow lint ui benchmark clean
+.PHONY: help setup lock sweep test test-faults test-chaos test-broad test-slow lint ui benchmark docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,8 +50,8 @@ test-slow: $(READY) ## all slow tests: the broad runs, launchers, servers, long 
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 --dist worksteal
 
 lint: $(READY) ## ruff, mypy --strict, and that rooms import downwards only
-	$(BIN)/ruff check src tests benchmarks experiments examples
-	$(BIN)/ruff format --check src tests benchmarks experiments examples
+	$(BIN)/ruff check src tests benchmarks experiments examples docs/*.py
+	$(BIN)/ruff format --check src tests benchmarks experiments examples docs/*.py
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
@@ -60,6 +60,9 @@ ui: $(READY) ## MLflow's pages over the local store, on 127.0.0.1 (PORT=5000)
 
 benchmark: $(READY) ## sweeps against what people do and a tuned loop, as ratios (under 15 minutes)
 	$(BIN)/python -m benchmarks.run
+
+docs: $(READY) ## the pages of docs/, README and the studies as a site in site/, which opens offline
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet && echo "open site/index.html"
 
 clean: ## remove the environment (runs and results stay)
 	rm -rf $(VENV)
