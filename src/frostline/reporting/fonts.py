@@ -28,8 +28,10 @@ def names_as_they_are() -> Iterator[None]:
     `cost_$5_to_$10` is no formula, and letters of any script come from an installed font; where
     none has them, they become boxes, without a warning for each.
     """
-    settings = {"text.parse_math": False, "font.family": families()}
-    with rc_context(settings), warnings.catch_warnings():
+    with (
+        rc_context({"text.parse_math": False, "font.family": families()}),
+        warnings.catch_warnings(),
+    ):
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
 
