@@ -1,5 +1,6 @@
 """Letters of all scripts in figures that matplotlib draws."""
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,12 +29,18 @@ def names_as_they_are() -> Iterator[None]:
     `cost_$5_to_$10` is no formula, and letters of any script come from an installed font; where
     none has them, they become boxes, without a warning for each.
     """
-    with (
-        rc_context({"text.parse_math": False, "font.family": families()}),
-        warnings.catch_warnings(),
-    ):
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        yield
+    log = logging.getLogger("matplotlib.font_manager")
+    level = log.level
+    log.setLevel(logging.ERROR)  # it warns where a font has no bold letters
+    try:
+        with (
+            rc_context({"text.parse_math": False, "font.family": families()}),
+            warnings.catch_warnings(),
+        ):
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 @cache

@@ -29,11 +29,11 @@ def confusion_figure(counts: NDArray[np.int64], classes: Sequence[str], path: Pa
         classes: K names.
         path: The PNG.
     """
-    title = "Confusion: images of each class (rows) by predicted class (columns)"
+    title = "Confusion: images by class"
     if len(classes) > MAX_CLASSES:
         errors = counts.sum(axis=1) + counts.sum(axis=0) - 2 * np.diagonal(counts)
         shown = np.sort(np.argsort(-errors, kind="stable")[:MAX_CLASSES])
-        title = f"Confusion: the {MAX_CLASSES} most confused of {len(classes)} classes"
+        title = f"Confusion: {MAX_CLASSES} most confused of {len(classes)} classes"
         rates = rates_of(counts)[np.ix_(shown, shown)]
         counts, classes = counts[np.ix_(shown, shown)], [classes[k] for k in shown.tolist()]
     else:
