@@ -3,8 +3,10 @@
 python -m src.data photos                          # findings, and a page about it
 python -m src.data labels.csv --group-by patient   # images of one patient stay together
 python -m src.data photos.zip --on-bad-image skip --json
+python -m src.data photos --labels                 # labels that are probably wrong
 
-PATH is a folder, a .csv, an archive, a data set that `datasets` saved, or `leaves`.
+PATH is a folder, a .csv, an archive, a data set that `datasets` saved, or `leaves`. --labels writes
+a page and a table of suspects (labels.html, labels.csv): see docs/labels.md.
 """
 
 import argparse
@@ -12,7 +14,8 @@ import json
 import sys
 from pathlib import Path
 
-from frostline.commands.arguments import command_parser, reported_errors
+from frostline.commands.arguments import command_parser, reported_errors, say
+from frostline.config.conf_files import default_scalar
 from frostline.errors import DataError, FrostlineError
 
 
@@ -24,17 +27,23 @@ def main(arguments: list[str] | None = None) -> int:
         0; 1 if the data set cannot be used or leaks across its own splits.
     """
     options = _parser().parse_args(arguments)
+    if options.labels:
+        return _labels(options)
     try:
         from frostline.data.checks.checkup import check_table
         from frostline.data.checks.data_page import data_page
         from frostline.data.load import load_path
 
         table = load_path(
-            options.path, on_bad_image=options.on_bad_image, group_by=options.group_by
+            options.path,
+            on_bad_image=options.on_bad_image,
+            group_by=options.group_by,
+            corrections=options.corrections,
         )
         checkup = check_table(table, seed=0)
-        if options.out:
-            _write(Path(options.out), data_page(checkup))
+        page = "data.html" if options.out is None else options.out
+        if page:
+            _write(Path(page), data_page(checkup))
     except FrostlineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -43,8 +52,54 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         from frostline.data.checks.findings_text import show
 
-        show(checkup, page=options.out)
+        show(checkup, page=page)
     return int(any(finding.level in {"error", "leak"} for finding in checkup.findings))
+
+
+def _labels(options: argparse.Namespace) -> int:
+    """Look for wrong labels; print the suspects, write a page and a table.
+
+    Returns:
+        0; 1 if the data set cannot be used.
+    """
+    wanted = options.out != ""
+    page = Path(options.out or "labels.html")
+    file = page.with_suffix(".csv")
+
+    def on_progress(*, text: str) -> None:
+        say(f"{text} ...")
+
+    try:
+        from frostline.advice.labels.suspects_file import check_undecided, write_suspects
+        from frostline.data.load import load_path
+
+        if wanted:
+            check_undecided(file)
+        table = load_path(
+            options.path,
+            on_bad_image=options.on_bad_image,
+            group_by=options.group_by,
+            corrections=options.corrections,
+        )
+        from frostline.advice.labels.label_check import check_labels
+
+        check = check_labels(table, backbone=options.backbone, on_progress=on_progress)
+        if wanted:
+            from frostline.advice.labels.suspects_page import suspects_page
+
+            _write(page, suspects_page(check, file=file.name))
+            write_suspects(file, check.suspects)
+    except FrostlineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps(check.plain(), indent=1))
+    else:
+        from frostline.advice.labels.suspects_text import suspects_lines
+
+        shown = {"page": str(page), "file": str(file)} if wanted else {"page": "", "file": ""}
+        print("\n".join(suspects_lines(check, **shown)))
+    return 0
 
 
 def _write(file: Path, page: str) -> None:
@@ -61,8 +116,17 @@ def _write(file: Path, page: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("src.data", __doc__)
     parser.add_argument("path", help="a folder, csv, archive, saved data set, or: leaves")
-    parser.add_argument("--out", default="data.html", help="file of the page; '' for none")
+    parser.add_argument("--labels", action="store_true", help="look for wrong labels instead")
+    parser.add_argument(
+        "--out", help="file of the page; '' for none; default: data.html, or labels.html"
+    )
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument("--on-bad-image", choices=("error", "skip"), default="skip")
     parser.add_argument("--group-by", help="a column, leaf-map.json or regular expression")
+    parser.add_argument(
+        "--corrections", metavar="FILE", help="a table of decisions on labels, as data.corrections"
+    )
+    parser.add_argument(
+        "--backbone", default=default_scalar("backbone"), help="for --labels; default: %(default)s"
+    )
     return parser

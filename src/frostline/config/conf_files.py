@@ -30,6 +30,12 @@ def default_choices() -> dict[str, str]:
     }
 
 
+def default_scalar(key: str) -> str:
+    """The default of a plain key of the whole config, such as `backbone`."""
+    top = yaml.safe_load((CONF / "train.yaml").read_text(encoding="utf-8"))
+    return str(top[key])
+
+
 def option_file(group: str, choice: str) -> Path:
     """The file of an option: Frostline's, or a user's own."""
     files = [folder / group / f"{choice}.yaml" for folder in (CONF, *conf_folders())]

@@ -23,6 +23,7 @@ class DataSettings(StrictModel):
     fraction: PositiveFraction
     sampling: Literal["natural", "balanced"]
     memory_gib: Annotated[float, Field(gt=0)]
+    corrections: Annotated[str, Field(min_length=1)] | None
 
 
 def _value_range(value: Any) -> Any:

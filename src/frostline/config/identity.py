@@ -35,6 +35,7 @@ WITHOUT_EFFECT: dict[str, set[str] | None] = {
         "memory_gib",
         "on_bad_image",
         "split_file",
+        "corrections",
         "splits",
         "on_bad_label",
         "value_range",

@@ -22,7 +22,14 @@ from frostline.config.data_settings import (
 )
 from frostline.data.sample_table import SampleTable
 from frostline.data.source_kind import READABLE_PATHS, source_kind
-from frostline.data.splits import Splits, fold_splits, keep_fraction, split_table
+from frostline.data.splits import (
+    Splits,
+    carry_over,
+    check_splits,
+    fold_splits,
+    keep_fraction,
+    split_table,
+)
 from frostline.errors import DataError
 
 # Keys for splitting and holding a table, which the sources do not take.
@@ -43,16 +50,24 @@ def load_table(
         DataError: If the source cannot be read, or cannot be trained on.
     """
     with _garbage_collection_paused():
-        return _load(data, min_classes, in_chans)
+        table = _load(data, min_classes, in_chans)
+    if data.corrections is None:
+        return table
+    from frostline.data.corrections import corrected
+
+    return corrected(table, data.corrections)
 
 
-def load_path(path: str, *, on_bad_image: str, group_by: str | None) -> SampleTable:
+def load_path(
+    path: str, *, on_bad_image: str, group_by: str | None, corrections: str | None = None
+) -> SampleTable:
     """Load the data set at a path with the defaults of its source.
 
     Args:
         path: A folder, table, archive or saved data set; or `leaves` for the built-in drawings.
         on_bad_image: "error": unreadable images are an error; "skip": they are left out.
         group_by: As for `group_images`.
+        corrections: As for `corrected`.
 
     Raises:
         DataError: If there is nothing that can be read, or it cannot be trained on.
@@ -61,6 +76,7 @@ def load_path(path: str, *, on_bad_image: str, group_by: str | None) -> SampleTa
     given: dict[str, Any] = {"path": path, "on_bad_image": on_bad_image, "group_by": group_by}
     if path == "leaves" and source is None:
         source, given = "leaves", {}
+    given["corrections"] = corrections
     if source is None:
         raise DataError(
             f"{path} is not a data set that can be read (working directory: {Path.cwd()})",
@@ -126,11 +142,24 @@ def _load(data: DataChoice, min_classes: int, in_chans: int) -> SampleTable:
 def split_of(table: SampleTable, data: DataChoice, *, seed: int) -> Splits:
     """Split a table as the config asks: by a file, into folds, or by fractions.
 
-    The splits follow `data.split_seed`, or the run's own seed where that is null.
+    The splits follow `data.split_seed`, or the run's own seed where that is null. Corrections of
+    labels move no image to another split: it is the table before them that is split.
 
     Raises:
         DataError: If the table cannot be split this way.
     """
+    if table.uncorrected is not None:
+        before = split_of(table.uncorrected, data, seed=seed)
+        splits = carry_over(before, table.uncorrected, table)
+        try:
+            check_splits(table, splits, missing_class=data.missing_class)
+        except DataError as error:
+            raise DataError(
+                f"after data.corrections={data.corrections} {error.given}",
+                error.allowed,
+                "add images of that class, or take another data.split_seed",
+            ) from None
+        return splits
     split_seed = seed if data.split_seed is None else data.split_seed
     if data.split_file is not None:
         from frostline.data.split_file import load_splits

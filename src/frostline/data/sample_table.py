@@ -74,6 +74,8 @@ class SampleTable:
         source: Origin of the images: a path, or how they were drawn.
         min_classes: 2, as training needs; 1 where a trained run is judged on the images.
         value_range: What is black and white in images of more than 8 bits; None if there are none.
+        uncorrected: The table before a person's corrections, by which splits are made; None if
+            there are none.
     """
 
     name: str
@@ -91,6 +93,7 @@ class SampleTable:
     source: str = ""
     min_classes: int = 2
     value_range: tuple[float, float] | None = None
+    uncorrected: "SampleTable | None" = None
 
     def __post_init__(self) -> None:
         columns = (self.items, self.labels, self.groups, self.given_split, self.classes)

@@ -164,6 +164,17 @@ def _check_groups(table: SampleTable, named: dict[str, Rows]) -> None:
         )
 
 
+def carry_over(splits: Splits, table: SampleTable, other: SampleTable) -> Splits:
+    """Return the splits of a table for another one that has some of its items."""
+    row_of = {item: row for row, item in enumerate(other.items)}
+
+    def rows(before: Rows) -> Rows:
+        items = (table.items[row] for row in before.tolist())
+        return np.array(sorted(row_of[item] for item in items if item in row_of), dtype=np.int64)
+
+    return Splits(rows(splits.train), rows(splits.val), rows(splits.test))
+
+
 def split_digest(table: SampleTable, splits: Splits) -> str:
     """Compute the sha256 over the items of each split."""
     digest = hashlib.sha256()

@@ -114,6 +114,7 @@ def _source_key(settings: Settings) -> str:
     from frostline.data.load import NOT_FOR_SOURCES
 
     data = settings.data
+    # The sources do not apply corrections, but they make another table.
     return f"{settings.in_chans} {data.source}" + json.dumps(
-        data.model_dump(mode="json", exclude=NOT_FOR_SOURCES)
+        data.model_dump(mode="json", exclude=NOT_FOR_SOURCES - {"corrections"})
     )

@@ -87,12 +87,12 @@ def _class_rows(table: SampleTable) -> list[ClassRow]:
     for label, (name, count) in list(enumerate(counts.items()))[:MAX_CLASSES]:
         items = items_of_class[label]
         chosen = items[:: max(1, len(items) // N_SAMPLES)][:N_SAMPLES]
-        samples = tuple(Sample(item, _thumbnail(table, item)) for item in chosen)
+        samples = tuple(Sample(item, thumbnail(table, item)) for item in chosen)
         rows.append(ClassRow(name, count, count / largest, samples))
     return rows
 
 
-def _thumbnail(table: SampleTable, item: str) -> str:
+def thumbnail(table: SampleTable, item: str) -> str:
     """Return a small JPEG of an image as a data URL."""
     image = with_channels(table.open_image(item), RGB_CHANNELS)
     assert isinstance(image, Image.Image)
