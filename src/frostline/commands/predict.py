@@ -3,9 +3,11 @@
 python -m src.predict RUN photo.jpg more_photos/ "field/**/*.png"
 python -m src.predict RUN photos/ --top 3 --out answers.csv    # or .json, .jsonl, .parquet
 python -m src.predict best:SWEEP photos/ --json
+python -m src.predict RUN photos/ --coverage 0.9    # sets that hold the truth in 90 % of cases
 
 RUN is a run id or its beginning, a run's name, best:SWEEP, or the path of a checkpoint. A file that
-cannot be read is a row with its error.
+cannot be read is a row with its error. --coverage also calibrates the probabilities and warns of
+pictures unlike the training images: see docs/trust.md.
 """
 
 import argparse
@@ -28,6 +30,9 @@ from frostline.commands.arguments import (
 
 if TYPE_CHECKING:
     from frostline.inference.answer import Answer
+    from frostline.inference.predictor import Predictor
+    from frostline.inference.rebuild import Rebuilt
+    from frostline.inference.trust.trust import Trust
 
 PRECISIONS = {"auto": "auto", "float32": "32-true", "bfloat16": "bf16-mixed"}
 _NO_IMAGE_READ_EXIT_CODE = 1
@@ -58,6 +63,11 @@ def _run(given: argparse.Namespace) -> int:
     find_images(given.images, arrays=True)
     if given.out is not None:
         check_format(given.out)
+    sets = given.coverage is not None
+    if sets:
+        from frostline.inference.trust.coverage import check_coverage
+
+        check_coverage(given.coverage)
     rebuilt = run_given(given)
     found = find_images(given.images, arrays=takes_arrays(rebuilt.geometry.in_chans))
     paths = found.files
@@ -73,9 +83,12 @@ def _run(given: argparse.Namespace) -> int:
         rebuilt.preprocess,
         rebuilt.geometry,
         engine_here(rebuilt).accelerator,
-        PRECISIONS[given.precision],
+        # Sets are judged as the validation images were.
+        "32-true" if sets and given.precision == "auto" else PRECISIONS[given.precision],
         rebuilt.value_range,
     )
+    if sets:
+        predictor.trust = _trust(given, rebuilt, predictor)
     top = min(given.top, len(rebuilt.classes))
     counter = _UnreadCounter()
     # Rows that scroll by on the terminal are progress enough, and a bar would stand among them.
@@ -85,14 +98,14 @@ def _run(given: argparse.Namespace) -> int:
             predictor.answers(paths, top=top, batch_size=given.batch_size, advance=advance)
         )
         if given.out is not None:
-            write_answers(answers, rebuilt.classes, top, given.out)
+            write_answers(answers, rebuilt.classes, top, given.out, sets=sets)
         elif given.json:
             print_as_utf8("backslashreplace")
-            rows = (as_dict(answer, rebuilt.classes) for answer in answers)
+            rows = (as_dict(answer, rebuilt.classes, sets=sets) for answer in answers)
             write_json(rows, sys.stdout, lines=False)
         else:
             print_as_utf8("surrogateescape")
-            write_csv(answers, rebuilt.classes, top, sys.stdout)
+            write_csv(answers, rebuilt.classes, top, sys.stdout, sets=sets)
     images = "image" if len(paths) == 1 else "images"
     unread = f", {counter.unread} of them could not be read" if counter.unread else ""
     print(
@@ -101,6 +114,26 @@ def _run(given: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     return _NO_IMAGE_READ_EXIT_CODE if counter.unread == len(paths) else 0
+
+
+def _trust(given: argparse.Namespace, rebuilt: "Rebuilt", predictor: "Predictor") -> "Trust":
+    """Make the rules of sets, calibrated probabilities and warnings, and say what they are."""
+    from frostline.inference.trust.trust import recorded_predictions, trust_of
+    from frostline.inference.trust.unlike import unlike_training
+    from frostline.tracking.store import open_store
+
+    store = None
+    if rebuilt.record is not None:
+        store = open_store(given.uri, "Default", make=False)
+    predictions = recorded_predictions(rebuilt, store, given.run)
+    # What cannot be said is said before the images are read.
+    trust_of(predictions, given.coverage, "")
+    trust = trust_of(
+        predictions, given.coverage, unlike_training(rebuilt, predictor.features, advance=say)
+    )
+    for line in trust.lines():
+        say(line)
+    return trust
 
 
 def _ignore(_steps: int) -> None:
@@ -124,6 +157,9 @@ def _parser() -> argparse.ArgumentParser:
     add_run(parser)
     parser.add_argument("images", metavar="IMAGES", nargs="+", help="files, folders, globs")
     parser.add_argument("--top", type=count, default=5, help="classes listed; default: 5")
+    parser.add_argument(
+        "--coverage", metavar="SHARE", type=float, help="sets that hold the truth in this share"
+    )
     parser.add_argument("--out", metavar="FILE", type=Path, help=".csv, .json, .jsonl or .parquet")
     parser.add_argument("--json", action="store_true", help="print JSON instead of CSV")
     parser.add_argument("--batch-size", type=count, default=64, help="default: 64")

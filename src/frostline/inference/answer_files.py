@@ -14,6 +14,9 @@ from frostline.inference.answer import Answer
 from frostline.spreadsheet import as_row
 
 FORMATS = (".csv", ".json", ".jsonl", ".parquet")
+TRUST = ("set", "unlike_training")
+# Between the classes of a set in a cell; JSON has a list.
+BETWEEN = " | "
 
 
 def check_format(path: Path) -> None:
@@ -22,15 +25,20 @@ def check_format(path: Path) -> None:
         raise ConfigError(f"--out {path}: unknown kind of file", f"a name in {', '.join(FORMATS)}")
 
 
-def columns_of(top: int) -> list[str]:
-    """Name the columns: file, class, probability, class_2, probability_2, ..., error."""
+def columns_of(top: int, *, sets: bool = False) -> list[str]:
+    """Name the columns: file, class, probability, class_2, probability_2, ..., error.
+
+    With sets, `set` and `unlike_training` stand before the error.
+    """
     names = ["file"]
     for rank in range(1, top + 1):
         names += ["class", "probability"] if rank == 1 else [f"class_{rank}", f"probability_{rank}"]
-    return [*names, "error"]
+    return [*names, *(TRUST if sets else ()), "error"]
 
 
-def write_answers(answers: Iterable[Answer], classes: Sequence[str], top: int, path: Path) -> None:
+def write_answers(
+    answers: Iterable[Answer], classes: Sequence[str], top: int, path: Path, *, sets: bool = False
+) -> None:
     """Write answers in the format of the file's suffix; the file appears when it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
@@ -40,21 +48,28 @@ def write_answers(answers: Iterable[Answer], classes: Sequence[str], top: int, p
                 with temporary.open(
                     "w", newline="", encoding="utf-8", errors="surrogateescape"
                 ) as handle:
-                    write_csv(answers, classes, top, handle)
+                    write_csv(answers, classes, top, handle, sets=sets)
             case ".parquet":
-                _write_parquet(answers, classes, top, temporary)
+                _write_parquet(answers, classes, top, temporary, sets=sets)
             case suffix:
-                rows = (as_dict(answer, classes) for answer in answers)
+                rows = (as_dict(answer, classes, sets=sets) for answer in answers)
                 with temporary.open("w", encoding="utf-8", errors="backslashreplace") as handle:
                     write_json(rows, handle, lines=suffix == ".jsonl")
 
 
-def write_csv(answers: Iterable[Answer], classes: Sequence[str], top: int, handle: IO[str]) -> None:
+def write_csv(
+    answers: Iterable[Answer],
+    classes: Sequence[str],
+    top: int,
+    handle: IO[str],
+    *,
+    sets: bool = False,
+) -> None:
     """Write rows as they arrive."""
     writer = csv.writer(handle)
-    writer.writerow(columns_of(top))
+    writer.writerow(columns_of(top, sets=sets))
     for answer in answers:
-        row = _row(answer, classes, top)
+        row = _row(answer, classes, top, sets=sets)
         writer.writerow(as_row("" if cell is None else cell for cell in row))
 
 
@@ -76,30 +91,42 @@ def print_as_utf8(errors: str) -> None:
         sys.stdout.reconfigure(encoding="utf-8", errors=errors)
 
 
-def as_dict(answer: Answer, classes: Sequence[str]) -> dict[str, Any]:
+def as_dict(answer: Answer, classes: Sequence[str], *, sets: bool = False) -> dict[str, Any]:
     """Convert an answer for JSON; `error` is null if the file could be read."""
+    trust = {"set": [classes[k] for k in answer.members], "unlike_training": answer.unlike}
     top = [
         {"class": classes[k], "probability": probability}
         for k, probability in zip(answer.top, answer.probs, strict=True)
     ]
-    return {"file": str(answer.path), "top": top, "error": answer.error or None}
+    return {
+        "file": str(answer.path),
+        "top": top,
+        **(trust if sets else {}),
+        "error": answer.error or None,
+    }
 
 
-def _row(answer: Answer, classes: Sequence[str], top: int) -> list[Any]:
+def _row(answer: Answer, classes: Sequence[str], top: int, *, sets: bool) -> list[Any]:
     cells: list[Any] = [str(answer.path)]
     for k, probability in zip(answer.top, answer.probs, strict=True):
         cells += [classes[k], round(probability, 6)]
     cells += [None] * (1 + 2 * top - len(cells))
+    if sets:
+        members = BETWEEN.join(classes[k] for k in answer.members)
+        unlike = None if answer.unlike is None else "yes" if answer.unlike else "no"
+        cells += [members or None, unlike]
     return [*cells, answer.error or None]
 
 
-def _write_parquet(answers: Iterable[Answer], classes: Sequence[str], top: int, path: Path) -> None:
+def _write_parquet(
+    answers: Iterable[Answer], classes: Sequence[str], top: int, path: Path, *, sets: bool
+) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names = columns_of(top)
+    names = columns_of(top, sets=sets)
     kinds = [pa.float32() if name.startswith("probability") else pa.string() for name in names]
-    rows = [_row(answer, classes, top) for answer in answers]
+    rows = [_row(answer, classes, top, sets=sets) for answer in answers]
     for row in rows:
         # Text in Parquet must be UTF-8.
         row[0] = row[0].encode(errors="backslashreplace").decode()

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,8 @@ from frostline.data.transforms import BatchTransform
 from frostline.features.compute import precision_context
 from frostline.inference.answer import Answer
 from frostline.inference.image_files import decode_batches
+from frostline.inference.rebuild import Network
+from frostline.inference.trust.trust import Trust
 
 # With fewer images, timing both precisions costs more than it gains.
 MIN_IMAGES_FOR_PROBE = 512
@@ -37,6 +39,7 @@ class Predictor:
         accelerator: `cpu`, `cuda` or `mps`.
         precision: `auto`, `32-true` or `bf16-mixed`; `auto` is decided on the first batch.
         value_range: What is black and white in images of more than 8 bits.
+        trust: What else is said of each image; None for nothing. The network is then a run's own.
     """
 
     network: nn.Module
@@ -45,6 +48,7 @@ class Predictor:
     accelerator: str
     precision: str
     value_range: ValueRange | None = None
+    trust: Trust | None = None
 
     def __post_init__(self) -> None:
         self.network = self.network.to(self.accelerator).to(memory_format=torch.channels_last)
@@ -80,19 +84,39 @@ class Predictor:
             threads=threads,
             value_range=self.value_range,
         ):
-            rows: Iterator[tuple[list[int], list[float]]] = iter(())
+            rows: Iterator[Answer] = iter(())
             if len(batch.images):
                 if self.precision == "auto":
                     self.precision = self._faster_precision(batch.images)
-                best = self.probabilities(batch.images).topk(top)
-                rows = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+                rows = iter(self._judged(batch.images, top))
             for position, path in enumerate(batch.paths):
                 if batch.good[position]:
-                    classes, probs = next(rows)
-                    yield Answer(path, tuple(classes), tuple(probs))
+                    yield replace(next(rows), path=path)
                 else:
                     yield Answer(path, (), (), batch.errors[position])
             advance(len(batch.paths))
+
+    def features(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the head gets of squares (B, S, S, C) uint8, in float32: (B, F)."""
+        network = self.network
+        assert isinstance(network, Network)
+        images = torch.from_numpy(squares).permute(0, 3, 1, 2).to(self.accelerator)
+        with torch.inference_mode(), precision_context(self.accelerator, "32-true"):
+            features: Tensor = network.features(self.preprocess.normalise(images))
+        return features.float().flatten(1).cpu().numpy()
+
+    def _judged(self, squares: NDArray[np.uint8], top: int) -> list[Answer]:
+        """The answers for squares, without their paths."""
+        if self.trust is None:
+            best = self.probabilities(squares).topk(top)
+            pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+            return [Answer(Path(), tuple(classes), tuple(probs)) for classes, probs in pairs]
+        network = self.network
+        assert isinstance(network, Network)
+        features = self.features(squares)
+        with torch.inference_mode():
+            logits = network.head(torch.from_numpy(features).to(self.accelerator))
+        return self.trust.answers(torch.softmax(logits.float(), dim=1).cpu(), features, top)
 
     def _probabilities(self, squares: NDArray[np.uint8], precision: str | None) -> Tensor:
         # The squares are in channels-last order already, so permute copies nothing.
