@@ -1,0 +1,1 @@
+"""What more images would bring: scores over the number of images, and where they lead."""

@@ -1,0 +1,67 @@
+"""What more images would bring, in words for the terminal."""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from frostline.advice.growth.growth import LEVEL, Growth
+
+_LISTED = 5
+
+
+def growth_lines(name: str, grown: Sequence[Growth]) -> Iterator[str]:
+    """Yield lines for the terminal.
+
+    Args:
+        name: Of the data set.
+        grown: One for each backbone.
+    """
+    yield f"{name}: what more images would bring"
+    for growth in grown:
+        yield from _lines_of(growth)
+    told = [growth for growth in grown if growth.draws is not None]
+    for one, other in combinations(told, 2):
+        yield _compared(one, other)
+    if told:
+        yield (
+            "Scores are macro accuracies of new classifiers on frozen features (freeze=all), for "
+            "images like these; what fine-tuning would gain from more images is not in them."
+        )
+
+
+def _lines_of(growth: Growth) -> Iterator[str]:
+    yield f"{growth.backbone}, {growth.images:,} training images"
+    if growth.measured:
+        shown = ", ".join(f"{score:.1%} with {size:,.0f}" for size, score in growth.measured)
+        yield f"  measured: {shown}"
+    if growth.why_not:
+        yield f"  cannot tell: {growth.why_not}"
+        return
+    for one in growth.projections:
+        label = "now" if one.factor == 1 else f"{one.factor}x"
+        yield (
+            f"  {label:>4} {one.images:>9,} images: {one.score:.1%}, "
+            f"{LEVEL:.0%} interval {one.low:.1%} .. {one.high:.1%}"
+        )
+    gaining = [one for one in growth.classes if one.low > 0][:_LISTED]
+    if gaining:
+        named = ", ".join(
+            f"{one.name} ({100 * one.gain:+.0f} points to {one.recall:.0%})" for one in gaining
+        )
+        yield f"  gained from the last doubling beyond chance: {named}"
+    else:
+        yield "  no single class gained from the last doubling beyond chance"
+
+
+def _compared(one: Growth, other: Growth) -> str:
+    """Who is ahead with as many images as now, and with most."""
+    assert one.draws is not None
+    assert other.draws is not None
+    n = min(len(one.draws), len(other.draws))
+    ahead = np.mean(one.draws[:n] > other.draws[:n], axis=0)
+    factor = one.projections[-1].factor
+    return (
+        f"{one.backbone} is ahead of {other.backbone} in {ahead[0]:.0%} of resamples with the "
+        f"images there are, and in {ahead[-1]:.0%} with {factor}x"
+    )
