@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.docs_tables import write_between
+from frostline.errors import ConfigError
 from frostline.inference.trust.coverage import prediction_sets
 from frostline.stats.prediction_sets import grouped_quantile, held, sets_of, true_scores
 from frostline.stats.predictions import Predictions
@@ -67,6 +68,14 @@ def one_resplit(
     )
 
 
+def once(val: Predictions, test: Predictions, coverage: float) -> str:
+    """What the command prints for this run; a dash where it refuses."""
+    try:
+        return str(prediction_sets(val, coverage).measured(test))
+    except ConfigError:
+        return "–"
+
+
 def row(name: str, val: Predictions, test: Predictions, coverage: float, n: int) -> str:
     every = pooled(val, test)
     rng = np.random.default_rng(0)
@@ -86,7 +95,7 @@ def row(name: str, val: Predictions, test: Predictions, coverage: float, n: int)
         shown(1),
         shown(2),
         f"{means[3]:.2f}",
-        str(prediction_sets(val, coverage).measured(test)),
+        once(val, test, coverage),
     ]
     return "| " + " | ".join(cells) + " |"
 

@@ -87,10 +87,10 @@ def test_what_is_swapped_has_another_class_each_as_likely():
 
 def test_the_trial_on_purpose_tells_good_features_from_useless_ones():
     features, labels, groups = clusters()
-    good = plant(features, labels, groups, np.empty(0, dtype=np.int64), seed=0)
+    good = plant(features, labels, groups, find_suspects(features, labels, groups), seed=0)
     assert good.swapped >= 60 and good.recall > 0.7 and good.precision > 0.8
     noise = torch.randn(features.shape, generator=torch.Generator().manual_seed(0))
-    bad = plant(noise, labels, groups, find_suspects(noise, labels, groups).rows, seed=0)
+    bad = plant(noise, labels, groups, find_suspects(noise, labels, groups), seed=0)
     assert bad.precision < 0.5
 
 

@@ -72,6 +72,25 @@ LISTED: dict[str, dict[str, Treatment]] = {
         "python -m src.predict RUN": Run(),
         "python -m src.export RUN": Run(),
     },
+    "docs/labels.md": {
+        "python -m src.data PATH": Run(
+            # Nobody decides in between: tests/data/test_corrections.py.
+            swap={"python -m src.train": "# python -m src.train"},
+        ),
+        "python -m benchmarks.wrong_labels": Left(
+            "draws and reads thousands of images; tests/advice/test_wrong_labels.py has its parts"
+        ),
+    },
+    "docs/trust.md": {
+        "python -m src.predict RUN": Run(swap={"0.9": "0.5"}),
+        "python -m benchmarks.prediction_sets": Run(swap={"RUN RUN --write": "RUN --resplits 2"}),
+    },
+    "docs/more.md": {
+        "python -m src.advise": Run(),
+        "python -m benchmarks.growth": Left(
+            "draws and reads thousands of images; tests/advice/test_growth.py has its parts"
+        ),
+    },
     "docs/mlflow.md": {
         "make ui": Left("serves until Ctrl-C: tests/tracking/test_tracking_ui.py starts it"),
     },

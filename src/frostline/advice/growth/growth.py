@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from frostline.advice.growth.subset_heads import SHARES, SubsetHeads, subset_heads
+from frostline.advice.measures.table_features import MAX_WIDTH, principal_components
 from frostline.data.seeds import derive_seed
 from frostline.stats.power_law import fit_power_law, interval
 
@@ -132,6 +133,7 @@ def growth_of(
     shares = shares_for(labels, groups)
     if isinstance(shares, str):
         return Growth(backbone, len(labels), shares)
+    features = principal_components(features, MAX_WIDTH)
     heads = subset_heads(features, labels, groups, seed=seed, shares=shares)
     weights = _resamples(groups, seed)
     scores = macro_scores(heads.hits, labels, np.vstack([np.ones(len(labels)), weights]))

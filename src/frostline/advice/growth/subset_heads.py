@@ -18,7 +18,7 @@ Groups = NDArray[np.str_]
 FOLDS = 5
 # Share of the other folds to how often another part of that share is drawn.
 SHARES = {0.125: 3, 0.25: 2, 0.5: 2, 1.0: 1}
-STRENGTHS = [10 ** (1 - half / 2) for half in range(9)]
+STRENGTHS = (10.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.001)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,6 @@ class LabelCheck:
         suspects: Slips first, in each kind the most suspicious; empty if nothing can be said.
         why_not: Why nothing can be said; empty if something can.
         accuracy: Macro accuracy out of fold, in 0 .. 1; None if nothing was computed.
-        rate: Share of wrong labels that is estimated, suspects or not; None likewise.
         planted: What became of labels that were swapped on purpose; None likewise.
         not_judged: Classes with too few groups.
         backbone: Whose features were used; empty if none were.
@@ -66,7 +65,6 @@ class LabelCheck:
     suspects: tuple[Suspect, ...]
     why_not: str
     accuracy: float | None = None
-    rate: float | None = None
     planted: Planted | None = None
     not_judged: tuple[str, ...] = ()
     backbone: str = ""
@@ -86,7 +84,6 @@ class LabelCheck:
             "classes_not_judged": list(self.not_judged),
             "backbone": self.backbone,
             "accuracy_macro": self.accuracy,
-            "estimated_wrong": None if self.why_not else self.rate,
             "cannot_tell": self.why_not or None,
             "swapped_on_purpose": None
             if planted is None
@@ -135,7 +132,7 @@ def judge(
     names, labels = np.unique(table.labels[rows], return_inverse=True)
     groups, values = table.groups[rows], features.values[rows]
     found = find_suspects(values, labels, groups)
-    planted = plant(values, labels, groups, found.rows, seed=seed)
+    planted = plant(values, labels, groups, found, seed=seed)
     accuracy = macro_accuracy(found.probs.argmax(axis=1), labels)
     why_not = _why_not(planted, accuracy, len(names))
     classes = [table.classes[k] for k in names.tolist()]
@@ -145,7 +142,6 @@ def judge(
         () if why_not else _named(table, rows, labels, classes, found),
         why_not,
         accuracy,
-        found.rate,
         planted,
         not_judged,
         features.backbone,

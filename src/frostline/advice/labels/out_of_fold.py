@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from frostline.advice.measures.simple_classifiers import group_folds
+from frostline.advice.measures.table_features import MAX_WIDTH, principal_components
 from frostline.training.exact_head import Solution, solve_path
 
 Floats = NDArray[np.float64]
@@ -17,11 +18,7 @@ Groups = NDArray[np.str_]
 FOLDS = 5
 # Penalties on features of norm `exact_head.NORM`, from strong to weak; what is weaker fits the
 # labels of the training images one by one, the wrong ones included.
-STRENGTHS = [10 ** (1 - half / 2) for half in range(9)]
-
-
-# Principal components that are kept: most of the time is saved, and hardly any accuracy lost.
-MAX_WIDTH = 256
+STRENGTHS = (10.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.001)
 
 
 @dataclass(frozen=True)
@@ -81,15 +78,3 @@ def out_of_fold(
         logits = features[rows].double() @ one.weight.double().T + one.bias.double()
         probs[rows] = torch.softmax(logits, dim=1).numpy()
     return OutOfFold(probs, solved[0][1][best].strength)
-
-
-def principal_components(features: Tensor, width: int) -> Tensor:
-    """Return centred features (N, F) in their `width` directions of most variance, float32.
-
-    The labels have no part in it. Features of fewer rows or columns are only centred.
-    """
-    centred = features.double() - features.double().mean(dim=0)
-    if min(centred.shape) <= width:
-        return centred.float()
-    _, directions = torch.linalg.eigh(centred.T @ centred)
-    return (centred @ directions[:, -width:]).float()

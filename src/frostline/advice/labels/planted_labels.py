@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from frostline.advice.labels.suspects import Groups, Labels, find_suspects
+from frostline.advice.labels.suspects import Groups, Labels, Suspects, find_suspects
 from frostline.data.seeds import derive_seed
 
 FRACTION = 0.05
@@ -57,16 +57,19 @@ def swap_labels(labels: Labels, rows: Labels, *, seed: int) -> Labels:
     return swapped
 
 
-def plant(features: Tensor, labels: Labels, groups: Groups, known: Labels, *, seed: int) -> Planted:
+def plant(
+    features: Tensor, labels: Labels, groups: Groups, before: Suspects, *, seed: int
+) -> Planted:
     """Swap labels that are no suspects, look for suspects again, and count.
 
     Args:
         features: (N, F) float32.
         labels: (N) int64.
         groups: (N).
-        known: Positions of the suspects among the labels as they are.
+        before: The suspects among the labels as they are; their heads' penalty is taken again.
         seed: Of what is swapped.
     """
+    known = before.rows
     others = np.setdiff1d(np.arange(len(labels)), known)
     size = max(1, round(FRACTION * len(labels)))
     rounds = min(MAX_ROUNDS, math.ceil(MIN_PLANTED / size))
@@ -75,7 +78,7 @@ def plant(features: Tensor, labels: Labels, groups: Groups, known: Labels, *, se
         rng = np.random.default_rng(derive_seed(seed, "plant", number))
         rows = _spread(rng.permutation(others), labels, groups)[:size]
         planted = swap_labels(labels, rows, seed=derive_seed(seed, "plant", number))
-        suspects = find_suspects(features, planted, groups).rows
+        suspects = find_suspects(features, planted, groups, strengths=[before.strength]).rows
         new = np.setdiff1d(suspects, known)
         swapped += len(rows)
         found += len(np.intersect1d(new, rows))

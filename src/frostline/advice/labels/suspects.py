@@ -6,6 +6,7 @@ that are mixed up look like classes that are hard to tell apart: confident learn
 with them many images whose label is right.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from frostline.advice.labels.out_of_fold import out_of_fold
+from frostline.advice.labels.out_of_fold import STRENGTHS, out_of_fold
 from frostline.stats.label_noise import label_noise
 
 Floats = NDArray[np.float64]
@@ -31,35 +32,39 @@ class Suspects:
         rows: (S) int64, positions among the N images.
         probs: (N, K) float64, out of fold.
         wrong: (N) probability that the label is wrong.
-        rate: Share of wrong labels that the model estimates.
+        strength: Of the penalty of the heads.
         mixed_up: (M) int64, further images, named by confident learning; None without cleanlab.
     """
 
     rows: Labels
     probs: Floats
     wrong: Floats
-    rate: float
+    strength: float
     mixed_up: Labels | None
 
 
-def find_suspects(features: Tensor, labels: Labels, groups: Groups) -> Suspects:
+def find_suspects(
+    features: Tensor, labels: Labels, groups: Groups, *, strengths: Sequence[float] = STRENGTHS
+) -> Suspects:
     """Find suspicious labels.
 
     Args:
         features: (N, F) float32.
         labels: (N) int64, 0 .. K-1, each with images of two groups or more.
         groups: (N); no image is judged by a head that was fitted on its group.
+        strengths: As for `out_of_fold`.
 
     Raises:
         ValueError: If all images form one group.
     """
-    probs = out_of_fold(features, labels, groups).probs
+    judged = out_of_fold(features, labels, groups, strengths=strengths)
+    probs = judged.probs
     noise = label_noise(probs, labels)
     order = np.argsort(-noise.wrong, kind="stable")
     rows = order[noise.wrong[order] > MIN_WRONG]
     named = confident_learning(labels, probs)
     mixed_up = None if named is None else named[~np.isin(named, rows)]
-    return Suspects(rows.astype(np.int64), probs, noise.wrong, noise.rate, mixed_up)
+    return Suspects(rows.astype(np.int64), probs, noise.wrong, judged.strength, mixed_up)
 
 
 def confident_learning(labels: Labels, probs: Floats) -> Labels | None:
