@@ -3,6 +3,7 @@
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -219,3 +220,25 @@ def stopped_by(number: int) -> int:
 def test_the_warnings_of_batch_systems_stop_a_job_in_good_order(name: str) -> None:
     number = signal.Signals[name]
     assert workers.call(stopped_by, number) == 128 + number
+
+
+_STOPPED_AT_ITS_START = """
+import multiprocessing, os, signal
+from frostline.sweep import workers
+
+def stopped(at_once):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+workers.exit_with_parent = stopped
+ours, theirs = multiprocessing.Pipe()
+child = multiprocessing.get_context("fork").Process(target=workers._serve, args=(theirs,))
+child.start()
+child.join(30)
+print(child.exitcode)
+"""
+
+
+def test_a_process_that_is_stopped_while_it_begins_ends_without_a_trace() -> None:
+    code = _STOPPED_AT_ITS_START.replace("stopped(at_once)", "stopped(*, at_once)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout.strip(), done.stderr) == ("143", "")

@@ -131,13 +131,14 @@ def _end(process: Any) -> None:
 def _serve(theirs: Connection) -> None:
     """What the process runs: one call after another, until the pipe is closed."""
     hide_secrets_in_output()
-    raise_on_signals()
-    exit_with_parent(at_once=False)
 
     def on_progress(**values: Any) -> None:
         theirs.send(("event", values))
 
     try:
+        # From here on a signal may come at any moment, also while this process begins.
+        raise_on_signals()
+        exit_with_parent(at_once=False)
         while True:
             try:
                 function, args, wants_progress, env = theirs.recv()
