@@ -16,8 +16,8 @@ LITE = "tf_efficientnet_lite0"
 needs_lite = pytest.mark.skipif(find_packaged(LITE) is None, reason="packaged weights are missing")
 
 
-def random_images(n, size):
-    return np.random.default_rng(0).integers(0, 256, (n, size, size, 3), dtype=np.uint8)
+def random_images(n, height, width):
+    return np.random.default_rng(0).integers(0, 256, (n, height, width, 3), dtype=np.uint8)
 
 
 def normalised(images, spec):
@@ -29,9 +29,17 @@ def normalised(images, spec):
 # A CNN, one whose map has its channels last, and tokens with a class token.
 @pytest.mark.parametrize("name", ["test_resnet", "swin_tiny_patch4_window7_224", "test_vit"])
 def test_features_are_the_means_of_what_the_frozen_prefixes_give(name):
-    size = 224 if name.startswith("swin") else None
+    check_means(name, 224 if name.startswith("swin") else None)
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "swin_tiny_patch4_window7_224", "test_vit"])
+def test_features_of_rectangles_too(name):
+    check_means(name, (64, 96))
+
+
+def check_means(name, size):
     backbone = build_backbone(name, weights="random", image_size=size, seed=0)
-    images = random_images(3, backbone.input.size_px)
+    images = random_images(3, *backbone.input.shape[1:])
     result = stage_features(backbone, lambda rows: images[rows], np.arange(3))
     assert len(result.stages) == len(backbone.stages)
     assert result.pixels.shape == (3, 192)
@@ -69,7 +77,7 @@ def test_the_training_mode_and_the_weights_stay_as_they_were():
     backbone = build_backbone("test_resnet", weights="random", image_size=64, seed=0)
     backbone.model.train()
     before = {name: value.clone() for name, value in backbone.model.state_dict().items()}
-    images = random_images(2, 64)
+    images = random_images(2, 64, 64)
     stage_features(backbone, lambda rows: images[rows], np.arange(2))
     assert backbone.model.training
     assert all(torch.equal(before[k], v) for k, v in backbone.model.state_dict().items())
@@ -78,7 +86,7 @@ def test_the_training_mode_and_the_weights_stay_as_they_were():
 @needs_lite
 def test_the_classifier_gives_the_logits_of_the_whole_model():
     backbone = build_backbone(LITE, weights="pretrained", image_size=64, seed=0)
-    images = random_images(2, 64)
+    images = random_images(2, 64, 64)
     features = stage_features(backbone, lambda rows: images[rows], np.arange(2)).stages[-1]
     result = pretrained_classifier(backbone, "pretrained", features.shape[1])
     assert isinstance(result, Classifier)

@@ -18,6 +18,7 @@ from frostline.backbones.backbone import Backbone
 from frostline.backbones.build import build_backbone
 from frostline.backbones.compute_mode import ComputeMode, Layout
 from frostline.backbones.split.cut import Cut, cut
+from frostline.config.image_size import Sides
 from frostline.config.recipe import ConstantLr, CrossEntropy
 from frostline.data.image_datamodule import ImageDataModule
 from frostline.data.mixing import BatchMix
@@ -83,9 +84,10 @@ class KeepLosses(pl.Callback):
 
 
 def prefix_job(
-    table: SampleTable, name: str, freeze: int | str, *, augment: str, seed: int, batch_size: int
-) -> tuple[PrefixJob, Backbone, Cut]:
-    backbone = build_backbone(name, weights="random", image_size=64, seed=7)
+    table: SampleTable, name: str, freeze: int | str, *, augment: str, seed: int, batch_size: int,
+    image_size: Sides = 64,
+) -> tuple[PrefixJob, Backbone, Cut]:  # fmt: skip
+    backbone = build_backbone(name, weights="random", image_size=image_size, seed=7)
     parts = cut(backbone, backbone.depth(freeze), pool="avg")
     splits = split_table(table, val_frac=0.2, test_frac=0.2, seed=seed)
     data = ImageDataModule(
@@ -113,10 +115,12 @@ def train(
     on_progress: Callable[..., None] = lambda **_: None,
     forward: ComputeMode = FLOAT32,
     training: ComputeMode = FLOAT32,
+    image_size: Sides = 64,
 ) -> Trained:
     job, backbone, parts = prefix_job(
-        table, name, freeze, augment=augment, seed=seed, batch_size=batch_size
-    )
+        table, name, freeze, augment=augment, seed=seed, batch_size=batch_size,
+        image_size=image_size,
+    )  # fmt: skip
     job = replace(job, forward=forward, training=training)
     inputs = open_inputs(
         job, reuse=reuse, mix="none", epochs=epochs, jobs=100, on_progress=on_progress
@@ -187,6 +191,37 @@ def test_same_training_at_every_depth(name: str, freeze: int, tmp_path: Path) ->
     with_store = train(table, name, freeze, tmp_path, reuse="auto", augment="flip")
     assert with_store.inputs.decision.reuse, with_store.inputs.decision.reason
     check_same(without, with_store, epochs=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "sides"),
+    [("test_resnet", (64, 96)), ("test_convnext", (96, 64)), ("test_vit", (64, 96))],
+)
+def test_same_training_on_rectangles(name: str, sides: tuple[int, int], tmp_path: Path) -> None:
+    table = small_leaves()
+    found = [
+        train(table, name, 2, tmp_path, reuse=reuse, augment="flip", image_size=sides)
+        for reuse in ("off", "auto")
+    ]
+    assert found[1].inputs.decision.reuse, found[1].inputs.decision.reason
+    check_same(found[0], found[1], epochs=2)
+    # What is stored for the same area the other way round, or for a square, is another image.
+    turned = train(table, name, 2, tmp_path, reuse="auto", augment="flip", image_size=sides[::-1])
+    assert turned.inputs.computed > 0
+    assert [float(x) for x in turned.losses] != [float(x) for x in found[1].losses]
+
+
+def test_stored_outputs_know_height_from_width() -> None:
+    keys = []
+    for sides in (64, (64, 96), (96, 64)):
+        job, _, _ = prefix_job(
+            small_leaves(), "test_resnet", 2, augment="flip", seed=0, batch_size=8,
+            image_size=sides,
+        )  # fmt: skip
+        keys.append(job.key())
+    assert [key.image_size_px for key in keys] == [64, "64x96", "96x64"]
+    assert len({key.digest for key in keys}) == 3
+    assert "width_px" not in keys[0].geometry
 
 
 @pytest.mark.parametrize("augment", ["none", "dihedral"])

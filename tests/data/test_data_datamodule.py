@@ -2,6 +2,7 @@ import errno
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -204,6 +205,20 @@ def test_contact_sheet_starts_with_the_evaluation_image(leaves, augment):
     first = data.pixels(GEOMETRY).take(data.splits.train[:1])[0]
     assert np.array_equal(sheet[:32, :32], first)
     assert not np.array_equal(sheet[:32, 34:66], sheet[:32, 68:100]) or augment == "dihedral"
+
+
+def test_contact_sheet_of_rectangles_keeps_their_shape(leaves):
+    table = leaves()
+    splits = split_table(table, val_frac=0.2, test_frac=0.2, seed=0)
+    lying = replace(SPEC, size_px=24, width_px=40)
+    data = ImageDataModule(
+        table, splits, lying, augment="crop", batch_size=8, seed=0, workers=0, memory_gib=1.0
+    )
+    sheet = np.asarray(contact_sheet(data, n_images=3, n_epochs=2, seed=0))
+    assert sheet.shape == (3 * 26, 3 * 42, 3)
+    first = data.pixels(data.evaluation).take(data.splits.train[:1])[0]
+    assert np.array_equal(sheet[:24, :40], first)
+    assert (sheet[24:26] == 255).all() and (sheet[:, 40:42] == 255).all()
 
 
 def test_a_full_disk_only_disables_the_cache(leaves, monkeypatch, caplog, own_cache):

@@ -66,7 +66,7 @@ def test_a_damaged_checkpoint_is_named(checkpoint: Path) -> None:
 
 def test_a_checkpoint_fetched_without_its_checksum_is_used(checkpoint: Path) -> None:
     digest_path(checkpoint).unlink()
-    assert rebuild_run(no_store, str(checkpoint)).size_px == 64
+    assert rebuild_run(no_store, str(checkpoint)).geometry.shape == (64, 64)
 
 
 def test_weights_of_another_network_are_refused(checkpoint: Path) -> None:

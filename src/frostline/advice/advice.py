@@ -19,6 +19,7 @@ from frostline.advice.ranking import (
 from frostline.advice.request import next_command
 from frostline.advice.similarity import references_for
 from frostline.config.data_settings import LeavesData
+from frostline.config.image_size import Sides, sides_of, size_label
 from frostline.config.schema import Settings
 from frostline.data.checks.findings import Finding
 
@@ -137,7 +138,7 @@ def advise(
     choices, at_size = [], []
     for job in jobs:
 
-        def measure_at(image_size: int | None, job: Settings = job) -> Measured:
+        def measure_at(image_size: Sides | None, job: Settings = job) -> Measured:
             return cached_measure(
                 table,
                 splits.train,
@@ -152,7 +153,8 @@ def advise(
 
         at_own_size = measure_at(None)
         choices.append(decide(at_own_size))
-        is_own_size = job.image_size in {None, at_own_size.image_size_px}
+        asked = job.image_size
+        is_own_size = asked is None or size_label(*sides_of(asked)) == at_own_size.image_size_px
         at_size.append(at_own_size if is_own_size else measure_at(job.image_size))
     choices.sort(key=_preference)
     best = choices[0]

@@ -22,7 +22,8 @@ class BookCNN(nn.Module):
     Args:
         num_classes: Outputs of the classifier; 0 leaves it out.
         in_chans: Channels of the input.
-        img_size: Side of the input in pixels, a multiple of 8; sets the width of the flattened map.
+        img_size: Side of the input in pixels, or height and width, multiples of 8; sets the width
+            of the flattened map.
         global_pool: `flatten` keeps the flatten and the layer of 512, an empty string returns
             the map as it is.
         conv_drop_rate: Dropout after each convolution.
@@ -42,9 +43,9 @@ class BookCNN(nn.Module):
         drop_rate: float = 0.5,
     ) -> None:
         super().__init__()
-        size = img_size if isinstance(img_size, int) else img_size[0]
-        if size < 2 ** len(_CHANNELS):
-            raise ValueError(f"book_cnn needs an image of at least 8 px, not {size}")
+        sides = (img_size, img_size) if isinstance(img_size, int) else tuple(img_size)
+        if min(sides) < 2 ** len(_CHANNELS):
+            raise ValueError(f"book_cnn needs an image of at least 8 px, not {min(sides)}")
         self.num_classes = num_classes
         self.in_chans = in_chans
         self.global_pool = global_pool
@@ -64,10 +65,10 @@ class BookCNN(nn.Module):
                 for before, after in pairwise(widths)
             )
         )
-        side = size // 2 ** len(_CHANNELS)
+        height, width = (side // 2 ** len(_CHANNELS) for side in sides)
         self.hidden = nn.Sequential(
             nn.Flatten(1),
-            nn.Linear(_CHANNELS[-1] * side * side, _HIDDEN),
+            nn.Linear(_CHANNELS[-1] * height * width, _HIDDEN),
             nn.ReLU(),
             nn.Dropout(drop_rate),
         )

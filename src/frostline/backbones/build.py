@@ -1,6 +1,7 @@
 """Build a backbone by name with its stages and weights, or only its stages without any weights."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -13,8 +14,10 @@ import frostline.backbones.book_cnn  # noqa: F401  (registers book_cnn with timm
 from frostline.backbones.backbone import Backbone
 from frostline.backbones.depth import Depth, resolve_depth
 from frostline.backbones.execution_order import Timeline, record_timeline
+from frostline.backbones.image_sides import check_patches, check_sides, reason_of, wrong_size
 from frostline.backbones.names import check_backbone_name
 from frostline.backbones.own_registration import where_defined
+from frostline.backbones.positions import Places, Shapes
 from frostline.backbones.shared_cache import cached
 from frostline.backbones.spec import InputSpec, Stage
 from frostline.backbones.stage_scale import divide_into_stages
@@ -22,6 +25,7 @@ from frostline.backbones.weights import WeightsSource, fit_source, load_weights
 from frostline.backbones.weights_fit import Fit
 from frostline.backbones.weights_hub import timm_settings
 from frostline.config.data_settings import RGB_CHANNELS
+from frostline.config.image_size import Sides, sides_of
 from frostline.errors import BackboneError
 
 # What timm's models raise on a size that they do not take.
@@ -32,7 +36,7 @@ def build_backbone(
     name: str,
     *,
     weights: str,
-    image_size: int | None,
+    image_size: Sides | None,
     seed: int,
     in_chans: int = RGB_CHANNELS,
     weights_key: str | None = None,
@@ -43,7 +47,7 @@ def build_backbone(
     Args:
         name: A timm model name, with or without a weights tag, or `book_cnn`.
         weights: `pretrained`, `random` or the path of a .safetensors, .pth or .ckpt file.
-        image_size: Side of the input in pixels; None for the weights' own.
+        image_size: Side of the input in pixels, or height and width; None for the weights' own.
         seed: Of the random initialisation; the global random state stays as it is.
         in_chans: Channels of the images.
         weights_key: Part of the file that is meant, where several fit.
@@ -67,22 +71,26 @@ def build_backbone(
         left_out=_left_out(name, model, weights),
         key=weights_key,
         partial=weights_partial,
+        places=_places(name, spec),
     )
     return Backbone(name, model, spec, timeline, stages, info)
 
 
-def input_spec(name: str, image_size: int | None, in_chans: int = RGB_CHANNELS) -> InputSpec:
+def input_spec(name: str, image_size: Sides | None, in_chans: int = RGB_CHANNELS) -> InputSpec:
     """Return how images are prepared for a backbone, according to its weights.
 
     Args:
         name: A known backbone.
-        image_size: Side in pixels instead of the weights' own.
+        image_size: Side in pixels, or height and width, instead of the weights' own.
         in_chans: Channels of the images; others than red, green and blue are normalised as the
             channels whose weights they get: see `channel_values`.
     """
     cfg = timm_settings(name)
+    own = int(cfg.input_size[-2]), int(cfg.input_size[-1])
+    height, width = own if image_size is None else sides_of(image_size)
     return InputSpec(
-        size_px=image_size if image_size is not None else int(cfg.input_size[-1]),
+        size_px=height,
+        width_px=None if width == height else width,
         mean=channel_values(cfg.mean, in_chans),
         std=channel_values(cfg.std, in_chans),
         interpolation=cfg.interpolation,
@@ -119,7 +127,8 @@ def create_timm(name: str, spec: InputSpec) -> nn.Module:
     Raises:
         BackboneError: The model cannot be built for this size or these channels.
     """
-    options: dict[str, Any] = {"img_size": spec.size_px} if spec.fixed_size else {}
+    check_sides(name, spec)
+    options: dict[str, Any] = {"img_size": spec.sides} if spec.fixed_size else {}
     if spec.in_chans != RGB_CHANNELS:
         options["in_chans"] = spec.in_chans
     try:
@@ -127,7 +136,8 @@ def create_timm(name: str, spec: InputSpec) -> nn.Module:
     except _SIZE_ERRORS as error:
         if spec.in_chans != RGB_CHANNELS and _takes_rgb(name, options):
             raise _wrong_channels(name, spec, error) from None
-        raise _wrong_size(name, spec, error) from None
+        raise wrong_size(name, spec, error) from None
+    check_patches(name, model, spec)
     if isinstance(getattr(model, "pre_logits", None), ConvMlp):
         model.pre_logits = nn.Identity()
     return model
@@ -155,7 +165,7 @@ def _head_tensors(name: str) -> tuple[str, ...]:
 
 def check_weights(
     name: str,
-    image_size: int | None,
+    image_size: Sides | None,
     source: WeightsSource,
     *,
     key: str | None,
@@ -166,7 +176,7 @@ def check_weights(
 
     Args:
         name: A backbone's name.
-        image_size: Side of the input in pixels; None for the weights' own.
+        image_size: Side of the input in pixels, or height and width; None for the weights' own.
         source: The file.
         key: Part of the file that is meant, where several fit.
         partial: Whether the file may fit only a part.
@@ -175,9 +185,32 @@ def check_weights(
     Raises:
         WeightsError: The file cannot be read, or its tensors do not fit.
     """
-    model = outline(name, image_size, in_chans).model
-    left_out = _left_out(name, model, source.where)
-    return fit_source(name, model, source, left_out=left_out, key=key, partial=partial)
+    model, spec, *_ = outline(name, image_size, in_chans)
+    return fit_source(
+        name,
+        model,
+        source,
+        left_out=_left_out(name, model, source.where),
+        key=key,
+        partial=partial,
+        places=_places(name, spec),
+    )
+
+
+def _places(name: str, spec: InputSpec) -> Places | None:
+    """What `fit_source` needs to know of a model for rectangles of one size; None for others."""
+    if spec.width_px is None or not spec.fixed_size:
+        return None
+    own = input_spec(name, None, spec.in_chans)
+
+    def shapes_at(sides: Sides) -> Shapes:
+        height, width = sides_of(sides)
+        other = replace(spec, size_px=height, width_px=None if width == height else width)
+        with torch.device("meta"):
+            state = create_timm(name, other).state_dict()
+        return {key: tensor.shape for key, tensor in state.items()}
+
+    return Places(spec.sides, own.sides, shapes_at)
 
 
 def timeline_of(name: str, model: nn.Module, spec: InputSpec) -> Timeline:
@@ -189,7 +222,7 @@ def timeline_of(name: str, model: nn.Module, spec: InputSpec) -> Timeline:
     try:
         return cached(f"timeline {name} {spec.shape}", lambda: record_timeline(model, spec.shape))
     except _SIZE_ERRORS as error:
-        raise _wrong_size(name, spec, error) from None
+        raise wrong_size(name, spec, error) from None
 
 
 def _takes_rgb(name: str, options: dict[str, Any]) -> bool:
@@ -206,30 +239,9 @@ def _takes_rgb(name: str, options: dict[str, Any]) -> bool:
 def _wrong_channels(name: str, spec: InputSpec, error: Exception) -> BackboneError:
     return BackboneError(
         given=f"in_chans={spec.in_chans}: backbone={name}{where_defined(name)} cannot be built for "
-        f"it ({_reason(error)})",
+        f"it ({reason_of(error)})",
         allowed=f"in_chans={RGB_CHANNELS}, or a backbone that takes timm's in_chans",
         todo="leave this backbone out, or in_chans=3: grey images are then read as colour",
-    )
-
-
-def _reason(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
-
-
-def _wrong_size(name: str, spec: InputSpec, error: Exception) -> BackboneError:
-    own = timm_settings(name).input_size[-1]
-    reason = _reason(error)
-    if spec.size_px == own:
-        return BackboneError(
-            given=f"backbone={name}{where_defined(name)} does not run on one image of {own} px: "
-            f"{reason}",
-            todo="choose another backbone",
-        )
-    return BackboneError(
-        given=f"image_size={spec.size_px}: backbone={name} does not take it ({reason})",
-        allowed=f"{own} px (the weights' own: image_size=null), or a size the model divides evenly",
-        todo="set image_size, or leave this backbone out",
     )
 
 
@@ -243,12 +255,12 @@ class Outline(NamedTuple):
 
 
 @lru_cache(maxsize=16)
-def outline(name: str, image_size: int | None, in_chans: int = RGB_CHANNELS) -> Outline:
+def outline(name: str, image_size: Sides | None, in_chans: int = RGB_CHANNELS) -> Outline:
     """Divide a backbone into stages without its weights, on the meta device.
 
     Args:
         name: A backbone's name.
-        image_size: Side of the input in pixels; None for the weights' own.
+        image_size: Side of the input in pixels, or height and width; None for the weights' own.
         in_chans: Channels of the images.
 
     Raises:
@@ -263,14 +275,14 @@ def outline(name: str, image_size: int | None, in_chans: int = RGB_CHANNELS) -> 
 
 
 def check_freeze(
-    name: str, freeze: int | str, image_size: int | None, in_chans: int = RGB_CHANNELS
+    name: str, freeze: int | str, image_size: Sides | None, in_chans: int = RGB_CHANNELS
 ) -> Depth:
     """Resolve a value of `freeze` for a backbone without loading any weights.
 
     Args:
         name: A backbone's name.
         freeze: A number, `all` or a module path.
-        image_size: Side of the input in pixels; None for the weights' own.
+        image_size: Side of the input in pixels, or height and width; None for the weights' own.
         in_chans: Channels of the images.
 
     Raises:

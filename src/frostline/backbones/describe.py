@@ -9,6 +9,7 @@ from frostline.backbones.packaged_weights import find_packaged
 from frostline.backbones.spec import Stage, WeightsInfo
 from frostline.backbones.split.stage_cuts import check_stage_cuts
 from frostline.backbones.weights_hub import find_cached, has_pretrained
+from frostline.config.image_size import Sides
 from frostline.errors import BackboneError
 
 _WIDTH = 96
@@ -26,12 +27,12 @@ def origin_of_weights(name: str) -> str:
     return f"cache ({cached.where})" if cached is not None else "hub"
 
 
-def describe(name: str, image_size: int | None) -> dict[str, Any]:
+def describe(name: str, image_size: Sides | None) -> dict[str, Any]:
     """Return the facts about one backbone.
 
     Args:
         name: A backbone's name.
-        image_size: Side of the input in pixels; None for the weights' own.
+        image_size: Side of the input in pixels, or height and width; None for the weights' own.
 
     Returns:
         Name, image size, parameters, FLOPs, where weights would come from, and its stages, each
@@ -56,7 +57,7 @@ def _as_backbone(name: str, outlined: Outline) -> Backbone:
 def _summary(name: str, outlined: Outline) -> dict[str, Any]:
     return {
         "name": name,
-        "image_size_px": outlined.input.size_px,
+        "image_size_px": outlined.input.size_label,
         "fixed_size": outlined.input.fixed_size,
         "params": sum(stage.params for stage in outlined.stages),
         "forward_flops": outlined.timeline.total_flops,
@@ -84,7 +85,7 @@ def _stage_facts(stages: Sequence[Stage], cut_problems: Sequence[str]) -> Iterat
         }
 
 
-def describe_many(names: Iterable[str], image_size: int | None) -> Iterator[dict[str, Any]]:
+def describe_many(names: Iterable[str], image_size: Sides | None) -> Iterator[dict[str, Any]]:
     """Yield a summary of each backbone, or its name and the reason why there is none."""
     for name in names:
         try:

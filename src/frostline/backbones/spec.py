@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from frostline.config.data_settings import RGB_CHANNELS
+from frostline.config.image_size import Sides, size_label
 
 WeightsOrigin = Literal["packaged", "cache", "hub", "path", "random"]
 
@@ -20,7 +21,7 @@ class InputSpec:
         crop_pct: Side of the evaluation crop as a share of the resized image, in (0, 1].
         crop_mode: How the evaluation crop is taken: `center`, `squash` or `border`.
         fixed_size: True where the model is built for one size and takes no other.
-        width_px: Width of the input; None: as its height.
+        width_px: Width of a rectangle; None for a square.
     """
 
     size_px: int
@@ -41,6 +42,16 @@ class InputSpec:
     def shape(self) -> tuple[int, int, int]:
         """Channels, height and width of an image."""
         return self.in_chans, self.size_px, self.width_px or self.size_px
+
+    @property
+    def sides(self) -> Sides:
+        """Its one side if it is a square, else height and width, as timm's `img_size` takes it."""
+        return self.size_px if self.width_px is None else (self.size_px, self.width_px)
+
+    @property
+    def size_label(self) -> int | str:
+        """The size for tables and names: the side of a square, else such as `96x128`."""
+        return size_label(*self.shape[1:])
 
 
 def shape_text(shape: tuple[int, int, int]) -> str:

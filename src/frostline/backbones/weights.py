@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import nn
 
 from frostline.backbones.names import split_tag
 from frostline.backbones.packaged_weights import find_packaged, rename_packaged
+from frostline.backbones.positions import Places, check_positions
 from frostline.backbones.spec import WeightsInfo, WeightsOrigin
 from frostline.backbones.state_digest import digest_of
 from frostline.backbones.tensor_files import read_tensors
@@ -147,6 +148,7 @@ def load_weights(
     left_out: Sequence[str],
     key: str | None = None,
     partial: bool = False,
+    places: Places | None = None,
 ) -> WeightsInfo:
     """Load weights into a model.
 
@@ -157,6 +159,7 @@ def load_weights(
         left_out: Modules that the file may have and the model has not: the classifier.
         key: Part of the file that the user chose; None where only one fits.
         partial: Whether a file may fit only a part of the model, whose rest stays random.
+        places: For which images the model is built, if for rectangles of one size.
 
     Returns:
         Where they came from, and which tensors did not fit (only for a path; all others must).
@@ -168,7 +171,9 @@ def load_weights(
     source = find_weights([name], weights)[name]
     if source.source == "random":
         return WeightsInfo("random", "random", digest_of(model))
-    fit = fit_source(name, model, source, left_out=left_out, key=key, partial=partial)
+    fit = fit_source(
+        name, model, source, left_out=left_out, key=key, partial=partial, places=places
+    )
     model.load_state_dict(fit.match.fitting, strict=False)
     return WeightsInfo(
         source.source,
@@ -192,6 +197,7 @@ def fit_source(
     left_out: Sequence[str],
     key: str | None,
     partial: bool,
+    places: Places | None = None,
 ) -> Fit:
     """Read weights that are there and compare them with a model, which may be on the meta device.
 
@@ -202,6 +208,7 @@ def fit_source(
         left_out: As `load_weights`.
         key: As `load_weights`; only for a path.
         partial: As `load_weights`; only for a path.
+        places: As `load_weights`.
 
     Raises:
         WeightsError: The file cannot be read safely, or its tensors do not fit.
@@ -222,7 +229,7 @@ def fit_source(
     if source.source == "packaged":
         tensors = rename_packaged(name, tensors, model)
     is_own = source.source == "path"
-    return fit_of(
+    fit = fit_of(
         name,
         model,
         tensors,
@@ -232,3 +239,8 @@ def fit_source(
         key=key if is_own else None,
         partial=partial and is_own,
     )
+    if places is None:
+        return fit
+    loaded = fit.match.fitting
+    note = check_positions(name, places, loaded, tensors, is_own_file=is_own)
+    return replace(fit, positions=note)

@@ -30,18 +30,21 @@ class Fit:
         path: Where in the file they are, such as `teacher.backbone`; empty for the whole file.
         adapted: What was done to a first layer of other input channels; empty if nothing.
         partial: The share of the model that the file has; empty if it has all.
+        positions: What is taken for granted of a file for a rectangle; empty if nothing.
     """
 
     match: TensorMatch
     path: str = ""
     adapted: str = ""
     partial: str = ""
+    positions: str = ""
 
     @property
     def notes(self) -> list[str]:
         """What the user should know of it, a sentence each."""
         notes = [f"its weights were found under {self.path}"] if self.path else []
         notes += [self.adapted] if self.adapted else []
+        notes += [self.positions] if self.positions else []
         if self.partial:
             notes.append(
                 f"PARTIAL WEIGHTS: the file has {self.partial}; the rest is random, also where it "

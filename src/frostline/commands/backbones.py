@@ -5,6 +5,7 @@ python -m src.backbones 'vit_*'
 python -m src.backbones resnet50 --json
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -12,8 +13,19 @@ from collections.abc import Sequence
 from frostline.backbones.names import check_backbone_name, list_backbones
 from frostline.commands.arguments import command_parser, reported_errors
 from frostline.commands.error_output import BAD_INPUT_EXIT_CODE
+from frostline.config.image_size import MIN_SIDE_PX, Sides
 from frostline.config.renamed_backbones import present_name, rename_note
 from frostline.errors import FrostlineError
+
+
+def _image_size(text: str) -> Sides:
+    """The value of --image-size: `224`, `224,320` or `[224,320]`."""
+    sides = [int(side) if side.strip().isdecimal() else 0 for side in text.strip("[]").split(",")]
+    if len(sides) > 2 or min(sides) < MIN_SIDE_PX:
+        raise argparse.ArgumentTypeError(
+            f"{text}: one side of {MIN_SIDE_PX} or more, or height and width: 224,320"
+        )
+    return sides[0] if len(set(sides)) == 1 else (sides[0], sides[1])
 
 
 @reported_errors()
@@ -27,7 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add("pattern", nargs="?", default="*", help="a name, or a pattern such as 'vit_*'")
     add("--json", action="store_true", help="one JSON document for scripts")
-    add("--image-size", type=int, metavar="PX", help="instead of the weights' own")
+    add(
+        "--image-size",
+        type=_image_size,
+        metavar="PX",
+        help="instead of the weights' own; of a rectangle height and width: 224,320",
+    )
     add("--limit", type=int, default=40, metavar="N", help="at most N matches, 0 for all (40)")
     given = parser.parse_args(arguments)
     try:

@@ -31,7 +31,11 @@ def explain_hydra_error(error: Exception) -> ConfigError:
     if ambiguous := re.search(r"Ambiguous value for argument '([^']+)'", text):
         return ConfigError(
             f"{ambiguous[1]}: several values, but this is a single run",
-            todo="add -m to run them all: python -m src.train -m ...",
+            todo="add -m to run them all: python -m src.train -m ..."
+            + (
+                "; one rectangle is image_size=[HEIGHT,WIDTH]"
+                * ambiguous[1].startswith("image_size=")
+            ),
         )
     if double := re.search(r"An item is already at '([^']+)'", text):
         return ConfigError(f"+{double[1]}: the key exists already", todo=f"write {double[1]}=VALUE")

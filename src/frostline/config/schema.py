@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from frostline.config.data_settings import DataChoice
+from frostline.config.image_size import ImageSize
 from frostline.config.own_part import OwnItem, OwnPart
 from frostline.config.recipe import (
     AugmentChoice,
@@ -179,7 +180,7 @@ class Settings(StrictModel):
     epochs: Count
     batch_size: Annotated[int, Field(ge=2)]
     lr: Annotated[float | Literal["auto"], BeforeValidator(_lr)]
-    image_size: Annotated[int, Field(ge=8)] | None
+    image_size: ImageSize
     in_chans: Annotated[int, Field(ge=1, le=64)]
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     reuse: Literal["auto", "off"]

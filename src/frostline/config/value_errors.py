@@ -32,7 +32,7 @@ _OTHER_VALUES = {
     "true": "auto", "false": "off", "balancedaccuracy": "val/acc_macro", "skipbad": "skip",
 }  # fmt: skip
 _RANGE = re.compile(r"(\d{1,6})\s*(?:\.\.\.?|:|-|to)\s*(\d{1,6})")
-_SQUARE = re.compile(r"(\d+)\s*[x*×]\s*\1")
+_SIDES = re.compile(r"(\d+)\s*[x*×]\s*(\d+)")
 _WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z%]+)")
 _MAX_LISTED = 10
 
@@ -70,6 +70,8 @@ def _allowed(problem: dict[str, Any]) -> str:
 def _meant(key: str, given: Any, problem: dict[str, Any]) -> str:
     """How to write what was probably meant; empty if that is unclear."""
     kind = str(problem["type"])
+    if f"{key}=" in str(problem.get("msg")):
+        return ""
     if isinstance(given, list | tuple) and kind not in {"list_type", "dict_type"}:
         return f"for one job each: -m {key}={','.join(map(_shown, given))}"
     if kind == "literal_error":
@@ -78,8 +80,11 @@ def _meant(key: str, given: Any, problem: dict[str, Any]) -> str:
     whole = kind.startswith("int")
     if whole and (span := _RANGE.fullmatch(text)) and int(span[1]) < int(span[2]):
         return f"for one job each: {_each(key, int(span[1]), int(span[2]))}"
-    if square := _SQUARE.fullmatch(text):
-        return f"one side is enough, images become square: {key}={square[1]}"
+    if sides := _SIDES.fullmatch(text):
+        if sides[1] == sides[2]:
+            return f"one side is enough, images become square: {key}={sides[1]}"
+        if key == "image_size":
+            return f"height and width are a list: {key}=[{sides[1]},{sides[2]}]"
     if number := _WITH_UNIT.fullmatch(text):
         if number[2] == "%" and not whole:
             return f"write {key}={float(number[1]) / 100:g}"

@@ -24,6 +24,8 @@ FINITE_VIEWS = {"none": 1, "flip": 2, "dihedral": 8}
 
 # Crops are taken from a larger square; `crop_always` also crops in evaluation: a known mistake.
 CROPS = ("crop", "crop_always")
+# Some of its views are turned by 90 degrees, which swaps height and width.
+OF_SQUARES = ("dihedral",)
 # These change colours, which other channels than grey and colour do not have.
 OF_COLOURS = ("trivial", "randaugment", "color")
 AUGMENTS = (*FINITE_VIEWS, *CROPS, *OF_COLOURS)
@@ -32,12 +34,22 @@ AUGMENTS = (*FINITE_VIEWS, *CROPS, *OF_COLOURS)
 CROP_FRAC = 52 / 64
 
 
-def check_augment(augment: str, in_chans: int) -> None:
-    """Check that an augmentation can be done to images of some channels.
+def check_augment(augment: str, spec: "InputSpec") -> None:
+    """Check that an augmentation can be done to the images of a backbone.
 
     Raises:
-        ConfigError: If it changes colours, and the images are neither grey nor in colour.
+        ConfigError: If it changes colours, and the images are neither grey nor in colour; if it
+            turns images by 90 degrees, and they are no squares.
     """
+    in_chans, height, width = spec.shape
+    if augment in OF_SQUARES and height != width:
+        able = [name for name in AUGMENTS if name not in OF_SQUARES]
+        raise ConfigError(
+            f"augment={augment} turns images by 90 degrees, and those of {height} x {width} px "
+            f"(image_size=[{height},{width}]) would become {width} x {height}",
+            ", ".join(able),
+            "augment=flip, or a square: image_size=N",
+        )
     if augment in OF_COLOURS and in_chans not in {1, RGB_CHANNELS}:
         able = [name for name in AUGMENTS if name not in OF_COLOURS]
         raise ConfigError(
@@ -57,13 +69,13 @@ def random_recipe(augment: str, spec: "InputSpec") -> RandomRecipe | None:
     Raises:
         ConfigError: If the images have channels that the augmentation does not know.
     """
-    check_augment(augment, spec.in_chans)
+    check_augment(augment, spec)
     if augment in FINITE_VIEWS:
         return None
     from torchvision.transforms import InterpolationMode, v2
 
     if augment in CROPS:
-        return _each(v2.Compose([v2.RandomCrop(spec.size_px), v2.RandomHorizontalFlip()]))
+        return _each(v2.Compose([v2.RandomCrop(spec.shape[1:]), v2.RandomHorizontalFlip()]))
     # The corners of rotated and sheared images get the weights' mean colour, not black.
     fill = [round(255 * value) for value in spec.mean]
     bilinear = InterpolationMode.BILINEAR

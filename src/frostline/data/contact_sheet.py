@@ -35,12 +35,13 @@ def contact_sheet(data: ImageDataModule, *, n_images: int, n_epochs: int, seed: 
                 training, torch.from_numpy(views), training=True, epoch=epoch, batch_idx=0
             )
         )
-    side = evaluation.shape[-1] + GAP_PX
-    sheet = np.full((side * len(rows), side * len(columns), 3), 255, dtype=np.uint8)
+    height, width = evaluation.shape[-2:]
+    down, across = height + GAP_PX, width + GAP_PX
+    sheet = np.full((down * len(rows), across * len(columns), 3), 255, dtype=np.uint8)
     for column, images in enumerate(columns):
         for row, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
-            top, left = row * side, column * side
-            sheet[top : top + side - GAP_PX, left : left + side - GAP_PX] = in_colour(image)
+            top, left = row * down, column * across
+            sheet[top : top + height, left : left + width] = in_colour(image)
     return Image.fromarray(sheet)
 
 

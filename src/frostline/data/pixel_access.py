@@ -1,4 +1,4 @@
-"""Square images by row of a table: from memory, from a mapped file, or decoded on each access."""
+"""Images of one size, by row of a table: from memory, a mapped file, or decoded on each access."""
 
 import logging
 from abc import ABC, abstractmethod
@@ -20,7 +20,7 @@ Sums = NDArray[np.uint64]
 
 
 class Pixels(ABC):
-    """Square images of all rows of a table."""
+    """Images of all rows of a table, squares or rectangles of one size."""
 
     is_decoded_on_the_fly: bool
 

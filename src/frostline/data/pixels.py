@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from frostline.config.image_size import size_label
 from frostline.cores import usable_cores
 from frostline.data.cache import cache_folder, evict
 from frostline.data.geometry import Geometry
@@ -57,7 +58,7 @@ def open_pixels(table: SampleTable, geometry: Geometry, *, memory_gib: float) ->
         DataChangedError: If a file holds other bytes than when the table was made.
     """
     on_the_fly = OnTheFlyPixels(table.open_image, table.items, geometry)
-    shape = (len(table), geometry.size_px, geometry.size_px, geometry.in_chans)
+    shape = (len(table), *geometry.shape, geometry.in_chans)
     n_bytes = int(np.prod(shape, dtype=np.int64))
     in_memory = n_bytes <= min(memory_gib * GIB, FREE_SHARE * psutil.virtual_memory().available)
     path = cache_folder("pixels") / f"{_key(table, geometry)}.npy"
@@ -77,10 +78,10 @@ def open_pixels(table: SampleTable, geometry: Geometry, *, memory_gib: float) ->
         _decode_all(on_the_fly, decoded)
         return StoredPixels(decoded)
     log.warning(
-        "%d images of %d px take %.1f GiB, more than half of the free memory and disk: "
+        "%d images of %s px take %.1f GiB, more than half of the free memory and disk: "
         "they are decoded again in every epoch (trainer.workers=N uses N processes for it)",
         len(table),
-        geometry.size_px,
+        size_label(*geometry.shape),
         n_bytes / GIB,
     )
     return on_the_fly

@@ -71,7 +71,6 @@ class BatchTransform(nn.Module):
             )
         self.augment = augment
         self.n_views = FINITE_VIEWS.get(augment, 1)
-        self.size_px = spec.size_px
         self._seed = seed
         self._recipe: RandomRecipe | None = own or random_recipe(augment, spec)
         mean, std = torch.tensor(spec.mean), torch.tensor(spec.std)

@@ -43,7 +43,7 @@ class EntryKey:
         backbone: Its name, with the digest of its code if it is a user's own.
         boundary: Where the prefix ends; for a whole backbone with the pooling.
         frozen: Digest over the prefix's parameters and buffers.
-        image_size_px: Side of the square.
+        image_size_px: Side of the square; of a rectangle such as `96x128`, height and width.
         engine: Device, instruction set and precision: see `engine_name`.
         libraries: Versions of the libraries that change numbers: see `installed_libraries`.
         features_version: FEATURES_VERSION of the code that the outputs come from.
@@ -54,7 +54,7 @@ class EntryKey:
     backbone: str
     boundary: str
     frozen: str
-    image_size_px: int
+    image_size_px: int | str
     engine: str
     libraries: str
     features_version: int

@@ -67,7 +67,7 @@ class PrefixJob:
             backbone=with_code(self.backbone.name),
             boundary=f"{f'{end.edge} {end.module}' if end else 'the end'}, pool {self.parts.pool}",
             frozen=digest_of(self.parts.frozen_modules),
-            image_size_px=spec.size_px,
+            image_size_px=spec.size_label,
             engine=engine_name(self.accelerator, str(self.forward)),
             libraries=installed_libraries(),
             features_version=FEATURES_VERSION,

@@ -146,9 +146,7 @@ def _gather(
     images = [result for result in results if not isinstance(result, str)]
     return Decoded(
         paths,
-        np.stack(images)
-        if images
-        else np.empty((0, geometry.size_px, geometry.size_px, geometry.in_chans), np.uint8),
+        np.stack(images) if images else np.empty((0, *geometry.shape, geometry.in_chans), np.uint8),
         np.array([not isinstance(result, str) for result in results]),
         {position: result for position, result in enumerate(results) if isinstance(result, str)},
     )

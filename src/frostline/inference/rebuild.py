@@ -93,11 +93,6 @@ class Rebuilt:
             )
         return None if known is None else (float(known[0]), float(known[1]))
 
-    @property
-    def size_px(self) -> int:
-        """Side of the square that the network takes."""
-        return self.backbone.input.size_px
-
 
 def rebuild_run(store_of: Callable[[], Reader], run: str) -> Rebuilt:
     """Find a run and rebuild its network.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from frostline.config.data_settings import FileData
 from frostline.config.identity import config_digest, job_digest, tuning_digest
+from frostline.config.image_size import size_label
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import is_tuned
 from frostline.data.augmentations import FINITE_VIEWS
@@ -31,7 +32,7 @@ class JobFacts:
         n_train: Training images.
         frozen_stages: Depth that `freeze` stands for.
         num_stages: Stages of the backbone.
-        input_px: Side of its input.
+        input_px: Side of its input; of a rectangle such as `96x128`.
         model_bytes: Its parameters and buffers, as a checkpoint holds them, without the head.
         numerics: Device class, precision and kernels that `auto` comes to here.
         libraries: Versions of the libraries that change numbers.
@@ -44,7 +45,7 @@ class JobFacts:
     n_train: int
     frozen_stages: int
     num_stages: int
-    input_px: int
+    input_px: int | str
     model_bytes: int
     numerics: str
     libraries: str
@@ -133,6 +134,12 @@ def common_overrides(jobs: Sequence[PlannedJob]) -> set[str]:
     return set.intersection(*(set(job.overrides) for job in jobs))
 
 
+def short_word(override: str) -> str:
+    """An override as names and lists have it: `image_size=96x128` for `image_size=[96,128]`."""
+    sides = re.fullmatch(r"(\+*image_size)=\[\s*(\d+)\s*,\s*(\d+)\s*\]", override)
+    return f"{sides[1]}={size_label(int(sides[2]), int(sides[3]))}" if sides else override
+
+
 def with_distinct_names(jobs: Sequence[PlannedJob]) -> list[PlannedJob]:
     """The jobs, their names with what else differs within the sweep, such as `-lr=0.01`."""
     common = common_overrides(jobs)
@@ -140,7 +147,7 @@ def with_distinct_names(jobs: Sequence[PlannedJob]) -> list[PlannedJob]:
     for job in jobs:
         own = [each for each in job.overrides if each not in common]
         words = [each.lstrip("+") for each in own if not each.startswith(_IN_EVERY_NAME)]
-        label = re.sub(r"[^\w.=,+-]+", "_", "-".join(words))[:_LABEL_CHARS] or None
+        label = re.sub(r"[^\w.=,+-]+", "_", "-".join(map(short_word, words)))[:_LABEL_CHARS] or None
         sweep = job.settings.sweep.model_copy(update={"label": label})
         settings = job.settings.model_copy(update={"sweep": sweep})
         named.append(replace(job, settings=settings))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from frostline.config.identity import config_digest
 from frostline.config.versions import RESULTS_VERSION, library_changes
 from frostline.sweep.estimate import Estimate
-from frostline.sweep.plan import PlannedJob, common_overrides
+from frostline.sweep.plan import PlannedJob, common_overrides, short_word
 from frostline.sweep.progress import clock
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ def job_lines(jobs: Sequence[PlannedJob], states: Mapping[str, str]) -> list[str
 
 
 def _label(job: PlannedJob, common: set[str]) -> str:
-    """A job as the user wrote it, without what all jobs have."""
+    """A job as the user wrote it, without what all jobs have; a rectangle as `96x128`."""
     own = [override for override in job.overrides if override not in common]
-    return " ".join(own) or job.settings.run_name
+    return " ".join(map(short_word, own)) or job.settings.run_name
 
 
 def _time(todo: int, cost: Estimate) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from frostline.config.data_settings import RGB_CHANNELS
+from frostline.config.image_size import sides_of
 from frostline.config.schema import Settings
 from frostline.config.versions import installed_libraries
 from frostline.data.augmentations import check_augment
@@ -44,8 +45,9 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
     for s in distinct(jobs, lambda s: (s.backbone, s.image_size, s.in_chans, s.head.pool)):
         if s.head.pool != "avg" and depths[_depth_key(s)] is not FAILED:
             attempt(_check_pool, s)
-    for s in distinct(jobs, lambda s: (s.augment.name, s.in_chans)):
-        attempt(check_augment, s.augment.name, s.in_chans)
+    for s in distinct(jobs, lambda s: (s.augment.name, s.backbone, s.image_size, s.in_chans)):
+        if depths[_depth_key(s)] is not FAILED:
+            attempt(_check_augment, s)
     for s in distinct(jobs, lambda s: (_depth_key(s), s.epochs, s.schedule.model_dump_json())):
         if depths[_depth_key(s)] is not FAILED:
             attempt(_check_schedule, s, *depths[_depth_key(s)][:2])
@@ -58,9 +60,11 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
         found = attempt(find_weights, names, weights)
         if found is not FAILED:
             sources |= {(name, weights): source for name, source in found.items()}
-    for s in distinct([job for job in jobs if job.is_weights_file], _weights_key):
+    for s in distinct(jobs, _weights_key):
         source = sources.get((s.backbone, s.weights))
-        if source is not None and depths[_depth_key(s)] is not FAILED:
+        # Of timm's own weights only those for rectangles may not fit.
+        is_asked = s.is_weights_file or isinstance(s.image_size, tuple)
+        if source is not None and source.file and is_asked and depths[_depth_key(s)] is not FAILED:
             attempt(_check_weights, s, source, on_progress)
     raise_together(problems)
     for s in distinct(jobs, lambda s: (s.backbone, s.in_chans, s.weights)):
@@ -93,6 +97,7 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
 
 
 FAILED = object()
+_SMALL_PX = 32
 
 
 class _Collector:
@@ -110,7 +115,15 @@ class _Collector:
             return FAILED
 
 
-def _check_backbone(settings: Settings) -> tuple[int, int, int, int]:
+def _check_augment(settings: Settings) -> None:
+    """Raise if the augmentation cannot be done to the images that the backbone takes."""
+    from frostline.backbones.build import input_spec
+
+    s = settings
+    check_augment(s.augment.name, input_spec(s.backbone, s.image_size, s.in_chans))
+
+
+def _check_backbone(settings: Settings) -> tuple[int, int, int | str, int]:
     """Frozen stages, stages, input size and bytes of a backbone at a depth, without its weights."""
     from frostline.backbones.build import check_freeze, outline
     from frostline.backbones.state_digest import named_state
@@ -119,7 +132,7 @@ def _check_backbone(settings: Settings) -> tuple[int, int, int, int]:
     depth = check_freeze(name, settings.freeze, *asked)
     model, spec, *_ = outline(name, *asked)
     size = sum(tensor.numel() * tensor.element_size() for _, tensor in named_state(model))
-    return depth.frozen_stages, depth.num_stages, spec.size_px, size
+    return depth.frozen_stages, depth.num_stages, spec.size_label, size
 
 
 def _say_channels(settings: Settings, on_progress: Callable[..., None]) -> None:
@@ -212,7 +225,8 @@ def _check_own_parts(settings: Settings) -> None:
         build_optimizer(settings.optimizer, [torch.nn.Parameter(torch.zeros(2, 2))], 1e-3)
     own_callbacks(settings.callbacks.own)
     if (augment := augment_of(settings)) is not None:
-        images = torch.full((2, settings.in_chans, 32, 32), 128, dtype=torch.uint8)
+        shape = (settings.in_chans, *_small_sides(settings))
+        images = torch.full((2, *shape), 128, dtype=torch.uint8)
         try:
             augment(images, 0)
         except FrostlineError:
@@ -220,9 +234,16 @@ def _check_own_parts(settings: Settings) -> None:
         except Exception as error:
             raise failed(
                 getattr(settings.augment, "target", ""),
-                f"fails on an image ({settings.in_chans}, 32, 32)",
+                f"fails on an image {shape}",
                 error,
             ) from error
+
+
+def _small_sides(settings: Settings) -> tuple[int, int]:
+    """Height and width of a small image that lies or stands as those of the run do."""
+    height, width = sides_of(settings.image_size or _SMALL_PX)
+    lies, stands = width > height, height > width
+    return _SMALL_PX * (1 + stands), _SMALL_PX * (1 + lies)
 
 
 def _depth_key(settings: Settings) -> tuple[object, ...]:

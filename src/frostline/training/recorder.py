@@ -156,7 +156,7 @@ class RunRecorder:
         self._record_data(table, splits)
         self._run.log_params(
             {
-                "image_size": backbone.input.size_px,
+                "image_size": backbone.input.size_label,
                 "frozen_stages": cut.depth.frozen_stages,
                 "frozen_params_frac": round(cut.depth.frozen_params_frac, 6),
                 "frozen_flops_frac": round(cut.depth.frozen_flops_frac, 6),

@@ -231,7 +231,9 @@ def _fit(
             callbacks.ProgressEvents(on_progress, settings.epochs),
             history,
             *own,
-            *epoch_logs(settings.callbacks, folder / "logs", history, settings.model_dump()),
+            *epoch_logs(
+                settings.callbacks, folder / "logs", history, settings.model_dump(mode="json")
+            ),
             *_early_stopping(settings, run.phases[-1]),
             # Checkpoints come last, so that they hold the state of all others at the epoch's end.
             best,

@@ -22,6 +22,7 @@ from frostline.advice.measures.simple_classifiers import (
     macro_accuracy,
     probe_predictions,
 )
+from frostline.config.image_size import Sides
 from frostline.cores import usable_cores
 from frostline.data.geometry import evaluation_geometry
 from frostline.data.imbalance import imbalance_ratio
@@ -81,7 +82,7 @@ class Measured:
         backbone: Its name.
         weights_from: Where its weights came from: packaged, cache, hub, path or random.
         weights_digest: Their digest.
-        image_size_px: Side of the squares that the backbone got.
+        image_size_px: Side of the squares that the backbone got; of rectangles such as `96x128`.
         sampled: Images that were run through the backbone.
         size: Of the whole training split.
         stages: One score for the image itself and one for each stage.
@@ -93,7 +94,7 @@ class Measured:
     backbone: str
     weights_from: str
     weights_digest: str
-    image_size_px: int
+    image_size_px: int | str
     sampled: int
     size: Size
     stages: tuple[StageScore, ...]
@@ -146,7 +147,7 @@ def measure(
     *,
     backbone: str,
     weights: str,
-    image_size: int | None,
+    image_size: Sides | None,
     seed: int,
     on_progress: Callable[[str], None] = lambda _: None,
     weights_key: str | None = None,
@@ -159,7 +160,8 @@ def measure(
         train: Rows of the training split; no other image is used.
         backbone: A name.
         weights: `pretrained`, `random` or a path.
-        image_size: Side in pixels; None for the weights' own, which the reference points need.
+        image_size: Side in pixels, or height and width; None for the weights' own, which the
+            reference points need.
         seed: Of the sample.
         on_progress: Receives a line of progress.
         weights_key: Part of the file that is meant, where several fit.
@@ -188,7 +190,7 @@ def measure(
         def images(some: NDArray[np.int64]) -> NDArray[np.uint8]:
             return np.stack(list(pool.map(pixels.decode, some.tolist())))
 
-        on_progress(f"{backbone}: {len(rows):,} training images at {model.input.size_px} px")
+        on_progress(f"{backbone}: {len(rows):,} training images at {model.input.size_label} px")
         features = stage_features(model, images, rows)
     labels, groups = table.labels[rows], table.groups[rows]
     scores = tuple(
@@ -205,7 +207,7 @@ def measure(
         backbone=backbone,
         weights_from=model.weights.source,
         weights_digest=model.weights.digest,
-        image_size_px=model.input.size_px,
+        image_size_px=model.input.size_label,
         sampled=len(rows),
         size=size_of(table, train),
         stages=scores,

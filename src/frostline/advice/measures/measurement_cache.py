@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frostline.advice.measures.measurement import Measured, measure, measured_from
+from frostline.config.image_size import Sides
 from frostline.config.versions import MEASURES_VERSION
 from frostline.data.cache import cache_folder, keep_sealed, kept_text
 from frostline.data.sample_table import SampleTable
@@ -24,7 +25,7 @@ def cached_measure(
     *,
     backbone: str,
     weights: str,
-    image_size: int | None,
+    image_size: Sides | None,
     seed: int,
     on_progress: Callable[[str], None],
     weights_key: str | None = None,

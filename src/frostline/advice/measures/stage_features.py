@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from frostline.backbones.backbone import Backbone
+from frostline.backbones.map_shape import is_map_of
 from frostline.backbones.pooling import set_pool
 from frostline.backbones.spec import Boundary
 from frostline.backbones.stage_boundaries import time_of
@@ -132,8 +133,10 @@ def _first(value: Any) -> Tensor:
 def _pooled(output: Tensor, backbone: Backbone) -> Tensor:
     """The spatial mean of a map (N, C, H, W) or (N, H, W, C), or of tokens (N, T, C)."""
     if output.ndim == _MAP_NDIM:
-        # Channels are last where the other two axes are equal and axis 1 is one of them.
-        last = output.shape[1] == output.shape[2] != output.shape[3]
+        # Channels are last where the axes before them have the proportions of the image alone.
+        image = backbone.input.shape[1:]
+        shape = tuple(output.shape)
+        last = is_map_of(shape[1:3], image) and not is_map_of(shape[2:4], image)
         return output.mean(dim=(1, 2) if last else (2, 3)).float()
     if output.ndim == _TOKENS_NDIM:
         skip = int(getattr(backbone.model, "num_prefix_tokens", 0))

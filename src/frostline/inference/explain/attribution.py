@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from frostline.backbones.backbone import Backbone
+from frostline.backbones.map_shape import is_map_of, token_grid
 
 Maps = NDArray[np.float32]
 # A module that was called: its path, itself, the shape of its output.
@@ -58,14 +59,18 @@ def find_layer(network: nn.Module, backbone: Backbone) -> Layer | None:
     widths = {int(getattr(backbone.model, name, 0)) for name in ("num_features", "embed_dim")
               if isinstance(getattr(backbone.model, name, None), int)}  # fmt: skip
     extra = int(getattr(backbone.model, "num_prefix_tokens", 0))
-    maps = [call for call in calls if len(call[2]) == _MAP_NDIM and _is_spatial(call[2], widths)]
-    tokens = [call for call in calls if _side(call[2], extra) > 1]
+    image = backbone.input.shape[1:]
+    maps = [
+        call for call in calls
+        if len(call[2]) == _MAP_NDIM and _is_spatial(call[2], widths, image)
+    ]  # fmt: skip
+    tokens = [call for call in calls if min(_grid(call[2], extra, image)) > 1]
     if tokens and (not maps or calls.index(tokens[-1]) > calls.index(maps[-1])):
-        return _token_layer(tokens, extra)
+        return _token_layer(tokens, extra, image)
     if not maps:
         return None
     path, module, shape = maps[-1]
-    is_last = _channels_last(shape, widths)
+    is_last = _channels_last(shape, widths, image)
     return Layer(path, module, (lambda x: x.permute(0, 3, 1, 2)) if is_last else None)
 
 
@@ -75,11 +80,11 @@ def grad_cam(network: nn.Module, layer: Layer, images: Tensor, classes: NDArray[
     Args:
         network: Normalised images to logits.
         layer: From `find_layer`.
-        images: (N, C, S, S) float, normalised.
+        images: (N, C, H, W) float, normalised.
         classes: (N) the class to explain.
 
     Returns:
-        (N, S, S) in [0, 1], each image scaled to its own range; all 0 if nothing contributes.
+        (N, H, W) in [0, 1], each image scaled to its own range; all 0 if nothing contributes.
 
     Source:
         Selvaraju et al., "Grad-CAM", ICCV 2017; computed by the package grad-cam.
@@ -98,8 +103,8 @@ def share_off(maps: Maps, masks: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the share of each image's attribution that lies off its object.
 
     Args:
-        maps: (N, S, S) >= 0.
-        masks: (N, S, S), True on the object (the leaf).
+        maps: (N, H, W) >= 0.
+        masks: (N, H, W), True on the object (the leaf).
 
     Returns:
         (N) in [0, 1]; NaN if there is no attribution at all.
@@ -113,8 +118,8 @@ def overlay(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.u
     """Blend an image with its attribution: dark where it is 0, bright where it is highest.
 
     Args:
-        image: (S, S, C).
-        heat: (S, S) in [0, 1].
+        image: (H, W, C).
+        heat: (H, W) in [0, 1].
     """
     from matplotlib import colormaps
 
@@ -131,31 +136,28 @@ def _recording(calls: list[Call], path: str) -> Callable[..., None]:
     return record
 
 
-def _token_layer(tokens: list[Call], extra: int) -> Layer:
+def _token_layer(tokens: list[Call], extra: int, image: tuple[int, int]) -> Layer:
     """The norm at the entry of the last block, or the last layer that outputs tokens."""
     norms = [call for call in tokens if call[0].endswith(("norm1", "ln_1"))]
     path, module, shape = (norms or tokens)[-1]
-    side = _side(shape, extra)
+    rows, columns = _grid(shape, extra, image)
 
     def to_map(x: Tensor) -> Tensor:
-        return x[:, extra:].reshape(len(x), side, side, -1).permute(0, 3, 1, 2)
+        return x[:, extra:].reshape(len(x), rows, columns, -1).permute(0, 3, 1, 2)
 
     return Layer(path, module, to_map)
 
 
-def _side(shape: tuple[int, ...], extra: int) -> int:
-    """Side of the square that an output's tokens form; 0 if they form none."""
-    if len(shape) != _TOKENS_NDIM:
-        return 0
-    side = round(max(0, shape[1] - extra) ** 0.5)
-    return side if side * side == shape[1] - extra else 0
+def _grid(shape: tuple[int, ...], extra: int, image: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns that an output's tokens form; zeros if they form none."""
+    return token_grid(shape[1] - extra, image) if len(shape) == _TOKENS_NDIM else (0, 0)
 
 
-def _is_spatial(shape: tuple[int, ...], widths: set[int]) -> bool:
-    size = shape[1:3] if _channels_last(shape, widths) else shape[2:4]
+def _is_spatial(shape: tuple[int, ...], widths: set[int], image: tuple[int, int]) -> bool:
+    size = shape[1:3] if _channels_last(shape, widths, image) else shape[2:4]
     # Attention weights (N, heads, T, T) pass too, but maps or tokens always follow them.
-    return min(size) > 1 and size[0] == size[1]
+    return min(size) > 1 and is_map_of(size, image)
 
 
-def _channels_last(shape: tuple[int, ...], widths: set[int]) -> bool:
-    return shape[1] == shape[2] and shape[3] in widths and shape[1] not in widths
+def _channels_last(shape: tuple[int, ...], widths: set[int], image: tuple[int, int]) -> bool:
+    return is_map_of(shape[1:3], image) and shape[3] in widths and shape[1] not in widths

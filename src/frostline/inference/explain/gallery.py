@@ -26,7 +26,7 @@ class Tile:
     """One picture of a sheet.
 
     Attributes:
-        pictures: One or more squares side by side, each (S, S, C) uint8.
+        pictures: One or more squares or rectangles side by side, each (H, W, C) uint8.
         lines: Caption, each line with its colour, one of `COLOURS`.
     """
 
@@ -55,15 +55,21 @@ def draw_sheet(title: str, tiles: Sequence[Tile], *, columns: int) -> Image.Imag
         row, column = divmod(number, columns)
         left, top = _GAP_PX + column * (wide + _GAP_PX), _TITLE_PX + row * (high + _GAP_PX)
         for part, picture in enumerate(tile.pictures):
-            shown = Image.fromarray(in_colour(picture)).resize(
-                (TILE_PX, TILE_PX), Image.Resampling.BICUBIC
-            )
-            sheet.paste(shown, (left + part * TILE_PX, top))
+            size = _shown_size(picture.shape[1], picture.shape[0])
+            shown = Image.fromarray(in_colour(picture)).resize(size, Image.Resampling.BICUBIC)
+            within = (TILE_PX - size[0]) // 2, (TILE_PX - size[1]) // 2
+            sheet.paste(shown, (left + part * TILE_PX + within[0], top + within[1]))
         for line, (text, colour) in enumerate(tile.lines):
             position = (left, top + TILE_PX + 3 + line * _LINE_PX)
             font = _font(text, 11)
             draw.text(position, _fitting(text, font, wide), fill=COLOURS[colour], font=font)
     return sheet
+
+
+def _shown_size(width: int, height: int) -> tuple[int, int]:
+    """Width and height of a picture within its tile, in its own proportions."""
+    longer = max(width, height)
+    return max(1, round(TILE_PX * width / longer)), max(1, round(TILE_PX * height / longer))
 
 
 def _font(text: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

@@ -1,7 +1,6 @@
 """What `inference.json` of an export says: classes, and each step from a file to probabilities."""
 
 import json
-import math
 from importlib.metadata import version
 from typing import Any
 
@@ -35,7 +34,7 @@ def describe(rebuilt: Rebuilt, *, normalised_inside: bool, resized_inside: bool)
         "preprocessing": {
             "colour": _colour(geometry.in_chans),
             "in_chans": geometry.in_chans,
-            "size_px": geometry.size_px,
+            **_sides(geometry),
             "crop_pct": geometry.crop_pct,
             "crop_mode": geometry.crop_mode,
             "interpolation": geometry.interpolation,
@@ -56,9 +55,8 @@ def describe(rebuilt: Rebuilt, *, normalised_inside: bool, resized_inside: bool)
                 _resize(geometry) | {"where": resizes},
                 {
                     "step": "crop",
-                    "size_px": geometry.size_px,
-                    "left": "(width - size_px) / 2, rounded half to even",
-                    "top": "(height - size_px) / 2, rounded half to even",
+                    **_sides(geometry),
+                    **_start(geometry),
                     "fill": list(geometry.border)
                     if geometry.crop_mode == "border"
                     else [0] * geometry.in_chans,
@@ -89,14 +87,49 @@ def as_texts(facts: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _resize(geometry: Geometry) -> dict[str, Any]:
-    scaled = math.floor(geometry.size_px / geometry.crop_pct)
-    targets = {
-        "center": f"the shorter side to {scaled}, the other in proportion, rounded down",
-        "squash": f"both sides to {scaled}",
-        "border": f"the longer side to {scaled}, the other in proportion, rounded half to even, "
-        "at least 1",
+def _sides(geometry: Geometry) -> dict[str, int]:
+    """`size_px` of a square; `height_px` and `width_px` of a rectangle."""
+    height, width = geometry.shape
+    if height == width:
+        return {"size_px": height}
+    return {"height_px": height, "width_px": width}
+
+
+def _start(geometry: Geometry) -> dict[str, str]:
+    """Where the crop begins in the resized image."""
+    across, down = ("size_px",) * 2 if geometry.width_px is None else ("width_px", "height_px")
+    return {
+        "left": f"(width - {across}) / 2, rounded half to even",
+        "top": f"(height - {down}) / 2, rounded half to even",
     }
+
+
+def _targets(geometry: Geometry) -> dict[str, str]:
+    """What is resized to what, for each `crop_mode`."""
+    scaled, across = geometry.scaled
+    if across == scaled:
+        return {
+            "center": f"the shorter side to {scaled}, the other in proportion, rounded down",
+            "squash": f"both sides to {scaled}",
+            "border": f"the longer side to {scaled}, the other in proportion, rounded half to "
+            "even, at least 1",
+        }
+    ratios = f"width / {across} and height / {scaled}"
+    return {
+        "center": f"both sides divided by the smaller of {ratios}, rounded half to even",
+        "squash": f"height to {scaled}, width to {across}",
+        "border": f"both sides divided by the larger of {ratios}, rounded half to even, at least 1",
+    }
+
+
+def _resize(geometry: Geometry) -> dict[str, Any]:
+    scaled, across = geometry.scaled
+    targets = _targets(geometry)
+    sides = (
+        {"scaled_px": scaled}
+        if geometry.width_px is None
+        else {"scaled_height_px": scaled, "scaled_width_px": across}
+    )
     return {
         "step": "resize",
         "library": "Pillow",
@@ -104,7 +137,7 @@ def _resize(geometry: Geometry) -> dict[str, Any]:
         "antialias": True,
         "crop_pct": geometry.crop_pct,
         "crop_mode": geometry.crop_mode,
-        "scaled_px": scaled,
+        **sides,
         "target": targets.get(geometry.crop_mode, targets["center"]),
         "passes": "horizontal, then vertical; each rounds to 8 bits",
         "vertical_pass_first_if": TALL_RULE if installed_starts_tall_vertically() else None,

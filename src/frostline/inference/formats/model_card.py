@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from frostline.config.data_settings import RGB_CHANNELS
+from frostline.data.geometry import Geometry
 from frostline.data.sources.leaves import DRAWN
 from frostline.inference.explain.confusion import class_figures, confused_pairs, count_confusions
 from frostline.inference.formats.predict_script import PACKAGES
@@ -25,7 +26,7 @@ _USES = {
 import json, numpy as np, onnxruntime
 session = onnxruntime.InferenceSession("model.onnx")
 classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
-images = np.zeros((1, {channels}, {size}, {size}), np.uint8)   # {kind} squares, see Input
+images = np.zeros((1, {channels}, {height}, {width}), np.uint8)   # {kind} {shape}, see Input
 logits, probabilities = session.run(None, {{"images": images}})
 ```""",
     "onnx, any size": """```python
@@ -38,12 +39,12 @@ logits, probabilities = session.run(None, {{"image": image}})
     "torch_export": """```python
 import torch
 model = torch.export.load("model.pt2").module()
-logits, probabilities = model(torch.zeros(1, 3, {size}, {size}, dtype=torch.uint8))
+logits, probabilities = model(torch.zeros(1, {channels}, {height}, {width}, dtype=torch.uint8))
 ```""",
     "torchscript": """```python
 import torch
 model = torch.jit.load("model.pt")
-logits, probabilities = model(torch.zeros(1, 3, {size}, {size}, dtype=torch.uint8))
+logits, probabilities = model(torch.zeros(1, {channels}, {height}, {width}, dtype=torch.uint8))
 ```
 
 PyTorch calls TorchScript deprecated: `--format torch_export` is its successor.""",
@@ -52,7 +53,7 @@ import timm, torch
 model = timm.create_model("local-dir:.", pretrained=True).eval()
 # or: timm.create_model("{backbone}", num_classes={classes}{arguments},
 #                       checkpoint_path="model.safetensors")
-logits = model(torch.zeros(1, {channels}, {size}, {size}))   # normalised {kind} squares
+logits = model(torch.zeros(1, {channels}, {height}, {width}))   # normalised {kind} {shape}
 ```
 
 The transform of `timm.data.create_transform` resizes, crops and normalises as Input says, but
@@ -63,7 +64,7 @@ curl 127.0.0.1:5001/invocations -H 'Content-Type: application/json' \\
   -d '{{"inputs": {{"images": [...]}}}}'
 ```
 
-The images are {kind} squares (N, {channels}, {size}, {size}), see Input; `to_square` of
+The images are {kind} {shape} (N, {channels}, {height}, {width}), see Input; `to_square` of
 `predict.py` makes them.""",
 }
 _SCRIPT_USE = """```
@@ -151,12 +152,15 @@ def _quoted(name: str) -> str:
 
 def _use(rebuilt: Rebuilt, form: str, *, any_size: bool) -> str:
     head = rebuilt.settings.head
-    arguments = f", img_size={rebuilt.size_px}" if rebuilt.backbone.input.fixed_size else ""
+    spec = rebuilt.backbone.input
+    arguments = f", img_size={spec.sides}" if spec.fixed_size else ""
     in_chans = rebuilt.geometry.in_chans
     arguments += "" if in_chans == RGB_CHANNELS else f", in_chans={in_chans}"
     arguments += ', global_pool="max"' if head.pool == "max" else ""
     alone = _USES[f"{form}, any size" if any_size else form].format(
-        size=rebuilt.size_px,
+        height=spec.shape[1],
+        width=spec.shape[2],
+        shape="squares" if spec.width_px is None else "rectangles",
         channels=rebuilt.geometry.in_chans,
         kind=_kind(rebuilt.geometry.in_chans),
         image=_image(rebuilt.geometry.in_chans),
@@ -169,20 +173,32 @@ def _use(rebuilt: Rebuilt, form: str, *, any_size: bool) -> str:
 
 def _input(rebuilt: Rebuilt, form: str, *, any_size: bool) -> str:
     geometry, spec = rebuilt.geometry, rebuilt.backbone.input
+    height, width = geometry.shape
     norm = (
         f"Then normalise with mean {spec.mean} and deviation {spec.std} of values in 0 .. 1."
         if form == "timm"
         else "Values are 0 .. 255 as they are: the normalisation is part of the model."
     )
+    size_note = "" if height == width else f" ({height} high, {width} wide)"
     where = " These two steps are part of the model, too." if any_size else ""
     return (
         f"## Input\n\n{_decoded(rebuilt)}. Then "
         f"resized by Pillow ({geometry.interpolation}, `{geometry.crop_mode}`) to "
-        f"{geometry.size_px} / {geometry.crop_pct:g} px and cropped to the central "
-        f"{geometry.size_px} x {geometry.size_px} px.{where} {norm}\n\n`inference.json` has each "
+        f"{_resized(geometry)} px and cropped to the central "
+        f"{height} x {width} px{size_note}.{where} {norm}\n\n`inference.json` has each "
         "step with its rounding, for programs in other languages; `predict.py` does them. Resizing "
         "with another library than Pillow, or without its antialiasing, changes answers."
     )
+
+
+def _resized(geometry: Geometry) -> str:
+    """To which size the image is resized before it is cropped."""
+    height, width = geometry.shape
+    if height == width:
+        return f"{height} / {geometry.crop_pct:g}"
+    within = {"squash": "exactly", "border": "fit within"}.get(geometry.crop_mode, "cover")
+    down, across = geometry.scaled
+    return f"{within} {down} x {across}"
 
 
 def _decoded(rebuilt: Rebuilt) -> str:

@@ -7,7 +7,6 @@ order, with Pillow's fixed point in float64, which holds its integers exactly.
 Source: Pillow, `src/libImaging/Resample.c`.
 """
 
-import math
 import re
 from typing import Any
 
@@ -54,11 +53,11 @@ _AXIS_TEXT = """
         {p}wide = Max ({p}scale, one)
         {p}narrow = Div (one, {p}wide)
         {p}support = Mul (reach, {p}wide)
-        {p}margin = Sub ({p}out, side)
+        {p}margin = Sub ({p}out, {p}side)
         {p}half_margin = Div ({p}margin, two)
         {p}rounded = Round ({p}half_margin)
         {p}first = Cast <to = 7> ({p}rounded)
-        {p}last = Add ({p}first, side_int)
+        {p}last = Add ({p}first, {p}side_int)
         {p}rows = Range ({p}first, {p}last, one_int)
         {p}rows_float = Cast <to = 11> ({p}rows)
         {p}middles = Add ({p}rows_float, half)
@@ -99,6 +98,8 @@ _ROUND_TEXT = """
 def resize_model(geometry: Geometry, opset: int, ir_version: int) -> Any:
     """Build the ONNX model from `image` (H, W, C) uint8 to `squares` (1, C, S, S) uint8.
 
+    Of a rectangle, S and S are its height and width.
+
     Args:
         geometry: How an image becomes a square.
         opset: Version of ONNX's operators, 18 or later.
@@ -120,7 +121,7 @@ def resize_model(geometry: Geometry, opset: int, ir_version: int) -> Any:
 
 
 def _model_text(geometry: Geometry, opset: int, ir_version: int) -> str:
-    size_px, n = geometry.size_px, geometry.in_chans
+    (height, width), n = geometry.shape, geometry.in_chans
     filter_text = _FILTER_TEXT[geometry.interpolation]
     axes = "".join(
         _AXIS_TEXT.format(p=p, filter=filter_text.format(p=p)) for p in ("across_", "down_")
@@ -131,27 +132,30 @@ def _model_text(geometry: Geometry, opset: int, ir_version: int) -> str:
         shape = Shape ({IMAGE})
         down_n_in = Gather (shape, zero_int)
         across_n_in = Gather (shape, one_int)
-        {_target_text(geometry.crop_mode)}{axes}
+        {_target_text(geometry)}{axes}
         planes = Transpose <perm = [2, 0, 1]> ({IMAGE})
         pixels = Cast <to = 11> (planes)
         across_turned = Transpose <perm = [1, 0]> (across_weights)
-        {_passes_text(size_px, n)}
+        {_passes_text(f"double[{n}, {height}, {width}]")}
         square = Cast <to = 2> (both)
         {SQUARES} = Unsqueeze (square, first_axis)"""
     return f"""
     <ir_version: {ir_version}, opset_import: ["" : {opset}]>
-    resize (uint8[H, W, {n}] {IMAGE}) => (uint8[1, {n}, {size_px}, {size_px}] {SQUARES}) {{
+    resize (uint8[H, W, {n}] {IMAGE}) => (uint8[1, {n}, {height}, {width}] {SQUARES}) {{
         {_constants(geometry, body)}{body}
     }}"""
 
 
-def _passes_text(size_px: int, in_chans: int) -> str:
-    """Both passes, in the order of the installed Pillow; of a long strip it makes the middle."""
-    shape = f"double[{in_chans}, {size_px}, {size_px}]"
+def _passes_text(shape: str) -> str:
+    """Both passes, in the order of the installed Pillow; of a long strip it makes the middle.
+
+    Args:
+        shape: Type and axes of the result.
+    """
     return f"""area = Mul (across_n_out, down_n_out)
         is_strip = Greater (area, largest_area)
-        across_made = Where (is_strip, side_int, across_n_out)
-        down_made = Where (is_strip, side_int, down_n_out)
+        across_made = Where (is_strip, across_side_int, across_n_out)
+        down_made = Where (is_strip, down_side_int, down_n_out)
         down_lost = Sub (down_n_in, down_made)
         across_change = Sub (across_n_in, across_made)
         across_lost = Max (across_change, zero_int)
@@ -174,24 +178,44 @@ def _rounded(prefix: str) -> str:
     return _ROUND_TEXT.format(p=prefix)
 
 
-def _target_text(crop_mode: str) -> str:
+def _target_text(geometry: Geometry) -> str:
     """Size of the resized image; whole divisions round down, as `int()` does in Python."""
-    if crop_mode == "squash":
-        return "across_n_out = Identity (scaled)\n        down_n_out = Identity (scaled)"
+    down, across = geometry.scaled
+    if geometry.crop_mode == "squash":
+        return """across_n_out = Identity (across_scaled)
+        down_n_out = Identity (down_scaled)"""
+    if down != across:
+        return """across_n_in_float = Cast <to = 11> (across_n_in)
+        down_n_in_float = Cast <to = 11> (down_n_in)
+        across_scaled_float = Cast <to = 11> (across_scaled)
+        down_scaled_float = Cast <to = 11> (down_scaled)
+        across_ratio = Div (across_n_in_float, across_scaled_float)
+        down_ratio = Div (down_n_in_float, down_scaled_float)
+        ratio = Min (across_ratio, down_ratio)
+        across_exact = Div (across_n_in_float, ratio)
+        across_nearest = Round (across_exact)
+        across_n_out = Cast <to = 7> (across_nearest)
+        down_exact = Div (down_n_in_float, ratio)
+        down_nearest = Round (down_exact)
+        down_n_out = Cast <to = 7> (down_nearest)"""
     return """shorter = Min (down_n_in, across_n_in)
-        across_part = Mul (across_n_in, scaled)
+        across_part = Mul (across_n_in, across_scaled)
         across_n_out = Div (across_part, shorter)
-        down_part = Mul (down_n_in, scaled)
+        down_part = Mul (down_n_in, down_scaled)
         down_n_out = Div (down_part, shorter)"""
 
 
 def _constants(geometry: Geometry, body: str) -> str:
     """The constants that the text uses."""
-    size_px = geometry.size_px
-    scaled_px = math.floor(size_px / geometry.crop_pct)
-    numbers = _NUMBERS | {"side": float(size_px), "reach": _SUPPORT[geometry.interpolation]}
+    (height, width), (down, across) = geometry.shape, geometry.scaled
+    numbers = _NUMBERS | {
+        "down_side": float(height),
+        "across_side": float(width),
+        "reach": _SUPPORT[geometry.interpolation],
+    }
     values = {name: f"double {{{value!r}}}" for name, value in numbers.items()}
-    whole = {"zero_int": 0, "one_int": 1, "two_int": 2, "side_int": size_px, "scaled": scaled_px,
+    whole = {"zero_int": 0, "one_int": 1, "two_int": 2, "down_side_int": height,
+             "across_side_int": width, "down_scaled": down, "across_scaled": across,
              "largest_area": MAX_RESIZED_PX}  # fmt: skip
     values |= {name: f"int64 {{{value}}}" for name, value in whole.items()}
     values["tall_vertically_first"] = f"bool {{{int(installed_starts_tall_vertically())}}}"

@@ -102,7 +102,7 @@ def _arguments(rebuilt: Rebuilt) -> dict[str, Any]:
     if rebuilt.geometry.in_chans != RGB_CHANNELS:
         arguments["in_chans"] = rebuilt.geometry.in_chans
     if rebuilt.backbone.input.fixed_size:
-        arguments["img_size"] = rebuilt.size_px
+        arguments["img_size"] = rebuilt.backbone.input.sides
     if rebuilt.settings.head.pool == "max":
         arguments["global_pool"] = "max"
     return arguments

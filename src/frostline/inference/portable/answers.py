@@ -90,7 +90,8 @@ def read_steps(folder: Path) -> Steps:
         resize, crop, norm = steps["resize"], steps["crop"], steps["normalise"]
         to_channels = steps.get("to_rgb") or steps["to_channels"]
         geometry = Geometry(
-            size_px=crop["size_px"],
+            size_px=crop["size_px"] if "size_px" in crop else crop["height_px"],
+            width_px=crop.get("width_px"),
             interpolation=resize["filter"],
             crop_pct=resize["crop_pct"],
             crop_mode=resize["crop_mode"],
@@ -113,7 +114,7 @@ def read_steps(folder: Path) -> Steps:
 
 
 def squares_of(arrays: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Stack N squares (S, S, C) as (N, C, S, S)."""
+    """Stack N squares (S, S, C) as (N, C, S, S); of rectangles (height, width, C)."""
     return np.ascontiguousarray(np.stack(arrays).transpose(0, 3, 1, 2))
 
 
