@@ -41,7 +41,7 @@ def _race(**changes):
         "name": "race",
         "score": "f1_macro",
         "tolerance": 0.01,
-        "drop_below": 0.05,
+        "drop_loss": 0.01,
         "keep_frac": 0.3,
         "settled_at": 0.95,
         "rungs": [1 / 9, 1 / 3],

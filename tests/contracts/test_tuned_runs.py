@@ -1,5 +1,7 @@
 """Tuned jobs carried out for real on tiny nets: the winner is the run with its rate alone."""
 
+import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +12,21 @@ from mlflow import MlflowClient
 
 from frostline.config.identity import config_digest
 from frostline.config.schema import Settings
+from frostline.config.search_settings import FIRST_LOOK
 from frostline.config.tune_grid import solves_head
 from frostline.errors import FrostlineError
 from frostline.features import fill
 from frostline.features.cost_model import Decision, Speeds, Work, decide_from_cost
+from frostline.files import unsealed
 from frostline.sweep.execute import execute
 from frostline.sweep.execute_group import execute_group
 from frostline.sweep.job import Job
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.plan import plan_job, sharing_of, with_first_seeds
 from frostline.sweep.preflight import check_jobs
+from frostline.tracking.prediction_files import read_predictions
 from frostline.tracking.store import Store, open_store
+from frostline.training.rung import rung_name
 from tests.contracts.scheduled import settings
 
 COMMON = ("tracking.experiment=tuned", "epochs=4", "tune.first_frac=0.5", "evidence=off")
@@ -125,6 +131,45 @@ def test_all_candidates_have_the_same_epochs_and_a_second_seed_takes_the_choice(
     )
     left = list((tmp_path / ".frostline" / "tuning").rglob("*.ckpt"))
     assert left == [], "no candidate's checkpoint stays"
+
+
+@pytest.mark.parametrize("twice", [False, True], ids=["once", "killed before it was recorded"])
+def test_a_first_look_at_one_candidate_changes_nothing_of_what_comes_after(
+    twice: bool, tmp_path: Path, fresh_store_uri: str, store: Store
+) -> None:
+    (job,) = planned(fresh_store_uri, NET)
+    sweep = job.sweep.model_copy(update={"until_epoch": FIRST_LOOK})
+    looks = [
+        carry_out(job.model_copy(update={"sweep": sweep}), tmp_path / f"look{number}")
+        for number in range(1 + twice)
+    ]
+    assert [look.state for look in looks] == ["paused"] * len(looks)
+    waiting = store.get_run(looks[0].run_id)
+    assert waiting.status == "SCHEDULED"
+    assert json.loads(waiting.tags["frostline.rung"])["epochs"] == FIRST_LOOK
+    assert "lr" not in waiting.params
+    seen = read_predictions(store.fetch_artifact(waiting.run_id, rung_name(FIRST_LOOK)))
+    curves = list((tmp_path / ".frostline" / "tuning").rglob("curve.json"))
+    (middle,) = [json.loads(unsealed(curve.read_text())) for curve in curves]
+    assert middle["values"] == {"lr": 1.6e-3}
+    assert len(middle["epochs"]) == 2
+    best = max(each["val/acc_micro"] for each in middle["epochs"].values())
+    assert seen.correct.mean() == pytest.approx(best)
+    whole = carry_out(job, tmp_path / "whole")
+    assert whole.run_id == waiting.run_id
+    tables = [store.fetch_artifact(whole.run_id, "tuning.csv").read_text()]
+    shutil.rmtree(tmp_path / ".frostline" / "tuning")
+    (again,) = planned(fresh_store_uri, (*NET, "rerun=true"))
+    straight = carry_out(again, tmp_path / "straight")
+    assert figures(fresh_store_uri, whole) == figures(fresh_store_uri, straight)
+    tables.append(store.fetch_artifact(straight.run_id, "tuning.csv").read_text())
+    assert _without_seconds(tables[0]) == _without_seconds(tables[1])
+
+
+def _without_seconds(table: str) -> list[list[str]]:
+    lines = [line.split(",") for line in table.split()]
+    place = lines[0].index("seconds")
+    return [line[:place] + line[place + 1 :] for line in lines]
 
 
 @pytest.mark.parametrize("at", ["candidate 1", "candidate 3", "tuned: "])

@@ -91,6 +91,7 @@ def test_each_comparison_of_seeds_is_a_look(photos, raced):
     assert len(sweep.data.tags["frostline.looks"].split()) == 1  # two seeds: one comparison
 
 
+@pytest.mark.slow
 def test_a_run_of_a_race_is_bit_identical_to_one_without(photos, raced, tmp_path):
     shutil.copytree(photos / "photos", tmp_path / "photos")
     alone = start(tmp_path, "-m", *TINY, "backbone=test_resnet", *CELLS, "seed=0")
@@ -108,6 +109,7 @@ def test_a_run_of_a_race_is_bit_identical_to_one_without(photos, raced, tmp_path
             assert runs[key].data.metrics[name] == own[key].data.metrics[name]
 
 
+@pytest.mark.slow
 def test_the_same_command_again_trains_nothing_and_decides_the_same(photos, raced):
     before, first = _runs(photos)[1], _record(photos)
     again = start(photos, *RACE, "seed=0,1")
@@ -122,6 +124,7 @@ def test_the_same_command_again_trains_nothing_and_decides_the_same(photos, race
     assert [one["judged"] for one in second["rounds"]] == [one["judged"] for one in first["rounds"]]
 
 
+@pytest.mark.slow
 def test_a_grid_afterwards_runs_what_is_missing_in_the_same_runs(photos, raced):
     before = _runs(photos)[1]
     grid = [word for word in RACE if word != "search=race"]
@@ -135,6 +138,7 @@ def test_a_grid_afterwards_runs_what_is_missing_in_the_same_runs(photos, raced):
     assert all("test/acc_micro" in run.data.metrics for run in after.values())
 
 
+@pytest.mark.slow
 def test_killed_in_a_round_it_ends_the_same(photos, raced, tmp_path):
     shutil.copytree(photos / "photos", tmp_path / "photos")
     running = subprocess.Popen(
@@ -160,23 +164,16 @@ def test_killed_in_a_round_it_ends_the_same(photos, raced, tmp_path):
             assert ours[key].data.metrics[name] == theirs[key].data.metrics[name], (key, name)
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("search=race", "freeze=0", "seed=0,1"), "nothing to compare it with"),
-        (("search=race", "freeze=0,2", "rerun=true"), "a race goes on with the runs"),
-        (("search=race", "freeze=0,2", "budget=1epoch", "epochs=3"), "more"),
-        (("search=grid", "freeze=0,2", "budget=5epochs", "epochs=3"), "search=race"),
-        (("search=race", "freeze=0,2", "budget=abc"), r"20m, 1.5h"),
-    ],
-)
-def test_bad_input_is_refused_before_the_first_job(photos, words, message):
-    ended = start(photos, "-m", *TINY, "backbone=test_resnet", "lr=1e-3", *words)
-    assert ended.returncode != 0
-    assert message in ended.stderr
+def test_bad_input_is_refused_before_the_first_job(photos):
+    words = ("-m", *TINY, "backbone=test_resnet", "lr=1e-3", "freeze=0", "seed=0,1", "search=race")
+    ended = start(photos, *words)
+    assert ended.returncode == 2
+    assert "nothing to compare it with" in ended.stderr
     assert "starts" not in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_budget_of_epochs_ends_the_race_and_a_larger_one_goes_on(tmp_path, photos):
     shutil.copytree(photos / "photos", tmp_path / "photos")
     words = ("-m", *TINY, "backbone=test_resnet", "lr=1e-2,5e-3", "augment=none", "epochs=4")

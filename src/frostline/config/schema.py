@@ -104,7 +104,7 @@ class SweepSettings(StrictModel):
     slots: Count | None
     group: str | None
     sharing: Count
-    until_epoch: Count | None
+    until_epoch: Annotated[int, Field(ge=0)] | None
     deadline_s: Annotated[float, Field(gt=0.0)] | None
     code: str | None
 

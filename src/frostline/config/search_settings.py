@@ -16,6 +16,9 @@ _UNITS_S = {
     **dict.fromkeys(("d", "day", "days"), 86400.0),
 }
 _EPOCHS = ("epoch", "epochs")
+# `sweep.until_epoch` of a first look: one candidate of a tuned job trains the first part of the
+# schedule, and nothing is chosen yet.
+FIRST_LOOK = 0
 _ALLOWED = "allowed is a time (90s, 20m, 1.5h) or a number of epochs (500epochs), above 0; or null"
 
 
@@ -31,7 +34,8 @@ class RaceSearch(StrictModel):
     Attributes:
         score: By which cells are judged.
         tolerance: A cell is in reach of the best if it lies no more than this below it.
-        drop_below: Cells whose chance of being in reach is lower are dropped.
+        drop_loss: A round drops cells as long as that is expected to cost no more than this, and a
+            tenth of it where cells are at their end.
         keep_frac: Share of a round's cells that goes on at least, while epochs are compared.
         settled_at: The chance of the recommended cell at which the race is settled.
         rungs: Shares of `epochs` after which the cells of the first seed are compared.
@@ -40,7 +44,7 @@ class RaceSearch(StrictModel):
     name: Literal["race"]
     score: Literal["f1_macro", "acc_macro", "acc_micro"]
     tolerance: Annotated[float, Field(gt=0.0, lt=1.0)]
-    drop_below: Annotated[float, Field(gt=0.0, le=0.5)]
+    drop_loss: Annotated[float, Field(ge=0.0, lt=1.0)]
     keep_frac: Fraction
     settled_at: Annotated[float, Field(gt=0.5, lt=1.0)]
     rungs: list[PositiveFraction]

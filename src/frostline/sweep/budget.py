@@ -4,28 +4,45 @@ import math
 from collections.abc import Sequence
 
 from frostline.config.schema import Settings
-from frostline.config.search_settings import Budget, RaceSearch, budget_of
+from frostline.config.search_settings import FIRST_LOOK, Budget, RaceSearch, budget_of
+from frostline.config.tune_grid import is_tuned, on_tuning_seed
 from frostline.errors import ConfigError
-from frostline.sweep.estimate import epochs_of_tuning, estimate
+from frostline.sweep.estimate import epochs_of_tuning, estimate, first_rung
 from frostline.sweep.plan import PlannedJob, trains_heads_together
 from frostline.sweep.progress import clock
 from frostline.sweep.race_cells import cells_of
 from frostline.tracking.records import RunRecord
 
 
-def epochs_left(job: PlannedJob, done: int, until: int | None) -> float:
+def looks_first(job: PlannedJob) -> bool:
+    """Whether one candidate of a job can be looked at before all of them are trained."""
+    settings = job.settings
+    return (
+        is_tuned(settings)
+        and on_tuning_seed(settings).seed == settings.seed
+        and not trains_heads_together(job)
+    )
+
+
+def epochs_left(job: PlannedJob, done: int, until: int | None, *, is_seen: bool = False) -> float:
     """Epochs that a job still trains, its candidates' included.
 
     Args:
         job: The job.
         done: Epochs that it has behind it; its cell has chosen its values then.
-        until: Where it pauses; None for its end.
+        until: Where it pauses; None for its end, FIRST_LOOK for one of its candidates.
+        is_seen: Whether one of its candidates has been looked at.
     """
     if trains_heads_together(job):
         return 0.0 if done else float(job.settings.epochs)
-    target = min(until or job.settings.epochs, job.settings.epochs)
-    tuning = 0 if done else (epochs_of_tuning(job) or 0)
-    return max(0, target - done) + tuning
+    target = job.settings.epochs if until is None else min(until, job.settings.epochs)
+    if done or not looks_first(job):
+        return max(0, target - done)
+    first = first_rung(job)
+    if until == FIRST_LOOK:
+        return 0.0 if is_seen else first
+    all_candidates = first + (epochs_of_tuning(job) or 0)
+    return all_candidates + max(0, target - first) - (first if is_seen else 0)
 
 
 def reserve_s(budget_s: float) -> float:

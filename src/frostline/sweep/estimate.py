@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from frostline.config.tune_grid import candidates_of, grid_of, is_tuned, on_tuning_seed
+from frostline.sweep.candidate_runs import epochs_to_judge
 from frostline.sweep.plan import PlannedJob, trains_heads_together
-from frostline.sweep.tuned_job import steps_of
-from frostline.training.candidate import first_part
-from frostline.training.schedule import phases_of
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
@@ -92,21 +90,18 @@ def epochs_of_tuning(job: PlannedJob) -> int | None:
 
     Heads that train together count as none: all of them take about as long as one.
     """
-    settings, facts = job.settings, job.facts
+    settings = job.settings
     if not is_tuned(settings) or on_tuning_seed(settings).seed != settings.seed:
         return None
     if trains_heads_together(job):
         return 0
-    phases = phases_of(
-        settings.schedule,
-        freeze=settings.freeze,
-        frozen_stages=facts.frozen_stages,
-        num_stages=facts.num_stages,
-        epochs=settings.epochs,
-    )
-    losing = len(candidates_of(grid_of(settings))) - 1
-    steps = steps_of(facts.n_train, settings)
-    return losing * first_part(phases, share=settings.tune.first_frac, steps_per_epoch=steps)
+    return (len(candidates_of(grid_of(settings))) - 1) * first_rung(job)
+
+
+def first_rung(job: PlannedJob) -> int:
+    """Epochs of a job before which nothing can be said of it; candidates train so many."""
+    facts = job.facts
+    return epochs_to_judge(job.settings, facts.frozen_stages, facts.num_stages, facts.n_train)
 
 
 def _epoch_s(run: "RunRecord") -> float | None:

@@ -20,8 +20,9 @@ from frostline.sweep.job import Job, OnProgress, record_training, work_folder
 from frostline.sweep.job_end import JobError, ending, outcome_of, read_outcome
 from frostline.sweep.job_record import describe, open_run
 from frostline.sweep.job_runs import find_finished, find_runs, open_job_store
-from frostline.sweep.outcome import NEXT_ROUND, Outcome, is_past
+from frostline.sweep.outcome import NEXT_ROUND, Outcome
 from frostline.sweep.tuned_job import make_ready
+from frostline.training.deadline import is_past
 
 if TYPE_CHECKING:
     from frostline.locks import OwnerLock
@@ -117,6 +118,10 @@ def _train(
         ready = make_ready(
             store, settings, job.folder, work, run, recorder, on_progress, resumed=resumed
         )
+        if ready.first_look is not None:
+            recorder.record_rung(ready.first_look)
+        if ready.waits:
+            return None
         trained = on_all_ranks(
             ready.settings,
             ready.work,

@@ -17,10 +17,11 @@ from frostline.sweep import workers
 from frostline.sweep.execute import execute
 from frostline.sweep.execute_group import execute_group
 from frostline.sweep.job import Job
-from frostline.sweep.outcome import INPUTS_CHANGED, Outcome, is_past
+from frostline.sweep.outcome import INPUTS_CHANGED, Outcome
 from frostline.sweep.progress import SweepProgress
 from frostline.sweep.worker_answer import Failure
 from frostline.sweep.worker_pool import WorkerPool
+from frostline.training.deadline import is_past
 
 _NUMBERED = "${hydra.job.num}"
 _MAX_NAMED = 3

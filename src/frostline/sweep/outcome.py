@@ -1,7 +1,6 @@
 """How the jobs of a sweep ended, by what they returned and by what MLflow holds."""
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -91,11 +90,6 @@ class Outcome:
     def not_run(cls, digest: str, name: str, reason: str) -> Self:
         """The outcome of a job that was never begun."""
         return cls(digest, name, "not run", reason=reason)
-
-
-def is_past(deadline_s: float | None) -> bool:
-    """Whether a budget is spent."""
-    return deadline_s is not None and time.time() > deadline_s
 
 
 def find_finished_runs(

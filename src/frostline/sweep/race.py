@@ -8,26 +8,26 @@ given again, comes to the same decisions and goes on where it was.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from frostline.config.search_settings import Budget, RaceSearch
 from frostline.errors import FrostlineError
-from frostline.reporting.look_count import look_digest
 from frostline.sweep import workers
-from frostline.sweep.budget import deadline_of, epochs_left
-from frostline.sweep.outcome import BUDGET_SPENT, Outcome, find_finished_runs
+from frostline.sweep.budget import deadline_of
+from frostline.sweep.estimate import first_rung
+from frostline.sweep.outcome import BUDGET_SPENT, Outcome
 from frostline.sweep.plan import PlannedJob
-from frostline.sweep.race_cells import cells_of, has_come, names_of, rung_of
+from frostline.sweep.race_cells import cells_of, has_come, names_of
 from frostline.sweep.race_judge import Entrant, judge
 from frostline.sweep.race_record import Round, ended, ending, summary
+from frostline.sweep.race_rungs import name_of_round, pause_of, race_rungs
+from frostline.sweep.race_runs import Known, affordable, count_look, end_dropped, known_runs
 from frostline.sweep.rounds import Decision
 from frostline.sweep.worker_answer import Failure
-from frostline.tracking.looks_record import looks_at, record_look
-from frostline.tracking.records import DROPPED, RACE_FILE
+from frostline.tracking.records import RACE_FILE
 
 if TYPE_CHECKING:
-    from frostline.tracking.records import RunRecord
     from frostline.tracking.store import Store
     from frostline.tracking.tracked_run import Run
 
@@ -46,6 +46,7 @@ class Race:
         budget: Of the whole command.
         begun_s: When the command began, seconds since 1970.
         say: Prints a line.
+        guess: Backbone to a first guess at its score, by which cells are ordered.
     """
 
     def __init__(
@@ -58,13 +59,18 @@ class Race:
         budget: Budget,
         begun_s: float,
         say: Callable[[str], None],
+        guess: Mapping[str, float] | None = None,
     ) -> None:
         search = jobs[0].settings.search
         assert isinstance(search, RaceSearch)
         self._store, self._run, self._launch, self._say = store, run, launch, say
         self._rules, self._budget, self._begun_s = search, budget, begun_s
-        self._cells = cells_of(jobs)
+        self._guess = dict(guess or {})
+        self._cells = cells_of(jobs, self._guess)
         self._names = names_of(self._cells)
+        self._jobs = [job for each in self._cells.values() for job in each]
+        self._rungs = race_rungs(search, [each[0] for each in self._cells.values()])
+        self._known: Known = known_runs(store, self._jobs)
         self._outcomes: dict[str, Outcome] = {}
         self._spent_epochs = 0.0
         self._rounds: list[Round] = []
@@ -75,7 +81,7 @@ class Race:
     def run(self) -> list[Outcome]:
         """Carry out the race; the outcomes of the jobs that it launched or leaves."""
         settled = ""
-        for rung in self._rungs():
+        for rung in self._rungs:
             self._round([jobs[0] for jobs in self._alive().values()], rung, n_seeds=1)
         most = max(len(jobs) for jobs in self._cells.values())
         for n_seeds in range(2, most + 1):
@@ -88,12 +94,7 @@ class Race:
         self._record(settled)
         self._say(ending(settled, self._why_open()))
         why = f"the race was settled: {settled}" if settled else self._why_open()
-        return ended(self._cells, self._known(), self._outcomes, self._out, why)
-
-    def _rungs(self) -> list[int | None]:
-        """Epochs after which first seeds are compared; None for their end."""
-        most = max(jobs[0].settings.epochs for jobs in self._cells.values())
-        return [*self._rules.rungs_of(most)[:-1], None]
+        return ended(self._cells, self._known, self._outcomes, self._out, why)
 
     def _alive(self) -> dict[str, list[PlannedJob]]:
         return {cell: jobs for cell, jobs in self._cells.items() if cell not in self._out}
@@ -103,21 +104,12 @@ class Race:
         if self._is_spent:
             return
         begun_s = time.time()
-        seeds = "first seed" if n_seeds == 1 else f"{n_seeds} seeds"
-        name = f"{seeds}, to the end" if until is None else f"{seeds}, epoch {until}"
-        known = self._known()
-        todo = [job for job in jobs if not has_come(known.get(job.digest), until)]
-        todo = self._within_budget(todo, known, until)
-        if todo:
-            self._say(f"round {len(self._rounds) + 1}: {name}, {len(todo)} jobs")
-            for outcome in self._launch(todo, until, deadline_of(self._budget, self._begun_s)):
-                self._outcomes[outcome.digest] = outcome
-                self._is_spent |= outcome.reason == BUDGET_SPENT
-                if outcome.state == "failed":
-                    self._out[self._cell_of(outcome.digest)] = f"failed: {outcome.reason}"
+        name = name_of_round(until, n_seeds)
+        is_whole = self._start(name, jobs, until)
         one = Round(name, seconds=time.time() - begun_s)
         self._rounds.append(one)
-        if self._is_spent:
+        self._known = known_runs(self._store, self._jobs)
+        if not is_whole:
             return
         decision = self._judged(until, n_seeds)
         if decision is None:
@@ -127,19 +119,49 @@ class Race:
         self._record("")
         for cell, reason in decision.dropped.items():
             self._out[cell] = f"{reason} after {name}"
-        self._mark_dropped(list(decision.dropped))
+            end_dropped(self._store, self._cells[cell], self._known, self._out[cell])
         if n_seeds > 1:
-            self._count_look()
+            count_look(self._store, self._run, self._known, self._rules.score)
         self._say(summary(one, len(self._alive())))
 
+    def _start(self, name: str, jobs: Sequence[PlannedJob], until: int | None) -> bool:
+        """Launch the jobs of a round that are not as far, as many as the budget lets begin.
+
+        Returns:
+            Whether the budget was enough for all of them.
+        """
+        known = self._known
+        pauses = {job.digest: pause_of(job, until, self._rungs) for job in jobs}
+        todo = [
+            (job, pauses[job.digest])
+            for job in jobs
+            if not has_come(known.get(job.digest), pauses[job.digest])
+        ]
+        able, spent = affordable(todo, known, self._budget.epochs - self._spent_epochs)
+        self._spent_epochs += spent
+        if able:
+            self._say(f"round {len(self._rounds) + 1}: {name}, {len(able)} jobs")
+        # Together, those that pause at the same place: most often all of them.
+        for pause in dict.fromkeys(pauses[job.digest] for job in able):
+            part = [job for job in able if pauses[job.digest] == pause]
+            for outcome in self._launch(part, pause, deadline_of(self._budget, self._begun_s)):
+                self._outcomes[outcome.digest] = outcome
+                self._is_spent |= outcome.reason == BUDGET_SPENT
+                if outcome.state == "failed":
+                    self._out[self._cell_of(outcome.digest)] = f"failed: {outcome.reason}"
+        self._is_spent |= len(able) < len(todo)
+        return not self._is_spent
+
     def _judged(self, until: int | None, n_seeds: int) -> Decision | None:
-        known = self._known()
+        known = self._known
         entrants = [
             Entrant(
                 cell,
                 str(job.settings.seed),
                 known[job.digest].run_id,
                 until,
+                job.settings.epochs,
+                first_rung(job),
                 known[job.digest].metrics.get("time/alone_s", math.nan),
             )
             for cell, jobs in self._alive().items()
@@ -147,66 +169,17 @@ class Race:
             if job.digest in known
         ]
         more = any(len(jobs) > n_seeds for jobs in self._alive().values())
-        first = next(iter(self._cells.values()))[0].settings
-        decision = workers.call(judge, first, entrants, self._rules, more)
+        decision = workers.call(judge, self._jobs[0].settings, entrants, self._rules, more)
         if isinstance(decision, Failure):
             raise decision.error or FrostlineError(decision.reason, todo=decision.trace)
         assert decision is None or isinstance(decision, Decision)
         self._decision = decision
         return decision
 
-    def _known(self) -> "dict[str, RunRecord]":
-        """The newest run of each job, by digest; a whole one before others."""
-        jobs = [job for each in self._cells.values() for job in each]
-        runs = self._store.find_runs({"frostline.kind": "job"})
-        wanted = {job.digest for job in jobs}
-        newest: dict[str, RunRecord] = {}
-        for run in runs:
-            digest = run.tags.get("frostline.job_digest", "")
-            if digest in wanted:
-                newest.setdefault(digest, run)
-        return newest | find_finished_runs(jobs, runs)
-
-    def _within_budget(
-        self, todo: list[PlannedJob], known: "dict[str, RunRecord]", until: int | None
-    ) -> list[PlannedJob]:
-        """Those that the budget in epochs lets begin, in their order."""
-        able = []
-        for job in todo:
-            needed = epochs_left(job, rung_of(known.get(job.digest)), until)
-            if self._spent_epochs + needed > self._budget.epochs:
-                self._is_spent = True
-                break
-            self._spent_epochs += needed
-            able.append(job)
-        return able
-
     def _cell_of(self, digest: str) -> str:
         return next(
             cell for cell, jobs in self._cells.items() if any(job.digest == digest for job in jobs)
         )
-
-    def _mark_dropped(self, cells: Sequence[str]) -> None:
-        """Give the runs that go no further their end, and the reason."""
-        known = self._known()
-        for cell in cells:
-            for job in self._cells[cell]:
-                record = known.get(job.digest)
-                if record is not None and record.status == "SCHEDULED":
-                    run = self._store.resume_run(record.run_id)
-                    run.set_tags({DROPPED: self._out[cell]})
-                    run.finish("FINISHED")
-
-    def _count_look(self) -> None:
-        """Record that results were looked at, since the race may stop by what it saw.
-
-        The report's claims spend less for each look, as if a person had looked.
-        """
-        sweep = self._store.get_run(self._run.run_id)
-        whole = [run.run_id for run in self._known().values() if run.is_whole]
-        look = look_digest(self._rules.score, whole)
-        if look not in looks_at([sweep]):
-            record_look(self._store, [sweep], look)
 
     def _settled(self) -> str:
         """Why nothing more needs to run; empty as long as that is not so."""
@@ -214,14 +187,17 @@ class Race:
         if decision is None or not decision.settled:
             return ""
         take = decision.judged[decision.recommended]
+        if len(decision.judged) == 1:
+            return f"{self._names[decision.recommended]} is the only cell that is left"
         return (
             f"{self._names[decision.recommended]} is {100 * take.in_reach:.0f} % likely to lie "
-            f"within {100 * self._rules.tolerance:g} points of the best"
+            f"within {100 * self._rules.tolerance:g} points of the best of {len(decision.judged)} "
+            "that were left"
         )
 
     def _why_open(self) -> str:
         if self._is_spent:
-            begun = {self._cell_of(digest) for digest in self._known()}
+            begun = {self._cell_of(digest) for digest in self._known}
             new = len(self._cells) - len(begun)
             of_them = f", {new} of them not begun" if new else ""
             return f"the budget is spent, and {len(self._alive())} cells are left{of_them}"
@@ -239,6 +215,7 @@ class Race:
                 "open": "" if settled else self._why_open(),
                 "spent_s": round(time.time() - self._begun_s, 1),
                 "rules": self._rules.model_dump(),
+                "first_guess": self._guess,
             },
             RACE_FILE,
         )

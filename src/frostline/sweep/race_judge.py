@@ -29,6 +29,8 @@ class Entrant:
         seed: Its seed.
         run_id: The run.
         until: The rung at which it is judged; None for a run with all its epochs.
+        epochs: Of the whole run.
+        looked: Of a candidate in a first look.
         cost_s: Seconds of a run; NaN where unknown.
     """
 
@@ -36,6 +38,8 @@ class Entrant:
     seed: str
     run_id: str
     until: int | None
+    epochs: int
+    looked: int
     cost_s: float
 
 
@@ -54,36 +58,31 @@ def judge(
         None if no run has predictions.
     """
     store = open_store(settings.tracking.uri, experiment_of(settings))
-    found: dict[str, dict[str, tuple[Entrant, list[Scored], bool]]] = {}
+    found: dict[str, dict[str, tuple[Entrant, Scored, float]]] = {}
     with TemporaryDirectory(prefix="frostline-race-") as folder:
         for entrant in entrants:
-            runs, is_whole = _scores(store, entrant, rules.score, Path(folder) / entrant.run_id)
-            if runs:
-                found.setdefault(entrant.cell, {})[entrant.seed] = (entrant, runs, is_whole)
+            known = _scored(store, entrant, rules.score, Path(folder) / entrant.run_id)
+            if known is not None:
+                found.setdefault(entrant.cell, {})[entrant.seed] = (entrant, *known)
     stands = {cell: _stand(by_seed) for cell, by_seed in found.items()}
     # Like with like: what is at its end is no measure for what has just begun.
     stands = {cell: one for cell, one in stands.items() if not one.is_whole} or stands
     return decide(stands, rules, more_seeds=more_seeds) if stands else None
 
 
-def _stand(by_seed: Mapping[str, tuple[Entrant, list[Scored], bool]]) -> Stand:
-    whole = all(is_whole for *_, is_whole in by_seed.values())
-    rises = [
-        runs[-1].value - runs[-2].value
-        for _, runs, is_whole in by_seed.values()
-        if not is_whole and len(runs) > 1
-    ]
+def _stand(by_seed: Mapping[str, tuple[Entrant, Scored, float]]) -> Stand:
     costs = [entrant.cost_s for entrant, *_ in by_seed.values()]
     return Stand(
-        {seed: runs[-1] for seed, (_, runs, _) in by_seed.items()},
-        0.0 if whole else (sum(rises) / len(rises) if rises else None),
-        whole,
+        {seed: run for seed, (_, run, _) in by_seed.items()},
+        min(share for *_, share in by_seed.values()),
         sum(costs) / len(costs),
     )
 
 
-def _scores(store: Reader, entrant: Entrant, score: str, folder: Path) -> tuple[list[Scored], bool]:
-    """The scores of a run at its rungs up to the one that is judged, and whether that is its end.
+def _scored(
+    store: Reader, entrant: Entrant, score: str, folder: Path
+) -> tuple[Scored, float] | None:
+    """A run at the rung that is judged, and the share of its epochs; None without predictions.
 
     A run that has gone further is judged by what it was at that rung, so that a race that is begun
     again decides as before.
@@ -93,12 +92,11 @@ def _scores(store: Reader, entrant: Entrant, score: str, folder: Path) -> tuple[
         for path in store.list_artifacts(entrant.run_id, _RUNGS)
     )
     reached = [] if entrant.until is None else [n for n in kept if n >= entrant.until][:1]
-    rungs = [rung_name(epochs) for epochs in kept if reached and epochs <= reached[0]]
-    runs = []
-    for name in rungs or [_WHOLE]:
-        try:
-            file = store.fetch_artifact(entrant.run_id, name, folder)
-            runs.append(scored(read_predictions(file), score))
-        except (TrackingError, DataError):
-            return [], False
-    return runs, not reached
+    name = rung_name(reached[0]) if reached else _WHOLE
+    try:
+        file = store.fetch_artifact(entrant.run_id, name, folder)
+        run = scored(read_predictions(file), score)
+    except (TrackingError, DataError):
+        return None
+    epochs = (reached[0] or entrant.looked) if reached else entrant.epochs
+    return run, min(1.0, epochs / entrant.epochs)

@@ -2,7 +2,8 @@
 
 Cells are compared as the report compares them: by predictions on the same images, with the joint
 error of images and seeds. While epochs are compared, what a cell may still gain is added to its
-error, so that one that is rising is not judged by its level.
+error, so that none is judged by its level alone. A round drops the cells that are expected to cost
+least together: with many cells each is unlikely to be the best, and yet one of them is.
 
 These are decisions, no claims: a dropped cell was unlikely to be chosen, and nothing says that it
 is worse. What is proven, the report says of the cells that were trained to their end.
@@ -14,7 +15,7 @@ Source:
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,13 +32,13 @@ from frostline.stats.joint_error import joint_error
 from frostline.stats.judged_cell import SAME_COST
 from frostline.stats.paired import Seeds
 
-# What the score of a run may still change by until its end, where only one rung is known, and at
-# least, where its last rise is: assumptions (docs/search.md).
-_UNKNOWN_RISE_SD = 0.05
-_LEAST_RISE_SD = 0.01
-_RISE_GOES_ON = 0.5
+# Standard deviation of what runs gain from the beginning of their schedule to its end, beside what
+# all of them gain. Measured (docs/search.md), as is that it falls with the epochs that are left.
+_GAIN_SD = 0.10
 # Standard deviation between seeds as long as no cell has two of them.
 _USUAL_SEED_SD = 0.015
+# At their end cells are dropped for a smaller loss: what is left is to be told apart by seeds.
+_LOSS_AT_END = 0.1
 _SEED = 0
 
 
@@ -47,16 +48,18 @@ class Stand:
 
     Attributes:
         seeds: Its scored runs by seed, on validation.
-        rise: By how much the score rose over the last rungs; None where one rung is known, 0 for
-            runs that are whole.
-        is_whole: Whether its runs have all their epochs.
+        share: Of their epochs that its runs have behind them, at most 1.
         cost_s: Seconds of a run; NaN where unknown.
     """
 
     seeds: Seeds
-    rise: float | None
-    is_whole: bool
+    share: float = 1.0
     cost_s: float = math.nan
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its runs have all their epochs."""
+        return self.share >= 1
 
 
 @dataclass(frozen=True)
@@ -116,12 +119,27 @@ def decide(stands: Mapping[str, Stand], rules: RaceSearch, *, more_seeds: bool) 
         for place, name in enumerate(names)
     }
     epochs_left = any(not stand.is_whole for stand in stands.values())
-    dropped = _dropped(judged, rules, least=rules.keep_frac if epochs_left else 0.0)
+    known_seeds = all(len(stand.seeds) > 1 for stand in stands.values())
+    # One cell alone says nothing of seeds: two are compared as long as none is known to differ.
+    keep = max(
+        2 if more_seeds and not known_seeds else 1,
+        math.ceil(rules.keep_frac * len(names)) if epochs_left else 1,
+    )
+    loss = rules.drop_loss * (1.0 if epochs_left else _LOSS_AT_END)
+    highest = max(names, key=lambda name: judged[name].score)
+    dropped = {
+        names[place]: (
+            f"{100 * reach[place]:.0f} % likely to lie within {100 * rules.tolerance:g} points of "
+            "the best"
+        )
+        for place in cheapest_to_drop(draws, loss, keep=keep)
+        # Where many cells predict the very same, the one that does not is taken for luck.
+        if names[place] != highest
+    }
     costs = [stand.cost_s for stand in stands.values()]
     if not np.all(np.isfinite(costs)) or min(costs) <= 0:
         costs = [1.0] * len(names)
     take = names[cheapest_within(losses.tolist(), costs, rules.tolerance, same_cost=SAME_COST)]
-    known_seeds = all(len(stand.seeds) > 1 for stand in stands.values())
     settled = (
         not epochs_left
         and (known_seeds or len(names) == 1)
@@ -139,33 +157,34 @@ def _draws(stands: Mapping[str, Stand], *, more_seeds: bool) -> NDArray[np.float
     draws = posterior_draws(error.means, covariance)
     rng = np.random.default_rng(_SEED)
     for place, stand in enumerate(stands.values()):
-        if not stand.is_whole:
-            gain, sd = rise_left(stand.rise)
-            draws[place] += gain + sd * rng.normal(size=draws.shape[1])
+        draws[place] += gain_sd(stand.share) * rng.normal(size=draws.shape[1])
     return draws
 
 
-def rise_left(rise: float | None) -> tuple[float, float]:
-    """What a run is expected to gain until its end, and the standard deviation of that.
+def gain_sd(share: float) -> float:
+    """Standard deviation of what a run still gains, as far as runs differ in it.
 
     Args:
-        rise: By how much its score rose over the last rungs; None where one rung is known.
+        share: Of its epochs that it has behind it.
     """
-    if rise is None:
-        return 0.0, _UNKNOWN_RISE_SD
-    return _RISE_GOES_ON * max(rise, 0.0), max(_RISE_GOES_ON * abs(rise), _LEAST_RISE_SD)
+    return _GAIN_SD * (1 - share)
 
 
-def _dropped(judged: Mapping[str, Judged], rules: RaceSearch, *, least: float) -> dict[str, str]:
-    """The cells that go no further, the least likely first; a share of all goes on at least."""
-    keep = max(1, math.ceil(least * len(judged)))
-    order = sorted(judged, key=lambda name: (judged[name].in_reach, judged[name].score))
-    able: Sequence[str] = order[: len(order) - keep]
-    return {
-        name: (
-            f"{100 * judged[name].in_reach:.0f} % likely to lie within "
-            f"{100 * rules.tolerance:g} points of the best"
-        )
-        for name in able
-        if judged[name].in_reach < rules.drop_below
-    }
+def cheapest_to_drop(draws: NDArray[np.float64], most: float, *, keep: int) -> list[int]:
+    """The places of cells that can go while the best of the others is about as good.
+
+    Args:
+        draws: `(C, D)` likely scores.
+        most: By how much, on average over the draws, the best of all may exceed the best of those
+            that are kept.
+        keep: How many are kept at least.
+
+    Returns:
+        Places, the lowest mean first; so none is dropped before one that is expected to be worse.
+    """
+    order = np.argsort(draws.mean(axis=1), kind="stable")
+    # The best of what is kept if the first k in the order are dropped, for each k.
+    best = np.maximum.accumulate(draws[order[::-1]], axis=0)[::-1].mean(axis=1)
+    able = np.flatnonzero(best[0] - best <= most)
+    count = max(0, min(int(able.max()), len(order) - keep))
+    return [int(place) for place in order[:count]]

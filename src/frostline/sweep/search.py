@@ -1,18 +1,22 @@
 """How the jobs of a sweep are searched: all of them to their end, or as a race; under a budget."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from frostline.config.search_settings import Budget, RaceSearch
+from frostline.config.search_settings import FIRST_LOOK, Budget, RaceSearch
+from frostline.sweep import workers
 from frostline.sweep.budget import deadline_of
+from frostline.sweep.first_guess import can_guess, guess, guess_line
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.plan import PlannedJob
 from frostline.sweep.progress import clock
 from frostline.sweep.race_cells import cells_of
+from frostline.sweep.race_rungs import race_rungs
+from frostline.sweep.worker_answer import Failure
 
 if TYPE_CHECKING:
     from frostline.sweep.race import Launch
@@ -41,11 +45,14 @@ class Search:
         if isinstance(search, RaceSearch):
             cells = cells_of(jobs)
             epochs = max(job.settings.epochs for job in jobs)
-            rungs = ", ".join(map(str, search.rungs_of(epochs)))
+            rungs = race_rungs(search, [own[0] for own in cells.values()])
+            look = "at one rate, " if FIRST_LOOK in rungs else ""
+            after = ", ".join(str(rung or epochs) for rung in rungs if rung != FIRST_LOOK)
             seeds = max(len(own) for own in cells.values())
             lines.append(
-                f"  race: {len(cells)} cells; the first seed is compared after epochs {rungs}, "
-                f"then seeds one by one up to {seeds}; cells unlikely to be chosen are dropped"
+                f"  race: {len(cells)} cells; the first seed is compared {look}after epochs "
+                f"{after}, then seeds one by one up to {seeds}; cells unlikely to be chosen are "
+                "dropped"
             )
         if not math.isinf(self.budget.seconds):
             lines.append(f"  budget: {clock(self.budget.seconds)} for the whole command")
@@ -80,5 +87,31 @@ class Search:
         def say(text: str) -> None:
             self.console.print(text, markup=False)
 
-        race = Race(store, jobs, run, launch, budget=self.budget, begun_s=self.begun_s, say=say)
+        race = Race(
+            store,
+            jobs,
+            run,
+            launch,
+            budget=self.budget,
+            begun_s=self.begun_s,
+            say=say,
+            guess=self._first_guess(jobs, say),
+        )
         return race.run()
+
+    def _first_guess(
+        self, jobs: Sequence[PlannedJob], say: Callable[[str], None]
+    ) -> dict[str, float]:
+        """What orders the cells; without a budget all of them are looked at in any order."""
+        firsts = [own[0].settings for own in cells_of(jobs).values()]
+        if self.budget.is_none or not can_guess(firsts):
+            return {}
+
+        def progress(message: dict[str, Any]) -> None:
+            say(str(message["text"]))
+
+        found = workers.call(guess, firsts, on_event=progress)
+        if isinstance(found, Failure):
+            found = found.reason
+        say(guess_line(found))
+        return found if isinstance(found, dict) else {}

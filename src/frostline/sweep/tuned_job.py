@@ -1,6 +1,5 @@
 """A job that tunes: its values are chosen, or read where another seed has chosen them already."""
 
-import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from frostline.config.schema import Settings
+from frostline.config.search_settings import FIRST_LOOK
 from frostline.config.tune_grid import is_tuned, on_tuning_seed
-from frostline.sweep.distributed_run import on_all_ranks
+from frostline.sweep.candidate_runs import CandidateRuns
 
 if TYPE_CHECKING:
     from frostline.tracking.store import Store
     from frostline.tracking.tracked_run import Run
     from frostline.training.recorder import RunRecorder
+    from frostline.training.rung import Rung
     from frostline.training.trained_group import HeadGroup
     from frostline.training.tuning_choice import Tuning
 
@@ -32,6 +33,8 @@ class ReadyJob:
         tuning: What was chosen; None for a job that does not tune.
         tune_s: Seconds that its other candidates took; None where another run has paid for them.
         begun_s: Seconds that its first epochs took as a candidate.
+        waits: Whether nothing is chosen yet, as a race's first look asks.
+        first_look: What that look saw; None without one, or if its candidate diverged.
     """
 
     settings: Settings
@@ -39,6 +42,8 @@ class ReadyJob:
     tuning: "Tuning | None" = None
     tune_s: float | None = None
     begun_s: float = 0.0
+    waits: bool = False
+    first_look: "Rung | None" = None
 
     def with_times(self, metrics: Mapping[str, float]) -> dict[str, float]:
         """A run's metrics with what its tuning took."""
@@ -96,7 +101,11 @@ def make_ready(
         tuning = Tuning.load(place)
         is_known = tuning is not None
         if tuning is None:
-            tuning = _tune(on_tuning_seed(settings), place, folder, run, on_progress)
+            candidates = CandidateRuns(settings, folder, run, on_progress)
+            if is_first and settings.sweep.until_epoch == FIRST_LOOK:
+                look = candidates.first_look(place)
+                return ReadyJob(settings, work, first_look=look, waits=True)
+            tuning = candidates.tune(place)
     own = candidate_folder(place, tuning.best.values)
     goes_on = is_first and (resumed or not is_known)
     if not goes_on:
@@ -115,72 +124,6 @@ def make_ready(
         tuning.lost_s if is_first else None,
         tuning.best.seconds if goes_on and own.is_dir() else 0.0,
     )
-
-
-def _tune(
-    settings: Settings,
-    place: Path,
-    folder: Path,
-    run: "Run",
-    on_progress: OnProgress,
-) -> "Tuning":
-    from frostline.backbones.build import check_freeze
-    from frostline.training.candidate import first_part
-    from frostline.training.recorder import CurveLog, RunRecorder
-    from frostline.training.run import fit_candidate
-    from frostline.training.rung import check_deadline
-    from frostline.training.schedule import phases_of
-    from frostline.training.tuning import tune
-
-    depth = check_freeze(settings.backbone, settings.freeze, settings.image_size, settings.in_chans)
-    phases = phases_of(
-        settings.schedule,
-        freeze=settings.freeze,
-        frozen_stages=depth.frozen_stages,
-        num_stages=depth.num_stages,
-        epochs=settings.epochs,
-    )
-
-    def train(
-        own: Settings,
-        work: Path,
-        until: int,
-        on_epoch: Callable[[Mapping[str, float], int], None],
-    ) -> int:
-        check_deadline(settings.sweep.deadline_s)
-        recorder = RunRecorder(CurveLog(on_epoch), folder)
-        fitted = on_all_ranks(
-            own,
-            work,
-            run,
-            lambda one: fit_candidate(one, folder, work, recorder, on_progress, until=until),
-            until=until,
-        )
-        return len(fitted.run.table.classes)
-
-    return tune(
-        settings,
-        place,
-        train,
-        until=first_part(
-            phases, share=settings.tune.first_frac, steps_per_epoch=_steps_per_epoch(settings)
-        ),
-        on_progress=on_progress,
-    )
-
-
-def _steps_per_epoch(settings: Settings) -> int:
-    """Steps of the optimiser in an epoch of a job."""
-    from frostline.data.load import load_table, split_of
-
-    table = load_table(settings.data, in_chans=settings.in_chans)
-    n_train = len(split_of(table, settings.data, seed=settings.seed).train)
-    return steps_of(n_train, settings)
-
-
-def steps_of(n_train: int, settings: Settings) -> int:
-    """Steps of the optimiser for so many training images."""
-    return math.ceil(n_train / (settings.batch_size * settings.trainer.accumulate_grad_batches))
 
 
 def known_choices(store: "Store", jobs: Sequence[Settings]) -> "dict[str, Tuning]":

@@ -23,6 +23,7 @@ from frostline.training.rung import (
     PauseAtDeadline,
     Rung,
     add_seconds,
+    epoch_seconds,
     rung_file,
     seconds_before,
 )
@@ -78,17 +79,19 @@ def train_run(
         DeadlineError: If `sweep.deadline_s` has passed; its last whole epoch is kept.
     """
     begun_s = time.monotonic()
-    until = min(settings.sweep.until_epoch or settings.epochs, settings.epochs)
-    deadline = PauseAtDeadline(settings.sweep.deadline_s)
+    pause = settings.sweep.until_epoch
+    until = settings.epochs if pause is None else min(max(1, pause), settings.epochs)
+    deadline = PauseAtDeadline(settings.sweep.deadline_s, epoch_seconds(work))
     try:
         fitted = _fit(
             settings, folder, work, recorder, on_progress, until=until, watching=[deadline]
         )
         if not _is_over(fitted, settings):
-            return _judged(fitted, folder)
+            epochs = fitted.trainer.current_epoch
+            return judged(fitted, rung_file(folder, epochs), epochs)
     finally:
         if work.is_dir():
-            add_seconds(work, time.monotonic() - begun_s)
+            add_seconds(work, time.monotonic() - begun_s, epoch_s=deadline.epoch_s)
     evaluating_s = time.monotonic()
     recorder.record_frozen(fitted.frozen_digest)
     # From here on the chosen weights; the test set is looked at once.
@@ -121,11 +124,15 @@ def _is_over(fitted: Fitted, settings: Settings) -> bool:
     return stopped or fitted.trainer.current_epoch >= settings.epochs
 
 
-def _judged(fitted: Fitted, folder: Path) -> Rung:
-    """The best weights so far on validation; the test images take no part."""
+def judged(fitted: Fitted, file: Path, epochs: int) -> Rung:
+    """The best weights so far on validation; the test images take no part.
+
+    Args:
+        fitted: A training that pauses.
+        file: Gets the predictions.
+        epochs: Of the rung.
+    """
     fitted.task.load_state_dict(load_checkpoint(fitted.best)["state_dict"])
-    epochs = fitted.trainer.current_epoch
-    file = rung_file(folder, epochs)
     scores = evaluate_split(
         fitted.task,
         fitted.trainer.validate,
@@ -144,6 +151,7 @@ def fit_candidate(
     on_progress: OnProgress,
     *,
     until: int,
+    watching: Sequence[pl.Callback] = (),
 ) -> Fitted:
     """Train a candidate of a tuned job to the end of some epoch, as `train_run` would train it.
 
@@ -154,14 +162,12 @@ def fit_candidate(
         recorder: Receives the loss by which candidates are judged, too.
         on_progress: As there.
         until: Epochs that are trained in all, at most `settings.epochs`.
+        watching: Further callbacks, such as one that ends it at a deadline.
 
     Raises:
         FrostlineError: As `train_run`.
     """
-    watching = [
-        callbacks.ScaledLoss(recorder.record_epoch),
-        PauseAtDeadline(settings.sweep.deadline_s),
-    ]
+    watching = [callbacks.ScaledLoss(recorder.record_epoch), *watching]
     return _fit(settings, folder, work, recorder, on_progress, until=until, watching=watching)
 
 

@@ -81,6 +81,19 @@ def tune(
     return tuning
 
 
+def train_middle(settings: Settings, folder: Path, train: Train, *, until: int) -> Candidate:
+    """Train the candidate in the middle of the grid alone: `tune` goes on with it, if it comes.
+
+    Args:
+        settings: As for `tune`.
+        folder: As there.
+        train: As there.
+        until: As there.
+    """
+    values = candidates_of(grid_of(settings))
+    return _train(settings, folder, Candidate(values[len(values) // 2]), train, until)
+
+
 def chosen_from(
     settings: Settings,
     grid: Grid,
