@@ -195,7 +195,8 @@ def test_the_command_writes_a_page_and_a_table(tmp_path, monkeypatch, capsys):
     assert sorted(suspects) == [f"dark/light{n:02}.png" for n in range(3)]
     # All three are of one class, and called by one other name: mixed up rather than slips.
     assert "0 of 60 labels are probably wrong" in out and "3 more are worth a look" in out
-    assert "dark that looks like light (3)" in out and "data.corrections=labels.csv" in out
+    assert "dark that looks like light (3)" in out
+    assert "python -m src.train data.path=photos data.corrections=labels.csv" in out
     page = Path("labels.html").read_text()
     assert page.count("data:image/jpeg") == 3 and "dark/light00.png" in page
     Path("labels.csv").write_text(

@@ -98,7 +98,7 @@ def _labels(options: argparse.Namespace) -> int:
         from frostline.advice.labels.suspects_text import suspects_lines
 
         shown = {"page": str(page), "file": str(file)} if wanted else {"page": "", "file": ""}
-        print("\n".join(suspects_lines(check, **shown)))
+        print("\n".join(suspects_lines(check, path=options.path, **shown)))
     return 0
 
 

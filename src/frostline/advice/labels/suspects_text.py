@@ -1,8 +1,10 @@
 """The result of a check of labels in words, for the terminal and the page."""
 
+import shlex
 from collections import Counter
 
 from frostline.advice.labels.label_check import MIXED_UP, SLIP, LabelCheck, unjudged_note
+from frostline.invocation import as_called
 
 _LISTED = 10
 
@@ -17,15 +19,23 @@ def summary_lines(check: LabelCheck) -> list[str]:
     slips = check.of_kind(SLIP)
     n = len(slips)
     expected = sum(one.wrong_probability for one in slips)
+    really = (
+        f"; about {expected:,.0f} of them really are if mistakes are slips, which give an image "
+        "any class"
+    )
     return [
         f"{n:,} of {check.judged:,} labels are probably wrong, by the features of "
-        f"{check.backbone}, which recognise {check.accuracy:.0%} of each class; about "
-        f"{expected:,.0f} of them really are if mistakes are slips, which give an image any class",
+        f"{check.backbone}, which recognise {check.accuracy:.0%} of each class"
+        + (really if n else ""),
         f"tried on these images: of {planted.swapped} labels that were swapped on purpose "
         f"{planted.found} were found ({planted.recall:.0%}), and of {planted.named} images that "
         f"were named {planted.found} had been swapped ({planted.precision:.0%})",
         _mixed_up_line(check),
     ]
+
+
+def _data_word(path: str) -> str:
+    return "data=leaves" if path == "leaves" else f"data.path={path}"
 
 
 def _mixed_up_line(check: LabelCheck) -> str:
@@ -45,11 +55,12 @@ def _mixed_up_line(check: LabelCheck) -> str:
     )
 
 
-def suspects_lines(check: LabelCheck, *, page: str, file: str) -> list[str]:
+def suspects_lines(check: LabelCheck, *, path: str, page: str, file: str) -> list[str]:
     """The summary, the first suspects, and what to do with them, for the terminal.
 
     Args:
         check: The result.
+        path: Of the data set, as the user gave it.
         page: File of the page; empty if none was written.
         file: The table in which the person decides; empty if none was written.
     """
@@ -69,6 +80,7 @@ def suspects_lines(check: LabelCheck, *, page: str, file: str) -> list[str]:
         lines += [
             f"table: {file}; write the right class, or drop, into its column label where you have "
             "looked, and train with",
-            f"  python -m src.train data.path=... data.corrections={file}",
+            as_called("  python -m src.train ")
+            + shlex.join([_data_word(path), f"data.corrections={file}"]),
         ]
     return lines

@@ -78,7 +78,7 @@ class Trust:
         if sets.top_alone > sets.coverage:
             yield (
                 f"  the most probable class alone is right on {sets.top_alone:.1%} of these, so "
-                "most sets have one class, and hold the truth more often than asked"
+                "most sets are that class alone"
             )
         if self.measured is None:
             yield "  not measured: the run recorded no test predictions"
