@@ -23,6 +23,8 @@ MIN_SIZES = 3
 # How far a law that fitted the smaller sizes is off, as a standard deviation of the logarithm of
 # the error at each doubling: chosen on some sets and checked on others by `benchmarks.growth`.
 MODEL_SD = 0.06
+# The share of the law's gain (of the logarithm of the error) that came true there: laws flatten.
+MODEL_SHARE = 1.0
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,6 @@ def growth_of(
     classes: tuple[str, ...],
     *,
     seed: int,
-    model_sd: float = MODEL_SD,
 ) -> Growth:
     """Measure smaller parts of the images, and project their law to more.
 
@@ -128,43 +129,58 @@ def growth_of(
         groups: (N).
         classes: K names.
         seed: Of the parts and of the resamples.
-        model_sd: See `MODEL_SD`.
     """
     shares = shares_for(labels, groups)
     if isinstance(shares, str):
         return Growth(backbone, len(labels), shares)
     features = principal_components(features, MAX_WIDTH)
     heads = subset_heads(features, labels, groups, seed=seed, shares=shares)
-    weights = _resamples(groups, seed)
-    scores = macro_scores(heads.hits, labels, np.vstack([np.ones(len(labels)), weights]))
+    scores, weights = resampled_scores(heads, labels, groups, seed=seed)
     measured = tuple(zip(heads.sizes.tolist(), scores[0].tolist(), strict=True))
-    if why_not := _no_law(scores, len(classes)):
+    if why_not := no_law(scores, len(classes)):
         return Growth(backbone, len(labels), why_not, measured)
+    projections, draws = project(heads.sizes, scores, len(labels), seed=seed)
+    gains = _class_gains(heads, labels, weights, classes)
+    return Growth(backbone, len(labels), "", measured, projections, gains, draws)
+
+
+def project(
+    sizes: Floats,
+    scores: Floats,
+    images: int,
+    *,
+    seed: int,
+    model_sd: float = MODEL_SD,
+    model_share: float = MODEL_SHARE,
+) -> tuple[tuple[Projection, ...], Floats]:
+    """Fit a power law and follow it.
+
+    Args:
+        sizes: (S) numbers of images, ascending.
+        scores: (1 + B, S) macro accuracy at them: as measured, and in resamples of the groups.
+        images: How many there are.
+        seed: Of how far the law is off in each resample.
+        model_sd: See `MODEL_SD`.
+        model_share: See `MODEL_SHARE`.
+
+    Returns:
+        Projections to 1, 2 and 4 times as many, and the resampled scores there (B, 3).
+    """
     # An error below that of half an image cannot be told from none.
-    law = fit_power_law(heads.sizes, np.maximum(1 - scores, 0.5 / len(labels)))
-    rng = np.random.default_rng(derive_seed(seed, "law"))
-    off = rng.standard_normal(len(weights))
+    law = fit_power_law(sizes, np.maximum(1 - scores, 0.5 / images))
+    last = law.error_at(float(sizes[-1]))
+    off = np.random.default_rng(derive_seed(seed, "law")).standard_normal(len(scores) - 1)
     projections, draws = [], []
     for factor in (1, *FACTORS):
-        errors = law.error_at(factor * len(labels))
-        doublings = np.log2(factor * len(labels) / heads.sizes[-1])
+        n = factor * images
+        errors = last * (law.error_at(n) / last) ** model_share
+        doublings = np.log2(n / sizes[-1])
         drawn = 1 - np.minimum(errors[1:] * np.exp(off * model_sd * doublings), 1.0)
         low, high = interval(drawn, LEVEL)
         score = float(1 - errors[0])
-        projections.append(
-            Projection(factor, factor * len(labels), score, min(low, score), max(high, score))
-        )
+        projections.append(Projection(factor, n, score, min(low, score), max(high, score)))
         draws.append(drawn)
-    gains = _class_gains(heads, labels, weights, classes)
-    return Growth(
-        backbone,
-        len(labels),
-        "",
-        measured,
-        tuple(projections),
-        gains,
-        np.stack(draws, axis=1),
-    )
+    return tuple(projections), np.stack(draws, axis=1)
 
 
 def macro_scores(hits: Floats, labels: NDArray[np.int64], weights: Floats) -> Floats:
@@ -181,6 +197,15 @@ def macro_scores(hits: Floats, labels: NDArray[np.int64], weights: Floats) -> Fl
     return np.asarray(totals / n_classes)
 
 
+def resampled_scores(
+    heads: SubsetHeads, labels: NDArray[np.int64], groups: NDArray[np.str_], *, seed: int
+) -> tuple[Floats, Floats]:
+    """Return macro accuracies, measured and in resamples (1 + B, S), and their weights (B, N)."""
+    weights = _resamples(groups, seed)
+    every = np.vstack([np.ones(len(labels)), weights])
+    return macro_scores(heads.hits, labels, every), weights
+
+
 def _resamples(groups: NDArray[np.str_], seed: int) -> Floats:
     """How often each image is in each resample of the groups, (B, N)."""
     _, codes = np.unique(groups, return_inverse=True)
@@ -190,7 +215,7 @@ def _resamples(groups: NDArray[np.str_], seed: int) -> Floats:
     return counts[:, codes].astype(np.float64)
 
 
-def _no_law(scores: Floats, n_classes: int) -> str:
+def no_law(scores: Floats, n_classes: int) -> str:
     """Return why the scores show no law; empty if they may."""
     best, smallest = scores[:, -1], scores[:, 0]
     if float(np.quantile(best, 0.05)) <= 1 / n_classes:
