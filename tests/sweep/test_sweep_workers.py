@@ -242,3 +242,25 @@ def test_a_process_that_is_stopped_while_it_begins_ends_without_a_trace() -> Non
     code = _STOPPED_AT_ITS_START.replace("stopped(at_once)", "stopped(*, at_once)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout.strip(), done.stderr) == ("143", "")
+
+
+_SERVER_DIES_IN_BETWEEN = """
+import os, signal, threading, time
+from multiprocessing import forkserver
+from frostline.sweep import fork_server, workers
+
+if __name__ == "__main__":
+    fork_server.PRELOADED = "math"
+    fork_server.warm_up()
+    server = forkserver._forkserver._forkserver_pid
+    os.kill(server, signal.SIGSTOP)  # it takes the question, and gives no answer
+    threading.Timer(1.0, os.kill, (server, signal.SIGKILL)).start()
+    print(workers.call(max, 3, 4), forkserver._forkserver._forkserver_pid != server)
+"""
+
+
+def test_a_fork_server_that_dies_between_question_and_answer_is_replaced(tmp_path: Path) -> None:
+    script = tmp_path / "question.py"
+    script.write_text(_SERVER_DIES_IN_BETWEEN)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert (done.stdout.split(), done.stderr) == (["4", "True"], "")

@@ -23,6 +23,7 @@ from frostline.sweep.worker_answer import Failure, receive
 
 OWN_PREFIX = "FROSTLINE_"  # of our environment variables
 _TERMINATE_EVERY_S = 2
+_STARTS = 3  # of a process, before its fork server is called hopeless
 
 
 def call(
@@ -47,12 +48,8 @@ class Worker:
     """
 
     def __init__(self, env: dict[str, str] | None = None) -> None:
-        context = warm_context()
-        self._ours, theirs = context.Pipe()
         self._env = env or {}
-        self._process = context.Process(target=_serve, args=(theirs,))
-        self._process.start()
-        theirs.close()
+        self._ours, self._process = _begin()
 
     @property
     def is_alive(self) -> bool:
@@ -110,6 +107,32 @@ class Worker:
 
     def __exit__(self, *_: object) -> None:
         self.end()
+
+
+def _begin() -> tuple[Connection, Any]:
+    """Our end of a pipe, and the process at its other end.
+
+    Raises:
+        FrostlineError: If the fork server dies each time that a process is asked of it.
+    """
+    for _ in range(_STARTS):
+        context = warm_context()
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs,))
+        try:
+            process.start()
+            return ours, process
+        except (EOFError, ConnectionError, FileNotFoundError):
+            # It died between the question and its answer; the next question starts another one. A
+            # process that it may have made ends, as our end of its pipe is closed.
+            ours.close()
+        finally:
+            theirs.close()
+    raise FrostlineError(
+        f"the process from which jobs are made died {_STARTS} times",
+        todo="something ends it: look for the system's limits, or its killer of processes that "
+        "take too much memory (dmesg)",
+    )
 
 
 def _end(process: Any) -> None:
