@@ -54,7 +54,7 @@ class Worker:
     @property
     def is_alive(self) -> bool:
         """Whether it can take another call."""
-        return self._process.is_alive()
+        return bool(self._process.is_alive())
 
     def call(
         self,

@@ -11,6 +11,7 @@ from frostline.backbones.build import build_backbone
 from frostline.backbones.compute_mode import ComputeMode
 from frostline.backbones.split.cut import cut
 from frostline.config.conf_files import group_defaults
+from frostline.config.image_size import Sides
 from frostline.config.schema import TrainerSettings
 from frostline.data.image_datamodule import ImageDataModule
 from frostline.data.sample_table import SampleTable
@@ -51,7 +52,7 @@ def table_features(
     *,
     backbone: str,
     weights: str = "pretrained",
-    image_size: int | None = None,
+    image_size: Sides | None = None,
     memory_gib: float = 4.0,
     on_progress: Callable[..., None] = lambda **_: None,
 ) -> TableFeatures:
@@ -61,7 +62,7 @@ def table_features(
         table: The images.
         backbone: A name.
         weights: `pretrained` or a path.
-        image_size: Side in pixels; None for the weights' own.
+        image_size: Side, or height and width, in pixels; None for the weights' own.
         memory_gib: Decoded images are held in memory up to this size.
         on_progress: Receives `text=`.
 
