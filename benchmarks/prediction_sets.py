@@ -120,7 +120,7 @@ def main() -> None:
             read_predictions(store.fetch_artifact(record.run_id, f"predictions/{split}.parquet"))
             for split in ("val", "test")
         )
-        name = f"{record.params.get('data', '?')} {record.name}"
+        name = record.tags.get("set") or f"{record.name} ({record.run_id[:8]})"
         for coverage in COVERAGES:
             lines.append(row(name, val, test, coverage, given.resplits))
             print(lines[-1], flush=True)
