@@ -36,14 +36,14 @@ class TableFeatures:
         values: (N, F) float32, in the order of the table.
         backbone: Its name.
         weights_from: Where its weights came from.
-        image_size_px: Side of the squares that it got.
+        image_size_px: Side of the squares that it got; of rectangles such as `96x128`.
         computed: For how many images they were not stored yet.
     """
 
     values: Tensor
     backbone: str
     weights_from: str
-    image_size_px: int
+    image_size_px: int | str
     computed: int
 
 
@@ -105,7 +105,7 @@ def table_features(
             todo="make room (FROSTLINE_FEATURES_GIB is the limit, FROSTLINE_HOME the folder)",
         )
     values = outputs.take(every, np.zeros_like(every)).float().flatten(1)
-    return TableFeatures(values, model.name, model.weights.source, model.input.size_px, computed)
+    return TableFeatures(values, model.name, model.weights.source, model.input.size_label, computed)
 
 
 def principal_components(features: Tensor, width: int) -> Tensor:
