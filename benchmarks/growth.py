@@ -23,7 +23,6 @@ from benchmarks.docs_tables import write_between
 from frostline.advice.growth.growth import (
     LEVEL,
     MODEL_SD,
-    MODEL_SHARE,
     no_law,
     project,
     resampled_scores,
@@ -63,11 +62,9 @@ class Case:
     scores: Floats
     truth: float
 
-    def judged(self, sd: float, share: float) -> tuple[float, float, float, float, float]:
+    def judged(self, sd: float) -> tuple[float, float, float, float, float]:
         """The truth, the projection with its interval, and the projection to 1x."""
-        projections, _ = project(
-            self.sizes, self.scores, self.images, seed=0, model_sd=sd, model_share=share
-        )
+        projections, _ = project(self.sizes, self.scores, self.images, seed=0, model_sd=sd)
         now, last = projections[0], projections[-1]
         return self.truth, last.score, last.low, last.high, now.score
 
@@ -143,12 +140,11 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=list(GROWTH_SETS))
     parser.add_argument("--draws", type=int, default=25)
     parser.add_argument("--sd", type=float, default=MODEL_SD)
-    parser.add_argument("--share", type=float, default=MODEL_SHARE)
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     prepare_process(None)
     lines = [
-        "| set | share and deviation | cases | score with four times as many "
+        "| set | the deviation was | cases | score with four times as many "
         "| error of the projection | its bias | error of naive | width of the "
         f"{LEVEL:.0%} interval | held |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -157,9 +153,7 @@ def main() -> None:
     checked = []
     for name in given.sets:
         results = [kept_case(name, given, seed) for seed in range(given.draws)]
-        told = np.array(
-            [one.judged(given.sd, given.share) for one in results if isinstance(one, Case)]
-        )
+        told = np.array([one.judged(given.sd) for one in results if isinstance(one, Case)])
         if not len(told):
             print(f"{name}: {results[0]}", flush=True)
             continue

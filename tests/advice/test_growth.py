@@ -1,5 +1,7 @@
 """What more images would bring: the law by hand, and no answer where there can be none."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from frostline.advice.growth.growth import growth_of, macro_scores, shares_for
 from frostline.advice.growth.growth_text import growth_lines
 from frostline.advice.growth.subset_heads import subset, subset_heads
+from frostline.commands import advise
 from frostline.stats.power_law import fit_power_law, interval
 
 
@@ -108,3 +111,29 @@ def test_labels_that_say_nothing_and_a_score_without_errors_give_no_law():
     growth = growth_of("none", features, labels, groups, tuple("abcdef"), seed=0)
     assert "nothing is left to gain" in growth.why_not
     assert "cannot tell" in "\n".join(growth_lines("clusters", [growth]))
+
+
+@pytest.fixture
+def own_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FROSTLINE_HOME", str(tmp_path / "home"))
+
+
+SMALL = ["data.n_species=1", "data.photos_per_leaf=1", "data.size_px=32", "image_size=32"]
+
+
+def test_the_command(own_folders, capsys):
+    advise.main(["data.n_images=150", *SMALL, "--more", "--json"])
+    (growth,) = json.loads(capsys.readouterr().out)["growth"]
+    assert growth["images"] == 90
+    assert [one["images"] for one in growth["projections"]] == [90, 180, 360]
+    assert all(one["low"] <= one["score"] <= one["high"] for one in growth["projections"])
+
+
+def test_a_handful_by_command(own_folders, capsys):
+    advise.main(["data.n_images=30", *SMALL, "--more"])
+    assert "cannot tell: the classes have 4 images" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        advise.main(["data.n_images=150", *SMALL, "--more", "--out", "page.html"])
+    assert "--more writes no page" in capsys.readouterr().err

@@ -23,8 +23,6 @@ MIN_SIZES = 3
 # How far a law that fitted the smaller sizes is off, as a standard deviation of the logarithm of
 # the error at each doubling: chosen on some sets and checked on others by `benchmarks.growth`.
 MODEL_SD = 0.06
-# The share of the law's gain (of the logarithm of the error) that came true there: laws flatten.
-MODEL_SHARE = 1.0
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,6 @@ def project(
     *,
     seed: int,
     model_sd: float = MODEL_SD,
-    model_share: float = MODEL_SHARE,
 ) -> tuple[tuple[Projection, ...], Floats]:
     """Fit a power law and follow it.
 
@@ -161,19 +158,17 @@ def project(
         images: How many there are.
         seed: Of how far the law is off in each resample.
         model_sd: See `MODEL_SD`.
-        model_share: See `MODEL_SHARE`.
 
     Returns:
         Projections to 1, 2 and 4 times as many, and the resampled scores there (B, 3).
     """
     # An error below that of half an image cannot be told from none.
     law = fit_power_law(sizes, np.maximum(1 - scores, 0.5 / images))
-    last = law.error_at(float(sizes[-1]))
     off = np.random.default_rng(derive_seed(seed, "law")).standard_normal(len(scores) - 1)
     projections, draws = [], []
     for factor in (1, *FACTORS):
         n = factor * images
-        errors = last * (law.error_at(n) / last) ** model_share
+        errors = law.error_at(n)
         doublings = np.log2(n / sizes[-1])
         drawn = 1 - np.minimum(errors[1:] * np.exp(off * model_sd * doublings), 1.0)
         low, high = interval(drawn, LEVEL)
