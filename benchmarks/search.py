@@ -54,15 +54,15 @@ def _record(given: argparse.Namespace) -> None:
 
 
 def _time_loop(out: Path) -> None:
-    """Time the tuned loop once for each number of images."""
+    """Time the tuned loop once, with as many images as the first recording has."""
     from benchmarks.search_curves import read_curves
     from benchmarks.search_loop import loop_seconds
     from benchmarks.search_table import LOOP
 
-    sizes = {one.data: (one.n_train, len(one.labels)) for one in read_curves(out)}
-    taken = {size: dict(loop_seconds(*size)) for size in sorted(set(sizes.values()))}
-    found = {data: taken[size] for data, size in sorted(sizes.items())}
-    (out / LOOP).write_text(json.dumps(found, indent=1) + "\n")
+    first = read_curves(out)[0]
+    found = {"n_train": first.n_train, "n_val": len(first.labels)}
+    cells = loop_seconds(first.n_train, len(first.labels))
+    (out / LOOP).write_text(json.dumps({**found, "cells": cells}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -98,6 +98,7 @@ def test_the_highest_is_never_dropped_even_where_all_others_are_the_same():
 def test_settled_only_with_two_seeds_and_all_epochs():
     assert decide(_stands(0.95, 0.80, seeds=2), RULES, more_seeds=False).settled
     assert not decide(_stands(0.95, 0.80, seeds=1), RULES, more_seeds=False).settled
+    assert not decide(_stands(0.95, seeds=1), RULES, more_seeds=False).settled
     assert not decide(_stands(0.95, 0.80, seeds=2, share=0.5), RULES, more_seeds=False).settled
     close = decide(_stands(0.90, 0.89, 0.885, seeds=2), RULES, more_seeds=False)
     assert close.recommended == "cell0"

@@ -85,7 +85,7 @@ def _meant(key: str, given: Any, problem: dict[str, Any]) -> str:
             return f"one side is enough, images become square: {key}={sides[1]}"
         if key == "image_size":
             return f"height and width are a list: {key}=[{sides[1]},{sides[2]}]"
-    if number := _WITH_UNIT.fullmatch(text):
+    if key != "budget" and (number := _WITH_UNIT.fullmatch(text)):  # a budget has a unit
         if number[2] == "%" and not whole:
             return f"write {key}={float(number[1]) / 100:g}"
         if not whole or number[1].isdigit():

@@ -140,11 +140,7 @@ def decide(stands: Mapping[str, Stand], rules: RaceSearch, *, more_seeds: bool) 
     if not np.all(np.isfinite(costs)) or min(costs) <= 0:
         costs = [1.0] * len(names)
     take = names[cheapest_within(losses.tolist(), costs, rules.tolerance, same_cost=SAME_COST)]
-    settled = (
-        not epochs_left
-        and (known_seeds or len(names) == 1)
-        and judged[take].in_reach >= rules.settled_at
-    )
+    settled = not epochs_left and known_seeds and judged[take].in_reach >= rules.settled_at
     return Decision(judged, dropped, take, settled)
 
 
