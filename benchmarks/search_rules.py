@@ -96,8 +96,14 @@ def own_grid(curves: Curves, loop: LoopSeconds) -> Found:  # noqa: ARG001
     return Found(found.cell, seconds, found.epochs, found.kept)
 
 
-def race(rules: RaceSearch, decider: Callable[..., Decision] = decide) -> Search:
-    """Frostline's race with one seed."""
+def race(rules: RaceSearch, *, takes_cheap: bool) -> Search:
+    """Frostline's race with one seed.
+
+    Args:
+        rules: Of the race.
+        takes_cheap: Whether the recommended cell is taken, the cheapest within the tolerance of the
+            smallest expected loss; else the one of the smallest loss.
+    """
 
     def search(curves: Curves, loop: LoopSeconds) -> Found:  # noqa: ARG001
         done = np.zeros(len(CELLS), dtype=int)
@@ -111,12 +117,15 @@ def race(rules: RaceSearch, decider: Callable[..., Decision] = decide) -> Search
                 done[cell] = max(done[cell], target)
             stands = {str(cell): _stand(curves, cell, int(done[cell])) for cell in alive}
             stands = {name: one for name, one in stands.items() if not one.is_whole} or stands
-            decision = decider(stands, rules, more_seeds=False)
+            decision = decide(stands, rules, more_seeds=False)
             alive = [cell for cell in alive if str(cell) not in decision.dropped]
         assert decision is not None
         epoch_s = np.cumsum(curves.epoch_s, axis=1)[np.arange(len(CELLS)), done - 1]
         seconds = float((curves.start_s + epoch_s + parts * curves.pause_s).sum())
-        return Found(int(decision.recommended), seconds, int(done.sum()), tuple(alive))
+        judged = decision.judged
+        least = min(judged, key=lambda name: judged[name].loss)
+        cell = int(decision.recommended if takes_cheap else least)
+        return Found(cell, seconds, int(done.sum()), tuple(alive))
 
     return search
 
