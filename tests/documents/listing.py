@@ -83,7 +83,14 @@ LISTED: dict[str, dict[str, Treatment]] = {
     },
     "docs/trust.md": {
         "python -m src.predict RUN": Run(swap={"0.9": "0.5"}),
-        "python -m benchmarks.prediction_sets": Run(swap={"RUN RUN --write": "RUN --resplits 2"}),
+        "python -m src.train -m data.n_images=1200": Run(
+            NET,
+            swap={
+                "data.n_images=1200 data.n_species=2": DRAWN,
+                " image_size=96": "",
+                "RUN RUN --write": "RUN --resplits 2",
+            },
+        ),
     },
     "docs/more.md": {
         "python -m src.advise": Run(),
