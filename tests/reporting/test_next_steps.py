@@ -37,7 +37,9 @@ def test_where_all_are_clearly_worse_nothing_is_said_of_open_ones(sweeps, tmp_pa
 
 def test_where_seeds_help_they_are_worth_running(sweeps, tmp_path):
     report, text = _report(sweeps.make(_cells(0.80, 0.79, 0.78), n_leaves=12), tmp_path)
-    assert text.startswith("Worth running: ")
+    first, worth = text.splitlines()[:2]
+    assert first.startswith("First train all longer, epochs=12: ")
+    assert worth.startswith("Worth running: ")
     assert report.verdict.recommended.loss == pytest.approx(
         min(row.loss for row in report.verdict.rows), abs=0.01
     )

@@ -10,7 +10,8 @@ from frostline.training.tuning_choice import Tuning
 
 def _early(rate, losses, state="trained"):
     epochs = {
-        epoch: {"val/loss": loss + 5, "val/loss_scaled": loss} for epoch, loss in enumerate(losses)
+        epoch: {"val/loss": loss + 5, "val/loss_scaled": loss, "lr": rate / (epoch + 2)}
+        for epoch, loss in enumerate(losses)
     }
     return Candidate({"lr": rate}, state, epochs)
 
@@ -72,3 +73,11 @@ def test_the_chosen_rate_is_ringed(tmp_path):
     (series,) = section.figures[0].series
     assert (series.name, list(series.x), series.ringed) == ("a", [1e-3, 1e-2], frozenset({0}))
     assert tuning_section(SimpleNamespace(chosen=cells[1:]), source) == []
+
+
+def test_the_rate_of_a_candidate_is_not_that_of_an_epoch(tmp_path):
+    text = _text(tmp_path, [_early(1e-2, [0.9, 0.8])], 0)
+    assert text.splitlines()[0].split(",").count("lr") == 1
+    older = text.replace("lr of the epoch", "lr")
+    for each in (text, older):
+        assert [one.rate for one in tried_in(each)] == [1e-2]

@@ -94,3 +94,14 @@ def test_weights_that_fit_in_part_are_marked_wherever_the_terminal_is() -> None:
     assert sorted(row[at] for row in cells) == ["", "28.1 %"]
     assert "PARTIAL WEIGHTS" in printed(found, 40, terminal=True)
     assert "PARTIAL WEIGHTS" not in printed(found[:1], 40, terminal=True)
+
+
+def test_a_head_that_was_solved_shows_no_rate_that_had_no_effect() -> None:
+    one, two = (
+        Outcome(f"d{k}", f"run{k}", "done", f"r{k}", {"backbone": "net", "freeze": f, "lr": lr},
+                {}, is_solved=f == "all")
+        for k, (f, lr) in enumerate([("0", "0.001"), ("all", "0.005")])
+    )  # fmt: skip
+    header, cells = rows([one, two])
+    at = header.index("lr")
+    assert {row[1]: row[at] for row in cells} == {"0": "0.001", "all": "solved"}

@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 
 from frostline.reporting.tables import Value
 from frostline.stats.cell import Cell
-from frostline.tracking.records import RunRecord
+from frostline.tracking.records import SOLVER, RunRecord
 
 LR = "lr"
 AUTO = "auto"
 LR_FROM = "lr_from"
 TUNED = "frostline.tuned"
 AT_EDGE = "frostline.tuned_at_edge"
-SOLVER = "frostline.head_solver"
 TUNED_NOTE = (
     "Each configuration tuned its learning rate on validation images of its first seed, and these "
     "judge it, too. That makes its score slightly too high, and a difference slightly off where "

@@ -84,7 +84,7 @@ def _headline(verdict: Verdict) -> str:
         return f"Only {name} has results: there is nothing to compare it with."
     if take.loss is None:
         return f"Take {name}, the highest on validation; how sure that is cannot be said."
-    ends = f" {_MODELS_ALONE}" if verdict.is_of_models else ""
+    ends = _not_distinguished(verdict) + (f" {_MODELS_ALONE}" if verdict.is_of_models else "")
     if all(row.standing == "worse" for row in verdict.rows if row is not take):
         return f"Take {name}: it is better on validation than all others."
     if len(verdict.candidates) == 1:
@@ -100,6 +100,19 @@ def _headline(verdict: Verdict) -> str:
     return (
         f"Take {name}: of the {len(verdict.candidates)} configurations whose expected loss is "
         f"within {tolerance} of the smallest it costs least.{ends}"
+    )
+
+
+def _not_distinguished(verdict: Verdict) -> str:
+    """How likely the choice is the best, and that others may be: it is a choice, no proof."""
+    take = verdict.recommended
+    others = [row.cell.name for row in verdict.rows if row is not take and row.standing == "open"]
+    if not others or take.chance is None:
+        return ""
+    named = others[0] if len(others) == 1 else f"{len(others)} others"
+    return (
+        f" That is a choice, not a proof: it is {whole_percent(take.chance)} likely to be the "
+        f"best, and {named} cannot be distinguished from the highest."
     )
 
 

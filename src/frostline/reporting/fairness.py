@@ -116,6 +116,17 @@ def _at_edge(verdict: Verdict, rates: Mapping[str, CellRate]) -> list[str]:
     return lines
 
 
+def train_longer(trained: Mapping[str, Training]) -> str:
+    """What to do first where some have not finished learning; empty where all have."""
+    cells = {name: one for name, one in trained.items() if one.finished == "no" or one.too_short}
+    if not cells:
+        return ""
+    return (
+        f"First train all longer, epochs={max(MIN_EPOCHS, 2 * _most_epochs(cells))}: what has not "
+        "finished learning may change places, whatever more seeds say."
+    )
+
+
 def _unfinished(trained: Mapping[str, Training]) -> list[str]:
     """Cells that would have learned more in more epochs, or have too few to tell."""
     lines = []

@@ -153,4 +153,5 @@ def _rate_values(rate: CellRate | None) -> list[Value]:
     if rate is None or rate.value is None:
         return [None, None, None]
     also = ", ".join(f"{key}={value}" for key, value in rate.also.items())
-    return [rate.value, rate.origin, also or None]
+    # The grid's best rate had no effect on a head that was solved.
+    return ["solved" if rate.is_solved else rate.value, rate.origin, also or None]

@@ -22,6 +22,8 @@ _MAX_COMMANDS = 4
 _LIKELY = 0.05
 # A plan is worth typing from this share of the tolerance on.
 _LEAST_SHARE = 0.1
+# A table of plans that all gain less than it shows, a tenth of a point, says nothing.
+_SHOWN_GAIN = 0.0005
 _OPEN_STILL = (
     "To distinguish what cannot be distinguished now is another question: “How sure is this” "
     "says what seeds can show. "
@@ -74,7 +76,8 @@ def next_steps(verdict: Verdict, selection: Selection, source: Source) -> NextSt
     best = best_plan(front, least)
     table = _table(front, able, is_timed=is_timed)
     if best is None:
-        return NextSteps(_hardly(front, able, is_timed=is_timed), table, {"cells": []})
+        shown = table if any(plan.gain >= _SHOWN_GAIN for plan in front) else None
+        return NextSteps(_hardly(front, able, is_timed=is_timed), shown, {"cells": []})
     cells = [able[place].cell for place in best.cells]
     names = _listed([cell.name for cell in cells], len(able))
     commands = commands_for(cells, _seeds(cells, best.seeds), runs, source)

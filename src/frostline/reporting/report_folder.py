@@ -18,7 +18,7 @@ from frostline.reporting.cell_predictions import (
 from frostline.reporting.cell_rates import CellRate, cell_rate, with_tuned_as_auto
 from frostline.reporting.cell_settings import with_unlogged_settings
 from frostline.reporting.conclusion import conclude
-from frostline.reporting.fairness import fairness
+from frostline.reporting.fairness import fairness, train_longer
 from frostline.reporting.limits import limits
 from frostline.reporting.look_count import NO_LOOKS, Looks
 from frostline.reporting.next_steps import NextSteps, next_steps
@@ -97,17 +97,24 @@ def write_folder(
     shown = selection.runs or records
     drawn = are_drawings(shown)
     held_out, trained, further = NO_RESULT, {}, NextSteps()
-    unfair = unsaid = ""
+    unfair = unsaid = longer = ""
     if verdict is not None:
         held_out = held_out_result(verdict, source)
         solved = {name for name, rate in rates.items() if rate.is_solved}
         trained = trainings(verdict, source, solved)
         unfair = fairness(verdict, rates, trained)
+        longer = train_longer(trained) if len(verdict.rows) > 1 else ""
         further = next_steps(verdict, selection, source)
         first = next(iter(verdict.top.cell.run_ids.values()))
         unsaid = limits(verdict, source.classes(first))
     conclusion = conclude(
-        verdict, selection, held_out.sentence, unfair, further.text, unsaid, drawn=drawn
+        verdict,
+        selection,
+        held_out.sentence,
+        unfair,
+        "\n".join(filter(None, (longer, further.text))),
+        unsaid,
+        drawn=drawn,
     ).with_caveat(unfinished(trained))
     race = read_race(sweep, source)
     conclusion = conclusion.with_caveat(open_race(race))

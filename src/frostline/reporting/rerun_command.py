@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 
+from frostline.invocation import as_called
 from frostline.stats.cell import Cell
 from frostline.tracking.lookup import PLAN_FILE
 from frostline.tracking.records import RunRecord
@@ -97,4 +98,4 @@ def _by_key(overrides: Sequence[str]) -> Values:
 
 def _command(values: Values, seeds: Sequence[str]) -> str:
     words = [f"{key}={','.join(own)}" if own != ("",) else key for key, own in values.items()]
-    return "python -m src.train -m " + shlex.join([*words, "seed=" + ",".join(seeds)])
+    return as_called("python -m src.train -m ") + shlex.join([*words, "seed=" + ",".join(seeds)])

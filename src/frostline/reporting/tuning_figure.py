@@ -55,9 +55,10 @@ def tuning_section(verdict: Verdict, source: Source) -> list[Section]:
         Column("state"),
     ]
     caption = (
-        "One line a configuration, the chosen rate ringed. Where stages train, rates are judged "
-        "after the first part of the schedule, at the temperature that suits each best; heads on "
-        "stored features at their end. So compare along a line, not between lines."
+        "One line a configuration, the chosen rate ringed; where a head was solved exactly, none "
+        "is. Where stages train, rates are judged after the first part of the schedule, at the "
+        "temperature that suits each best; heads on stored features at their end. So compare "
+        "along a line, not between lines."
     )
     figure = Figure(
         "tuning",
@@ -100,7 +101,7 @@ def tried_in(text: str) -> list[Tried]:
         text: The file's content; one that cannot be read has none.
     """
     candidates: dict[str, list[Mapping[str, str]]] = {}
-    for line in csv.DictReader(io.StringIO(text)):
+    for line in _lines(text):
         # A head that was solved exactly does not depend on the rate.
         if line.get(_RATE) and not line.get(_L2):
             candidates.setdefault(line.get("candidate", ""), []).append(line)
@@ -114,6 +115,16 @@ def tried_in(text: str) -> list[Tried]:
         if before is None or _order(one) < _order(before):
             best[rate] = one
     return [best[rate] for rate in sorted(best)]
+
+
+def _lines(text: str) -> list[dict[str, str]]:
+    """The rows by column; of columns of one name the first.
+
+    Tables of older runs had two `lr`: the candidate's, and that of each epoch.
+    """
+    rows = csv.reader(io.StringIO(text))
+    header = next(rows, [])
+    return [dict(reversed(list(zip(header, row, strict=False)))) for row in rows]
 
 
 def _order(one: Tried) -> tuple[bool, float]:

@@ -14,6 +14,7 @@ from frostline.sweep.failures import after_training, hint_for, is_not_trainings_
 from frostline.sweep.job_record import swept_params
 from frostline.sweep.outcome import BUDGET_SPENT, RESUMABLE, Outcome
 from frostline.sweep.signals import StopSignalError
+from frostline.tracking.records import SOLVER
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
@@ -106,6 +107,7 @@ def outcome_of(record: "RunRecord", settings: Settings, state: str) -> Outcome:
         run_id=record.run_id,
         params=dict(record.params),
         metrics=dict(record.metrics),
+        is_solved=SOLVER in record.tags,
     )
 
 

@@ -10,7 +10,7 @@ from frostline.config.recorded_identity import DIGEST_TAG, has_own_digest
 from frostline.errors import DataChangedError, TrackingError
 from frostline.sweep.plan import PlannedJob, common_overrides
 from frostline.sweep.worker_answer import Failure
-from frostline.tracking.records import DROPPED
+from frostline.tracking.records import DROPPED, SOLVER
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
@@ -41,6 +41,7 @@ class Outcome:
         swept: Settings that differ in the sweep and are no parameters in MLflow, such as
             `head.pool`: key to value as typed.
         stops_sweep: Whether the jobs that are left must not begin: their inputs have changed.
+        is_solved: Whether its head was solved exactly, so that its learning rate had no effect.
     """
 
     digest: str
@@ -53,6 +54,7 @@ class Outcome:
     was_killed: bool = False
     swept: Mapping[str, str] = field(default_factory=dict)
     stops_sweep: bool = False
+    is_solved: bool = False
 
     @property
     def succeeded(self) -> bool:
@@ -235,7 +237,15 @@ def _from_run(job: PlannedJob, run: "RunRecord | None", is_reused: bool) -> Outc
     if run is None:
         return Outcome.not_run(job.digest, name, "the sweep ended before it")
     state = "reused" if is_reused else "done"
-    return Outcome(job.digest, name, state, run.run_id, dict(run.params), dict(run.metrics))
+    return Outcome(
+        job.digest,
+        name,
+        state,
+        run.run_id,
+        dict(run.params),
+        dict(run.metrics),
+        is_solved=SOLVER in run.tags,
+    )
 
 
 def _swept(job: PlannedJob, common: set[str]) -> dict[str, str]:

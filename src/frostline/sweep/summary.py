@@ -48,7 +48,7 @@ def rows(outcomes: Sequence[Outcome]) -> tuple[list[str], list[list[str]]]:
         header.append("")
     cells = []
     for outcome in best_first(finished):
-        row = [outcome.params.get(key, "?") for key in ("backbone", "freeze", *swept)]
+        row = [_param(outcome, key) for key in ("backbone", "freeze", *swept)]
         row += [outcome.swept.get(key, "") for key in unlogged]
         row += [partial_percent(outcome.params) for _ in partial]
         row.append(_percent(outcome.params.get("frozen_params_frac")))
@@ -59,6 +59,12 @@ def rows(outcomes: Sequence[Outcome]) -> tuple[list[str], list[list[str]]]:
             row.append("reused" if outcome.state == "reused" else "")
         cells.append(row)
     return header, cells
+
+
+def _param(outcome: Outcome, key: str) -> str:
+    if key == "lr" and outcome.is_solved:
+        return "solved"
+    return outcome.params.get(key, "?")
 
 
 def markdown(outcomes: Sequence[Outcome]) -> str:

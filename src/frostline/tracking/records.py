@@ -19,6 +19,8 @@ RACE_FILE = "race.json"
 # On a job's run: why a race trained it no further; and why it waits, where it does.
 DROPPED = "frostline.dropped"
 WAITS = "frostline.waits"
+# On a job's run: how its head was solved exactly, where it was not trained.
+SOLVER = "frostline.head_solver"
 
 
 @dataclass(frozen=True)

@@ -100,8 +100,10 @@ class Tuning:
         with path.open("w", newline="", encoding="utf-8") as file:
             keys = list(self.best.values)
             writer = csv.writer(file)
+            # The rate of an epoch is a metric, too, and not the candidate's: a schedule changes it.
+            named = [f"{name} of the epoch" if name in keys else name for name in metrics]
             writer.writerow(
-                ["candidate", *keys, "l2", "state", "seconds", "epochs", "epoch", *metrics]
+                ["candidate", *keys, "l2", "state", "seconds", "epochs", "epoch", *named]
             )
             for place, each in enumerate(self.candidates):
                 state = "chosen" if place == self.chosen else each.state
