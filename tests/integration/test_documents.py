@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from frostline.config.conf_files import CONF
 from frostline.config.read import settings_of
 from frostline.config.schema import Settings
+from frostline.config.short_words import spell_out
 from frostline.config.study_scale import spell_out_scale
 from frostline.plugins.folders import VARIABLE, config_folders, remember
 from tests.integration.documented import PAGES, ROOT, Command, documented
@@ -45,7 +46,7 @@ def test_the_pages_show_commands() -> None:
 
 @pytest.mark.parametrize("command", TRAINING, ids=str)
 def test_each_training_command_composes(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = [word for word in command.words[3:] if not word.startswith("-")]
+    given = spell_out([word for word in command.words[3:] if not word.startswith("-")])
     if "--cfg" in command.words:
         given.remove("job")
     chosen = []

@@ -10,7 +10,7 @@ from frostline.reporting.number_text import (
     whole_percent,
 )
 from frostline.reporting.page import Conclusion
-from frostline.reporting.recommendation import recommendation_lines
+from frostline.reporting.recommendation import chance_text, recommendation_lines
 from frostline.reporting.select import Selection
 from frostline.stats.judged_cell import Row
 from frostline.stats.rules import SHORT_SCORE_NAMES
@@ -111,7 +111,7 @@ def _not_distinguished(verdict: Verdict) -> str:
         return ""
     named = others[0] if len(others) == 1 else f"{len(others)} others"
     return (
-        f" That is a choice, not a proof: it is {whole_percent(take.chance)} likely to be the "
+        f" That is a choice, not a proof: it is {chance_text(take.chance)} likely to be the "
         f"best, and {named} cannot be distinguished from the highest."
     )
 

@@ -66,10 +66,11 @@ def cheaper_neighbour(verdict: Verdict) -> Row | None:
 def _loss_text(row: Row) -> str:
     assert row.loss is not None
     assert row.chance is not None
-    return f"{row.cell.name} {points(row.loss)} ({_chance(row.chance)} likely to be the best)"
+    return f"{row.cell.name} {points(row.loss)} ({chance_text(row.chance)} likely to be the best)"
 
 
-def _chance(chance: float) -> str:
+def chance_text(chance: float) -> str:
+    """A chance in whole percent, never certain."""
     if chance < 0.01:
         return "under 1 %"
     return "over 99 %" if chance > 0.99 else whole_percent(round(chance, 2))
