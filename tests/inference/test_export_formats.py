@@ -1,6 +1,7 @@
 """What each format takes, what it refuses and why."""
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,3 +136,17 @@ def test_any_size_is_for_onnx(capsys: pytest.CaptureFixture[str]) -> None:
         export.main(["run", "--format", "timm", "--any-size"])
     assert ended.value.code == 2
     assert "--any-size with --format timm" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["onnx", "mlflow"])
+def test_a_missing_package_is_found_before_anything_is_looked_for(
+    form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)  # as where it is not installed
+    with pytest.raises(SystemExit):
+        export.main(["no-such-run", "--format", form])
+    said = capsys.readouterr().err
+    assert f"--format {form}: it" in said
+    assert "onnxscript, not installed here" in said
+    assert "pip install 'frostline[export]'" in said
+    assert "looking for" not in said

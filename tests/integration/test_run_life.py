@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,6 +112,21 @@ def test_full_evidence_is_files_that_agree_with_the_figures(life: Life) -> None:
     assert found["temperature"] > 0
     files = life.store.list_artifacts(life.run_id, "evaluations/test")
     assert "evaluations/test/confusion.png" in files
+
+
+def test_without_the_package_of_attributions_all_else_is_written(
+    life: Life, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pytorch_grad_cam", None)  # as where it is not installed
+    evaluate.main([life.run_id, "--out", "without", "--no-log"])
+    (line,) = [each for each in capsys.readouterr().err.splitlines() if "attributions are" in each]
+    assert line.endswith("not installed here (pip install 'frostline[export]')")
+    folder = life.place / "without" / "test"
+    assert not (folder / "attribution.jpg").exists()
+    assert (folder / "attribution.txt").read_text() == f"{line}\n"
+    figures = json.loads((folder / "figures.json").read_text())["figures"]
+    assert figures["acc_micro"] == life.store.get_run(life.run_id).metrics["test/acc_micro"]
+    assert 0 <= json.loads((folder / "evidence.json").read_text())["ece"] <= 1
 
 
 def test_another_data_set_is_mapped_by_names(

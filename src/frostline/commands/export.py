@@ -46,6 +46,9 @@ def _run(given: argparse.Namespace) -> None:
         )
     if given.any_size and given.format != "onnx":
         raise ConfigError(f"--any-size with --format {given.format}", "--format onnx")
+    from frostline.inference.formats.needed_packages import check_packages
+
+    check_packages(given.format, f"--format {given.format}")
     rebuilt = run_given(given)
     from frostline.inference.formats.write_export import export_run, is_export, sample_of
     from frostline.tracking.store import open_store

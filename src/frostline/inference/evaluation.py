@@ -150,7 +150,7 @@ def evaluate_run(
             **_recorded_evidence(store, rebuilt.record),
         )
         on_progress("writing the evidence: confusion, calibration, errors, attributions")
-        write_evidence(subject, folder, level=evidence)
+        write_evidence(subject, folder, level=evidence, on_progress=on_progress)
     done = Evaluation(
         run=rebuilt.name,
         name=images.name,

@@ -1,15 +1,14 @@
 """`register=NAME`: the model that a sweep recommends, in MLflow's registry as its `champion`."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
+from frostline.inference.formats.needed_packages import check_packages
 from frostline.sweep import workers
 from frostline.sweep.job_runs import experiment_of
 from frostline.sweep.worker_answer import Failure
 
-_NEEDED = ("onnx", "onnxscript", "onnxruntime")
 _LEFT_OUT = "report=true, tracking.offline=false"
 
 
@@ -22,12 +21,7 @@ def check_register(settings: Settings) -> None:
     name = settings.register_as
     if name is None:
         return
-    if missing := [each for each in _NEEDED if find_spec(each) is None]:
-        raise ConfigError(
-            f"register={name}: a registered model is an ONNX file, and {', '.join(missing)} is "
-            "not installed here",
-            todo="pip install 'frostline[export]'",
-        )
+    check_packages("mlflow", f"register={name}")
     if not settings.report or settings.tracking.offline:
         raise ConfigError(
             f"register={name}: the report recommends which model, and the registry is MLflow's",

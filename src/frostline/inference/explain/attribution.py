@@ -6,6 +6,7 @@ it the logits depend on the class token alone, and the gradient of all others is
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,11 @@ class Layer:
     path: str
     module: nn.Module
     to_map: Callable[[Tensor], Tensor] | None
+
+
+def is_installed() -> bool:
+    """Whether the package that computes attributions is there; it is no part of the base."""
+    return find_spec("pytorch_grad_cam") is not None
 
 
 def find_layer(network: nn.Module, backbone: Backbone) -> Layer | None:
@@ -87,7 +93,7 @@ def grad_cam(network: nn.Module, layer: Layer, images: Tensor, classes: NDArray[
         (N, H, W) in [0, 1], each image scaled to its own range; all 0 if nothing contributes.
 
     Source:
-        Selvaraju et al., "Grad-CAM", ICCV 2017; computed by the package grad-cam.
+        Selvaraju et al., "Grad-CAM", ICCV 2017; computed by the package grad-cam: see `is_installed`.
     """
     from pytorch_grad_cam import GradCAM  # type: ignore[import-untyped]
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget  # type: ignore[import-untyped]

@@ -15,6 +15,7 @@ from frostline.inference.explain.attribution import (
     Maps,
     find_layer,
     grad_cam,
+    is_installed,
     overlay,
     share_off,
 )
@@ -32,17 +33,34 @@ SHOWN_RIGHT = SHOWN_WRONG = 6
 # Right predictions, and wrong ones, that the mean shares are computed over.
 MAX_MEASURED = 48
 _BATCH = 16
+_NOT_INSTALLED = (
+    "attributions are left out: the package grad-cam is not installed here "
+    "(pip install 'frostline[export]')"
+)
 Rows = NDArray[np.int64]
 
 
-def write_attributions(subject: Subject, folder: Path) -> dict[str, float]:
+def write_attributions(
+    subject: Subject, folder: Path, on_progress: Callable[[str], None]
+) -> dict[str, float]:
     """Write attribution.jpg and, if the data set has leaf masks, attribution.csv.
+
+    Where they cannot be made, attribution.txt says why.
+
+    Args:
+        subject: Images, predictions and network.
+        folder: Where the files go.
+        on_progress: Receives a line if the package that computes them is missing.
 
     Returns:
         `off_leaf_right` and `off_leaf_wrong`: mean share of the attribution off the leaf, and
         `off_leaf_area`: the share that an attribution spread evenly would have. Empty without
-        masks, or where the network has no spatial map.
+        masks, where the network has no spatial map, or without the package.
     """
+    if not is_installed():
+        (folder / "attribution.txt").write_text(f"{_NOT_INSTALLED}\n")
+        on_progress(_NOT_INSTALLED)
+        return {}
     layer = find_layer(subject.network, subject.backbone)
     if layer is None:
         (folder / "attribution.txt").write_text(

@@ -32,13 +32,16 @@ SHEET_IMAGES, SHEET_EPOCHS = 6, 5
 log = logging.getLogger(__name__)
 
 
-def write_evidence(subject: Subject, folder: Path, *, level: str) -> dict[str, float]:
+def write_evidence(
+    subject: Subject, folder: Path, *, level: str, on_progress: Callable[[str], None]
+) -> dict[str, float]:
     """Write the evidence of a run.
 
     Args:
         subject: Images, predictions and network.
         folder: Where the files go; created if missing.
         level: `light` or `full`.
+        on_progress: Receives a line about what is left out.
 
     Returns:
         Its values: `ece`, and where they can be computed `temperature`, `ece_scaled`,
@@ -65,7 +68,7 @@ def write_evidence(subject: Subject, folder: Path, *, level: str) -> dict[str, f
         confusion_figure(counts, subject.classes, folder / "confusion.png")
         if subject.history:
             curves_figure(subject.history, folder / "learning_curves.png")
-        values |= write_attributions(subject, folder)
+        values |= write_attributions(subject, folder, on_progress)
     (folder / "evidence.json").write_text(json.dumps(values, indent=2), encoding="utf-8")
     return values
 
@@ -122,7 +125,9 @@ def write_run_evidence(
             validation=read_predictions(run.predictions / "val.parquet"),
             history=run.history,
         )
-        values = write_evidence(subject, folder, level=level)
+        values = write_evidence(
+            subject, folder, level=level, on_progress=lambda line: on_progress(text=line)
+        )
         metrics |= {f"test/{name}": value for name, value in values.items()}
         # A run on stored features may never have opened the training images.
         if level == "full" or run.data.training in run.data.opened:
