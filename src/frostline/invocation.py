@@ -9,6 +9,8 @@ from pathlib import Path
 
 # What stands before a command's name; processes that a command starts inherit it.
 VARIABLE = "FROSTLINE_CALLED_AS"
+# The folder that a command has entered before it printed paths and commands.
+ENTERED = "FROSTLINE_ENTERED"
 CHECKOUT = "python -m src."
 MODULE = "python -m frostline "
 SCRIPT = "frostline "
@@ -17,6 +19,16 @@ SCRIPT = "frostline "
 def as_called(text: str) -> str:
     """The text, every command of the checkout in it spelled as the caller spells them."""
     return text.replace(CHECKOUT, os.environ.get(VARIABLE, CHECKOUT))
+
+
+def in_checkout() -> bool:
+    """Whether the caller stands in a checkout, where `make` has targets."""
+    return as_called(CHECKOUT) == CHECKOUT
+
+
+def entered_folder() -> str | None:
+    """The folder that the command itself has gone into, whose caller stands outside of it."""
+    return os.environ.get(ENTERED) or None
 
 
 def is_command(line: str) -> bool:

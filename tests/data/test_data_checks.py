@@ -173,8 +173,14 @@ def test_command(photo_tree, capsys, monkeypatch, tmp_path):
 
 def test_command_on_a_missing_path_and_on_a_leak(photo_tree, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main(["gone"]) == 1
-    assert "gone is not a data set that can be read" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        main(["gone"])
+    assert ended.value.code == 2
+    assert "gone: there is no such file or folder" in capsys.readouterr().err
+    photo_tree({"a": 3}, name="Fotos")
+    with pytest.raises(SystemExit):
+        main([str(tmp_path / "Foto")])
+    assert f"did you mean {tmp_path / 'Fotos'}?" in capsys.readouterr().err
     root = photo_tree(
         {"train/a": 6, "train/b": 6, "test/a": 3, "test/b": 3, "val/a": 3, "val/b": 3}
     )
@@ -214,3 +220,25 @@ def test_a_page_is_written_into_new_folders_or_fails_with_a_message(photo_tree, 
     capsys.readouterr()
     assert main([str(root), "--out", str(tmp_path / "new")]) == 1
     assert f"error: --out {tmp_path}/new: Is a directory" in capsys.readouterr().err
+
+
+def test_the_command_takes_the_key_of_other_commands(photo_tree, capsys, monkeypatch, tmp_path):
+    root = photo_tree({"a": 8, "b": 8})
+    monkeypatch.chdir(tmp_path)
+    for given in (f"data.path={root}", f"path={root}"):
+        assert main([given, "--out", ""]) == 0
+        assert "16 images, 2 classes" in capsys.readouterr().out
+
+
+def test_the_command_says_that_training_would_stop(photo_tree, capsys):
+    root = photo_tree({"a": 8, "b": 8})
+    (root / "a" / "broken.png").write_bytes(b"no image")
+    assert main([str(root), "--out", ""]) == 0
+    said = capsys.readouterr()
+    assert "1 left out: 'a/broken.png" in said.out
+    assert (
+        "1 image that cannot be read is left out of this check; python -m src.train stops at it "
+        "unless data.on_bad_image=skip is given\n"
+    ) in said.err
+    assert main([str(root), "--out", "", "--on-bad-image", "skip"]) == 0
+    assert "stops at it" not in capsys.readouterr().err

@@ -223,7 +223,7 @@ def test_what_is_left_out_is_counted_in_one_line_and_listed_in_the_profile(photo
     }
     assert table.profile()["notes"] == list(table.notes)
     lines = [one.text for one in check_table(table, seed=0, probing=False).findings]
-    assert any(line.startswith("3 in no class folder, 1 other files: every one") for line in lines)
+    assert any(line.startswith("3 in no class folder, 1 other file: all named") for line in lines)
 
 
 def test_years_below_one_class_are_no_classes(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 
 from frostline.errors import DataError
-from frostline.inference.class_map import map_classes
+from frostline.inference.class_map import check_names, map_classes, remedy
 
 OURS = ("Corn___Common_rust", "Corn___healthy", "Tomato___Late_blight")
 
@@ -35,3 +35,16 @@ def test_mistakes_are_named() -> None:
         map_classes(("cats",), OURS, {"dogs": "Corn___healthy"})
     with pytest.raises(DataError, match="--map names unknown classes: 'Corn'"):
         map_classes(("cats",), OURS, {"cats": "Corn"})
+
+
+def test_a_misspelt_name_comes_with_the_nearest() -> None:
+    with pytest.raises(DataError, match=r"nearest: Corn_helthy -> Corn___healthy\n.*the run's"):
+        check_names(["Corn_helthy"], OURS, "the run's")
+    check_names(["Corn___healthy"], OURS, "the run's")
+
+
+def test_the_remedy_maps_to_absent_classes_with_like_names() -> None:
+    left_out = map_classes(("Corn healthy", "Corn common rusts", "zebra"), OURS, {})
+    assert remedy(left_out) == "--map 'Corn common rusts=Corn___Common_rust'"
+    assert remedy(map_classes(("Bird", "Dog"), ("Birds", "Dog"), {})) == "--map Bird=Birds"
+    assert remedy(map_classes(("Corn healthy", "zebra"), OURS, {})) == ""

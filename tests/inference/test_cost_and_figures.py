@@ -75,6 +75,12 @@ def test_other_data_are_a_path_or_other_settings(tmp_path: Path) -> None:
     (tmp_path / "field").mkdir()
     folder = data_of([str(tmp_path / "field"), "on_bad_image=skip"], settings)
     assert (folder.source, folder.on_bad_image) == ("folder", "skip")  # type: ignore[union-attr]
+    lenient = settings.model_copy(
+        update={"data": settings.data.model_copy(update={"on_bad_image": "skip"})}
+    )
+    for words, rule in (([], "skip"), (["on_bad_image=error"], "error")):
+        one = data_of([str(tmp_path / "field"), *words], lenient)
+        assert one.on_bad_image == rule  # type: ignore[union-attr]
     with pytest.raises(ConfigError, match="there is no such file or folder"):
         data_of([str(tmp_path / "nowhere")], settings)
     (tmp_path / "notes.txt").write_text("")

@@ -28,5 +28,5 @@ def test_it_ends_with_the_report_and_the_next_commands(place: Path) -> None:
     ended = start(place, "--folder", "shown", module="src.demo")
     assert ended.returncode == 0, ended.stderr
     assert "report with intervals and the verdict:" in ended.stdout
-    assert "python -m src.predict best:" in ended.stdout
+    assert "python -m src.predict best:" in ended.stdout.partition("  cd shown\n")[2]
     assert list((place / "shown").glob("multirun/*/*/report/report.html"))

@@ -188,6 +188,23 @@ def test_the_same_images_at_another_place_are_the_runs_own(
     printed = json.loads(capsys.readouterr().out)
     assert printed["largest_difference"] == 0
     assert set(printed["logged"]) == {"loss", "acc_micro", "acc_macro", "f1_macro"}
+    n = printed["images"]
+    assert printed["notes"] == [f"photos is the run's own data: its test split, {n} of 48 images"]
+    with pytest.raises(SystemExit):
+        evaluate.main([life.run_id, "--data", "elsewhere/photos", "--map", "Levle=level"])
+    assert "unknown classes: 'Levle'; nearest: Levle -> level" in capsys.readouterr().err
+
+
+def test_a_wrong_name_is_refused_before_the_network_is_loaded(
+    life: Life, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loaded(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("frostline.training.engine.prepare_process", loaded)
+    with pytest.raises(SystemExit):
+        evaluate.main([life.run_id, "--data", "photos", "--map", "even=levl"])
+    assert "unknown classes: 'levl'; nearest: levl -> level" in capsys.readouterr().err
 
 
 def test_changed_data_are_not_taken_for_the_test_split(

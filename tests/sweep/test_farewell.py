@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from frostline.sweep.farewell import ending, what_is_missing
 from frostline.sweep.launcher import _failed_heads
 from frostline.sweep.outcome import Outcome
@@ -19,6 +21,15 @@ def test_commands_only_where_there_is_a_result(tmp_path: Path) -> None:
     none = "\n".join(ending("0123", [FAILED, KILLED], address))
     assert "python -m src.evaluate best:0123" in some
     assert "best:" not in none and "sweep 0123: no job has a result" in none
+
+
+def test_a_folder_that_the_command_has_entered_is_named_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = resolve_address("sqlite:///mlflow.db", tmp_path)
+    assert not any("cd " in line for line in ending("0123", [DONE], address))
+    monkeypatch.setenv("FROSTLINE_ENTERED", "my demo")
+    assert ending("0123", [DONE], address)[0] == "first, for what follows:  cd 'my demo'"
 
 
 def test_what_failed_by_itself_is_not_promised_to_work_again() -> None:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from frostline.errors import ConfigError
+from frostline.inference.formats import needed_packages
 from frostline.sweep import registering
 from frostline.tracking.mlflow_model import champion_run, make_champion
 from frostline.tracking.store import open_store
@@ -17,12 +18,12 @@ def asked(*, name: str | None = "doctor", report: bool = True, offline: bool = F
 
 def test_it_is_refused_before_the_first_job(monkeypatch):
     registering.check_register(asked(name=None, report=False))
-    monkeypatch.setattr(registering, "find_spec", lambda name: name)
+    monkeypatch.setattr(needed_packages, "find_spec", lambda name: name)
     registering.check_register(asked())
     for wrong in (asked(report=False), asked(offline=True)):
         with pytest.raises(ConfigError, match="the registry is MLflow's"):
             registering.check_register(wrong)
-    monkeypatch.setattr(registering, "find_spec", lambda name: None)
+    monkeypatch.setattr(needed_packages, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"onnx.*(?s:.*)frostline\[export\]"):
         registering.check_register(asked())
 

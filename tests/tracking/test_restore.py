@@ -1,7 +1,7 @@
 import pytest
 
 from frostline.errors import TrackingError
-from frostline.tracking.lookup import best_of_sweep, find_run
+from frostline.tracking.lookup import best_of_sweep, find_run, find_run_of_seeds
 from frostline.tracking.restore import restore
 from frostline.tracking.store import open_store
 
@@ -41,6 +41,15 @@ def test_unknown_run_gives_the_nearest_names(store, tmp_path):
     _job(store, tmp_path, "vgg16-freeze4-seed0")
     with pytest.raises(TrackingError, match=r"no such run in sqlite.*nearest: resnet50-freeze2-s"):
         find_run(store, "resnet5-freeze2-seed0")
+
+
+def test_a_sweep_in_the_place_of_a_run_is_said_to_be_one(store, tmp_path):
+    _job(store, tmp_path, "net-seed0")
+    tags = {"frostline.kind": "sweep", "frostline.sweep_id": "20261127-ab12"}
+    parent = store.start_run("sweep-20261127-ab12", tags)
+    for called in ("20261127-ab12", "20261127", "sweep-20261127-ab12", parent.run_id):
+        with pytest.raises(TrackingError, match=r"that is a sweep(.|\n)*best:20261127-ab12"):
+            find_run(store, called)
 
 
 def test_empty_store(store):
@@ -84,6 +93,8 @@ def test_best_is_a_run_of_the_configuration_that_the_report_recommends(store, tm
     parent.log_dict({"recommended": {"run_ids": ids}}, "report/verdict.json")
     parent.finish("FINISHED")
     assert best_of_sweep(store, "s1").name == "cheap1"
+    assert find_run_of_seeds(store, "best:s1")[1] == 2
+    assert find_run_of_seeds(store, "cheap0")[1] == 1
     assert caplog.text == ""
     with store.amend_run(parent.run_id) as run:
         run.log_dict({"recommended": {"run_ids": {"0": "f" * 32}}}, "report/verdict.json")

@@ -200,6 +200,8 @@ def test_ui_command(store, tmp_path, monkeypatch):
     assert store.address.ui_command == f"python -m src.ui --uri sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.chdir(tmp_path)
     assert store.address.ui_command == "make ui"
+    monkeypatch.setenv("FROSTLINE_CALLED_AS", "frostline ")  # installed: there is no Makefile
+    assert store.address.ui_command == "frostline ui"
 
 
 def test_a_moved_folder_still_has_its_artifacts_and_a_warning_names_the_old_one(tmp_path, caplog):

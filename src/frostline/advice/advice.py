@@ -36,6 +36,7 @@ class Advice:
         classes: Class names with their numbers of images.
         size: Of the training split; of all images if there are too few to split.
         command: The sweep to run next.
+        path: Where the data set is, as `src.data` takes it.
         why_no_strategy: Why no strategy is proposed; empty if one is.
         findings: What the data checks found.
         choices: One for each backbone, the one that names the strategy first; empty if nothing was
@@ -56,6 +57,7 @@ class Advice:
     classes: dict[str, int]
     size: Size
     command: str
+    path: str
     why_no_strategy: str = ""
     findings: tuple[Finding, ...] = ()
     choices: tuple[Choice, ...] = ()
@@ -122,6 +124,7 @@ def advise(
     on_progress("reading the images")
     table = load_table(first.data)
     drawn = isinstance(first.data, LeavesData)
+    path = "leaves" if isinstance(first.data, LeavesData) else first.data.path
     if why_not := too_few(len(table)):
         names = [job.backbone for job in jobs]
         return Advice(
@@ -130,6 +133,7 @@ def advise(
             classes=table.counts(),
             size=size_of(table, np.arange(len(table))),
             command=next_command(overrides, names, ",".join(WITHOUT_CHOICE)),
+            path=path,
             why_no_strategy=why_not.replace("training images", "images in all"),
         )
     splits = split_of(table, first.data, seed=first.seed)
@@ -170,6 +174,7 @@ def advise(
         classes=table.counts(),
         size=best.measured.size,
         command=next_command(overrides, tied, ",".join(_strategies_to_compare(best))),
+        path=path,
         why_no_strategy="" if strategy else best.why_not,
         findings=findings,
         choices=tuple(choices),

@@ -1,5 +1,6 @@
 """Advice as text for a terminal."""
 
+import shlex
 from collections.abc import Iterator
 
 from frostline.advice.advice import Advice
@@ -54,7 +55,7 @@ def _data_lines(advice: Advice) -> Iterator[str]:
     for finding in advice.findings[:MAX_FINDINGS]:
         yield f"  {finding.level}: {finding.title}: {finding.text}"
     if len(advice.findings) > MAX_FINDINGS:
-        more = as_called("python -m src.data PATH")
+        more = as_called(f"python -m src.data {shlex.quote(advice.path)}")
         yield f"  and {len(advice.findings) - MAX_FINDINGS} more: {more}"
 
 

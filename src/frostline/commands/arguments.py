@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ from frostline.memory_limit import memory_limit_error
 
 if TYPE_CHECKING:
     from frostline.inference.rebuild import Rebuilt
+    from frostline.tracking.reader import Reader
+    from frostline.tracking.records import RunRecord
 
 
 def command_parser(module: str, page: str | None) -> argparse.ArgumentParser:
@@ -62,21 +64,35 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def run_given(given: argparse.Namespace) -> "Rebuilt":
+def run_given(
+    given: argparse.Namespace,
+    check: "Callable[[Reader, RunRecord], None]" = lambda _store, _record: None,
+) -> "Rebuilt":
     """Rebuild the network of RUN, with the given threads and store.
 
     The run is looked up before the heavy libraries are loaded.
+
+    Args:
+        given: The arguments.
+        check: Raises if the run, once found, cannot be used as it is asked for; a checkpoint given
+            by its path is not checked.
     """
     say(f"looking for {given.run}")
-    from frostline.tracking.lookup import find_run
+    from frostline.tracking.lookup import find_run_of_seeds
     from frostline.tracking.restore import is_checkpoint_path
     from frostline.tracking.store import open_store
 
     store, run = None, given.run
     if not is_checkpoint_path(run):
         store = open_store(given.uri, "Default", make=False)
-        record = find_run(store, run)
+        record, n_seeds = find_run_of_seeds(store, run)
+        if n_seeds > 1:
+            say(
+                f"{run} is one of {n_seeds} seeds, the best on validation; the report has the "
+                "configuration's own figures"
+            )
         run = record.run_id
+        check(store, record)
         say(f"run {record.name} ({run[:8]}): loading PyTorch and its weights")
     from frostline.inference.rebuild import rebuild_run
     from frostline.training.engine import prepare_process

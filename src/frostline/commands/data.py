@@ -13,10 +13,17 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from frostline.commands.arguments import command_parser, reported_errors, say
 from frostline.config.conf_files import default_scalar
-from frostline.errors import DataError, FrostlineError
+from frostline.config.read import similar_path
+from frostline.data.source_kind import READABLE_PATHS
+from frostline.errors import ConfigError, DataError, FrostlineError
+from frostline.invocation import as_called
+
+if TYPE_CHECKING:
+    from frostline.data.sample_table import SampleTable
 
 
 @reported_errors()
@@ -27,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         0; 1 if the data set cannot be used or leaks across its own splits.
     """
     options = _parser().parse_args(arguments)
+    options.path = _existing(options.path)
     if options.labels:
         return _labels(options)
     try:
@@ -36,10 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
 
         table = load_path(
             options.path,
-            on_bad_image=options.on_bad_image,
+            on_bad_image=options.on_bad_image or "skip",
             group_by=options.group_by,
             corrections=options.corrections,
         )
+        _say_skipped(table, options)
         checkup = check_table(table, seed=0)
         page = "data.html" if options.out is None else options.out
         if page:
@@ -77,10 +86,11 @@ def _labels(options: argparse.Namespace) -> int:
             check_undecided(file)
         table = load_path(
             options.path,
-            on_bad_image=options.on_bad_image,
+            on_bad_image=options.on_bad_image or "skip",
             group_by=options.group_by,
             corrections=options.corrections,
         )
+        _say_skipped(table, options)
         from frostline.advice.labels.label_check import check_labels
 
         check = check_labels(table, backbone=options.backbone, on_progress=on_progress)
@@ -102,6 +112,37 @@ def _labels(options: argparse.Namespace) -> int:
     return 0
 
 
+def _existing(given: str) -> str:
+    """The path that a word names; `data.path=DIR`, as for the other commands, names DIR.
+
+    Raises:
+        ConfigError: If there is nothing at it.
+    """
+    key, sign, rest = given.partition("=")
+    is_key = sign and key in {"path", "data.path"} and not Path(given).expanduser().exists()
+    path = rest if is_key else given
+    if path == "leaves" or Path(path).expanduser().exists():
+        return path
+    raise ConfigError(
+        f"{path}: there is no such file or folder (seen from {Path.cwd()})"
+        f"{similar_path(Path(path).expanduser())}",
+        todo=f"give the path of your data set: {READABLE_PATHS}, or leaves",
+    )
+
+
+def _say_skipped(table: "SampleTable", options: argparse.Namespace) -> None:
+    """Say that a check reads on where a training would stop, unless that was asked for."""
+    n = len(table.skipped)
+    if n and options.on_bad_image is None:
+        what = "1 image that cannot be read is" if n == 1 else f"{n} images that cannot be read are"
+        say(
+            as_called(
+                f"{what} left out of this check; python -m src.train stops at "
+                f"{'it' if n == 1 else 'them'} unless data.on_bad_image=skip is given"
+            )
+        )
+
+
 def _write(file: Path, page: str) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", help="file of the page; '' for none; default: data.html, or labels.html"
     )
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
-    parser.add_argument("--on-bad-image", choices=("error", "skip"), default="skip")
+    parser.add_argument("--on-bad-image", choices=("error", "skip"), help="default: skip")
     parser.add_argument("--group-by", help="a column, leaf-map.json or regular expression")
     parser.add_argument(
         "--corrections", metavar="FILE", help="a table of decisions on labels, as data.corrections"

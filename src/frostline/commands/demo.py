@@ -13,7 +13,7 @@ from pathlib import Path
 
 from frostline.commands.arguments import command_parser, reported_errors
 from frostline.errors import ConfigError
-from frostline.invocation import as_called
+from frostline.invocation import ENTERED, as_called
 
 FOLDER = Path("frostline-demo")
 # The pip package that has the weights of the first backbone: see backbones.packaged_weights.
@@ -71,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int | None:
             todo="give one where you may write",
         ) from None
     os.chdir(folder)
+    os.environ[ENTERED] = str(folder)
     pretrained = find_spec(_WEIGHTS) is not None
     given = words(pretrained=pretrained)
     print(introduction(given, pretrained=pretrained), file=sys.stderr, flush=True)

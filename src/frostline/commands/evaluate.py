@@ -31,6 +31,8 @@ from frostline.files import file_name
 
 if TYPE_CHECKING:
     from frostline.inference.evaluation import Evaluation
+    from frostline.tracking.reader import Reader
+    from frostline.tracking.records import RunRecord
 
 SPLITS = ("train", "val", "test", "all")
 LEVELS = ("full", "light", "off")
@@ -47,7 +49,16 @@ def _run(given: argparse.Namespace) -> None:
     class_names = dict(_pair(text) for text in given.map)
     if class_names and not given.data:
         raise ConfigError("--map is for another data set", todo="give it with --data")
-    rebuilt = run_given(given)
+
+    def check(store: "Reader", record: "RunRecord") -> None:
+        from frostline.inference.class_map import check_names
+        from frostline.tracking.run_contents import StoreSource
+
+        classes = StoreSource(store).classes(record.run_id) if class_names else None
+        if classes is not None:
+            check_names(class_names.values(), classes, "the run's")
+
+    rebuilt = run_given(given, check)
     from frostline.inference.evaluation import evaluate_run, log_on_run
     from frostline.tracking.store import open_store
 

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 from frostline.commands.arguments import command_parser
 from frostline.errors import FrostlineError, TrackingError
+from frostline.invocation import in_checkout
 from frostline.stats.rules import DEFAULT_RULES
 from frostline.tracking.address import Address, resolve_address
 from frostline.tracking.connection import Connection
@@ -152,7 +153,8 @@ def check_port(port: int) -> None:
         except OSError as error:
             raise TrackingError(
                 f"port {port} cannot be used: {error.strerror}",
-                todo=f"make ui PORT={free_port()}, or --port {free_port()}",
+                todo=f"--port {free_port()}"
+                + (f", or make ui PORT={free_port()}" if in_checkout() else ""),
             ) from error
 
 

@@ -124,7 +124,7 @@ def _check_paths(settings: Settings) -> None:
     if path is not None and settings.data.source != "hub" and not Path(path).expanduser().exists():
         raise ConfigError(
             f"data.path={path}: there is no such file or folder (seen from {Path.cwd()})"
-            f"{_similar(Path(path).expanduser())}",
+            f"{similar_path(Path(path).expanduser())}",
             todo="give the path of your data set: data.path=DIR",
         )
     if settings.callbacks.tensorboard and find_spec("tensorboard") is None:
@@ -144,13 +144,13 @@ def _check_paths(settings: Settings) -> None:
         )
     close = difflib.get_close_matches(weights, ["pretrained", "random"], n=1)
     hint = f" (did you mean {close[0]}?)" if close else ""
-    what = f"there is no such file{_similar(Path(weights))}" if is_path else f"unknown{hint}"
+    what = f"there is no such file{similar_path(Path(weights))}" if is_path else f"unknown{hint}"
     raise ConfigError(
         f"weights={weights}: {what}", "pretrained, random, or a path (.safetensors, .pth)"
     )
 
 
-def _similar(missing: Path) -> str:
+def similar_path(missing: Path) -> str:
     """The entry of its folder whose name is most like that of a missing one, as a question."""
     try:
         names = [entry.name for entry in missing.parent.iterdir()]

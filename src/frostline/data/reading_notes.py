@@ -1,5 +1,6 @@
 """What a source left out, took over or guessed: sentences for the user, and the full lists."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -34,5 +35,16 @@ def counted_lists(lists: Mapping[str, Sequence[str]]) -> str:
     """Say in one line how much each list holds and where it is; empty if there is none."""
     if not lists:
         return ""
-    counts = ", ".join(f"{len(items)} {what}" for what, items in sorted(lists.items()))
-    return f"{counts}: every one is listed in the run's data.json, under lists"
+    counts = ", ".join(f"{_counted(len(items), what)}" for what, items in sorted(lists.items()))
+    return f"{counts}: all named by the data check's --json, and in each run's data.json"
+
+
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: `1 image`, `2 images`; `plural` unless it is the noun with an s."""
+    return f"{n:,} {noun if n == 1 else plural or f'{noun}s'}"
+
+
+def _counted(n: int, what: str) -> str:
+    """A number with its noun, such as `1 other file`, `2 other files`."""
+    noun = re.sub(r"(file|folder|link)s", r"\1", what, count=1) if n == 1 else what
+    return f"{n} {noun}"

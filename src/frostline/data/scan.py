@@ -147,7 +147,9 @@ def inspect_image(data: bytes, in_chans: int = RGB_CHANNELS) -> InspectedImage:
 
 
 def report_unreadable(bad: Sequence[BadImage], *, on_bad_image: str, n_files: int) -> None:
-    """Report all unreadable images in one message: an error, or a warning if they are skipped.
+    """Refuse a data set with unreadable images in one message, unless they are to be skipped.
+
+    What is skipped is a finding of the table, which the plan of a sweep shows once.
 
     Args:
         bad: The unreadable images.
@@ -157,7 +159,7 @@ def report_unreadable(bad: Sequence[BadImage], *, on_bad_image: str, n_files: in
     Raises:
         DataError: If there are any and `on_bad_image` is "error".
     """
-    if not bad:
+    if not bad or on_bad_image == "skip":
         return
     others = [image for image in bad if "in_chans=" in image.reason]
     if len(others) == len(bad):
@@ -170,9 +172,6 @@ def report_unreadable(bad: Sequence[BadImage], *, on_bad_image: str, n_files: in
             lines.append(f"  and {len(bad) - MAX_LISTED} more")
         text = f"{len(bad)} of {n_files} images cannot be read:\n" + "\n".join(lines)
         todo = "repair or remove these files, or leave them out with"
-    if on_bad_image == "skip":
-        log.warning("%s\n  they are left out (data.on_bad_image=skip)", text)
-        return
     raise DataError(text, todo=f"{todo} data.on_bad_image=skip")
 
 

@@ -1,7 +1,9 @@
 """Map the classes of a data set to those of a run, by name."""
 
+import difflib
 import re
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,13 +64,8 @@ def map_classes(theirs: Sequence[str], ours: Sequence[str], given: Mapping[str, 
     Raises:
         DataError: If `given` names unknown classes, or no class matches.
     """
-    for names, allowed in ((given.keys(), theirs), (given.values(), ours)):
-        unknown = sorted(set(names) - set(allowed))
-        if unknown:
-            raise DataError(
-                f"--map names unknown classes: {name_some(unknown)}",
-                name_some(sorted(allowed), 40),
-            )
+    check_names(given.keys(), theirs, "the data set's")
+    check_names(given.values(), ours, "the run's")
     by_letters: dict[str, list[int]] = {}
     for k, name in enumerate(ours):
         by_letters.setdefault(_letters(name), []).append(k)
@@ -85,6 +82,43 @@ def map_classes(theirs: Sequence[str], ours: Sequence[str], given: Mapping[str, 
             'map them: --map "their name=the run\'s name", once for each class',
         )
     return ClassMap(tuple(theirs), tuple(ours), np.array(index, dtype=np.int64))
+
+
+def check_names(given: Iterable[str], allowed: Sequence[str], whose: str) -> None:
+    """Refuse names after --map that are no classes.
+
+    Args:
+        given: The names.
+        allowed: The classes.
+        whose: Whose classes they are, such as "the run's".
+
+    Raises:
+        DataError: If there is one; the message has the nearest name.
+    """
+    unknown = sorted(set(given) - set(allowed))
+    if not unknown:
+        return
+    near = {name: nearest(name, allowed) for name in unknown}
+    meant = ", ".join(f"{name} -> {close}" for name, close in near.items() if close is not None)
+    raise DataError(
+        f"--map names unknown classes: {name_some(unknown)}"
+        + (f"; nearest: {meant}" if meant else ""),
+        f"{whose} classes: {name_some(sorted(allowed), 40)}",
+    )
+
+
+def nearest(name: str, classes: Iterable[str]) -> str | None:
+    """The class whose name is most like another one; None if none is."""
+    by_letters = {_letters(each): each for each in classes}
+    close = difflib.get_close_matches(_letters(name), by_letters, n=1, cutoff=0.6)
+    return by_letters[close[0]] if close else None
+
+
+def remedy(mapped: ClassMap) -> str:
+    """The words that map unknown classes to absent ones with like names; may be empty."""
+    pairs = [(name, nearest(name, mapped.absent)) for name in mapped.unknown]
+    words = [f"--map {shlex.quote(f'{name}={ours}')}" for name, ours in pairs if ours is not None]
+    return " ".join(words)
 
 
 def _letters(name: str) -> str:

@@ -2,17 +2,18 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from frostline.data.load import load_table, split_of
+from frostline.data.reading_notes import counted
 from frostline.data.sample_table import SampleTable, name_some
 from frostline.data.splits import Splits, split_digest
 from frostline.errors import DataError
-from frostline.inference.class_map import ClassMap, map_classes
+from frostline.inference.class_map import ClassMap, check_names, map_classes, remedy
 from frostline.inference.other_data import data_of
 from frostline.inference.rebuild import Rebuilt
 
@@ -69,7 +70,14 @@ def find_images_to_evaluate(
     tags = rebuilt.record.tags if rebuilt.record else {}
     if table.fingerprint == tags.get("frostline.data_fingerprint"):
         # The run's own images at another place.
-        return _of_own_data(table, own_splits(rebuilt, table), split or "test")
+        check_names(class_names.keys(), table.classes, "the data set's")
+        check_names(class_names.values(), rebuilt.classes, "the run's")
+        own = _of_own_data(table, own_splits(rebuilt, table), split or "test")
+        which = "all of its images" if own.split == "all" else f"its {own.split} split"
+        note = (
+            f"{table.name} is the run's own data: {which}, {len(own.rows)} of {len(table)} images"
+        )
+        return replace(own, notes=(note, *own.notes))
     return _of_other_data(rebuilt, table, split, data, class_names)
 
 
@@ -118,13 +126,23 @@ def own_splits(rebuilt: Rebuilt, table: SampleTable) -> Splits:
 
 def _of_own_data(table: SampleTable, splits: Splits, split: str) -> EvaluationImages:
     by_name = splits.named()
+    skipped = _skipped_notes(table)
     if split == "all":
         rows = np.sort(np.concatenate(list(by_name.values())))
-        notes = ("these include the images that it was trained on",)
+        notes = ("these include the images that it was trained on", *skipped)
         return EvaluationImages(
             table, rows, split, "all images of its own data", split, None, notes
         )
-    return EvaluationImages(table, by_name[split], split, f"its own {split} split", split, None, ())
+    return EvaluationImages(
+        table, by_name[split], split, f"its own {split} split", split, None, skipped
+    )
+
+
+def _skipped_notes(table: SampleTable) -> tuple[str, ...]:
+    if not table.skipped:
+        return ()
+    named = name_some((f"{bad.path}: {bad.reason}" for bad in table.skipped), 5)
+    return (f"left out, {counted(len(table.skipped), 'unreadable image')}: {named}",)
 
 
 def _of_other_data(
@@ -163,19 +181,23 @@ def _of_other_data(
 
 def _mapping_notes(mapped: ClassMap, table: SampleTable, left_out: Rows) -> tuple[str, ...]:
     n_mapped = len(mapped.theirs) - len(mapped.unknown)
-    notes = [f"{n_mapped} of its {len(mapped.theirs)} classes are classes of the run"]
+    are = "is a class" if n_mapped == 1 else "are classes"
+    notes = [
+        f"{n_mapped} of its {counted(len(mapped.theirs), 'class', 'classes')} {are} of the run"
+    ]
     if mapped.respelt:
         pairs = [f"{theirs} -> {ours}" for theirs, ours in mapped.respelt.items()]
         notes.append(f"spelt differently: {name_some(pairs)}")
     if mapped.unknown:
+        words = remedy(mapped)
         notes.append(
-            f"not among the run's classes, {len(left_out)} images left out: "
-            f"{name_some(mapped.unknown)}"
+            f"not among the run's classes, {counted(len(left_out), 'image')} left out: "
+            f"{name_some(mapped.unknown)}" + (f"; if they are the same: {words}" if words else "")
         )
     if mapped.absent:
         notes.append(
             f"no image of {len(mapped.absent)} of the run's {len(mapped.ours)} classes; macro "
             f"figures are over the others: {name_some(mapped.absent)}"
         )
-    notes += table.notes
+    notes += [*table.notes, *_skipped_notes(table)]
     return tuple(notes)

@@ -36,6 +36,9 @@ def data_of(
     changes = dict(word.split("=", 1) for word in words if word not in paths)
     values = {key.removeprefix("data."): _value(key, text) for key, text in changes.items()}
     base = _from_path(Path(paths[0])) if paths else settings.data.model_dump(mode="json")
+    own = getattr(settings.data, "on_bad_image", None)
+    if own is not None and "on_bad_image" in base:
+        base["on_bad_image"] = own  # a run trained on a folder with damage is judged on such
     if value_range is not None and "value_range" in base:
         base["value_range"] = list(value_range)
     whole = settings.model_dump(mode="json") | {"data": base | values, "weights": "random"}

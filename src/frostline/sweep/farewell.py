@@ -1,10 +1,11 @@
 """What a sweep leaves for what comes next: its id, commands to type, and its jobs for programs."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from frostline.invocation import as_called
+from frostline.invocation import as_called, entered_folder
 from frostline.sweep.outcome import Outcome
 from frostline.tracking.address import Address
 
@@ -31,7 +32,10 @@ def ending(sweep_id: str, outcomes: Sequence[Outcome], address: Address) -> list
         f"python -m src.predict best:{sweep_id} PHOTOS/",
         f"python -m src.export best:{sweep_id} --format onnx",
     )
-    return [compare, as_called("\n  ".join([f"sweep {sweep_id}; what it knows now:", *commands]))]
+    folder = entered_folder()
+    first = [] if folder is None else [f"first, for what follows:  cd {shlex.quote(folder)}"]
+    know = as_called("\n  ".join([f"sweep {sweep_id}; what it knows now:", *commands]))
+    return [*first, compare, know]
 
 
 def what_is_missing(outcomes: Sequence[Outcome], command: str) -> str:

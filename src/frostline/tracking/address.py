@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from frostline.config.credentials import secrets_of, whole_uri
 from frostline.errors import TrackingError
-from frostline.invocation import as_called
+from frostline.invocation import as_called, in_checkout
 from frostline.redact import redacted
 from frostline.tracking.store_identity import folder_name
 from frostline.tracking.store_place import database_place, server_place
@@ -57,7 +57,7 @@ class Address:
         if self.kind == "server":
             return f"open {self.shown} in a browser"
         if self == resolve_address("sqlite:///mlflow.db", Path.cwd()):
-            return "make ui"
+            return "make ui" if in_checkout() else as_called("python -m src.ui")
         return as_called(f"python -m src.ui --uri {self.shown}")
 
     @property

@@ -119,12 +119,34 @@ def find_run(store: Reader, run: str) -> RunRecord:
     Raises:
         TrackingError: If there is none (the message has the nearest names), or more than one.
     """
+    return find_run_of_seeds(store, run)[0]
+
+
+def find_run_of_seeds(store: Reader, run: str) -> tuple[RunRecord, int]:
+    """Find one run as `find_run` does, and say among how many seeds `best:` has chosen it.
+
+    Args:
+        store: Where to look.
+        run: As for `find_run`.
+
+    Returns:
+        The run; the number of finished seeds of the configuration that its sweep recommends, 1 for
+        a run that was named itself or where nothing is recommended.
+
+    Raises:
+        TrackingError: As `find_run`.
+    """
     if run.startswith(_BEST):
-        return best_of_sweep(store, run.removeprefix(_BEST))
+        return _best_and_seeds(store, run.removeprefix(_BEST))
+    return _named_run(store, run), 1
+
+
+def _named_run(store: Reader, run: str) -> RunRecord:
     everything = store.find_runs({}, everywhere=True)
     runs = [record for record in everything if record.tags.get(KIND_TAG) != CELL]
     _refuse_cell(run, [record for record in everything if record.tags.get(KIND_TAG) == CELL])
     can_be_id = len(run) >= _MIN_ID_CHARS
+    runs = [record for record in runs if record.tags.get(KIND_TAG) != "sweep"]
     for matching in (
         [record for record in runs if record.run_id == run],
         [record for record in runs if record.name == run],
@@ -137,6 +159,7 @@ def find_run(store: Reader, run: str) -> RunRecord:
                 f"{run}: {len(matching)} runs are called that:\n{_listed(matching)}",
                 todo="give the id of one of them",
             )
+    _refuse_sweep(run, everything)
     names = list(dict.fromkeys(record.name for record in runs))
     near = (
         difflib.get_close_matches(run, names, n=_MAX_RUNS_SHOWN, cutoff=0.5)
@@ -156,6 +179,14 @@ def _refuse_cell(run: str, cells: Sequence[RunRecord]) -> None:
             )
 
 
+def _refuse_sweep(run: str, records: Sequence[RunRecord]) -> None:
+    """Say how the best run of a sweep is named, where a sweep is given in the place of a run."""
+    sweep = _best_match([one for one in records if one.tags.get(KIND_TAG) == "sweep"], run)
+    if sweep is not None and len(run) >= _MIN_ID_CHARS:
+        name = sweep.tags.get(_ID_TAG, sweep.run_id)
+        raise TrackingError(f"{run}: that is a sweep, not a run", f"its best run: {_BEST}{name}")
+
+
 def best_of_sweep(store: Reader, sweep: str) -> RunRecord:
     """The run of a sweep's recommended configuration that is best on validation.
 
@@ -170,6 +201,10 @@ def best_of_sweep(store: Reader, sweep: str) -> RunRecord:
     Raises:
         TrackingError: If there is no such sweep, or none of its jobs has finished.
     """
+    return _best_and_seeds(store, sweep)[0]
+
+
+def _best_and_seeds(store: Reader, sweep: str) -> tuple[RunRecord, int]:
     if sweep in {"", LATEST}:
         newest = find_sweep(store)
         sweep = newest.tags.get(_ID_TAG, newest.run_id)
@@ -192,7 +227,8 @@ def best_of_sweep(store: Reader, sweep: str) -> RunRecord:
     callbacks = read_config(store, finished[0]).get("callbacks", {})
     monitor = str(callbacks.get("monitor", "val/f1_macro"))
     mode: Literal["max", "min"] = "min" if callbacks.get("mode") == "min" else "max"
-    return best_of(recommended or finished, f"val_best/{monitor.partition('/')[2]}", mode)
+    best = best_of(recommended or finished, f"val_best/{monitor.partition('/')[2]}", mode)
+    return best, max(1, len(recommended))
 
 
 def _recommended_run_ids(store: Reader, sweep: str) -> set[str]:

@@ -93,7 +93,8 @@ def grad_cam(network: nn.Module, layer: Layer, images: Tensor, classes: NDArray[
         (N, H, W) in [0, 1], each image scaled to its own range; all 0 if nothing contributes.
 
     Source:
-        Selvaraju et al., "Grad-CAM", ICCV 2017; computed by the package grad-cam: see `is_installed`.
+        Selvaraju et al., "Grad-CAM", ICCV 2017; computed by the package grad-cam, which may be
+        missing: see `is_installed`.
     """
     from pytorch_grad_cam import GradCAM  # type: ignore[import-untyped]
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget  # type: ignore[import-untyped]

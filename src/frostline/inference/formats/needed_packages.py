@@ -22,5 +22,7 @@ def check_packages(form: str, given: str) -> None:
     """
     missing = [each for each in _NEEDED.get(form, ()) if find_spec(each) is None]
     if missing:
-        what = "it needs" if form == "onnx" else "it is an ONNX file, which needs"
-        raise ConfigError(f"{given}: {what} {', '.join(missing)}, not installed here", todo=INSTALL)
+        raise ConfigError(
+            f"{given}: it makes an ONNX file with {', '.join(missing)}, not installed here",
+            todo=INSTALL,
+        )
