@@ -41,7 +41,8 @@ def test_a_dry_run_shows_the_plan_and_makes_nothing(tmp_path: Path) -> None:
     lines = ended.stderr.splitlines()
     assert "4 jobs, 0 of them finished already" in lines
     assert "  asked for twice, run once: freeze=2 seed=0" in lines
-    assert "  time: unknown, since nothing like it ran on this machine before" in lines
+    same = "the same data, backbone, depth and image size"
+    assert f"  time: unknown, since no job of {same} ran here before" in lines
     assert [line for line in lines if line.startswith("  to run")] == [
         "  to run  freeze=0 seed=0",
         "  to run  freeze=0 seed=1",

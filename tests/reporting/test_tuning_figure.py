@@ -78,6 +78,6 @@ def test_the_chosen_rate_is_ringed(tmp_path):
 def test_the_rate_of_a_candidate_is_not_that_of_an_epoch(tmp_path):
     text = _text(tmp_path, [_early(1e-2, [0.9, 0.8])], 0)
     assert text.splitlines()[0].split(",").count("lr") == 1
-    older = text.replace("lr of the epoch", "lr")
+    older = text.replace("epoch_lr", "lr")
     for each in (text, older):
         assert [one.rate for one in tried_in(each)] == [1e-2]

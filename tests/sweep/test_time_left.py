@@ -110,3 +110,15 @@ def test_heads_that_train_together_count_as_their_number(monkeypatch: pytest.Mon
         clock.now_s += 10
         # 8 s of these four, and four more at a quarter of 10 + 10 + 8 s each.
         assert shown._left(0.6) == "0:36"
+
+
+def test_a_candidate_is_named_and_has_no_time_left() -> None:
+    console = Console(file=StringIO(), width=200)
+    with SweepProgress(total=1, console=console) as shown:
+        shown.start("net")
+        figures = {"metrics": {"val/loss": 0.5}, "epoch": 1, "epochs": 3, "done": 0.3}
+        shown.event({**figures, "candidate": "lr=0.001"})
+        shown.event(figures)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert lines[1] == "[1/1] net  tuning lr=0.001  epoch 1/3  val/loss 0.500"
+    assert lines[2].startswith("[1/1] net  epoch 1/3  val/loss 0.500  left ")

@@ -85,6 +85,8 @@ def _hint_lines(advice: Advice) -> Iterator[str]:
         tie = "  (a tie with the first)" if ranked.tied and rank > 1 else ""
         where = f"{ranked.backbone} at {size_px[ranked.backbone]} px"
         yield f"  {rank}. {where}: kNN {100 * ranked.knn:.1f}{tie}"
+    if len(advice.backbones) == 1:
+        yield "  one backbone is no ranking: name others, such as backbone=resnet50,vgg16"
     for backbone, depths in advice.depths.items():
         yield f"  depths of {backbone}, best first: freeze={', '.join(depths)}"
     yield f"  depths are ranked by {MEASURE_LABELS[advice.depth_measure]}"

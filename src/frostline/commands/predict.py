@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from frostline.inference.trust.trust import Trust
 
 PRECISIONS = {"auto": "auto", "float32": "32-true", "bfloat16": "bf16-mixed"}
+_PRECISION_NAMES = {value: name for name, value in PRECISIONS.items()}
 _NO_IMAGE_READ_EXIT_CODE = 1
 
 
@@ -108,8 +109,9 @@ def _run(given: argparse.Namespace) -> int:
             write_csv(answers, rebuilt.classes, top, sys.stdout, sets=sets)
     images = "image" if len(paths) == 1 else "images"
     unread = f", {counter.unread} of them could not be read" if counter.unread else ""
+    precision = _PRECISION_NAMES.get(predictor.precision, predictor.precision)
     print(
-        f"{rebuilt.name}: {len(paths):,} {images}{unread}, {predictor.precision} on "
+        f"{rebuilt.name}: {len(paths):,} {images}{unread}, {precision} on "
         f"{predictor.accelerator}" + (f": {given.out}" if given.out else ""),
         file=sys.stderr,
     )

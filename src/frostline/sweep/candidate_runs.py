@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,13 +95,13 @@ class CandidateRuns:
         check_deadline(own.sweep.deadline_s, needs_s=self._epoch_s or 0.0)
         deadline = PauseAtDeadline(own.sweep.deadline_s, self._epoch_s)
         recorder = RunRecorder(CurveLog(on_epoch), self._folder)
+        heard = partial(self._on_progress, candidate=f"lr={own.peak_lr:.3g}")
         fitted = on_all_ranks(
             own,
             work,
             self._run,
             lambda one: fit_candidate(
-                one, self._folder, work, recorder, self._on_progress, until=until,
-                watching=[deadline],
+                one, self._folder, work, recorder, heard, until=until, watching=[deadline],
             ),
             until=until,
         )  # fmt: skip

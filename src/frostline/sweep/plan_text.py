@@ -75,7 +75,8 @@ def _label(job: PlannedJob, common: set[str]) -> str:
 
 def _time(todo: int, cost: Estimate) -> str:
     if cost.unknown_jobs == todo:
-        return "unknown, since nothing like it ran on this machine before"
+        same = "the same data, backbone, depth and image size"
+        return f"unknown, since no job of {same} ran here before"
     jobs = jobs_text(todo - cost.unknown_jobs)
     known = f"about {clock(cost.known_s)} for {jobs}, as earlier runs took"
     return f"{known}; unknown for {jobs_text(cost.unknown_jobs)}" if cost.unknown_jobs else known

@@ -82,14 +82,21 @@ class SweepProgress:
             self.console.print(f"{label}  starts", markup=False)
 
     def event(self, message: dict[str, Any]) -> None:
-        """A job reports progress: keys epoch, epochs, done, metrics; a group: done; or text."""
+        """A job reports progress: keys epoch, epochs, done, metrics; a group: done; or text.
+
+        While it trains candidates, `candidate` says which one, and no time left is known: there
+        may be more of them.
+        """
         if "text" in message:
             self.console.print(f"{self._before()}{message['text']}", markup=False)
             return
         figures = message.get("metrics", {})
         status = f"epoch {message['epoch']}/{message['epochs']}  " if "epoch" in message else ""
         status += "  ".join(f"{name} {figures[name]:.3f}" for name in SHOWN if name in figures)
-        status = f"{status.rstrip()}  left {self._left(message['done'])}"
+        if "candidate" in message:
+            status = f"tuning {message['candidate']}  {status.rstrip()}"
+        else:
+            status = f"{status.rstrip()}  left {self._left(message['done'])}"
         if self._live is not None and self._task is not None:
             self._live.update(self._task, completed=message["done"], status=status)
         elif figures:

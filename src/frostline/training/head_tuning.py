@@ -17,7 +17,7 @@ from frostline.training.candidate import Candidate
 from frostline.training.exact_head import Solution
 from frostline.training.head_pool import TrainedHead
 from frostline.training.head_training import HeadResult
-from frostline.training.tuning import chosen_from
+from frostline.training.tuning import chosen_from, epochs_text
 from frostline.training.tuning_choice import Tuning
 
 # A schedule twice as long has to lower the validation loss by this share to be doubled again.
@@ -76,7 +76,7 @@ def tune_heads(
     while True:
         choice = chosen_from(job, grid, attempt_all(values), lambda one: attempt_all([one])[0])
         best.append(choice)
-        on_progress(text=f"tuning, {length} epochs: {_text(choice.best)}")
+        on_progress(text=f"tuning, {epochs_text(length)}: {_text(choice.best)}")
         if solved or not is_worth_more([each.best.loss for each in best]):
             break
         if 2 * length > job.tune.head_epochs_factor * job.epochs:

@@ -15,7 +15,15 @@ from typing import Any
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import LR, Grid, candidates_of, grid_of, next_rate, with_values
 from frostline.files import replacing, sealed, unsealed
-from frostline.training.candidate import LOSS, Candidate, best_of, closest, is_hopeless, more_epochs
+from frostline.training.candidate import (
+    LOSS,
+    SCALED_LOSS,
+    Candidate,
+    best_of,
+    closest,
+    is_hopeless,
+    more_epochs,
+)
 from frostline.training.task import TrainingDivergedError
 from frostline.training.tuning_choice import Tuning
 
@@ -72,7 +80,7 @@ def tune(
     if len(finalists) > 1 and further > until:
         for candidate in finalists:
             _train(settings, folder, candidate, train, further)
-            on_progress(text=f"tuning, {further} epochs: {_text(candidate)}")
+            on_progress(text=f"tuning, {epochs_text(further)}: {_text(candidate)}")
         winner = finalists[_best_place(finalists)]
         place = next(n for n, each in enumerate(tuning.candidates) if each is winner)
         tuning = replace(tuning, chosen=place, at_edge=_edges(tuning.candidates, winner))
@@ -208,7 +216,14 @@ def _write(file: Path, candidate: Candidate) -> None:
         temporary.write_text(sealed(json.dumps(candidate.plain())))
 
 
+def epochs_text(count: int) -> str:
+    """Such as `1 epoch`."""
+    return f"{count} epoch{'' if count == 1 else 's'}"
+
+
 def _text(candidate: Candidate) -> str:
     if candidate.state == "diverged":
         return f"{candidate.label} diverged"
-    return f"{candidate.label}, loss {candidate.loss:.4f}"
+    # Not the validation loss of the epoch's line, which is of probabilities as they are.
+    what = "calibrated loss" if SCALED_LOSS in candidate.epochs[max(candidate.epochs)] else "loss"
+    return f"{candidate.label}, {what} {candidate.loss:.4f}"

@@ -101,7 +101,7 @@ class Tuning:
             keys = list(self.best.values)
             writer = csv.writer(file)
             # The rate of an epoch is a metric, too, and not the candidate's: a schedule changes it.
-            named = [f"{name} of the epoch" if name in keys else name for name in metrics]
+            named = [f"epoch_{name}" if name in keys else name for name in metrics]
             writer.writerow(
                 ["candidate", *keys, "l2", "state", "seconds", "epochs", "epoch", *named]
             )
