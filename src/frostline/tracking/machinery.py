@@ -18,7 +18,6 @@ _NAMES = (
     "pid_namespace",
     "pid_ticks",
     # What it was made from, and with.
-    "data_fingerprint",
     "frozen_digest",
     "git_dirty",
     "libraries",
