@@ -122,3 +122,18 @@ def test_a_candidate_is_named_and_has_no_time_left() -> None:
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert lines[1] == "[1/1] net  tuning lr=0.001  epoch 1/3  val/loss 0.500"
     assert lines[2].startswith("[1/1] net  epoch 1/3  val/loss 0.500  left ")
+
+
+def test_while_a_later_job_is_tuned_the_jobs_before_it_tell_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, out = Clock(monkeypatch), StringIO()
+    with SweepProgress(4, Console(file=out, width=200)) as shown:
+        shown.start("one")
+        clock.now_s += 60
+        shown.done(None)
+        shown.start("two")
+        clock.now_s += 10
+        figures = {"metrics": FIGURES, "epoch": 1, "epochs": 3, "done": 0.3}
+        shown.event({**figures, "candidate": "lr=0.001"})
+    assert left_s(out.getvalue()) == 50 + 2 * 60

@@ -84,8 +84,8 @@ class SweepProgress:
     def event(self, message: dict[str, Any]) -> None:
         """A job reports progress: keys epoch, epochs, done, metrics; a group: done; or text.
 
-        While it trains candidates, `candidate` says which one, and no time left is known: there
-        may be more of them.
+        While it trains candidates, `candidate` says which one. How many more there are is not
+        known, so the time left goes by the jobs that have ended, if there are any.
         """
         if "text" in message:
             self.console.print(f"{self._before()}{message['text']}", markup=False)
@@ -95,6 +95,8 @@ class SweepProgress:
         status += "  ".join(f"{name} {figures[name]:.3f}" for name in SHOWN if name in figures)
         if "candidate" in message:
             status = f"tuning {message['candidate']}  {status.rstrip()}"
+            if self._ended_s:
+                status += f"  left {self._left_by_others()}"
         else:
             status = f"{status.rstrip()}  left {self._left(message['done'])}"
         if self._live is not None and self._task is not None:
@@ -142,11 +144,24 @@ class SweepProgress:
             of_job = passed / done - passed
         else:
             return "?"
-        jobs = 0 if self.total is None else self.total - (self._index + self._count - 1)
-        each = (passed + of_job) / self._count
-        if self._ended_s:
-            each = sum(self._ended_s) / len(self._ended_s)
-        return clock(of_job + max(0, jobs) * each)
+        each = self._usual_s if self._ended_s else (passed + of_job) / self._count
+        return clock(of_job + self._to_come * each)
+
+    def _left_by_others(self) -> str:
+        """Time left for all jobs, if this one takes as long as those that have ended."""
+        passed = time.monotonic() - self._job_begun
+        of_job = max(0.0, self._count * self._usual_s - passed)
+        return clock(of_job + self._to_come * self._usual_s)
+
+    @property
+    def _usual_s(self) -> float:
+        """Mean of the jobs that have ended."""
+        return sum(self._ended_s) / len(self._ended_s)
+
+    @property
+    def _to_come(self) -> int:
+        """Jobs after the running ones."""
+        return 0 if self.total is None else max(0, self.total - (self._index + self._count - 1))
 
 
 def clock(seconds: float) -> str:
