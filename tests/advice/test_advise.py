@@ -229,3 +229,18 @@ def test_advice_on_drawings(capsys, tmp_path):
     assert f"{LITE}, 64 px: linear probe" in page
     assert "decades" not in page and " nats" not in page.partition('id="plotly"')[0]
     assert page.count('<div class="command">') == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["data.path=nowhere", "--more", "backbone=test_resnet"],
+        ["--more", "data.path=nowhere", "backbone=test_resnet"],
+        ["data.path=nowhere", "backbone=test_resnet", "--more"],
+    ],
+)
+def test_settings_may_stand_on_both_sides_of_a_switch(words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "data.path=nowhere: there is no such file or folder" in capsys.readouterr().err

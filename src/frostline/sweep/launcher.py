@@ -168,8 +168,8 @@ def _run_one(job: Job, pool: WorkerPool, progress: SweepProgress) -> Outcome:
 
 def _run_group(jobs: Sequence[Job], progress: SweepProgress) -> list[Outcome | None]:
     """Run a group; None for each job that has to run by itself."""
-    others = f"{jobs[0].settings.run_name} and {len(jobs) - 1} more, heads together"
-    progress.start(others, count=len(jobs))
+    more = f" and {len(jobs) - 1} more, heads together" if len(jobs) > 1 else ""
+    progress.start(f"{jobs[0].settings.run_name}{more}", count=len(jobs))
     result = workers.call(execute_group, list(jobs), on_event=progress.event, env=dict(jobs[0].env))
     if isinstance(result, Failure):  # killed: the next call resumes all of them
         result = [result] * len(jobs)
