@@ -2,8 +2,7 @@
 # docker run --rm -v "$PWD:/work" frostline train -m data.path=photos freeze=0,2,4
 # docker run --rm --gpus all --shm-size 2g -v "$PWD:/work" frostline train -m data.path=photos freeze=0,2,4
 #
-# PyTorch from PyPI runs on CUDA and on the CPU. For a smaller image without CUDA, give the address of
-# PyTorch's own CPU packages: --build-arg TORCH_INDEX=...
+# PyTorch from PyPI runs on CUDA and on the CPU.
 FROM python:3.12-slim AS wheel
 WORKDIR /source
 COPY pyproject.toml setup.py MANIFEST.in README.md LICENSE ./
@@ -13,9 +12,7 @@ COPY experiments experiments
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM python:3.12-slim
-ARG TORCH_INDEX=""
 ARG EXTRAS="export"
-RUN if [ -n "$TORCH_INDEX" ]; then pip install --no-cache-dir --index-url "$TORCH_INDEX" torch torchvision; fi
 COPY --from=wheel /wheels /wheels
 RUN pip install --no-cache-dir "$(ls /wheels/*.whl)[${EXTRAS}]" && rm -r /wheels
 # Runs, checkpoints and MLflow's database lie in the mounted folder; weights and features are kept in /cache.

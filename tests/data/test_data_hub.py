@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from frostline.data.sources import hub_dataset as hub
+from frostline.data.sources import part_rows
 from frostline.data.sources.hub_dataset import load_hub
 from frostline.data.splits import split_table
 from frostline.errors import DataError
@@ -70,7 +70,7 @@ def test_a_folder_of_parquet_files(tmp_path, monkeypatch):
 
 def test_images_are_read_once(saved, monkeypatch):
     first = load(saved)
-    monkeypatch.setattr(hub, "inspect_image", None)
+    monkeypatch.setattr(part_rows, "inspect_image", None)
     assert load(saved).fingerprint == first.fingerprint
 
 

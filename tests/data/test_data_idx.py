@@ -146,3 +146,11 @@ def test_a_folder_of_class_folders_stays_a_folder(photo_tree):
     assert source_kind(photo_tree({"cat": 3, "dog": 3})) == "folder"
     with pytest.raises(DataError, match="no file of images in the IDX format"):
         load_idx(str(photo_tree({"cat": 3, "dog": 3})), on_bad_image="error")
+
+
+def test_splits_are_the_users_to_say(mnist):
+    folder, *_ = mnist
+    none = load_idx(str(folder), on_bad_image="error", splits={})
+    assert none.given_split is None and len(none) == 30
+    one = load_idx(str(folder), on_bad_image="error", splits={"t10k": None})
+    assert len(one) == 20 and "leaves out 10 rows of 't10k'" in " ".join(one.notes)

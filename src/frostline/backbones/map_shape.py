@@ -1,4 +1,4 @@
-"""Which axes of an output are rows and columns of the image, told by the image's proportions."""
+"""Which axes of an output are rows and columns of the image, by the image's proportions."""
 
 
 def is_map_of(size: tuple[int, ...], image: tuple[int, int]) -> bool:

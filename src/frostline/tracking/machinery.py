@@ -1,6 +1,6 @@
 """Tags that only Frostline reads: together in one, so that MLflow's pages show what people read.
 
-A process id or a digest tells nobody anything who looks at a run. In the store they are one tag
+A process id or a digest says nothing to whoever looks at a run. In the store they are one tag
 with a JSON object; journals and `RunRecord` have them each by its own name. Tags by which runs are
 searched for in the store cannot be among them.
 """

@@ -1,32 +1,20 @@
 """A data set of the Hugging Face hub, or one in that format on this disk."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from frostline.config.data_settings import RGB_CHANNELS
-from frostline.cores import usable_cores
-from frostline.data.cache import cache_folder, keep_sealed, kept_text
 from frostline.data.class_names import spelling
 from frostline.data.groups import group_images
 from frostline.data.layout import LabelledImage
-from frostline.data.progress_bar import show_progress
 from frostline.data.reading_notes import ReadingNotes
-from frostline.data.sample_table import BadImage, SampleTable, name_some
-from frostline.data.scan import (
-    SCAN_VERSION,
-    InspectedImage,
-    facts_from,
-    inspect_image,
-    report_unreadable,
-)
-from frostline.data.sources.build_table import build_table
+from frostline.data.sample_table import SampleTable, name_some
+from frostline.data.scan import SCAN_VERSION
 from frostline.data.sources.hub_library import find_feature, label_texts, read_dataset
-from frostline.data.split_names import split_of_each
+from frostline.data.sources.part_rows import row_names, splits_of_parts, table_of_rows
 from frostline.errors import DataError
 
 
@@ -97,7 +85,9 @@ def load_hub(
     }
     spell = spelling(names, rename)
     notes = ReadingNotes()
-    split_of = _splits(parts, splits, path, notes)
+    split_of = splits_of_parts(
+        {name: len(part) for name, part in parts.items()}, splits, path, notes
+    )
     parts = {name: part for name, part in parts.items() if name in split_of}
     opener = HubOpener(parts, image_feature)
     images: list[LabelledImage] = []
@@ -106,7 +96,7 @@ def load_hub(
         name: {} for name in first.column_names if name != image_feature
     }
     for name, part in parts.items():
-        items = [f"{name}/{row:08d}" for row in range(len(part))]
+        items = row_names(name, len(part))
         labels = label_texts(part, label_feature)
         for item, label in zip(items, labels, strict=True):
             if label is None:
@@ -121,44 +111,19 @@ def load_hub(
     groups, group_notes = group_images(images, group_by, columns)
     notes.extend(group_notes)
 
-    inspected = _scan(opener, [image.path for image in images], in_chans)
-    pairs = list(zip(images, inspected, strict=True))
-    bad = [BadImage(image.path, one.reason) for image, one in pairs if one.reason]
-    report_unreadable(bad, on_bad_image=on_bad_image, n_files=len(images))
-    return build_table(
+    return table_of_rows(
         images,
-        [image for image, one in pairs if not one.reason],
-        facts_from([one for one in inspected if not one.reason]),
         groups,
+        opener.read,
+        scan_name=_scan_name(opener, in_chans),
+        on_bad_image=on_bad_image,
+        in_chans=in_chans,
         name=Path(path).name,
-        read=opener.read,
-        skipped=bad,
         notes=notes,
         source=path,
         min_classes=min_classes,
         value_range=value_range,
-        in_chans=in_chans,
     )
-
-
-def _splits(
-    parts: Mapping[str, Any],
-    given: Mapping[str, str | None] | None,
-    path: str,
-    notes: ReadingNotes,
-) -> dict[str, str]:
-    """Return the split of each part that is used; empty where the data set has one part only.
-
-    Raises:
-        DataError: If it is not plain which split a part is.
-    """
-    if len(parts) == 1 or (given is not None and not given):
-        return dict.fromkeys(parts, "")
-    found = split_of_each(parts, given, lambda _: path)
-    for name in sorted(name for name, split in found.items() if split is None):
-        rows = [f"{name}/{row:08d}" for row in range(len(parts[name]))]
-        notes.add(f"data.splits leaves out {len(rows)} rows of '{name}'", "splits", rows)
-    return {name: split for name, split in found.items() if split is not None}
 
 
 def _report_unlabelled(
@@ -175,26 +140,9 @@ def _report_unlabelled(
     )
 
 
-def _scan(opener: HubOpener, items: list[str], in_chans: int) -> list[InspectedImage]:
-    """Decode every image once; the result is stored under the data set's own fingerprint."""
+def _scan_name(opener: HubOpener, in_chans: int) -> str:
+    """Under which the scan is kept: by the data set's own fingerprint."""
     prints = "\0".join(part._fingerprint for part in opener.parts.values())
     channels = "" if in_chans == RGB_CHANNELS else f"\0{in_chans} channels"
     text = f"{SCAN_VERSION}\0{opener.column}\0{prints}{channels}"
-    key = hashlib.sha256(text.encode()).hexdigest()[:32]
-    store = cache_folder("scans") / f"hub-{key}.json"
-    try:
-        stored = [InspectedImage(**record) for record in json.loads(kept_text(store) or "null")]
-        if len(stored) == len(items):
-            return stored
-    except (ValueError, TypeError):
-        pass
-    inspected = []
-    with (
-        ThreadPoolExecutor(usable_cores()) as pool,
-        show_progress("reading images", len(items)) as advance,
-    ):
-        for one in pool.map(lambda item: inspect_image(opener.read(item), in_chans), items):
-            inspected.append(one)
-            advance(1)
-    keep_sealed(store, json.dumps([one._asdict() for one in inspected]), what="the scan")
-    return inspected
+    return f"hub-{hashlib.sha256(text.encode()).hexdigest()[:32]}"

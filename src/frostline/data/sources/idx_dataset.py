@@ -1,7 +1,6 @@
 """A data set in MNIST's form: a file of images beside a file of labels, for each split."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,25 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frostline.config.data_settings import RGB_CHANNELS
-from frostline.data.cache import cache_folder, keep_sealed, kept_text
 from frostline.data.class_names import spelling
 from frostline.data.groups import group_images
 from frostline.data.layout import LabelledImage
 from frostline.data.reading_notes import ReadingNotes
-from frostline.data.sample_table import BadImage, SampleTable, name_some
-from frostline.data.scan import (
-    SCAN_VERSION,
-    InspectedImage,
-    facts_from,
-    inspect_image,
-    report_unreadable,
-)
+from frostline.data.sample_table import SampleTable
+from frostline.data.scan import SCAN_VERSION
 from frostline.data.source_kind import IDX_IMAGES
-from frostline.data.sources.build_table import build_table
 from frostline.data.sources.idx_file import read_idx
 from frostline.data.sources.labelled_files import existing_path
+from frostline.data.sources.part_rows import row_names, splits_of_parts, table_of_rows
 from frostline.data.sources.table_labels import read_label_names
-from frostline.data.split_names import split_of_each
 from frostline.errors import DataError
 
 # What MNIST calls its test images: ten thousand of them.
@@ -86,11 +77,15 @@ def load_idx(
     root = existing_path(path)
     found = _parts(root)
     notes = ReadingNotes()
-    split_of = _splits(found, splits, path, notes)
-    pixels: dict[str, NDArray[np.uint8]] = {}
+    pixels = {part: _images(images) for part, (images, _) in found.items()}
+    known = {part: "test" for part in found if part.lower().endswith(_TEST_PART)}
+    # An empty map says that parts are no splits, so nothing is added to it.
+    given = {**known, **splits} if splits else (splits if splits is not None else known or None)
+    counts = {part: len(values) for part, values in pixels.items()}
+    split_of = splits_of_parts(counts, given, path, notes)
+    pixels = {part: pixels[part] for part in split_of}
     rows: dict[str, list[str]] = {}
     for part in split_of:
-        pixels[part] = _images(found[part][0])
         labels = _labels(found[part][1])
         if len(labels) != len(pixels[part]):
             raise DataError(
@@ -103,30 +98,25 @@ def load_idx(
     named = read_label_names(root, label_names, {label for part in rows.values() for label in part})
     spell = spelling(names, rename)
     images = [
-        LabelledImage(f"{part}/{row:08d}", spell(named.get(label, label)), split_of[part])
+        LabelledImage(item, spell(named.get(label, label)), split_of[part])
         for part in sorted(rows)
-        for row, label in enumerate(rows[part])
+        for item, label in zip(row_names(part, len(rows[part])), rows[part], strict=True)
     ]
     groups, group_notes = group_images(images, group_by, {})
     notes.extend(group_notes)
     read = IdxReader(pixels)
-    inspected = _scan(read, [image.path for image in images], in_chans)
-    pairs = list(zip(images, inspected, strict=True))
-    bad = [BadImage(image.path, one.reason) for image, one in pairs if one.reason]
-    report_unreadable(bad, on_bad_image=on_bad_image, n_files=len(images))
-    return build_table(
+    return table_of_rows(
         images,
-        [image for image, one in pairs if not one.reason],
-        facts_from([one for one in inspected if not one.reason]),
         groups,
+        read,
+        scan_name=_scan_name(read, in_chans),
+        on_bad_image=on_bad_image,
+        in_chans=in_chans,
         name=root.name,
-        read=read,
-        skipped=bad,
         notes=notes,
         source=str(root),
         min_classes=min_classes,
         value_range=value_range,
-        in_chans=in_chans,
     )
 
 
@@ -169,23 +159,6 @@ def _labels_of(file: Path, match: "re.Match[str]", root: Path) -> Path:
     return able[0]
 
 
-def _splits(
-    found: Mapping[str, object],
-    given: Mapping[str, str | None] | None,
-    path: str,
-    notes: ReadingNotes,
-) -> dict[str, str]:
-    """The split of each part that is used; empty where there is one part only."""
-    if len(found) == 1 or (given is not None and not given):
-        return dict.fromkeys(found, "")
-    known = {part: "test" for part in found if part.lower().endswith(_TEST_PART)}
-    each = split_of_each(found, {**known, **(given or {})}, lambda _: path)
-    left_out = sorted(part for part, split in each.items() if split is None)
-    if left_out:
-        notes.add(f"data.splits leaves out {name_some(left_out)}", "splits", left_out)
-    return {part: split for part, split in each.items() if split is not None}
-
-
 def _images(file: Path) -> NDArray[np.uint8]:
     """`(N, H, W)` or `(N, H, W, 3)`, 8 bits."""
     array = read_idx(file)
@@ -210,19 +183,10 @@ def _labels(file: Path) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def _scan(read: IdxReader, items: list[str], in_chans: int) -> list[InspectedImage]:
-    """Facts of every image; the result is stored under a digest of all pixels."""
+def _scan_name(read: IdxReader, in_chans: int) -> str:
+    """Under which the scan is kept: by all pixels."""
     digest = hashlib.sha256(f"{SCAN_VERSION}\0idx\0{in_chans}".encode())
     for part in sorted(read.parts):
         digest.update(f"\0{part}\0{read.parts[part].shape}".encode())
         digest.update(np.ascontiguousarray(read.parts[part]).data)
-    store = cache_folder("scans") / f"idx-{digest.hexdigest()[:32]}.json"
-    try:
-        stored = [InspectedImage(**record) for record in json.loads(kept_text(store) or "null")]
-        if len(stored) == len(items):
-            return stored
-    except (ValueError, TypeError):
-        pass
-    inspected = [inspect_image(read(item), in_chans) for item in items]
-    keep_sealed(store, json.dumps([one._asdict() for one in inspected]), what="the scan")
-    return inspected
+    return f"idx-{digest.hexdigest()[:32]}"
