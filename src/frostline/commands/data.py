@@ -40,15 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         from frostline.data.checks.checkup import check_table
         from frostline.data.checks.data_page import data_page
-        from frostline.data.load import load_path
 
-        table = load_path(
-            options.path,
-            on_bad_image=options.on_bad_image or "skip",
-            group_by=options.group_by,
-            corrections=options.corrections,
-        )
-        _say_skipped(table, options)
+        table = _table(options)
         checkup = check_table(table, seed=0)
         page = "data.html" if options.out is None else options.out
         if page:
@@ -63,6 +56,20 @@ def main(arguments: list[str] | None = None) -> int:
 
         show(checkup, page=page)
     return int(any(finding.level in {"error", "leak"} for finding in checkup.findings))
+
+
+def _table(options: argparse.Namespace) -> "SampleTable":
+    """Load the data set; images that are left out of the check are said."""
+    from frostline.data.load import load_path
+
+    table = load_path(
+        options.path,
+        on_bad_image=options.on_bad_image or "skip",
+        group_by=options.group_by,
+        corrections=options.corrections,
+    )
+    _say_skipped(table, options)
+    return table
 
 
 def _labels(options: argparse.Namespace) -> int:
@@ -80,17 +87,10 @@ def _labels(options: argparse.Namespace) -> int:
 
     try:
         from frostline.advice.labels.suspects_file import check_undecided, write_suspects
-        from frostline.data.load import load_path
 
         if wanted:
             check_undecided(file)
-        table = load_path(
-            options.path,
-            on_bad_image=options.on_bad_image or "skip",
-            group_by=options.group_by,
-            corrections=options.corrections,
-        )
-        _say_skipped(table, options)
+        table = _table(options)
         from frostline.advice.labels.label_check import check_labels
 
         check = check_labels(table, backbone=options.backbone, on_progress=on_progress)
