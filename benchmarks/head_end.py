@@ -39,7 +39,7 @@ from frostline.data.image_datamodule import RowImages
 from frostline.data.load import split_of
 from frostline.data.order import BatchRows, EpochSampler
 from frostline.data.seeds import seed_epoch
-from frostline.features.compute import compute_outputs, prefix_of_images
+from frostline.features.compute import compute_outputs, views_of_images
 from frostline.training.assembly import assemble
 from frostline.training.engine import prepare_process
 from frostline.training.exact_head import solve_path
@@ -88,14 +88,18 @@ def case_of(name: str, seed: int, folder: Path) -> Case:
         data = parts.data
         rows = np.arange(len(parts.table.labels))
         images = RowImages(data.pixels(data.evaluation), parts.table.labels)
-        run = prefix_of_images(data.preprocess, parts.cut.prefix)
+        inputs = views_of_images(data.preprocess, images, "cpu")
         batches = [
             BatchRows(some, np.full(len(some), view))
             for view in range(VIEWS)
             for some in np.array_split(rows, math.ceil(len(rows) / 64))
         ]
         outputs = torch.cat(
-            list(compute_outputs(run, images, batches, accelerator="cpu", precision="32-true"))
+            list(
+                compute_outputs(
+                    parts.cut.prefix, inputs, batches, accelerator="cpu", precision="32-true"
+                )
+            )
         )
         torch.save(outputs.view(VIEWS, len(rows), -1).transpose(0, 1).contiguous(), file)
     split = dict(split_of(parts.table, parts.settings.data, seed=seed).named())

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from frostline.commands.features import main
-from frostline.features.feature_entry import EntryKey
+from frostline.features.feature_entry import Entry, EntryKey, key_of_epoch
 from frostline.features.feature_store import FeatureStore
 from frostline.features.segment_writer import SegmentWriter
 from frostline.features.stored_file import (
@@ -34,7 +34,18 @@ def pairs(n: int, view: int = 0) -> np.ndarray:
 
 
 def put(store: FeatureStore, name: str, n: int = 8, view: int = 0, width: int = 1000) -> Path:
-    entry = store.entry(key(name))
+    return put_entry(store.entry(key(name)), n, view, width)
+
+
+def put_epoch(store: FeatureStore, epoch: int, sweep: str) -> str:
+    """An epoch's outputs, of 36 KB; returns the entry's digest."""
+    its_key = key_of_epoch(key(), "crop", epoch)
+    put_entry(store.entry(its_key, {"sweep": sweep}))
+    os.utime(store.entry(its_key).folder / "entry.json", (epoch, epoch))
+    return its_key.digest
+
+
+def put_entry(entry: Entry, n: int = 8, view: int = 0, width: int = 1000) -> Path:
     outputs = torch.arange(n * width, dtype=torch.float32).view(n, width)
     with entry.owned(), entry.writer(pairs(n, view), OutputForm.of(outputs)) as writer:
         writer.append(outputs)
@@ -214,6 +225,26 @@ def test_least_recently_used_goes_first(store: FeatureStore) -> None:
     # What a job has opened stays readable after the entry has gone.
     assert StoredOutputs(held).take(np.array([7]), np.array([0]))[0, 0] == 7000.0
     assert store.entry(key("old")).segments() == []
+
+
+def test_epochs_of_other_sweeps_go_first(store: FeatureStore) -> None:
+    put(store, "old")
+    os.utime(store.entry(key("old")).folder / "entry.json", (1, 1))
+    other, own = put_epoch(store, 7, "other"), put_epoch(store, 8, "own")
+    small = FeatureStore(store.folder, limit_bytes=115_000)
+    assert small.make_room(20_000, keep=key_of_epoch(key(), "crop", 8)) == [other]
+    assert small.make_room(60_000, keep=key_of_epoch(key(), "crop", 8)) == [key("old").digest]
+    assert [entry.digest for entry in small.list_entries()] == [own]
+
+
+def test_an_ended_sweep_leaves_its_newest_epochs_and_those_of_others(store: FeatureStore) -> None:
+    put(store, "views")
+    put_epoch(store, 0, "another")
+    oldest, newer, newest = (put_epoch(store, epoch, "ended") for epoch in (1, 2, 3))
+    assert set(store.end_sweep("ended", keep_bytes=100_000)) == {oldest}
+    assert {newer, newest} < {entry.digest for entry in store.list_entries()}
+    assert set(store.end_sweep("ended", keep_bytes=0)) == {newer, newest}
+    assert len(store.list_entries()) == 2
 
 
 def test_command_lists_verifies_and_clears(

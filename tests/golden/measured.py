@@ -116,7 +116,7 @@ def features(folder: Path) -> dict[str, dict[str, float]]:
     from frostline.data.image_datamodule import ImageDataModule, RowImages
     from frostline.data.order import BatchRows
     from frostline.data.splits import split_table
-    from frostline.features.compute import compute_outputs, prefix_of_images
+    from frostline.features.compute import compute_outputs, views_of_images
 
     def summary(name: str, depth: int) -> dict[str, float]:
         backbone = build_backbone(name, weights="random", image_size=64, seed=0)
@@ -132,9 +132,11 @@ def features(folder: Path) -> dict[str, dict[str, float]]:
             memory_gib=1.0,
         )
         images = RowImages(data.pixels(data.evaluation), table.labels)
-        run = prefix_of_images(data.preprocess, parts.prefix.eval())
+        inputs = views_of_images(data.preprocess, images, "cpu")
         batch = BatchRows(np.arange(8), np.arange(8))
-        (outputs,) = compute_outputs(run, images, [batch], accelerator="cpu", precision="32-true")
+        (outputs,) = compute_outputs(
+            parts.prefix.eval(), inputs, [batch], accelerator="cpu", precision="32-true"
+        )
         flat = outputs.double().flatten(1)
         # Weighted by place, so that a swap of images, views or channels shows.
         places = torch.linspace(-1.0, 1.0, flat.numel(), dtype=torch.float64).view_as(flat)

@@ -72,6 +72,7 @@ class BatchTransform(nn.Module):
         self.augment = augment
         self.n_views = FINITE_VIEWS.get(augment, 1)
         self._seed = seed
+        self.is_own = own is not None
         self._recipe: RandomRecipe | None = own or random_recipe(augment, spec)
         mean, std = torch.tensor(spec.mean), torch.tensor(spec.std)
         self.register_buffer("scale", (1 / (255 * std)).view(1, -1, 1, 1), persistent=False)
@@ -81,6 +82,16 @@ class BatchTransform(nn.Module):
     def is_finite(self) -> bool:
         """Whether all views of an image can be stored."""
         return self._recipe is None
+
+    @property
+    def evaluates_finite(self) -> bool:
+        """Whether an image is the same in each evaluation."""
+        return self.is_finite or self.augment != "crop_always"
+
+    @property
+    def recipe_key(self) -> str:
+        """What determines the random draws besides epoch and batch."""
+        return f"{self.augment} seed {self._seed}"
 
     def forward(
         self, inputs: Tensor, views: Tensor, *, training: bool, epoch: int, batch_idx: int

@@ -17,7 +17,7 @@ from frostline.backbones.split.program import BoundaryTensor, continue_from
 from frostline.backbones.state_digest import FrozenPart, digest_of
 from frostline.data.order import BatchRows
 from frostline.errors import BackboneError
-from frostline.features.feature_entry import EntryKey
+from frostline.features.feature_entry import SWEEP_FIELD, EntryKey
 from frostline.features.feature_store import FeatureStore
 from frostline.features.stored_outputs import StoredOutputs
 from frostline.features.view_pairs import pair_codes
@@ -85,8 +85,9 @@ def find_shallower(
     """
     codes = np.concatenate([pair_codes(batch.rows, batch.views) for batch in wanted])
     candidates: list[tuple[Depth, EntryKey, tuple[BoundaryTensor, ...]]] = []
-    for info in store.list_entries():
-        about = dict(info.about)
+    for found in store.abouts():
+        about = dict(found)
+        about.pop(SWEEP_FIELD, None)
         label = str(about.pop(_DEPTH_FIELD, ""))
         tensors = _read_tensors(about.pop(_TENSORS_FIELD, None))
         try:

@@ -11,6 +11,9 @@ from frostline.data.order import BatchRows
 
 _AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
+BatchInputs = Callable[[BatchRows], Tensor]
+"""Maps a batch to normalised images (N, C, S, S) float32, on the accelerator."""
+
 
 def precision_context(accelerator: str, precision: str) -> AbstractContextManager[object]:
     """Return the context in which Lightning runs a step at a precision.
@@ -24,8 +27,8 @@ def precision_context(accelerator: str, precision: str) -> AbstractContextManage
 
 
 def compute_outputs(
-    run: Callable[[Tensor, Tensor], Tensor],
-    images: RowImages,
+    prefix: nn.Module,
+    inputs: BatchInputs,
     batches: Sequence[BatchRows],
     *,
     accelerator: str,
@@ -34,9 +37,9 @@ def compute_outputs(
     """Compute outputs of the prefix, batch by batch.
 
     Args:
-        run: Maps uint8 images (N, 3, R, R) and views (N) to outputs (N, ...), on the accelerator.
-        images: The rows' images, in the memory format of the training.
-        batches: Rows and views.
+        prefix: The frozen stages, on the accelerator.
+        inputs: Makes the images of a batch.
+        batches: What is asked for.
         accelerator: Where to compute.
         precision: `32-true`, `bf16-mixed` or `16-mixed`.
 
@@ -44,26 +47,30 @@ def compute_outputs(
         Outputs of one batch (N, ...) on the CPU.
     """
     for batch in batches:
-        inputs, _, _, views = images[batch]
         with torch.inference_mode(), precision_context(accelerator, precision):
-            outputs = run(inputs.to(accelerator), views.to(accelerator))
+            outputs: Tensor = prefix(inputs(batch))
         yield outputs.cpu()
 
 
-def prefix_of_images(
-    preprocess: nn.Module, prefix: nn.Module
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return the function from decoded images to the prefix's outputs.
+def views_of_images(preprocess: nn.Module, images: RowImages, accelerator: str) -> BatchInputs:
+    """Return what makes the images of batches of (row, view) pairs.
 
     Args:
-        preprocess: Views and normalisation; its views are finite, so epoch and batch do not
-            matter.
-        prefix: The frozen stages.
+        preprocess: Views and normalisation, on the accelerator. The views are those of evaluation
+            or finite, so epoch and batch do not matter.
+        images: The rows' images, in the memory format of the training.
+        accelerator: Where to compute.
     """
 
-    def run(images: Tensor, views: Tensor) -> Tensor:
-        inputs = preprocess(images, views, training=True, epoch=0, batch_idx=0)
-        outputs: Tensor = prefix(inputs)
-        return outputs
+    def inputs(batch: BatchRows) -> Tensor:
+        images_now, _, _, views = images[batch]
+        made: Tensor = preprocess(
+            images_now.to(accelerator),
+            views.to(accelerator),
+            training=False,
+            epoch=0,
+            batch_idx=0,
+        )
+        return made
 
-    return run
+    return inputs

@@ -1,6 +1,7 @@
 """Whether to store a prefix's outputs: a pure decision with its reason."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 MIB = 2**20
 
@@ -60,14 +61,7 @@ class Decision:
 
 
 def decide_from_facts(
-    *,
-    wanted: str,
-    nothing_frozen: bool,
-    reusable: bool,
-    cut_reason: str,
-    is_finite: bool,
-    augment: str,
-    mix: str,
+    *, wanted: str, nothing_frozen: bool, reusable: bool, cut_reason: str
 ) -> Decision | None:
     """Decide what needs no measuring; None if reuse is possible.
 
@@ -76,9 +70,6 @@ def decide_from_facts(
         nothing_frozen: Whether the depth freezes nothing at all.
         reusable: Whether an exact cut was found, whose outputs never change.
         cut_reason: The cut's reason.
-        is_finite: Whether the augmentation has a finite set of views.
-        augment: The augmentation's name.
-        mix: How images of a batch are mixed; `none` if they are not.
     """
     if wanted == "off":
         return Decision(False, "reuse=off")
@@ -86,15 +77,34 @@ def decide_from_facts(
         return Decision(False, "nothing is frozen")
     if not reusable:
         return Decision(False, f"the frozen stages' outputs cannot be stored: {cut_reason}")
-    if not is_finite:
-        return Decision(
-            False,
-            f"augment={augment} has no finite set of views, so no image is seen twice; "
-            "the prefix runs on each batch, without autograd",
-        )
-    if mix != "none":
-        return Decision(False, f"mix={mix} blends images before the prefix")
     return None
+
+
+class Augmentation(Protocol):
+    """What decides whether an epoch's images can be drawn again."""
+
+    augment: str
+    is_own: bool
+
+
+def why_images(augmentation: Augmentation, *, mix: str, processes: int) -> str:
+    """Return why a training must run its prefix on each batch of images; empty if it need not.
+
+    Args:
+        augmentation: One without a finite set of views, unless images are mixed.
+        mix: How images of a batch are mixed; `none` if they are not.
+        processes: Of a distributed run.
+    """
+    if mix != "none":
+        return f"training images: mix={mix} blends them before the prefix"
+    if augmentation.is_own:
+        return (
+            f"training images: augment={augmentation.augment} is your own, and may draw them "
+            "otherwise the next time"
+        )
+    if processes > 1:
+        return "training images: each process has its part of every batch"
+    return ""
 
 
 def decide_from_cost(

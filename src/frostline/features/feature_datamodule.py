@@ -1,5 +1,6 @@
 """Batches of stored outputs, in the same form as batches of images."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from frostline.backbones.compute_mode import ComputeMode, to_training_mode
 from frostline.data.image_datamodule import Batch, ImageDataModule
-from frostline.data.order import BatchRows
+from frostline.data.order import BatchRows, EpochSampler
+from frostline.features.stored_epochs import StoredEpochs
 from frostline.features.stored_outputs import StoredOutputs
 
 
@@ -32,30 +34,80 @@ class RowOutputs(Dataset[Batch]):
         )
 
 
+class EpochBatches:
+    """The training batches of images that are other ones in each epoch, as stored outputs.
+
+    An epoch that is not stored comes as images. Lightning sets the sampler's epoch.
+
+    Args:
+        images: Provides the order, and the images.
+        epochs: Opens an epoch's outputs.
+    """
+
+    def __init__(self, images: ImageDataModule, epochs: StoredEpochs) -> None:
+        self.sampler = images.sampler("train", training=True)
+        self._images = images
+        self._epochs = epochs
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[Batch]:
+        outputs = self._epochs.open(self.sampler.epoch)
+        if outputs is None:
+            loader = self._images.train_dataloader()
+            assert isinstance(loader.sampler, EpochSampler)
+            loader.sampler.set_epoch(self.sampler.epoch)
+            yield from loader
+            return
+        labels, start = self._images.table.labels, 0
+        for rows, views in self.sampler:
+            places = np.arange(start, start + len(rows))
+            start += len(rows)
+            yield Batch(
+                outputs.take(places, np.zeros_like(places)),
+                torch.from_numpy(labels[rows]),
+                torch.from_numpy(rows.copy()),
+                torch.from_numpy(views.copy()),
+            )
+
+
 class FeatureDataModule(pl.LightningDataModule):
     """Replaces an `ImageDataModule`: the same order and views, with outputs in place of images.
 
     Args:
-        images: Provides the samplers.
-        outputs: Every output that the samplers will ask for.
+        images: Provides the samplers, and the images of what is not stored.
+        evaluation: Outputs of all images that are evaluated; None if these come as images.
+        training: Every output that the training will ask for, or what opens those of an epoch; None
+            if it gets images.
     """
 
-    def __init__(self, images: ImageDataModule, outputs: StoredOutputs) -> None:
+    def __init__(
+        self,
+        images: ImageDataModule,
+        evaluation: StoredOutputs | None,
+        training: StoredOutputs | StoredEpochs | None,
+    ) -> None:
         super().__init__()
         self.images = images
-        self._rows = RowOutputs(outputs, images.table.labels)
+        self._evaluation = evaluation
+        self._training = training
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> DataLoader[Batch] | EpochBatches:
         """Return the training split, shuffled and with views exactly as the images would be."""
-        return self._loader("train", training=True)
+        if self._training is None:
+            return self.images.train_dataloader()
+        if isinstance(self._training, StoredEpochs):
+            return EpochBatches(self.images, self._training)
+        return self._loader(self._training, "train", training=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return the split in table order, view 0."""
-        return self._loader("val", training=False)
+        return self.evaluation_dataloader("val")
 
     def test_dataloader(self) -> DataLoader[Batch]:
         """Return the split in table order, view 0."""
-        return self._loader("test", training=False)
+        return self.evaluation_dataloader("test")
 
     def evaluation_dataloader(self, split: str) -> DataLoader[Batch]:
         """Return `val` or `test` in table order, view 0.
@@ -65,14 +117,17 @@ class FeatureDataModule(pl.LightningDataModule):
         """
         if split == "train":
             raise ValueError("evaluate the training split on images: ImageDataModule has them")
-        return self._loader(split, training=False)
+        if self._evaluation is None:
+            return self.images.evaluation_dataloader(split)
+        return self._loader(self._evaluation, split, training=False)
 
-    def _loader(self, split: str, *, training: bool) -> DataLoader[Batch]:
+    def _loader(self, outputs: StoredOutputs, split: str, *, training: bool) -> DataLoader[Batch]:
         sampler = self.images.sampler(split, training=training)
         # A generator of its own, as for images, because dropout draws from the global one.
         generator = torch.Generator()
+        rows = RowOutputs(outputs, self.images.table.labels)
         return DataLoader(
-            self._rows, batch_size=None, sampler=sampler, generator=generator, collate_fn=unchanged
+            rows, batch_size=None, sampler=sampler, generator=generator, collate_fn=unchanged
         )
 
 
@@ -82,7 +137,7 @@ def unchanged(batch: Any) -> Any:
 
 
 class StoredInputs(nn.Module):
-    """Replaces `preprocess` for stored outputs, which only need the type and layout of training.
+    """What `preprocess` is to images: stored outputs only need the type and layout of training.
 
     Args:
         forward: How they were computed.

@@ -8,9 +8,9 @@ import json
 import logging
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from frostline.features.segment_writer import SegmentWriter
@@ -28,6 +28,9 @@ from frostline.locks import Owner, OwnerLock
 
 ABOUT_FILE = "entry.json"
 LOCK_FILE = "owner.lock"
+# What an entry's file says besides its key: the sweep at whose end an epoch's outputs are removed.
+SWEEP_FIELD = "sweep"
+_EPOCH = " | epoch "
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +41,9 @@ class EntryKey:
 
     Attributes:
         data: Fingerprint of the table, which covers every image's bytes.
-        geometry: How an image becomes a square, and how it is normalised. The augmentation is no
-            part of it: view 0 is the same image in all of them, view 1 its mirror image.
+        geometry: How an image becomes a square, and how it is normalised. A finite augmentation is
+            no part of it: view 0 is the same image in all of them, view 1 its mirror image. Of the
+            augmented images of one epoch all that determines them: see `key_of_epoch`.
         backbone: Its name, with the digest of its code if it is a user's own.
         boundary: Where the prefix ends; for a whole backbone with the pooling.
         frozen: Digest over the prefix's parameters and buffers.
@@ -64,6 +68,22 @@ class EntryKey:
         """40 hex digits; equal for equal outputs only."""
         content = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:40]
+
+
+def key_of_epoch(key: EntryKey, recipe: str, epoch: int) -> EntryKey:
+    """Return the key of a prefix over the augmented training images of one epoch.
+
+    Args:
+        key: Of the same prefix over images as in evaluation.
+        recipe: What determines the images of all epochs.
+        epoch: 0-based.
+    """
+    return replace(key, geometry=f"{key.geometry} | {recipe}{_EPOCH}{epoch}")
+
+
+def is_of_epoch(about: Mapping[str, object]) -> bool:
+    """Return whether an entry holds the outputs of one epoch's augmented images."""
+    return _EPOCH in str(about.get("geometry"))
 
 
 def engine_name(accelerator: str, precision: str) -> str:

@@ -11,7 +11,15 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from frostline.features.feature_entry import ABOUT_FILE, LOCK_FILE, Entry, EntryKey, read_about
+from frostline.features.feature_entry import (
+    ABOUT_FILE,
+    LOCK_FILE,
+    SWEEP_FIELD,
+    Entry,
+    EntryKey,
+    is_of_epoch,
+    read_about,
+)
 from frostline.features.stored_file import SUFFIX, DamagedSegmentError, open_segment
 from frostline.locks import OwnerLock, exclusive, is_free
 
@@ -54,6 +62,15 @@ class EntryInfo:
     size_bytes: int
     used_s: float
 
+    @property
+    def sweep(self) -> str | None:
+        """The sweep of an epoch's outputs; None for outputs that any run may ask for."""
+        return str(self.about.get(SWEEP_FIELD)) if is_of_epoch(self.about) else None
+
+    def is_over(self, sweep: str | None) -> bool:
+        """Whether it holds an epoch of another sweep than this one."""
+        return self.sweep is not None and self.sweep != sweep
+
 
 class FeatureStore:
     """All entries of one folder, within a limit of size.
@@ -71,18 +88,24 @@ class FeatureStore:
         """Return the entry of a key, which need not exist; `notes` are stored with a new one."""
         return Entry(self.folder / key.digest, key, notes or {})
 
-    def max_new_bytes(self) -> int:
-        """Return how much may be added at once: the limit, or half of the free disk."""
+    def max_new_bytes(self, beside: int = 0) -> int:
+        """Return how much may be added at once: the limit, or half of the free disk.
+
+        Args:
+            beside: Bytes that are in the store and must stay.
+        """
         folder = self.folder
         while not folder.exists():
             folder = folder.parent
-        return min(self.limit_bytes, int(MAX_SHARE_OF_FREE_DISK * shutil.disk_usage(folder).free))
+        free = int(MAX_SHARE_OF_FREE_DISK * shutil.disk_usage(folder).free)
+        return min(max(0, self.limit_bytes - beside), free)
 
     def make_room(self, wanted_bytes: int, keep: EntryKey) -> list[str]:
         """Remove the least recently used entries until `wanted_bytes` more fit into the limit.
 
-        Entries that some process is adding to stay; processes that read a removed one can still
-        read the files that they have opened.
+        Outputs of the augmented images of single epochs go first, unless they are of the same
+        sweep: nobody asks for them after it. Entries that some process is adding to stay; processes
+        that read a removed one can still read the files that they have opened.
 
         Args:
             wanted_bytes: Size of what will be added.
@@ -96,13 +119,19 @@ class FeatureStore:
             self._remove_remains()
             entries = self.list_entries()
             total = sum(entry.size_bytes for entry in entries)
-            for entry in sorted(entries, key=lambda info: info.used_s):
+            own = next((one.sweep for one in entries if one.digest == keep.digest), None)
+            for entry in sorted(entries, key=lambda info: (not info.is_over(own), info.used_s)):
                 if total + wanted_bytes <= self.limit_bytes:
                     break
                 if entry.digest != keep.digest and self._remove(entry.digest):
                     total -= entry.size_bytes
                     removed.append(entry.digest)
         return removed
+
+    def abouts(self) -> list[dict[str, object]]:
+        """Return the key and notes of every entry, without looking at its outputs."""
+        found = (read_about(folder) for folder in self._folders())
+        return [about for about in found if about is not None]
 
     def list_entries(self) -> list[EntryInfo]:
         """Return every entry, the most recently used first."""
@@ -174,6 +203,24 @@ class FeatureStore:
                     report[info.digest].append(str(damage))
                     path.unlink(missing_ok=True)
         return report
+
+    def end_sweep(self, sweep: str, keep_bytes: int) -> list[str]:
+        """Remove the outputs of a sweep's epochs, the least recently used first.
+
+        Args:
+            sweep: The sweep, which has ended.
+            keep_bytes: So much of them may stay, for the same command with one rate more.
+
+        Returns:
+            The removed entries' digests.
+        """
+        entries = [entry for entry in self.list_entries() if entry.sweep == sweep]
+        kept, removed = 0, []
+        for entry in entries:  # the most recently used first
+            kept += entry.size_bytes
+            if kept > keep_bytes and self._remove(entry.digest):
+                removed.append(entry.digest)
+        return removed
 
     def clear(self) -> list[str]:
         """Remove every entry that no process is adding to, and return their digests.

@@ -36,12 +36,14 @@ class Demand:
         jobs: Jobs that share the outputs.
         on_accelerator: Whether outputs move to another device's memory.
         is_needed: Whether the jobs cannot do without, so that what it costs decides nothing.
+        beside: Outputs of the same size that the jobs have stored and still need.
     """
 
     passes: int
     jobs: int
     on_accelerator: bool
     is_needed: bool = False
+    beside: int = 0
 
 
 def fill(
@@ -86,7 +88,7 @@ def fill(
     decision = decide_from_cost(
         work,
         speeds,
-        max_new_bytes=store.max_new_bytes(),
+        max_new_bytes=store.max_new_bytes(beside=demand.beside * form.item_bytes),
         memory_bytes=int(_MAX_SHARE_OF_MEMORY * psutil.virtual_memory().available),
     )
     if not decision.reuse:

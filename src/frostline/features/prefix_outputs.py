@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from frostline.backbones.compute_mode import USUAL_LAYOUT, ComputeMode, InComput
 from frostline.backbones.split.cut import Cut
 from frostline.backbones.state_digest import digest_of
 from frostline.config.versions import FEATURES_VERSION, installed_libraries
+from frostline.data.epoch_images import EpochImages
 from frostline.data.image_datamodule import ImageDataModule, RowImages
 from frostline.data.order import BatchRows
 from frostline.features.chain import (
@@ -22,13 +24,18 @@ from frostline.features.chain import (
     find_shallower,
     notes_of,
 )
-from frostline.features.compute import compute_outputs, precision_context, prefix_of_images
+from frostline.features.compute import (
+    BatchInputs,
+    compute_outputs,
+    precision_context,
+    views_of_images,
+)
 from frostline.features.cost_model import Decision
 from frostline.features.disk_speed import disk_speeds
-from frostline.features.feature_entry import EntryKey, engine_name
+from frostline.features.feature_entry import Entry, EntryKey, engine_name, key_of_epoch
 from frostline.features.feature_store import FeatureStore, size_limit_bytes, store_folder
 from frostline.features.fill import Compute, Demand, fill
-from frostline.features.stored_file import Segment
+from frostline.features.stored_file import OutputForm, Segment
 from frostline.features.stored_outputs import StoredOutputs
 from frostline.features.view_pairs import count, missing_batches
 from frostline.locks import Owner
@@ -73,6 +80,70 @@ class PrefixJob:
             features_version=FEATURES_VERSION,
         )
 
+    def from_images(self, inputs: BatchInputs, batches: Sequence[BatchRows]) -> Iterator[Tensor]:
+        """Run the prefix over batches of images; yields the outputs of each on the CPU."""
+        prefix = self.parts.prefix.to(self.accelerator)
+        if self.forward.layout != USUAL_LAYOUT:
+            prefix = InComputeMode(prefix, self.accelerator, self.forward, self.forward)
+        return compute_outputs(
+            prefix,
+            inputs,
+            batches,
+            accelerator=self.accelerator,
+            precision=self.forward.precision,
+        )
+
+
+@dataclass(frozen=True)
+class Source:
+    """The images over which a prefix runs, and the entry of the store with its outputs.
+
+    Attributes:
+        key: What determines the outputs.
+        inputs: Makes the images of a batch.
+        exact: Whether outputs that a shallower entry leads to must be the same bits; if not, they
+            may differ by rounding.
+        notes: What is stored beside the key.
+    """
+
+    key: EntryKey
+    inputs: BatchInputs
+    exact: bool = False
+    notes: dict[str, object] = field(default_factory=dict)
+
+
+def source_of_views(job: PrefixJob) -> Source:
+    """The images as in evaluation, and their views: batches hold rows of the table and views."""
+
+    @cache
+    def made() -> BatchInputs:  # only once something is missing: images need not be decoded else
+        images = RowImages(job.data.pixels(job.data.evaluation), job.data.table.labels)
+        preprocess = job.data.preprocess.to(job.accelerator)
+        return views_of_images(preprocess, images, job.accelerator)
+
+    return Source(job.key(), lambda batch: made()(batch))
+
+
+def source_of_epoch(
+    job: PrefixJob, key: EntryKey, images: EpochImages, epoch: int, sweep: str
+) -> Source:
+    """The augmented training images of one epoch: batches hold places in its order.
+
+    Args:
+        job: The prefix.
+        key: Of the same prefix over images as in evaluation.
+        images: The epoch's.
+        epoch: 0-based.
+        sweep: Whose end removes them.
+    """
+
+    def inputs(places: BatchRows) -> Tensor:
+        return images.inputs(places, job.accelerator)
+
+    return Source(
+        key_of_epoch(key, images.recipe, epoch), inputs, exact=True, notes={"sweep": sweep}
+    )
+
 
 def prepare_outputs(
     job: PrefixJob, needed: Sequence[BatchRows], demand: Demand, on_progress: Callable[..., None]
@@ -91,12 +162,22 @@ def prepare_outputs(
     Raises:
         StoreFailedError: If the store cannot be written to.
     """
+    return prepare_outputs_of(job, source_of_views(job), needed, demand, on_progress)
+
+
+def prepare_outputs_of(
+    job: PrefixJob,
+    source: Source,
+    needed: Sequence[BatchRows],
+    demand: Demand,
+    on_progress: Callable[..., None],
+) -> tuple[StoredOutputs | None, Decision, int]:
+    """Return outputs of a prefix over the images of some source: see `prepare_outputs`."""
     store = FeatureStore(store_folder(), size_limit_bytes())
-    key = job.key()
-    entry = store.entry(key, notes_of(job.parts))
-    segments = entry.segments()
-    if not missing_batches(needed, _codes(segments)):
-        return StoredOutputs(segments), _all_stored(needed), 0
+    entry = store.entry(source.key, notes_of(job.parts) | source.notes)
+    outputs = stored_outputs(entry, needed)
+    if outputs is not None:
+        return outputs, _all_stored(needed), 0
 
     def on_wait(owner: Owner | None) -> None:
         on_progress(text=f"another job computes outputs of the same frozen stages: {owner}")
@@ -107,12 +188,20 @@ def prepare_outputs(
         missing = missing_batches(needed, _codes(segments))
         if not missing:
             return StoredOutputs(segments), _all_stored(needed), 0
-        compute = _computation(job, store, key, missing)
+        compute = _computation(job, store, source, missing)
         speeds = disk_speeds(store.folder)
         decision, added = fill(entry, store, missing, compute, demand, speeds, on_progress)
         if added is None:
             return None, decision, 0
         return StoredOutputs([*segments, added]), decision, count(missing)
+
+
+def stored_outputs(entry: Entry, needed: Sequence[BatchRows]) -> StoredOutputs | None:
+    """Return an entry's outputs, if all that is needed is there."""
+    segments = entry.segments()
+    if missing_batches(needed, _codes(segments)):
+        return None
+    return StoredOutputs(segments)
 
 
 def _all_stored(needed: Sequence[BatchRows]) -> Decision:
@@ -124,21 +213,14 @@ def _codes(segments: Sequence[Segment]) -> NDArray[np.int64]:
 
 
 def _computation(
-    job: PrefixJob, store: FeatureStore, key: EntryKey, missing: Sequence[BatchRows]
+    job: PrefixJob, store: FeatureStore, source: Source, missing: Sequence[BatchRows]
 ) -> Compute:
     """Return how to compute outputs: from images, or from a shallower prefix's stored outputs."""
-    images = RowImages(job.data.pixels(job.data.evaluation), job.data.table.labels)
-    prefix = job.parts.prefix.to(job.accelerator)
-    if job.forward.layout != USUAL_LAYOUT:
-        prefix = InComputeMode(prefix, job.accelerator, job.forward, job.forward)
-    run = prefix_of_images(job.data.preprocess.to(job.accelerator), prefix)
 
     def from_images(batches: Sequence[BatchRows]) -> Iterator[Tensor]:
-        return compute_outputs(
-            run, images, batches, accelerator=job.accelerator, precision=job.forward.precision
-        )
+        return job.from_images(source.inputs, batches)
 
-    shallower = find_shallower(store, key, job.backbone, job.parts, missing)
+    shallower = find_shallower(store, source.key, job.backbone, job.parts, missing)
     if shallower is None:
         return from_images
 
@@ -146,7 +228,9 @@ def _computation(
         return _outputs_from(shallower, batches, job.accelerator, job.forward.precision)
 
     first = missing[:1]
-    if not differ_by_rounding_only(next(from_images(first)), next(from_shallower(first))):
+    direct, chained = next(from_images(first)), next(from_shallower(first))
+    same = same_bits if source.exact else differ_by_rounding_only
+    if not same(direct, chained):
         log.warning(
             "stored outputs of freeze=%s do not give those of freeze=%s, which are therefore "
             "computed from the images",
@@ -155,6 +239,11 @@ def _computation(
         )
         return from_images
     return from_shallower
+
+
+def same_bits(one: Tensor, other: Tensor) -> bool:
+    """Return whether two outputs are equal bit by bit, in one type and memory format."""
+    return OutputForm.of(one) == OutputForm.of(other) and torch.equal(one, other)
 
 
 def _outputs_from(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from frostline.config.schema import Settings
 from frostline.config.search_settings import FIRST_LOOK
-from frostline.config.tune_grid import on_tuning_seed, with_values
+from frostline.config.tune_grid import candidates_of, grid_of, on_tuning_seed, with_values
 from frostline.sweep.distributed_run import on_all_ranks
 from frostline.training.deadline import check_deadline
 
@@ -38,6 +38,7 @@ class CandidateRuns:
         self._settings, self._folder, self._run = on_tuning_seed(settings), folder, run
         self._on_progress = on_progress
         self._epoch_s: float | None = None  # of the candidate before
+        self._first_part = 0
 
     def tune(self, place: Path) -> "Tuning":
         """Train all candidates equally far and choose.
@@ -47,11 +48,12 @@ class CandidateRuns:
         """
         from frostline.training.tuning import tune
 
+        self._first_part = first_part_of(self._settings)
         return tune(
             self._settings,
             place,
             self._train,
-            until=first_part_of(self._settings),
+            until=self._first_part,
             on_progress=self._on_progress,
         )
 
@@ -68,7 +70,7 @@ class CandidateRuns:
         from frostline.training.rung import rung_file
         from frostline.training.tuning import candidate_folder, train_middle
 
-        until = first_part_of(self._settings)
+        until = self._first_part = first_part_of(self._settings)
         fitted: Fitted | None = None
 
         def train(own: Settings, work: Path, until: int, on_epoch: OnEpoch) -> int:
@@ -95,13 +97,16 @@ class CandidateRuns:
         check_deadline(own.sweep.deadline_s, needs_s=self._epoch_s or 0.0)
         deadline = PauseAtDeadline(own.sweep.deadline_s, self._epoch_s)
         recorder = RunRecorder(CurveLog(on_epoch), self._folder)
+        all_train = until <= self._first_part  # then the two best, where they are close
+        candidates = len(candidates_of(grid_of(self._settings))) if all_train else 2
         heard = partial(self._on_progress, candidate=f"lr={own.peak_lr:.3g}")
         fitted = on_all_ranks(
             own,
             work,
             self._run,
             lambda one: fit_candidate(
-                one, self._folder, work, recorder, heard, until=until, watching=[deadline],
+                one, self._folder, work, recorder, heard, until=until, candidates=candidates,
+                watching=[deadline],
             ),
             until=until,
         )  # fmt: skip

@@ -216,6 +216,15 @@ def trains_heads_together(job: PlannedJob) -> bool:
     return _group_of(job) is not None
 
 
+def stores_epochs(job: PlannedJob) -> bool:
+    """Whether a job trains on other images in each epoch, of which it may store the outputs."""
+    return _prefix_of(job) is not None and not _is_finite(job.settings)
+
+
+def _is_finite(settings: Settings) -> bool:
+    return settings.mix.name == "none" and settings.augment.name in FINITE_VIEWS
+
+
 def _prefix_of(job: PlannedJob) -> str | None:
     """What determines the outputs that a job reads; None if it reads none.
 
@@ -223,14 +232,7 @@ def _prefix_of(job: PlannedJob) -> str | None:
     computed and kept for itself.
     """
     s, facts = job.settings, job.facts
-    alone = (
-        s.reuse == "off"
-        or facts.frozen_stages == 0
-        or s.frozen_bn != "eval"
-        or s.mix.name != "none"
-        or s.augment.name not in FINITE_VIEWS
-    )
-    if alone:
+    if s.reuse == "off" or facts.frozen_stages == 0 or s.frozen_bn != "eval":
         return None
     return json.dumps(
         [
@@ -246,8 +248,15 @@ def _prefix_of(job: PlannedJob) -> str | None:
             s.head.pool if facts.frozen_stages == facts.num_stages else "",
             s.trainer.accelerator,
             s.trainer.precision,
+            [] if _is_finite(s) else _epochs_of(s),
         ]
     )
+
+
+def _epochs_of(settings: Settings) -> list[object]:
+    """What determines the images of each epoch where every epoch has others."""
+    values = settings.model_dump(mode="json", include={"augment", "mix", "schedule"})
+    return [settings.seed, settings.batch_size, settings.data.sampling, values]
 
 
 def _group_of(job: PlannedJob) -> str | None:

@@ -26,6 +26,7 @@ from frostline.sweep.plan import (
     PlannedJob,
     merge_duplicates,
     plan_job,
+    stores_epochs,
     with_distinct_names,
     with_first_seeds,
 )
@@ -99,6 +100,8 @@ def run_sweep(
         sweep_id = claim_id(store, jobs, owned, always_new=first.rerun)
         plan = sweep_run.plan_values(sweep_id, jobs, answered, states)
         outcomes = _run_jobs(store, jobs, answered, plan, make_launcher, share, search)
+        if any(map(stores_epochs, todo)):
+            workers.call(remove_epochs, sweep_id)
     if not store.offline:
         store.deliver_pending()
     output = output_console()
@@ -125,6 +128,13 @@ def run_sweep(
     if not reported:
         raise SweepEndedError(FAILED_JOBS_EXIT_CODE)
     return outcomes
+
+
+def remove_epochs(sweep_id: str) -> None:
+    """Remove what the sweep stored of single epochs; in a process with the libraries."""
+    from frostline.features import ended_sweep
+
+    ended_sweep.remove_epochs(sweep_id)
 
 
 def check_all(composed: Composed, console: Console) -> list[PlannedJob]:

@@ -20,7 +20,13 @@ from frostline.sweep.farewell import commands_for_run
 from frostline.sweep.job import Job
 from frostline.sweep.job_runs import experiment_of
 from frostline.sweep.outcome import Outcome
-from frostline.sweep.plan import PlannedJob, plan_job, sharing_of, with_first_seeds
+from frostline.sweep.plan import (
+    PlannedJob,
+    plan_job,
+    sharing_of,
+    stores_epochs,
+    with_first_seeds,
+)
 from frostline.sweep.preflight import check_jobs
 from frostline.sweep.progress import SweepProgress
 from frostline.sweep.registering import check_register, register
@@ -90,6 +96,10 @@ def _executed(planned: PlannedJob, folder: Path) -> Outcome:
         progress.start(planned.settings.run_name)
         outcome = execute(job, on_progress=lambda **values: progress.event(values))
         progress.done(None)
+    if stores_epochs(planned):
+        from frostline.features.ended_sweep import remove_epochs
+
+        remove_epochs(planned.digest)
     return outcome
 
 

@@ -10,6 +10,7 @@ from frostline.backbones.freezing import hold_in_eval, is_held_in_eval
 from frostline.backbones.split.cut import Cut
 from frostline.features.prefix_outputs import PrefixJob
 from frostline.features.reuse import Inputs, open_inputs
+from frostline.features.stored_epochs import Readers
 from frostline.training.assembly import Assembly
 from frostline.training.engine import Engine
 from frostline.training.precision_probe import choose_modes
@@ -52,7 +53,12 @@ def engine_text(engine: Engine, *, forward: ComputeMode, training: ComputeMode) 
 
 
 def open_phase(
-    run: Assembly, phase: Phase, engine: Engine, *, jobs: int, on_progress: Callable[..., None]
+    run: Assembly,
+    phase: Phase,
+    engine: Engine,
+    *,
+    readers: Readers,
+    on_progress: Callable[..., None],
 ) -> OpenPhase:
     """Freeze a run's backbone to a phase's depth, and prepare the phase's inputs.
 
@@ -60,7 +66,7 @@ def open_phase(
         run: The run's parts.
         phase: One of its phases.
         engine: As chosen for the run.
-        jobs: Jobs of the sweep that share the frozen stages and the data, this one included.
+        readers: Trainings that share the frozen stages and the data, this one included.
         on_progress: Receives `text=` while outputs are computed.
     """
     settings, backbone = run.settings, run.backbone
@@ -86,10 +92,12 @@ def open_phase(
         reuse=settings.reuse,
         mix=settings.mix.name,
         epochs=phase.epochs,
-        jobs=jobs,
+        readers=readers,
         on_progress=on_progress,
         first_epoch=phase.first_epoch,
         is_last=phase is run.phases[-1],
+        processes=engine.devices if engine.strategy == "ddp" else 1,
+        sweep=settings.sweep.id or settings.sweep.job_digest or "",
     )
     if phase.thawed_bn == "eval" and settings.frozen_bn == "eval":
         hold_statistics(backbone.model)

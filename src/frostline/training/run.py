@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 
 from frostline.backbones.state_digest import digest_of
 from frostline.config.schema import Settings
+from frostline.features.stored_epochs import Readers
 from frostline.training import callbacks, resume
 from frostline.training.assembly import Assembly, assemble
 from frostline.training.checkpoint import load_checkpoint
@@ -151,6 +152,7 @@ def fit_candidate(
     on_progress: OnProgress,
     *,
     until: int,
+    candidates: int = 1,
     watching: Sequence[pl.Callback] = (),
 ) -> Fitted:
     """Train a candidate of a tuned job to the end of some epoch, as `train_run` would train it.
@@ -162,13 +164,23 @@ def fit_candidate(
         recorder: Receives the loss by which candidates are judged, too.
         on_progress: As there.
         until: Epochs that are trained in all, at most `settings.epochs`.
+        candidates: How many of the job's train so far, which see the same images.
         watching: Further callbacks, such as one that ends it at a deadline.
 
     Raises:
         FrostlineError: As `train_run`.
     """
     watching = [callbacks.ScaledLoss(recorder.record_epoch), *watching]
-    return _fit(settings, folder, work, recorder, on_progress, until=until, watching=watching)
+    return _fit(
+        settings,
+        folder,
+        work,
+        recorder,
+        on_progress,
+        until=until,
+        readers=Readers(settings.sweep.sharing, candidates, until),
+        watching=watching,
+    )
 
 
 def _fit(
@@ -179,6 +191,7 @@ def _fit(
     on_progress: OnProgress,
     *,
     until: int,
+    readers: Readers | None = None,
     watching: Sequence[pl.Callback] = (),
 ) -> Fitted:
     """Train to the end of some epoch, from the last checkpoint if there is one.
@@ -209,16 +222,26 @@ def _fit(
     # an interruption are the same thing.
     for phase in remaining(run.phases, resume.epochs_done(last), until=until):
         opened = open_phase(
-            run, phase, engine, jobs=settings.sweep.sharing, on_progress=on_progress
+            run,
+            phase,
+            engine,
+            readers=readers or Readers(settings.sweep.sharing),
+            on_progress=on_progress,
         )
         inputs = opened.inputs
-        task.enter(prefix=inputs.prefix, suffix=opened.cut.suffix, preprocess=inputs.preprocess)
+        task.enter(
+            prefix=inputs.prefix,
+            suffix=opened.cut.suffix,
+            preprocess=inputs.preprocess,
+            stored=inputs.stored,
+        )
         is_last = phase is run.phases[-1]
-        recorder.record_phase(
+        record = partial(
+            recorder.record_phase,
             engine=opened.engine_text,
-            reuse=str(inputs.decision),
             number=None if is_last else run.phases.index(phase) + 1,
         )
+        record(reuse=str(inputs.decision))
         # What the last phase freezes is frozen in all phases, so its proof covers the whole run.
         frozen = partial(digest_of, opened.cut.frozen_modules)
         proof = callbacks.FrozenProof(frozen, before=untouched if is_last else frozen())
@@ -253,6 +276,8 @@ def _fit(
             folder=os.fspath(folder),
         )
         trainer.fit(task, datamodule=inputs.data, ckpt_path=last)
+        if inputs.epochs is not None:  # what came of it is known only now
+            record(reuse=inputs.outcome)
         last = Path(newest.best_model_path)
     return Fitted(run, task, trainer, opened, history, Path(best.best_model_path), proof.after)
 

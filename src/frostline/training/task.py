@@ -57,6 +57,8 @@ class ClassificationTask(LowOverheadModule):
         lr_schedule: Learning rate over the steps.
         lr: Peak learning rate.
         course: What else its rates follow; None for one phase and one rate for all stages.
+        stored: Called in the place of `preprocess` and `prefix` where a batch has stored outputs,
+            which are no uint8 images; None if no batch has.
     """
 
     def __init__(
@@ -73,12 +75,14 @@ class ClassificationTask(LowOverheadModule):
         lr_schedule: LrChoice,
         lr: float,
         course: Course | None = None,
+        stored: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
         self._cut = (prefix, suffix)
         self.preprocess = preprocess
+        self._stored = stored
         self._mix = mix
         self._loss = loss
         self._optimizer_spec = optimizer
@@ -95,7 +99,14 @@ class ClassificationTask(LowOverheadModule):
         """Values in all parameters that train in any phase."""
         return sum(parameter.numel() for _, parameter in self._trained)
 
-    def enter(self, *, prefix: nn.Module, suffix: nn.Module, preprocess: nn.Module) -> None:
+    def enter(
+        self,
+        *,
+        prefix: nn.Module,
+        suffix: nn.Module,
+        preprocess: nn.Module,
+        stored: nn.Module | None = None,
+    ) -> None:
         """Begin a phase, whose depth the backbone has been frozen to already.
 
         Modules that have just thawed were held in eval mode, also by the validations in between,
@@ -105,28 +116,43 @@ class ClassificationTask(LowOverheadModule):
             prefix: As for the task itself, cut at the phase's depth.
             suffix: The same.
             preprocess: For the inputs of this phase.
+            stored: The same.
         """
         self._cut = (prefix, suffix)
         self.preprocess = preprocess
+        self._stored = stored
         self.train()
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images (B, 3, S, S) to logits (B, K)."""
-        prefix, suffix = self._cut
+        prefix, _ = self._cut
         with torch.no_grad():
             frozen = prefix(images)
+        return self._behind(frozen)
+
+    def _behind(self, frozen: Tensor) -> Tensor:
+        """The frozen stages' output (B, ...) to logits (B, K)."""
+        _, suffix = self._cut
         logits: Tensor = self.head(suffix(frozen))
         return logits
 
-    def _images(self, batch: Batch, batch_idx: int) -> Tensor:
-        images: Tensor = self.preprocess(
+    def _logits(self, inputs: Tensor, *, stored: bool) -> Tensor:
+        """What `_prepared` made of a batch to logits (B, K) float32."""
+        return (self._behind(inputs) if stored else self(inputs)).float()
+
+    def _prepared(self, batch: Batch, batch_idx: int) -> tuple[Tensor, bool]:
+        """A batch's normalised images, or its stored outputs, and whether these are what it has."""
+        stored = self._stored is not None and batch.inputs.dtype != torch.uint8
+        prepare = self._stored if stored else self.preprocess
+        assert prepare is not None
+        inputs: Tensor = prepare(
             batch.inputs,
             batch.views,
             training=self.training,
             epoch=self.current_epoch,
             batch_idx=batch_idx,
         )
-        return images
+        return inputs, stored
 
     def on_train_epoch_start(self) -> None:
         """Start the epoch's mean loss anew."""
@@ -135,13 +161,11 @@ class ClassificationTask(LowOverheadModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch; the epoch's mean is kept on the device."""
-        images, targets = self._mix(
-            self._images(batch, batch_idx),
-            batch.labels,
-            epoch=self.current_epoch,
-            batch_idx=batch_idx,
+        inputs, stored = self._prepared(batch, batch_idx)
+        inputs, targets = self._mix(
+            inputs, batch.labels, epoch=self.current_epoch, batch_idx=batch_idx
         )
-        loss = self._loss(self(images).float(), targets)
+        loss = self._loss(self._logits(inputs, stored=stored), targets)
         self._loss_sum += loss.detach() * len(batch.labels)
         self._loss_count += len(batch.labels)
         return weighted(loss, len(batch.labels))
@@ -168,7 +192,8 @@ class ClassificationTask(LowOverheadModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep logits, labels and rows; scores are computed once for the whole split."""
-        logits = self(self._images(batch, batch_idx)).float()
+        inputs, stored = self._prepared(batch, batch_idx)
+        logits = self._logits(inputs, stored=stored)
         self._seen.append((logits, batch.labels, batch.items))
 
     def on_validation_epoch_end(self) -> None:
@@ -190,7 +215,8 @@ class ClassificationTask(LowOverheadModule):
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep logits, labels and rows, as in validation."""
-        logits = self(self._images(batch, batch_idx)).float()
+        inputs, stored = self._prepared(batch, batch_idx)
+        logits = self._logits(inputs, stored=stored)
         self._seen.append((logits, batch.labels, batch.items))
 
     def collected(self) -> tuple[Tensor, Tensor, Tensor]:
