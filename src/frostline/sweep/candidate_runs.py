@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from frostline.config.schema import Settings
 from frostline.config.search_settings import FIRST_LOOK
-from frostline.config.tune_grid import candidates_of, grid_of, on_tuning_seed, with_values
+from frostline.config.tune_grid import grid_of, on_tuning_seed, with_values
 from frostline.sweep.distributed_run import on_all_ranks
 from frostline.training.deadline import check_deadline
 
@@ -98,7 +98,7 @@ class CandidateRuns:
         deadline = PauseAtDeadline(own.sweep.deadline_s, self._epoch_s)
         recorder = RunRecorder(CurveLog(on_epoch), self._folder)
         all_train = until <= self._first_part  # then the two best, where they are close
-        candidates = len(candidates_of(grid_of(self._settings))) if all_train else 2
+        candidates = with_same_images(self._settings) if all_train else 2
         heard = partial(self._on_progress, candidate=f"lr={own.peak_lr:.3g}")
         fitted = on_all_ranks(
             own,
@@ -112,6 +112,17 @@ class CandidateRuns:
         )  # fmt: skip
         self._epoch_s = deadline.epoch_s
         return fitted
+
+
+def with_same_images(settings: Settings) -> int:
+    """How many candidates of a job train on the same batches of images, behind the same stages.
+
+    Args:
+        settings: The job, with nothing chosen.
+    """
+    others = ("batch_size", "mix.", "schedule.")
+    grid = grid_of(settings)
+    return math.prod(len(values) for key, values in grid.items() if not key.startswith(others))
 
 
 def first_part_of(settings: Settings) -> int:
