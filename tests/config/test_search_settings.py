@@ -44,6 +44,7 @@ def _race(**changes):
         "drop_loss": 0.01,
         "keep_frac": 0.3,
         "settled_at": 0.95,
+        "finish_frac": 0.5,
         "rungs": [1 / 9, 1 / 3],
     }
     return RaceSearch.model_validate(values | changes)

@@ -191,3 +191,24 @@ def test_a_budget_of_epochs_ends_the_race_and_a_larger_one_goes_on(tmp_path, pho
         k: r.info.run_id for k, r in after.items()
     }.items()
     assert all("test/acc_micro" in run.data.metrics for run in after.values())
+
+
+@pytest.mark.slow
+def test_a_budget_too_short_to_compare_all_trains_the_highest_to_its_end(tmp_path, photos):
+    shutil.copytree(photos / "photos", tmp_path / "photos")
+    words = ("-m", *TINY, "backbone=test_resnet", "lr=1e-9,1e-2,2e-9,5e-3", "augment=none")
+    words = (*words, "freeze=0", "epochs=4", "search=race")
+    ended = start(tmp_path, *words, "budget=6epochs")
+    assert ended.returncode == 0, ended.stderr
+    # Half of it looks at three cells, an epoch each; the other half ends the one that learns.
+    states = {rate: run.info.status for (rate, _), run in _runs(tmp_path)[1].items()}
+    assert states == {"1e-09": "SCHEDULED", "0.01": "FINISHED", "2e-09": "SCHEDULED"}
+    race = _record(tmp_path)
+    assert [one["name"] for one in race["rounds"]] == [
+        "first seed, epoch 1",
+        "the highest, to the end",
+    ]
+    assert (race["is_spent"], race["out"]) == (True, {})
+    assert "4 cells are left, 1 of them not begun" in ended.stderr
+    page = next((tmp_path / "multirun").glob("*/*/report/report.html")).read_text()
+    assert "give its command again" in page

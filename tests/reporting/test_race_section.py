@@ -85,12 +85,21 @@ def test_the_page_shows_it_and_counts_the_dropped_cells_in_its_claims(sweeps, tm
         for run in records
     ]
     sweep = replace(records[0], run_id="sweep", name="sweep-1", tags={})
-    texts = {"race.json": json.dumps(RACE | {"settled": "", "open": "the budget is spent"})}
+    spent = {"settled": "", "open": "the budget is spent", "is_spent": True}
+    command = "python -m src.train -m freeze=0,2,4 search=race budget=5m"
+    texts = {
+        "race.json": json.dumps(RACE | spent | {"first_guess": {"one": 0.5, "two": 0.625}}),
+        "plan.json": json.dumps({"command": command}),
+    }
     source.text = lambda run_id, path: texts.get(path) if run_id == "sweep" else None
     report = write_folder(records, source, Rules(), tmp_path, title="T", sweep=sweep)
     assert "The race is not settled: the budget is spent." in report.conclusion.headline
     assert report.verdict.family_size == 3  # pairs of all three, not of the two that are compared
+    lines = dict(report.conclusion.paragraphs)["What next"].splitlines()
+    assert lines[0].startswith("The race can go on from where it stopped")
+    assert lines[1] == command
     page = report.page.read_text()
+    assert "ordered the cells and dropped none: two 62 %, one 50 %." in page
     assert 'id="race"' in page
     assert "dropped by the race before their end" in page
     assert (tmp_path / "figures" / "race.png").stat().st_size > 10_000

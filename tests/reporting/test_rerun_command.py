@@ -42,6 +42,8 @@ def test_the_command_is_that_of_the_sweep_with_more_seeds(sweeps):
                 "backbone=net",
                 f"freeze={run.params['freeze']}",
                 f"seed={run.params['seed']}",
+                "search=race",
+                "budget=5m",
             ],
         }
         for run in records

@@ -14,6 +14,7 @@ RULES = RaceSearch(
     drop_loss=0.01,
     keep_frac=1 / 3,
     settled_at=0.95,
+    finish_frac=0.5,
     rungs=[1 / 9, 1 / 3],
 )
 N = 400

@@ -147,7 +147,8 @@ def page(facts: dict[str, Any]) -> str:
             f"{stage['frozen_flops_frac']:>6.1%}  {shape:<14}  "
             + ("yes" if stage["can_be_cut"] else "no")
         )
-    lines.append(f"{'all':>6}  (only the new head trains)")
+    last = facts["stages"][-1]["stage"]
+    lines.append(f"{'all':>6}  (only the new head trains, as with {last})")
     reasons = {stage["why_not"] for stage in facts["stages"] if stage["why_not"]}
     lines.extend(f"no cut: {reason}" for reason in sorted(reasons))
     lines.append(

@@ -12,6 +12,7 @@ pictures unlike the training images: see docs/trust.md.
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 PRECISIONS = {"auto": "auto", "float32": "32-true", "bfloat16": "bf16-mixed"}
 _PRECISION_NAMES = {value: name for name, value in PRECISIONS.items()}
 _NO_IMAGE_READ_EXIT_CODE = 1
+# Classes that the last line counts.
+_MAX_NAMED = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -91,7 +94,7 @@ def _run(given: argparse.Namespace) -> int:
     if sets:
         predictor.trust = _trust(given, rebuilt, predictor)
     top = min(given.top, len(rebuilt.classes))
-    counter = _UnreadCounter()
+    counter = _Counter()
     # Rows that scroll by on the terminal are progress enough, and a bar would stand among them.
     rows_scroll = given.out is None and sys.stdout.isatty()
     with nullcontext(_ignore) if rows_scroll else show_progress("images", len(paths)) as advance:
@@ -110,9 +113,12 @@ def _run(given: argparse.Namespace) -> int:
     images = "image" if len(paths) == 1 else "images"
     unread = f", {counter.unread} of them could not be read" if counter.unread else ""
     precision = _PRECISION_NAMES.get(predictor.precision, predictor.precision)
+    classes = counter.text(rebuilt.classes)
     print(
         f"{rebuilt.name}: {len(paths):,} {images}{unread}, {precision} on "
-        f"{predictor.accelerator}" + (f": {given.out}" if given.out else ""),
+        f"{predictor.accelerator}"
+        + (f"; {classes}" if classes else "")
+        + (f": {given.out}" if given.out else ""),
         file=sys.stderr,
     )
     return _NO_IMAGE_READ_EXIT_CODE if counter.unread == len(paths) else 0
@@ -142,16 +148,27 @@ def _ignore(_steps: int) -> None:
     pass
 
 
-class _UnreadCounter:
-    """Counts the files that could not be read while their rows pass through."""
+class _Counter:
+    """Counts files by class, and those that could not be read, while their rows pass through."""
 
     def __init__(self) -> None:
         self.unread = 0
+        self.by_class: Counter[int] = Counter()
 
     def counted(self, answers: "Iterator[Answer]") -> "Iterator[Answer]":
         for answer in answers:
-            self.unread += bool(answer.error)
+            if answer.error:
+                self.unread += 1
+            else:
+                self.by_class[answer.top[0]] += 1
             yield answer
+
+    def text(self, classes: Sequence[str]) -> str:
+        """How many of which class, the most frequent first."""
+        counts = self.by_class.most_common()
+        named = [f"{classes[place]} {count:,}" for place, count in counts[:_MAX_NAMED]]
+        more = len(counts) - _MAX_NAMED
+        return ", ".join(named) + (f" and {more} more classes" if more > 0 else "")
 
 
 def _parser() -> argparse.ArgumentParser:

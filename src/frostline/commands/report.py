@@ -7,14 +7,20 @@ python -m src.report --runs ID ID ...       # these runs
 """
 
 import argparse
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from frostline.commands.arguments import add_store, command_parser, reported_errors
 from frostline.files import file_name
+from frostline.invocation import is_command
 from frostline.stats.rules import DEFAULT_RULES, SCORES, Rules
+
+# Columns that are still easy to read.
+_WIDEST = 100
 
 if TYPE_CHECKING:
     from frostline.reporting.report_folder import Report
@@ -65,11 +71,20 @@ def _runs(store: "Store", given: argparse.Namespace) -> "ReportRuns":
 
 
 def _print(report: "Report", *, logged: bool) -> None:
-    print(report.conclusion.headline)
+    print(_wrapped(report.conclusion.headline))
     for heading, text in report.conclusion.paragraphs:
         print(f"\n{heading}")
-        print("\n".join(f"  {line}" for line in text.splitlines()))
+        print("\n".join(_wrapped(line, "  ") for line in text.splitlines()))
     print(f"\npage: {report.page}" + ("  (also in MLflow, on the sweep's run)" if logged else ""))
+
+
+def _wrapped(line: str, indent: str = "") -> str:
+    """A line as long as a terminal shows it; as it is in a file, and where it is to be typed."""
+    if is_command(line) or not sys.stdout.isatty():
+        return indent + line
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    wrapped = textwrap.wrap(line, width - len(indent), break_long_words=False)
+    return "\n".join(indent + part for part in wrapped)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -38,6 +38,8 @@ class RaceSearch(StrictModel):
             tenth of it where cells are at their end.
         keep_frac: Share of a round's cells that goes on at least, while epochs are compared.
         settled_at: The chance of the recommended cell at which the race is settled.
+        finish_frac: Share of a budget that is kept to train the highest cells to their end; the
+            rest may be spent on comparing cells before theirs.
         rungs: Shares of `epochs` after which the cells of the first seed are compared.
     """
 
@@ -47,6 +49,7 @@ class RaceSearch(StrictModel):
     drop_loss: Annotated[float, Field(ge=0.0, lt=1.0)]
     keep_frac: Fraction
     settled_at: Annotated[float, Field(gt=0.5, lt=1.0)]
+    finish_frac: Annotated[float, Field(ge=0.0, lt=1.0)]
     rungs: list[PositiveFraction]
 
     @field_validator("rungs")

@@ -38,7 +38,7 @@ def _evidence(verdict: Verdict, seeds: Sequence[int]) -> str:
             f" Claims are corrected for all {pairs:,} pairs of configurations: 19 of 20 such "
             "sweeps make no wrong one, however often they are looked at while seeds are added"
         )
-        text += f" (this is look {verdict.look})."
+        text += f" (this is look {verdict.look})." if verdict.look > 1 else "."
     return text
 
 

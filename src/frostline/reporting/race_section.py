@@ -4,9 +4,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from frostline.invocation import as_called
 from frostline.reporting.page import MAX_SERIES, Figure, Section, Series
 from frostline.reporting.tables import Column, Table, Value
 from frostline.stats.rules import SHORT_SCORE_NAMES
+from frostline.tracking.lookup import PLAN_FILE
 from frostline.tracking.records import RACE_FILE, RunRecord
 from frostline.tracking.run_contents import Source
 
@@ -33,6 +35,35 @@ def open_race(race: Mapping[str, Any]) -> str:
     return f"The race is not settled: {reason}." if reason else ""
 
 
+def go_on(race: Mapping[str, Any], sweep: RunRecord | None, source: Source) -> str:
+    """How to go on with a race whose budget was spent, the command last; else empty."""
+    if not race.get("is_spent") or sweep is None:
+        return ""
+    text = source.text(sweep.run_id, PLAN_FILE)
+    try:
+        command = str(json.loads(text)["command"]) if text else ""
+    except (ValueError, KeyError, TypeError):
+        command = ""
+    again = f":\n{as_called(command)}" if command else "."
+    return (
+        "The race can go on from where it stopped: give its command again, with the same budget "
+        f"anew or a larger one{again}"
+    )
+
+
+def _guessed(race: Mapping[str, Any]) -> str:
+    guess = race.get("first_guess") or {}
+    if not guess:
+        return ""
+    named = ", ".join(
+        f"{name} {100 * value:.0f} %" for name, value in sorted(guess.items(), key=lambda g: -g[1])
+    )
+    return (
+        "A first guess, the accuracy of nearest neighbours on the last features of each backbone, "
+        f"ordered the cells and dropped none: {named}."
+    )
+
+
 def race_section(race: Mapping[str, Any]) -> list[Section]:
     """The section, with a figure and a table; none without a race."""
     rounds = [one for one in race.get("rounds", []) if one["judged"]]
@@ -43,7 +74,14 @@ def race_section(race: Mapping[str, Any]) -> list[Section]:
         if race.get("settled")
         else open_race(race)
     )
-    return [Section("race", "The race", [_NOTE, how], [_figure(race, rounds)])]
+    return [
+        Section(
+            "race",
+            "The race",
+            [*filter(None, (_NOTE, _guessed(race), how))],
+            [_figure(race, rounds)],
+        )
+    ]
 
 
 def _figure(race: Mapping[str, Any], rounds: list[dict[str, Any]]) -> Figure:

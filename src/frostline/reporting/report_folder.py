@@ -23,7 +23,7 @@ from frostline.reporting.limits import limits
 from frostline.reporting.look_count import NO_LOOKS, Looks
 from frostline.reporting.next_steps import NextSteps, next_steps
 from frostline.reporting.page import Conclusion, Page
-from frostline.reporting.race_section import open_race, read_race
+from frostline.reporting.race_section import go_on, open_race, read_race
 from frostline.reporting.recommendation import why_not_first
 from frostline.reporting.render import render_page
 from frostline.reporting.report_sections import report_sections
@@ -107,16 +107,16 @@ def write_folder(
         further = next_steps(verdict, selection, source)
         first = next(iter(verdict.top.cell.run_ids.values()))
         unsaid = limits(verdict, source.classes(first))
+    race = read_race(sweep, source)
     conclusion = conclude(
         verdict,
         selection,
         held_out.sentence,
         unfair,
-        "\n".join(filter(None, (longer, further.text))),
+        "\n".join(filter(None, (go_on(race, sweep, source), longer, further.text))),
         unsaid,
         drawn=drawn,
     ).with_caveat(unfinished(trained))
-    race = read_race(sweep, source)
     conclusion = conclusion.with_caveat(open_race(race))
     sections = report_sections(
         verdict, selection, held_out, rates, trained, further, race, source, records, sweep

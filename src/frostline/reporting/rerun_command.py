@@ -11,6 +11,7 @@ from frostline.tracking.records import RunRecord
 from frostline.tracking.run_contents import Source
 
 _DIGEST = "frostline.job_digest"
+_OF_COMMAND = frozenset({"seed", "search", "budget"})
 Values = dict[str, tuple[str, ...]]
 
 
@@ -91,9 +92,12 @@ def _overrides(run: RunRecord, source: Source) -> list[str] | None:
 
 
 def _by_key(overrides: Sequence[str]) -> Values:
-    """Key to its one value; of a key given twice the last counts, as for Hydra."""
+    """Key to its one value; of a key given twice the last counts, as for Hydra.
+
+    Without what belongs to the command: its seeds, how it searched, and what it was to cost.
+    """
     pairs = (word.partition("=") for word in overrides)
-    return {key: (value,) for key, _, value in pairs if key.lstrip("+") != "seed"}
+    return {key: (value,) for key, _, value in pairs if key.lstrip("+") not in _OF_COMMAND}
 
 
 def _command(values: Values, seeds: Sequence[str]) -> str:

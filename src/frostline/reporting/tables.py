@@ -13,7 +13,7 @@ from frostline.reporting.number_text import seconds
 from frostline.spreadsheet import as_cell
 
 Value = str | float | int | None
-Kind = Literal["text", "percent", "points", "seconds", "count", "p", "number"]
+Kind = Literal["text", "percent", "points", "tenths", "seconds", "count", "p", "number"]
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,12 @@ class Column:
     Attributes:
         name: Heading.
         kind: `percent` and `points` hold shares of 1 and are shown times 100; `points` with a sign.
+        is_detail: Whether the page shows it apart, on demand, so that the table needs no scrolling.
     """
 
     name: str
     kind: Kind = "text"
+    is_detail: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,26 @@ class Table:
 
     def without_empty_columns(self) -> "Table":
         """The table without the columns in which every value is missing."""
-        places = np.flatnonzero(self.frame().notna().any()).tolist()
+        return self._with_columns(np.flatnonzero(self.frame().notna().any()).tolist())
+
+    def on_page(self) -> list["Table"]:
+        """The tables in which a page shows it: its details, if it has any, are one of their own.
+
+        The first column, which names the rows, is in both; a CSV file has all columns in one.
+        """
+        details = [place for place, column in enumerate(self.columns) if column.is_detail]
+        if not details:
+            return [self]
+        main = [place for place in range(len(self.columns)) if place not in details]
+        apart = replace(
+            self._with_columns([0, *details]),
+            id=f"{self.id}-details",
+            title=f"{self.title}: details",
+            folded=True,
+        )
+        return [self._with_columns(main), apart]
+
+    def _with_columns(self, places: Sequence[int]) -> "Table":
         return replace(
             self,
             columns=[self.columns[place] for place in places],
@@ -83,6 +104,8 @@ def shown(value: Value, kind: Kind) -> str:
             return f"{100 * number:.1f}"
         case "points":
             return f"{100 * number:+.1f}".replace("-", "−")
+        case "tenths":
+            return f"{number:.1f}"
         case "seconds":
             return seconds(number)
         case "count":

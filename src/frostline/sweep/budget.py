@@ -50,16 +50,17 @@ def reserve_s(budget_s: float) -> float:
     return min(0.1 * budget_s, 20.0)
 
 
-def deadline_of(budget: Budget, begun_s: float) -> float | None:
+def deadline_of(budget: Budget, begun_s: float, share: float = 1.0) -> float | None:
     """When jobs pause at the latest, seconds since 1970; None for never.
 
     Args:
         budget: Of the command.
         begun_s: When it began, seconds since 1970.
+        share: Of the budget's time that jobs may take.
     """
     if math.isinf(budget.seconds):
         return None
-    return begun_s + budget.seconds - reserve_s(budget.seconds)
+    return begun_s + share * (budget.seconds - reserve_s(budget.seconds))
 
 
 def check_search(

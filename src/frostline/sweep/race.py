@@ -75,14 +75,21 @@ class Race:
         self._spent_epochs = 0.0
         self._rounds: list[Round] = []
         self._out: dict[str, str] = {}
-        self._is_spent = False
+        # Whether the budget is too short to compare all cells before their end, and is spent.
+        self._is_short = self._is_spent = False
+        self._share = 1.0 - search.finish_frac
         self._decision: Decision | None = None
 
     def run(self) -> list[Outcome]:
         """Carry out the race; the outcomes of the jobs that it launched or leaves."""
         settled = ""
         for rung in self._rungs:
-            self._round([jobs[0] for jobs in self._alive().values()], rung, n_seeds=1)
+            if not self._is_short:
+                self._round([jobs[0] for jobs in self._alive().values()], rung, n_seeds=1)
+        if self._is_short:
+            self._finish_highest()
+            for rung in self._rungs:
+                self._round([jobs[0] for jobs in self._alive().values()], rung, n_seeds=1)
         most = max(len(jobs) for jobs in self._cells.values())
         for n_seeds in range(2, most + 1):
             settled = settled or self._settled()
@@ -105,16 +112,19 @@ class Race:
             return
         begun_s = time.time()
         name = name_of_round(until, n_seeds)
-        is_whole = self._start(name, jobs, until)
+        is_whole = self._start(name, jobs, until, 1.0 if until is None else self._share)
         one = Round(name, seconds=time.time() - begun_s)
         self._rounds.append(one)
         self._known = known_runs(self._store, self._jobs)
-        if not is_whole:
+        if not is_whole and not self._is_short:
             return
         decision = self._judged(until, n_seeds)
         if decision is None:
             return
         one.judged = {self._names[cell]: vars(judged) for cell, judged in decision.judged.items()}
+        if not is_whole:
+            # What was not looked at cannot be behind.
+            return
         one.dropped = {self._names[cell]: reason for cell, reason in decision.dropped.items()}
         self._record("")
         for cell, reason in decision.dropped.items():
@@ -124,8 +134,37 @@ class Race:
             count_look(self._store, self._run, self._known, self._rules.score)
         self._say(summary(one, len(self._alive())))
 
-    def _start(self, name: str, jobs: Sequence[PlannedJob], until: int | None) -> bool:
+    def _finish_highest(self) -> None:
+        """Train cells to their end, the highest so far first, as far as the budget goes."""
+        judged = {} if self._decision is None else self._decision.judged
+        self._decision, self._is_short, self._share = None, False, 1.0
+        order = sorted(judged, key=lambda cell: -judged[cell].score)
+        self._say(
+            "the budget is short: half-trained cells are compared no further, the highest are "
+            "trained to their end"
+        )
+        begun_s = time.time()
+        for cell in order:
+            if cell not in self._out and not self._is_spent:
+                self._start("the highest, to the end", [self._cells[cell][0]], None)
+                self._known = known_runs(self._store, self._jobs)
+        self._rounds.append(Round("the highest, to the end", seconds=time.time() - begun_s))
+        decision = self._judged(None, 1)
+        if decision is not None:
+            self._rounds[-1].judged = {
+                self._names[cell]: vars(judged) for cell, judged in decision.judged.items()
+            }
+
+    def _start(
+        self, name: str, jobs: Sequence[PlannedJob], until: int | None, share: float = 1.0
+    ) -> bool:
         """Launch the jobs of a round that are not as far, as many as the budget lets begin.
+
+        Args:
+            name: Of the round.
+            jobs: Those of its cells.
+            until: Where they pause; None for their end.
+            share: Of the budget that may be spent when the round ends.
 
         Returns:
             Whether the budget was enough for all of them.
@@ -137,20 +176,23 @@ class Race:
             for job in jobs
             if not has_come(known.get(job.digest), pauses[job.digest])
         ]
-        able, spent = affordable(todo, known, self._budget.epochs - self._spent_epochs)
+        able, spent = affordable(todo, known, share * self._budget.epochs - self._spent_epochs)
         self._spent_epochs += spent
         if able:
             self._say(f"round {len(self._rounds) + 1}: {name}, {len(able)} jobs")
         # Together, those that pause at the same place: most often all of them.
+        deadline = deadline_of(self._budget, self._begun_s, share)
+        is_over = len(able) < len(todo)
         for pause in dict.fromkeys(pauses[job.digest] for job in able):
             part = [job for job in able if pauses[job.digest] == pause]
-            for outcome in self._launch(part, pause, deadline_of(self._budget, self._begun_s)):
+            for outcome in self._launch(part, pause, deadline):
                 self._outcomes[outcome.digest] = outcome
-                self._is_spent |= outcome.reason == BUDGET_SPENT
+                is_over |= outcome.reason == BUDGET_SPENT
                 if outcome.state == "failed":
                     self._out[self._cell_of(outcome.digest)] = f"failed: {outcome.reason}"
-        self._is_spent |= len(able) < len(todo)
-        return not self._is_spent
+        self._is_short |= is_over and share < 1
+        self._is_spent |= is_over and share >= 1
+        return not is_over
 
     def _judged(self, until: int | None, n_seeds: int) -> Decision | None:
         known = self._known
@@ -212,6 +254,7 @@ class Race:
                 "rounds": [vars(one) for one in self._rounds],
                 "out": {self._names[cell]: reason for cell, reason in self._out.items()},
                 "settled": settled,
+                "is_spent": self._is_spent and not settled,
                 "open": "" if settled else self._why_open(),
                 "spent_s": round(time.time() - self._begun_s, 1),
                 "rules": self._rules.model_dump(),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from frostline.config.identity import config_digest
@@ -18,9 +19,10 @@ _RUNG = "frostline.rung"
 def cells_of(
     jobs: Sequence[PlannedJob], guess: Mapping[str, float] | None = None
 ) -> dict[str, list[PlannedJob]]:
-    """The jobs of each cell, one a seed, in their order; cells that freeze most come first.
+    """The jobs of each cell, one a seed, in the order in which cells begin.
 
-    They train fastest, so that most is known soon.
+    Depths take turns, those that freeze most first: they train fastest, and under a budget that is
+    short something is known of each depth.
 
     Args:
         jobs: All jobs.
@@ -32,23 +34,29 @@ def cells_of(
         key = config_digest(job.settings.model_copy(update={"seed": 0}))
         cells.setdefault(key, []).append(job)
 
-    def order(cell: str) -> tuple[float, float]:
-        first = cells[cell][0]
+    by_depth: dict[float, list[str]] = {}
+    for cell, (first, *_) in cells.items():
         frozen = first.facts.frozen_stages / max(first.facts.num_stages, 1)
-        return -frozen, -(guess or {}).get(first.settings.backbone, 0.0)
-
-    return {cell: cells[cell] for cell in sorted(cells, key=order)}
+        by_depth.setdefault(frozen, []).append(cell)
+    for alike in by_depth.values():
+        alike.sort(key=lambda cell: -(guess or {}).get(cells[cell][0].settings.backbone, 0.0))
+    turns = zip_longest(*(by_depth[frozen] for frozen in sorted(by_depth, reverse=True)))
+    return {cell: cells[cell] for turn in turns for cell in turn if cell is not None}
 
 
 def names_of(cells: Mapping[str, Sequence[PlannedJob]]) -> dict[str, str]:
-    """Cell to what distinguishes it, as typed, such as `backbone=resnet50 freeze=2`."""
+    """Cell to what distinguishes it, as the report names it, such as `resnet50 freeze=2`."""
     common = common_overrides([job for jobs in cells.values() for job in jobs])
     names = {}
     for cell, jobs in cells.items():
-        words = [word.lstrip("+") for word in jobs[0].overrides if word not in common]
+        words = [_shown(word) for word in jobs[0].overrides if word not in common]
         own = [word for word in words if not word.startswith("seed=")]
         names[cell] = " ".join(own) or jobs[0].settings.run_name
     return names
+
+
+def _shown(word: str) -> str:
+    return word.lstrip("+").removeprefix("backbone=")
 
 
 def rung_of(run: "RunRecord | None") -> int:
