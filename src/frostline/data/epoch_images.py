@@ -1,7 +1,6 @@
 """The augmented training images of one epoch, in the batches in which they are trained on."""
 
 import hashlib
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ class EpochImages:
     """What a run trains on in one epoch: a pure function of data, recipe, seed and epoch.
 
     An image is known by its place in the epoch's order, since its augmentation depends on its
-    batch. Nothing is decoded before the first batch is asked for.
+    batch.
 
     Args:
         data: The run's images.
@@ -52,9 +51,9 @@ class EpochImages:
             f"order {digest.hexdigest()[:32]}"
         )
 
-    @cached_property
-    def _images(self) -> RowImages:
-        return RowImages(self._data.pixels(self._data.training), self._data.table.labels)
+    def open(self) -> None:
+        """Decode the images, if that has not been done."""
+        self._data.pixels(self._data.training)
 
     def inputs(self, places: BatchRows, device: str) -> Tensor:
         """Return one of `batches` as the backbone gets it in training.
@@ -72,7 +71,8 @@ class EpochImages:
         number = self._number_of.get(int(places.rows[0]))
         if number is None or not np.array_equal(places.rows, self.batches[number].rows):
             raise ValueError("these places are no batch of the epoch")
-        images, _, _, views = self._images[self._rows[number]]
+        opened = RowImages(self._data.pixels(self._data.training), self._data.table.labels)
+        images, _, _, views = opened[self._rows[number]]
         preprocess = self._data.preprocess.to(device)
         inputs: Tensor = preprocess(
             images.to(device), views.to(device), training=True, epoch=self._epoch, batch_idx=number

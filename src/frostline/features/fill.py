@@ -73,7 +73,8 @@ def fill(
         StoreFailedError: If they cannot be written.
     """
     running = compute(missing)
-    warm_up = 2 if demand.on_accelerator else 0
+    # What kernels are prepared for a shape in its first batch is not what a batch takes.
+    warm_up = min(2 if demand.on_accelerator else 1, len(missing) - 1)
     first, prefix_s = _time_first_batches(running, missing, warm_up=warm_up)
     form = OutputForm.of(first[0])
     work = Work(

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 import numpy as np
 import torch
@@ -32,7 +31,13 @@ from frostline.features.compute import (
 )
 from frostline.features.cost_model import Decision
 from frostline.features.disk_speed import disk_speeds
-from frostline.features.feature_entry import Entry, EntryKey, engine_name, key_of_epoch
+from frostline.features.feature_entry import (
+    SWEEP_FIELD,
+    Entry,
+    EntryKey,
+    engine_name,
+    key_of_epoch,
+)
 from frostline.features.feature_store import FeatureStore, size_limit_bytes, store_folder
 from frostline.features.fill import Compute, Demand, fill
 from frostline.features.stored_file import OutputForm, Segment
@@ -100,14 +105,14 @@ class Source:
 
     Attributes:
         key: What determines the outputs.
-        inputs: Makes the images of a batch.
+        open: Opens the images, which are not decoded before, and returns what makes a batch of them.
         exact: Whether outputs that a shallower entry leads to must be the same bits; if not, they
             may differ by rounding.
         notes: What is stored beside the key.
     """
 
     key: EntryKey
-    inputs: BatchInputs
+    open: Callable[[], BatchInputs]
     exact: bool = False
     notes: dict[str, object] = field(default_factory=dict)
 
@@ -115,13 +120,12 @@ class Source:
 def source_of_views(job: PrefixJob) -> Source:
     """The images as in evaluation, and their views: batches hold rows of the table and views."""
 
-    @cache
-    def made() -> BatchInputs:  # only once something is missing: images need not be decoded else
+    def opened() -> BatchInputs:
         images = RowImages(job.data.pixels(job.data.evaluation), job.data.table.labels)
         preprocess = job.data.preprocess.to(job.accelerator)
         return views_of_images(preprocess, images, job.accelerator)
 
-    return Source(job.key(), lambda batch: made()(batch))
+    return Source(job.key(), opened)
 
 
 def source_of_epoch(
@@ -137,11 +141,12 @@ def source_of_epoch(
         sweep: Whose end removes them.
     """
 
-    def inputs(places: BatchRows) -> Tensor:
-        return images.inputs(places, job.accelerator)
+    def opened() -> BatchInputs:
+        images.open()
+        return lambda places: images.inputs(places, job.accelerator)
 
     return Source(
-        key_of_epoch(key, images.recipe, epoch), inputs, exact=True, notes={"sweep": sweep}
+        key_of_epoch(key, images.recipe, epoch), opened, exact=True, notes={SWEEP_FIELD: sweep}
     )
 
 
@@ -216,9 +221,10 @@ def _computation(
     job: PrefixJob, store: FeatureStore, source: Source, missing: Sequence[BatchRows]
 ) -> Compute:
     """Return how to compute outputs: from images, or from a shallower prefix's stored outputs."""
+    inputs = source.open()  # here, because the first batches are timed
 
     def from_images(batches: Sequence[BatchRows]) -> Iterator[Tensor]:
-        return job.from_images(source.inputs, batches)
+        return job.from_images(inputs, batches)
 
     shallower = find_shallower(store, source.key, job.backbone, job.parts, missing)
     if shallower is None:

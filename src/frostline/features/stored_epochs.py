@@ -136,7 +136,7 @@ class StoredEpochs:
         self, images: EpochImages, source: Source, outputs: StoredOutputs
     ) -> bool:
         first = images.batches[0]
-        direct = next(self._job.from_images(source.inputs, [first]))
+        direct = next(self._job.from_images(source.open(), [first]))
         return same_bits(direct, outputs.take(first.rows, first.views))
 
     def _fail(self, reason: str) -> None:
