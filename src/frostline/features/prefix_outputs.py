@@ -105,7 +105,7 @@ class Source:
 
     Attributes:
         key: What determines the outputs.
-        open: Opens the images, which are not decoded before, and returns what makes a batch of them.
+        open: Opens the images, not decoded before, and returns what makes a batch of them.
         exact: Whether outputs that a shallower entry leads to must be the same bits; if not, they
             may differ by rounding.
         notes: What is stored beside the key.
