@@ -40,13 +40,13 @@ N, WIDTH, CLASSES, EPOCHS, SEED = 130, 12, 4, 4, 5
 PLAIN = CrossEntropy(name="cross_entropy", label_smoothing=0.0, class_weights=0.0)
 
 
-def row_outputs() -> RowOutputs:
+def row_outputs(dtype: torch.dtype = torch.float32) -> RowOutputs:
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(0, CLASSES, (N,), generator=generator)
     centres = torch.randn(CLASSES, WIDTH, generator=generator)
     pairs = np.array([(row, view) for row in range(N) for view in range(2)])
     noise = torch.randn(2 * N, WIDTH, generator=generator)
-    features = centres[labels].repeat_interleave(2, dim=0) + noise
+    features = (centres[labels].repeat_interleave(2, dim=0) + noise).to(dtype)
     form = OutputForm.of(features)
     segment = Segment(Path("none"), pairs, form, form.to_stored(features))
     return RowOutputs(StoredOutputs([segment]), labels.numpy())
@@ -74,22 +74,23 @@ def train_alone(
     folder: Path,
     loss: CrossEntropy | FocalLoss = PLAIN,
     weights: Tensor | None = None,
+    precision: str = "32-true",
 ) -> Alone:
-    rows = row_outputs()
+    rows = row_outputs(torch.bfloat16 if precision == "bf16-mixed" else torch.float32)
     training, validation = (
         DataLoader(rows, batch_size=None, sampler=sampler, generator=torch.Generator())
         for sampler in samplers()
     )
     task = ClassificationTask(
         backbone=nn.Identity(), prefix=nn.Identity(), suffix=nn.Identity(), head=job.head,
-        preprocess=StoredInputs(ComputeMode("32-true"), ComputeMode("32-true")),
+        preprocess=StoredInputs(ComputeMode(precision), ComputeMode(precision)),
         mix=BatchMix("none", alpha=1.0, n_classes=CLASSES, seed=SEED),
         loss=build_loss(loss, weights), optimizer=job.optimizer, lr_schedule=job.lr_schedule,
         lr=job.lr,
     )  # fmt: skip
     seen = Alone()
     trainer = build_trainer(
-        Engine("cpu", "32-true", 1, "single"), epochs=EPOCHS, accumulate=1,
+        Engine("cpu", precision, 1, "single"), epochs=EPOCHS, accumulate=1,
         callbacks=[EpochSeed(SEED), seen], folder=str(folder),
     )  # fmt: skip
     trainer.fit(task, training, validation)
@@ -105,13 +106,16 @@ def train_together(
     jobs: list[HeadJob],
     loss: CrossEntropy | FocalLoss = PLAIN,
     weights: Tensor | None = None,
+    precision: str = "32-true",
     **choice: Any,
 ) -> list[HeadResult]:
     training, validation = samplers()
+    rows = row_outputs(torch.bfloat16 if precision == "bf16-mixed" else torch.float32)
     values = {"monitor": "val/f1_macro", "mode": "max", "patience_epochs": None} | choice
     return train_heads(
-        jobs, row_outputs().__getitem__, training, validation, seed=SEED, epochs=EPOCHS,
+        jobs, rows.__getitem__, training, validation, seed=SEED, epochs=EPOCHS,
         loss=loss, class_weights=weights, choice=Choice(**values), on_progress=lambda **_: None,
+        precision=precision,
     )  # fmt: skip
 
 
@@ -272,3 +276,19 @@ def test_metrics_are_those_of_each_head() -> None:
         assert {name: float(values[job]) for name, values in together.items()} == pytest.approx(
             alone, rel=1e-6
         )
+
+
+@pytest.mark.parametrize("shape", [{}, {"hidden": 10, "dropout": 0.5}], ids=["linear", "mlp"])
+def test_in_bfloat16_each_head_is_nearly_as_if_alone(shape: dict[str, Any], tmp_path: Path) -> None:
+    """As on a card; here on the CPU, where a plan forms such groups in float32 alone."""
+    torch.set_num_threads(1)
+    adamw = optimizers.adamw(weight_decay=0.1)
+    constant = ConstantLr(name="constant", warmup_frac=0.0)
+    jobs = [HeadJob(head(**shape), lr, adamw, constant) for lr in (1e-3, 1e-2)]
+    together = train_together(jobs, precision="bf16-mixed")
+    for job, result in zip(jobs, together, strict=True):
+        alone = train_alone(job, tmp_path, precision="bf16-mixed")
+        for ours, theirs in zip(result.history, alone.history, strict=True):
+            for name in ("train/loss", "val/loss"):
+                assert ours[name] == pytest.approx(theirs[name], rel=1e-2)
+        assert all(value.dtype == torch.float32 for value in result.best_state.values())

@@ -59,8 +59,8 @@ def test_which_jobs_go_together() -> None:
     assert key(*partial, "seed=1") != key(*partial, "seed=2"), "so does what a file lacks"
     assert key(file, "weights_key=teacher") != key(file, "weights_key=student")
     for overrides in [
-        ("augment=crop",), ("mix=mixup",), ("reuse=off",), ("trainer.precision=bf16-mixed",),
-        ("frozen_bn=train",), ("head=mlp", "head.batch_norm=true"),
+        ("augment=crop",), ("mix=mixup",), ("reuse=off",), ("trainer.precision=16-mixed",),
+        ("trainer.accelerator=mps",), ("frozen_bn=train",), ("head=mlp", "head.batch_norm=true"),
     ]:  # fmt: skip
         assert key(*overrides) is None, overrides
     assert key(frozen=4) is None

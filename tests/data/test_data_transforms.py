@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,7 @@ from PIL import Image
 from frostline.backbones.spec import InputSpec
 from frostline.data.augmentations import AUGMENTS
 from frostline.data.geometry import crop_source_geometry, evaluation_geometry, square
+from frostline.data.seeds import own_draws
 from frostline.data.transforms import BatchTransform, apply_views
 from frostline.errors import ConfigError
 
@@ -55,21 +58,41 @@ def test_normalisation_equals_torchvision():
 
 def test_views_are_the_eight_symmetries():
     one = images(1)
-    seen = {apply_views(one, torch.tensor([view])).numpy().tobytes() for view in range(8)}
+    seen = {apply_views(one, torch.tensor([view]), 8).numpy().tobytes() for view in range(8)}
     assert len(seen) == 8
-    assert torch.equal(apply_views(one, torch.tensor([0])), one)
-    assert torch.equal(apply_views(one, torch.tensor([1])), one.flip(-1))
-    assert torch.equal(apply_views(one, torch.tensor([2])), torch.rot90(one, 1, (-2, -1)))
+    for view in range(8):
+        turns, mirrored = divmod(view, 2)
+        wanted = torch.rot90(one.flip(-1) if mirrored else one, turns, (-2, -1))
+        assert torch.equal(apply_views(one, torch.tensor([view]), 8), wanted)
+
+
+@pytest.mark.parametrize("n_views", [1, 2, 8])
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_views_keep_the_memory_format(n_views, layout):
+    """Convolutions round differently in the two, so that results would change."""
+    inputs = images(8).contiguous(memory_format=layout)
+    views = torch.arange(8) % n_views
+    assert apply_views(inputs, views, n_views).is_contiguous(memory_format=layout)
 
 
 def test_views_of_a_batch_are_those_of_each_image():
     inputs, views = images(8), torch.tensor([3, 0, 7, 1, 1, 6, 0, 5])
-    together = apply_views(inputs, views)
+    together = apply_views(inputs, views, 8)
     for k in range(8):
-        assert torch.equal(together[k], apply_views(inputs[k : k + 1], views[k : k + 1])[0])
+        assert torch.equal(together[k], apply_views(inputs[k : k + 1], views[k : k + 1], 8)[0])
     flips = torch.tensor([1, 0, 0, 1, 1, 0, 1, 0])
-    assert torch.equal(apply_views(inputs, flips)[0], inputs[0].flip(-1))
-    assert torch.equal(apply_views(inputs, flips)[1], inputs[1])
+    for n_views in (2, 8):
+        assert torch.equal(apply_views(inputs, flips, n_views)[0], inputs[0].flip(-1))
+        assert torch.equal(apply_views(inputs, flips, n_views)[1], inputs[1])
+
+
+def test_a_finite_view_is_made_whether_training_or_not():
+    """Features of all views are computed as in evaluation."""
+    transform = BatchTransform(spec(), augment="flip", seed=0)
+    inputs, views = images(2), torch.tensor([1, 0])
+    for training in (True, False):
+        made = run(transform, inputs, views, training=training)
+        assert torch.equal(made[0], inputs[0].flip(-1)) and torch.equal(made[1], inputs[1])
 
 
 @pytest.mark.parametrize("augment", RANDOM)
@@ -94,6 +117,27 @@ def test_random_recipes_do_not_change_the_global_generator(augment):
     torch.manual_seed(5)
     run(BatchTransform(spec(), augment=augment, seed=0), inputs)
     assert torch.equal(torch.rand(3), wanted)
+
+
+def test_draws_of_a_block_leave_the_generators_of_cards_alone(monkeypatch):
+    """The generators of cards, from which dropout draws there, are faked."""
+    seeded, restored = [], []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: seeded.append("all"))
+    monkeypatch.setattr(torch.cuda, "manual_seed", lambda seed: seeded.append(seed))
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: f"state of {device}")
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda *state: restored.append(state))
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    seeded.clear()
+    torch.manual_seed(1)
+    with own_draws(5, torch.zeros(1)):
+        assert torch.equal(torch.rand(3), wanted)
+    assert (seeded, restored) == (["all"], [])  # by the line before the block
+    card = SimpleNamespace(device=torch.device("cuda", 1))
+    with own_draws(5, card):
+        assert torch.equal(torch.rand(3), wanted)
+    assert seeded == ["all", 5]
+    assert restored == [("state of cuda:1", torch.device("cuda", 1))]
 
 
 @pytest.mark.parametrize("augment", RANDOM)

@@ -137,7 +137,7 @@ def test_other_augmentations_keep_the_rectangle(augment):
     out = transform(images, views, training=True, epoch=0, batch_idx=0)
     assert out.shape == (6, 3, 48, 64)
     if augment == "flip":
-        mirrored = apply_views(images, views)
+        mirrored = apply_views(images, views, 2)
         assert torch.equal(mirrored[1], images[1].flip(-1))
 
 

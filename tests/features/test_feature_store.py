@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from frostline.commands.features import main
-from frostline.features.feature_entry import Entry, EntryKey, key_of_epoch
+from frostline.features.feature_entry import Entry, EntryKey, engine_name, key_of_epoch
 from frostline.features.feature_store import FeatureStore
 from frostline.features.segment_writer import SegmentWriter
 from frostline.features.stored_file import (
@@ -343,3 +343,24 @@ def test_a_process_that_waits_for_a_removed_entry_makes_it_anew(store: FeatureSt
     assert waiter.exitcode == 0
     (segment,) = store.entry(key()).segments()
     assert len(segment.pairs) == 4
+
+
+def test_stored_features_of_a_card_know_how_they_were_computed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The card's name is faked; its modes are flags of PyTorch's that need no card."""
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Fake Card")
+    monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 91900)
+    names = set()
+    enabled = torch.are_deterministic_algorithms_enabled()
+    warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    try:
+        for mode in ((False, False), (True, True), (True, False)):
+            torch.use_deterministic_algorithms(mode[0], warn_only=mode[1])
+            for tf32 in (False, True):
+                monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", tf32)
+                names.add(engine_name("cuda", "32-true"))
+    finally:
+        torch.use_deterministic_algorithms(enabled, warn_only=warned)
+    assert len(names) == 6
+    assert all("Fake Card" in name and "cudnn 91900" in name for name in names)

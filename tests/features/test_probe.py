@@ -15,8 +15,9 @@ from frostline.backbones.compute_mode import (
     parse_compute_mode,
 )
 from frostline.features.feature_datamodule import StoredInputs
+from frostline.training import precision_probe
 from frostline.training.engine import Engine
-from frostline.training.precision_probe import TRIED, choose_modes
+from frostline.training.precision_probe import TRIED, FastestModes, choose_modes, fastest_modes
 
 
 class Counted(nn.Module):
@@ -154,3 +155,25 @@ def test_a_prefix_in_bfloat16_hands_float32_to_a_training_in_float32() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         high = InComputeMode(prefix, "cpu", full, half)(images)
     assert torch.equal(high, prefix(images))
+
+
+def test_a_probe_of_another_card_is_another_probe(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name of the card is faked, and what is measured on it."""
+    monkeypatch.setattr(nn.Module, "to", lambda self, *_: self)
+    usual = ComputeMode("32-true")
+    measured = []
+
+    def measure(*_: object) -> FastestModes:
+        measured.append(torch.cuda.get_device_name())
+        return FastestModes(usual, usual, {})
+
+    monkeypatch.setattr(precision_probe, "_measure", measure)
+    for name in ("Card A", "Card B", "Card A"):
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda name=name: name)
+        fastest_modes(
+            nn.Identity(), nn.Identity(), torch.zeros(1, 3, 8, 8), accelerator="cuda",
+            about="a test", folder=own_home / "probes",
+        )  # fmt: skip
+    assert measured == ["Card A", "Card B"]

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
 from frostline.sweep.job_record import open_run
+from frostline.sweep.preflight import check_jobs
 from frostline.tracking.store import Store, open_store
 from tests.composed import settings
 
@@ -38,3 +40,12 @@ def test_a_job_planned_for_another_device_is_refused_before_it_has_a_run(store: 
             store, job("cuda bf16-mixed, TF32 off, deterministic where possible"), [], work=None
         )
     assert store.find_runs({}) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a card")
+def test_a_device_that_this_machine_lacks_is_refused_in_the_plan() -> None:
+    asked = settings("trainer.accelerator=cuda", "backbone=test_resnet", "weights=random")
+    with pytest.raises(ConfigError, match="cuda: this machine has none that PyTorch can use"):
+        check_jobs([asked], on_progress=lambda text: None)
+    (facts,) = check_jobs([asked], True, on_progress=lambda text: None)
+    assert facts.numerics == "cuda auto, TF32 off, deterministic where possible"

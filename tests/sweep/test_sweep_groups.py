@@ -29,8 +29,10 @@ from frostline.training import head_group as heads
 from tests.contracts.test_reuse_group import own_home, settings  # noqa: F401
 
 
-def planned(*overrides: str, digest: str, frozen: int = 5) -> PlannedJob:
-    facts = JobFacts("data", "splits", "", 72, frozen, 5, 64, 2**20, "cpu 32-true", "torch 2.14")
+def planned(
+    *overrides: str, digest: str, frozen: int = 5, numerics: str = "cpu 32-true"
+) -> PlannedJob:
+    facts = JobFacts("data", "splits", "", 72, frozen, 5, 64, 2**20, numerics, "torch 2.14")
     return PlannedJob(0, overrides, settings(*overrides), digest, facts)
 
 
@@ -206,6 +208,26 @@ def test_what_jobs_share_is_counted_and_grouped() -> None:
     groups = [each.group for each in shared]
     assert groups[0] is not None
     assert groups == [groups[0], groups[0], *[None] * 8]
+
+
+@pytest.mark.parametrize(
+    ("numerics", "together"),
+    [
+        ("cpu 32-true", True),
+        ("cpu bf16-mixed", False),
+        ("cuda bf16-mixed, TF32 off, deterministic where possible", True),
+        ("cuda 32-true, TF32 off, deterministic where possible", True),
+        ("cuda 16-mixed, TF32 off, deterministic where possible", False),
+        ("mps 32-true", False),
+    ],
+)
+def test_on_which_devices_heads_train_together(numerics: str, together: bool) -> None:
+    words = [] if numerics != "cpu bf16-mixed" else ["trainer.precision=bf16-mixed"]
+    jobs = [
+        planned(f"lr={lr}", "trainer=auto", *words, digest=str(lr), numerics=numerics)
+        for lr in (0.1, 0.2)
+    ]
+    assert [each.group is not None for each in sharing_of(jobs)] == [together, together]
 
 
 def test_the_launcher_runs_a_group_once_and_the_rest_alone(

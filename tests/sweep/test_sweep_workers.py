@@ -12,7 +12,7 @@ import pytest
 
 from frostline.errors import ConfigError
 from frostline.locks import OwnerLock
-from frostline.sweep import fork_server, workers
+from frostline.sweep import distributed_run, fork_server, resources, workers
 from frostline.sweep.failures import hint_for, is_out_of_memory, shrunk, within_memory
 from frostline.sweep.resources import Share, own_gpus, share_of, slot
 from frostline.sweep.signals import StopSignalError, raise_on_signals
@@ -101,21 +101,61 @@ JOBLIB = {"_target_": "x.JoblibLauncher", "n_jobs": -1}
         (JOBLIB, 64, 16, 4, Share(4, 4)),
         (JOBLIB | {"n_jobs": 2}, 64, 16, 4, Share(8, 2)),
         ({"_target_": "x.LocalLauncher", "cpus_per_task": 2}, 64, 8, 0, Share(2, 4)),
-        ({"_target_": "x.SlurmLauncher", "cpus_per_task": 6}, 64, 2, 0, Share(6, None)),
+        (
+            {"_target_": "x.SlurmLauncher", "cpus_per_task": 6},
+            64,
+            2,
+            0,
+            Share(6, None, elsewhere=True),
+        ),
         (
             {"_target_": "x.RayLauncher", "ray": {"remote": {"num_cpus": 3}}},
             9,
             8,
             0,
-            Share(3, None),
+            Share(3, None, elsewhere=True),
         ),
         ({"_target_": "x.IsolatedLauncher"}, 64, 8, 0, Share(None, None)),
+        ({"_target_": "own.Queue", "jobs_at_once": 4}, 64, 8, 0, Share(2, None, elsewhere=True)),
     ],
 )
 def test_cores_and_gpus_are_divided(
     launcher: dict[str, object], jobs: int, cores: int, gpus: int, share: Share
 ) -> None:
     assert share_of(launcher, jobs=jobs, cores=cores, gpus=gpus) == share
+
+
+@pytest.mark.parametrize(
+    ("script", "cards"),
+    [
+        ('echo "GPU 0: Fake Card (UUID: a)"; echo "GPU 1: Fake Card (UUID: b)"', ["0", "1"]),
+        ('echo "NVIDIA-SMI has failed because it could not talk to the driver"; exit 9', []),
+        ('echo "No devices were found"', []),
+    ],
+    ids=["two", "no driver", "no card"],
+)
+def test_without_proc_cards_are_counted_by_nvidias_tool(
+    script: str, cards: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under WSL2; the tool is faked."""
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    monkeypatch.setattr(resources, "_GPUS_OF_THE_SYSTEM", tmp_path / "none")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert own_gpus() == cards
+
+
+def test_other_processes_of_a_run_have_the_environment_of_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    monkeypatch.setenv("SET_FOR_JOBS", "yes")
+    job = settings("trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu")
+    env = distributed_run._environment_of_rank(1, job, 4711)
+    assert (env["CUDA_VISIBLE_DEVICES"], env["SET_FOR_JOBS"]) == ("3,5", "yes")
+    assert (env["LOCAL_RANK"], env["WORLD_SIZE"], env["MASTER_PORT"]) == ("1", "2", "4711")
 
 
 def test_each_slot_is_held_once_and_has_its_own_gpu(
@@ -170,6 +210,8 @@ def test_memory_that_runs_out_gets_one_more_try_if_asked_for() -> None:
     ("error", "word"),
     [
         (RuntimeError("CUDA out of memory"), "on_oom=shrink"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), "on_oom=shrink"),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), "on_oom=shrink"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "on_oom=shrink"),
         (MemoryError(), "on_oom=shrink"),
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."), "workers=0"),
@@ -247,7 +289,7 @@ def test_a_process_that_is_stopped_while_it_begins_ends_without_a_trace() -> Non
 _SERVER_DIES_IN_BETWEEN = """
 import os, signal, threading, time
 from multiprocessing import forkserver
-from frostline.sweep import fork_server, workers
+from frostline.sweep import distributed_run, fork_server, resources, workers
 
 if __name__ == "__main__":
     fork_server.PRELOADED = "math"

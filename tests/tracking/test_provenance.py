@@ -50,3 +50,11 @@ def test_plain_values_that_json_holds(tmp_path):
 
 def test_missing_packages_are_left_out():
     assert list(read_versions(["mlflow", "no-such-package-here"])) == ["mlflow"]
+
+
+def test_a_run_is_said_to_have_computed_where_it_did(tmp_path):
+    described = read_provenance(tmp_path, command=["train.py"], data={})
+    described["machine"] |= {"gpus": "Fake Card", "cpu": "Some CPU"}
+    for accelerator, device in (("cpu", "Some CPU"), ("cuda", "Fake Card"), (None, "Fake Card")):
+        tags = provenance_tags(described, accelerator=accelerator)
+        assert tags["frostline.device"] == device

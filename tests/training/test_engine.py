@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
@@ -17,11 +18,14 @@ from frostline.config.schema import TrainerSettings
 from frostline.errors import ConfigError
 from frostline.tracking.provenance import read_machine
 from frostline.training.engine import (
+    Engine,
     build_trainer,
     choose_engine,
     choose_kernels,
     cuda_works,
     numerics_of,
+    syncs_norms,
+    take_card,
 )
 
 
@@ -131,6 +135,33 @@ def test_a_card_that_pytorch_cannot_use_is_named_and_the_cpu_used(
     assert read_machine()["gpus"] == ""
     with pytest.raises(ConfigError, match="cuda: this machine has none that PyTorch can use"):
         choose_engine(spec(accelerator="cuda"))
+
+
+def test_each_process_of_a_run_computes_on_its_own_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeCard(monkeypatch, bf16=True, error=None)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    taken: list[int] = []
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    two = spec(strategy="ddp", devices=2)
+    take_card(two, 1)
+    take_card(spec(accelerator="cpu", strategy="ddp", devices=2), 1)
+    assert taken == [1]
+    assert syncs_norms(choose_engine(two))
+    assert not syncs_norms(choose_engine(spec(strategy="ddp")))
+    assert not syncs_norms(choose_engine(spec(accelerator="cpu", strategy="ddp", devices=2)))
+    with pytest.raises(ConfigError, match=r"devices=3: this machine has 2 CUDA cards .*\n.*1 to 2"):
+        take_card(spec(strategy="ddp", devices=3), 2)
+
+
+def test_lightning_never_converts_batch_norms(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The Trainer is faked: with a card it would ask for one."""
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(pl, "Trainer", lambda **values: given.update(values))
+    engine = Engine("cuda", "bf16-mixed", 2, "ddp")
+    build_trainer(engine, epochs=1, accumulate=1, callbacks=[], folder=str(tmp_path))
+    assert given["sync_batchnorm"] is False
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a card")

@@ -60,7 +60,7 @@ def build_backbone(
     check_backbone_name(name)
     spec = input_spec(name, image_size, in_chans)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # `torch.manual_seed` seeds the cards as well
         model = create_timm(name, spec)
     timeline = timeline_of(name, model, spec)
     stages = divide_into_stages(model, timeline, name)

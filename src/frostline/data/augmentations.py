@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from frostline.config.data_settings import RGB_CHANNELS
+from frostline.data.seeds import own_draws
 from frostline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -137,8 +138,7 @@ def _each(transform: "Callable[[Tensor], Tensor]") -> RandomRecipe:
     import torch
 
     def apply(images: "Tensor", seed: int) -> "Tensor":
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with own_draws(seed, images):
             return torch.stack([transform(image) for image in images])
 
     return apply

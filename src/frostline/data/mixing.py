@@ -2,10 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
-from frostline.data.seeds import derive_seed
+from frostline.data.seeds import derive_seed, own_draws
 from frostline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,8 +53,7 @@ class BatchMix:
         if self._mix is None:
             return images, labels
         # torchvision draws from the global CPU generator, which is restored afterwards.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive_seed(self._seed, "mix", epoch, batch_idx))
+        with own_draws(derive_seed(self._seed, "mix", epoch, batch_idx), images):
             mixed, shares = self._mix(images, labels)
         return mixed, shares
 

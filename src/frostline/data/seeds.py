@@ -5,6 +5,12 @@ the middle of a sweep therefore draw the same numbers.
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def derive_seed(seed: int, *purpose: str | int) -> int:
@@ -26,3 +32,24 @@ def seed_epoch(seed: int, epoch: int) -> None:
     import torch
 
     torch.manual_seed(derive_seed(seed, "layers", epoch))
+
+
+@contextmanager
+def own_draws(seed: int, images: "Tensor | None" = None) -> Iterator[None]:
+    """A block that draws from the global generators by a seed of its own and restores them.
+
+    `torch.manual_seed` seeds the generators of all cards as well, from which dropout draws there;
+    `fork_rng` restores those alone that it is given.
+
+    Args:
+        seed: Of the block.
+        images: What is drawn for: the generator of its device is seeded and restored as well.
+    """
+    import torch
+
+    cards = [images.device] if images is not None and images.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cards):
+        torch.default_generator.manual_seed(seed)
+        if cards:
+            torch.cuda.manual_seed(seed)
+        yield

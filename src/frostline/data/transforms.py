@@ -17,32 +17,40 @@ if TYPE_CHECKING:
     from frostline.backbones.spec import InputSpec
     from frostline.data.augmentations import RandomRecipe
 
+MIRRORED = (0, 1)
 
-def apply_views(images: Tensor, views: Tensor) -> Tensor:
+
+def apply_views(images: Tensor, views: Tensor, n_views: int) -> Tensor:
     """Rotate and mirror each square image into its view.
 
+    No value of `views` is asked for: on a card that would wait for all that is queued before it.
+
     Args:
-        images: (B, C, S, S), any dtype.
-        views: (B) int64 in 0 .. 7: views 0 and 1 are the image and its mirror image; 2k and 2k+1
-            are those rotated by k quarter turns.
+        images: (B, C, S, S), any dtype; of a rectangle, which is never turned, (B, C, H, W).
+        views: (B) int64 in 0 .. n_views - 1: views 0 and 1 are the image and its mirror image; 2k
+            and 2k+1 are those rotated by k quarter turns.
+        n_views: 1, 2 or 8.
 
     Returns:
-        (B, C, S, S), the same dtype.
+        (B, C, S, S), the same dtype and memory format.
     """
-    present = torch.unique(views).tolist()
-    if present == [0]:
+    if n_views == 1:
         return images
-    if max(present) == 1:
-        return torch.where((views == 1).view(-1, 1, 1, 1), images.flip(-1), images)
-    out = images.clone()
-    for view in present:
-        turns, mirrored = divmod(view, 2)
-        chosen = views == view
-        some = images[chosen]
-        if mirrored:
-            some = some.flip(-1)
-        out[chosen] = torch.rot90(some, turns, dims=(-2, -1))
-    return out
+    layout = channels_last_or_contiguous(images)
+    each = views.view(-1, 1, 1, 1)
+    out = torch.where(each % 2 == 1, images.flip(-1), images)
+    if n_views > len(MIRRORED):
+        half_turn = torch.where(each >= 4, out.flip(-2, -1), out)
+        quarter_turn = torch.rot90(half_turn, 1, dims=(-2, -1))
+        out = torch.where(each // 2 % 2 == 1, quarter_turn, half_turn)
+    return out.contiguous(memory_format=layout)
+
+
+def channels_last_or_contiguous(images: Tensor) -> torch.memory_format:
+    """The memory format of images (B, C, H, W); convolutions round differently in the two."""
+    if images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous():
+        return torch.channels_last
+    return torch.contiguous_format
 
 
 class BatchTransform(nn.Module):
@@ -116,7 +124,7 @@ class BatchTransform(nn.Module):
         self, inputs: Tensor, views: Tensor, *, training: bool, epoch: int, batch_idx: int
     ) -> Tensor:
         """Augment without normalisation: returns uint8 (B, C, S, S)."""
-        images = apply_views(inputs, views)
+        images = apply_views(inputs, views, self.n_views)
         if self._recipe is not None and (training or self.augment == "crop_always"):
             seed = derive_seed(self._seed, "augment", epoch, batch_idx)
             images = self._recipe(images, seed)

@@ -98,11 +98,22 @@ def engine_name(accelerator: str, precision: str) -> str:
     if accelerator == "cuda":
         device = torch.cuda.get_device_name()
         mode = f"cuda {torch.version.cuda}, TF32 {_tf32_mode()}"
-        kernels = f"{mode}, deterministic {torch.are_deterministic_algorithms_enabled()}"
+        cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+        mode += f", cudnn {cudnn}"
+        kernels = f"{mode}, deterministic {_kernels()}"
     else:
         device = platform.processor() or platform.machine()
         kernels = torch.backends.cpu.get_cpu_capability()
     return f"{accelerator} | {device} | {kernels} | {precision}"
+
+
+def _kernels() -> str:
+    """Whether kernels that repeat their numbers are used: always, where there are any, or never."""
+    import torch
+
+    if not torch.are_deterministic_algorithms_enabled():
+        return "no"
+    return "where possible" if torch.is_deterministic_algorithms_warn_only_enabled() else "always"
 
 
 def _tf32_mode() -> str:

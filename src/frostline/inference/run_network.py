@@ -21,6 +21,7 @@ from frostline.stats.predictions import Predictions
 from frostline.training.assembly import cut_of
 from frostline.training.engine import Engine, choose_engine, choose_kernels
 from frostline.training.metrics import probabilities
+from frostline.training.phase import STRICT
 from frostline.training.precision_probe import FASTEST
 
 Rows = NDArray[np.int64]
@@ -64,10 +65,13 @@ def engine_here(rebuilt: Rebuilt) -> Engine:
     return replace(engine, precision=_recorded_modes(rebuilt)[0].precision)
 
 
+def _engine_tag(rebuilt: Rebuilt) -> str:
+    return rebuilt.record.tags.get("frostline.engine", "") if rebuilt.record else ""
+
+
 def _recorded_modes(rebuilt: Rebuilt) -> tuple[ComputeMode, ComputeMode]:
     """Modes of training and of the frozen stages, as a run with `precision=fastest` logged them."""
-    tag = rebuilt.record.tags.get("frostline.engine", "") if rebuilt.record else ""
-    match = re.fullmatch(r"\w+ (.+), frozen stages (.+)", tag)
+    match = re.fullmatch(r"\w+ (.+), frozen stages (.+)", _engine_tag(rebuilt).removesuffix(STRICT))
     return (
         (parse_compute_mode(match[1]), parse_compute_mode(match[2]))
         if match
@@ -137,7 +141,9 @@ def evaluate_rows(
     rebuilt.network.to(engine.accelerator)
     forward = _forward(rebuilt, engine)
     preprocess.to(engine.accelerator)
-    choose_kernels()
+    # As in training: without strict kernels attention may be computed by others, which round
+    # otherwise.
+    choose_kernels(strict=engine.accelerator == "cuda" and _engine_tag(rebuilt).endswith(STRICT))
     outputs: list[tuple[Tensor, Tensor, Tensor]] = []
     with torch.inference_mode():
         for batch in data.evaluation_dataloader("test"):

@@ -165,7 +165,7 @@ def _start_ranks(settings: Settings, work: Path, until: int | None) -> Iterator[
     try:
         for number in range(1, settings.trainer.devices):
             ours, theirs = context.Pipe(duplex=False)
-            env = _rank(number, settings, ranks.port)
+            env = _environment_of_rank(number, settings, ranks.port)
             process = context.Process(target=_follow, args=(theirs, settings, work, until, env))
             process.start()
             theirs.close()
@@ -177,6 +177,15 @@ def _start_ranks(settings: Settings, work: Path, until: int | None) -> Iterator[
 
 def _report_nothing(**_: Any) -> None:
     """Progress is reported by the first process."""
+
+
+def _environment_of_rank(number: int, settings: Settings, port: int) -> dict[str, str]:
+    """The environment of another process: this one's, which the fork server does not have.
+
+    What the user set for jobs (`hydra.job.env_set`) or a launcher for this one, such as its cards,
+    holds for all of its processes.
+    """
+    return {**os.environ, **_rank(number, settings, port)}
 
 
 def _rank(number: int, settings: Settings, port: int) -> dict[str, str]:
@@ -215,6 +224,7 @@ def _follow(
     theirs: Connection, settings: Settings, work: Path, until: int | None, env: Mapping[str, str]
 ) -> None:
     """One of the other processes; the first one decides when to stop, and writes the record."""
+    from frostline.training.engine import take_card
     from frostline.training.recorder import CurveLog, RunRecorder
     from frostline.training.run import fit_candidate, train_run
 
@@ -224,6 +234,7 @@ def _follow(
     os.environ.update(env)
     failure: Failure | None = None
     try:
+        take_card(settings.trainer, int(env["LOCAL_RANK"]))
         with TemporaryDirectory(prefix="frostline-rank-") as name:
             folder = Path(name)
             recorder = RunRecorder(CurveLog(lambda *_: None), folder)

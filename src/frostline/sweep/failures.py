@@ -14,6 +14,8 @@ Result = TypeVar("Result")
 MIN_BATCH = 2
 OUT_OF_MEMORY = (
     "out of memory",  # CUDA, MPS
+    "cublas_status_alloc_failed",
+    "cudnn_status_alloc_failed",
     "can't allocate memory",  # PyTorch on the CPU
     "not enough memory",
 )

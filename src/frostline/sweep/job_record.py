@@ -140,11 +140,13 @@ def describe(store: "Store", run: "Run", settings: Settings, *, resumed: bool) -
             described it.
     """
     from frostline.tracking.provenance import provenance_tags
+    from frostline.training.engine import numerics_of
 
     origin = _provenance()
+    accelerator = numerics_of(settings.trainer).partition(" ")[0]
     is_new = not (resumed and _is_described(store, run))
     with run.batched():
-        run.set_tags(provenance_tags(origin))
+        run.set_tags(provenance_tags(origin, accelerator=accelerator))
         if is_new:
             record_strategy(run, settings)
             run.set_tags({"lr_from": lr_from(settings), DATA_SOURCE: settings.data.source})

@@ -134,7 +134,8 @@ def _devices() -> dict[str, Any]:
     driver = Path("/proc/driver/nvidia/version")
     return {
         "machine": (platform.machine(), platform.system()),
-        "cards": sorted(str(path) for path in Path("/dev").glob("nvidia*")),
+        "cards": sorted(str(path) for path in Path("/dev").glob("nvidia*"))
+        + [str(path) for path in [Path("/dev/dxg")] if path.exists()],  # WSL2
         "driver": driver.read_text() if driver.is_file() else "",
         "environment": _environment(os.environ.items()),
     }

@@ -13,12 +13,10 @@ from frostline.config.image_size import size_label
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import is_tuned
 from frostline.data.augmentations import FINITE_VIEWS
-from frostline.training.group_key import group_key
+from frostline.training.group_key import group_key, trains_together
 
 _IN_EVERY_NAME = ("backbone=", "freeze=", "seed=")
 _LABEL_CHARS = 150
-# How jobs compute whose heads train together.
-_TOGETHER = "cpu 32-true"
 
 
 @dataclass(frozen=True)
@@ -260,7 +258,7 @@ def _epochs_of(settings: Settings) -> list[object]:
 
 
 def _group_of(job: PlannedJob) -> str | None:
-    if job.facts.numerics != _TOGETHER:
+    if not trains_together(job.facts.numerics):
         return None
     key = group_key(
         job.settings,

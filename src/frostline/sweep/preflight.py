@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from frostline.backbones.weights import WeightsSource
 
 
-def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) -> list[JobFacts]:
-    """Check depths, weights and data of all jobs; every question is asked once.
+def check_jobs(
+    jobs: Sequence[Settings], elsewhere: bool = False, *, on_progress: Callable[..., None]
+) -> list[JobFacts]:
+    """Check devices, depths, weights and data of all jobs; every question is asked once.
 
     Args:
         jobs: The settings of the jobs, already valid by themselves.
+        elsewhere: Whether other machines may carry them out, whose devices nobody knows here.
         on_progress: Receives `text=` for what takes a while.
 
     Returns:
@@ -38,6 +41,9 @@ def check_jobs(jobs: Sequence[Settings], *, on_progress: Callable[..., None]) ->
 
     problems: list[FrostlineError] = []
     attempt = _Collector(problems)
+    for s in distinct(jobs, lambda s: s.trainer):
+        if not elsewhere:
+            attempt(_check_device, s)
     depths = {_depth_key(s): attempt(_check_backbone, s) for s in distinct(jobs, _depth_key)}
     remember_stages(
         (s.backbone, depths[_depth_key(s)][1]) for s in jobs if depths[_depth_key(s)] is not FAILED
@@ -113,6 +119,14 @@ class _Collector:
             if str(error) not in map(str, self._problems):
                 self._problems.append(error)
             return FAILED
+
+
+def _check_device(settings: Settings) -> None:
+    """Raise if this machine lacks the device that a job asks for by name, or so many of them."""
+    from frostline.training.engine import check_cards, choose_engine
+
+    choose_engine(settings.trainer)
+    check_cards(settings.trainer)
 
 
 def _check_augment(settings: Settings) -> None:

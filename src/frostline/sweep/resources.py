@@ -1,6 +1,8 @@
 """How jobs that run side by side share a machine: CPU threads divided, one GPU each."""
 
 import os
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +14,8 @@ from frostline.locks import OwnerLock
 
 _POLL_S = 0.2
 _GPUS_OF_THE_SYSTEM = Path("/proc/driver/nvidia/gpus")
+_TOOL_OF_WSL = "/usr/lib/wsl/lib/nvidia-smi"
+_TOOL_S = 10
 
 
 @dataclass(frozen=True)
@@ -21,10 +25,12 @@ class Share:
     Attributes:
         threads: CPU threads of one job; None for all.
         slots: How many jobs may compute at once; None where the launcher itself sees to it.
+        elsewhere: Whether other machines may carry the jobs out, with devices of their own.
     """
 
     threads: int | None
     slots: int | None
+    elsewhere: bool = False
 
 
 def share_of(launcher: Mapping[str, Any], *, jobs: int, cores: int, gpus: int) -> Share:
@@ -47,15 +53,18 @@ def share_of(launcher: Mapping[str, Any], *, jobs: int, cores: int, gpus: int) -
             at_once = max(1, min(gpus or cores, cores // each))
             return Share(each, at_once)
         case "SlurmLauncher":
-            return Share(int(launcher.get("cpus_per_task") or 1), None)
+            return Share(int(launcher.get("cpus_per_task") or 1), None, elsewhere=True)
         case "RayLauncher":
             remote = (launcher.get("ray") or {}).get("remote") or {}
-            return Share(max(1, int(remote.get("num_cpus") or 1)), None)
+            return Share(max(1, int(remote.get("num_cpus") or 1)), None, elsewhere=True)
         case _ if launcher.get("jobs_at_once"):
             # A user's own launcher that says how many it runs at once: see docs/plugins.md.
-            return Share(max(1, cores // int(launcher["jobs_at_once"])), None)
-        case _:
+            threads = max(1, cores // int(launcher["jobs_at_once"]))
+            return Share(threads, None, elsewhere=True)
+        case "IsolatedLauncher":
             return Share(None, None)
+        case _:
+            return Share(None, None, elsewhere=True)
 
 
 def own_cores() -> int:
@@ -75,8 +84,23 @@ def own_gpus() -> list[str]:
     if given is not None:
         return [name for name in given.split(",") if name.strip() not in {"", "-1"}]
     if not _GPUS_OF_THE_SYSTEM.is_dir():
-        return []
+        return listed_by_driver()
     return [str(index) for index, _ in enumerate(_GPUS_OF_THE_SYSTEM.iterdir())]
+
+
+def listed_by_driver() -> list[str]:
+    """Numbers of the GPUs that NVIDIA's own tool lists: WSL2 has it, and no /proc/driver/nvidia."""
+    tool = shutil.which("nvidia-smi") or shutil.which(_TOOL_OF_WSL)
+    if tool is None:
+        return []
+    try:
+        listed = subprocess.run(
+            [tool, "--list-gpus"], capture_output=True, text=True, timeout=_TOOL_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []  # it is there without a card or a driver, too
+    lines = [line for line in listed.stdout.splitlines() if line.startswith("GPU ")]
+    return [str(index) for index, _ in enumerate(lines)]
 
 
 @contextmanager

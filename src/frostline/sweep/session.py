@@ -84,7 +84,7 @@ def run_sweep(
     check_register(first)
     store = open_to_plan(first) if is_remote(first) else None
     import_store()
-    jobs, duplicates = merge_duplicates(check_all(composed, console))
+    jobs, duplicates = merge_duplicates(check_all(composed, console, share))
     store = store or open_to_plan(first)
     standing = standing_of(jobs, store, rerun=first.rerun)
     check_search(jobs, standing.todo, standing.finished)
@@ -137,7 +137,7 @@ def remove_epochs(sweep_id: str) -> None:
     ended_sweep.remove_epochs(sweep_id)
 
 
-def check_all(composed: Composed, console: Console) -> list[PlannedJob]:
+def check_all(composed: Composed, console: Console, share: Share) -> list[PlannedJob]:
     """Check all jobs in a warm process and give each its digest.
 
     Raises:
@@ -150,6 +150,7 @@ def check_all(composed: Composed, console: Console) -> list[PlannedJob]:
     facts = workers.call(
         check_jobs,
         jobs,
+        share.elsewhere,
         on_event=lambda message: print_prose(console, message["text"]),
     )
     if isinstance(facts, Failure):

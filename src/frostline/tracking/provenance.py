@@ -60,20 +60,25 @@ def read_provenance(
     return {key: redacted_values(value) for key, value in origin.items()}
 
 
-def provenance_tags(provenance: Mapping[str, Any]) -> dict[str, str]:
+def provenance_tags(
+    provenance: Mapping[str, Any], *, accelerator: str | None = None
+) -> dict[str, str]:
     """The tags from which MLflow's page shows a run's origin.
 
     Args:
         provenance: What `read_provenance` returned.
+        accelerator: On what the run computes, since a machine with cards may use its processor;
+            None where that is not known: the cards, if there are any.
     """
-    git = provenance["git"]
+    git, machine = provenance["git"], provenance["machine"]
+    cards = "" if accelerator == "cpu" else machine["gpus"]
     tags = {
         "mlflow.source.name": provenance["command"],
         "mlflow.source.type": "LOCAL",
         "frostline.python": provenance["python"],
         "frostline.torch": provenance["packages"].get("torch", "missing"),
         "frostline.timm": provenance["packages"].get("timm", "missing"),
-        "frostline.device": provenance["machine"]["gpus"] or provenance["machine"]["cpu"],
+        "frostline.device": cards or machine["cpu"],
     }
     if git["commit"]:
         tags["mlflow.source.git.commit"] = git["commit"]

@@ -9,6 +9,7 @@ from torch import nn
 from frostline.backbones.backbone import Backbone
 from frostline.backbones.build import build_backbone
 from frostline.backbones.split.cut import Cut, cut
+from frostline.backbones.synced_norms import sync_backbone, sync_norms
 from frostline.backbones.tensor_files import describe_misfit
 from frostline.config.own_part import OwnAugment, OwnHead
 from frostline.config.recipe import MlpHead
@@ -21,6 +22,7 @@ from frostline.data.mixing import BatchMix
 from frostline.data.sample_table import SampleTable
 from frostline.plugins.part import build_part
 from frostline.training.as_planned import check_as_planned
+from frostline.training.engine import choose_engine, syncs_norms
 from frostline.training.head import build_head, build_own_head
 from frostline.training.learning_rates import Course
 from frostline.training.loss import Loss, build_loss
@@ -116,14 +118,20 @@ def assemble(settings: Settings, on_progress: Callable[..., None]) -> Assembly:
     if loaded.partial:
         misfit = describe_misfit(loaded.missing, loaded.unexpected, loaded.mismatched)
         on_progress(text=f"weights={settings.weights}: tensors that did not fit:\n{misfit}")
+    synced = syncs_norms(choose_engine(settings.trainer))
+    if synced:
+        sync_backbone(backbone, settings.freeze, adapts=settings.frozen_bn == "train")
     parts = cut_of(settings, backbone, settings.freeze)
+    head = head_of(settings, parts.num_features, len(table.classes))
+    if synced:
+        sync_norms(head)
     return Assembly(
         settings=settings,
         table=table,
         data=data_of(settings, table, backbone),
         backbone=backbone,
         cut=parts,
-        head=head_of(settings, parts.num_features, len(table.classes)),
+        head=head,
         phases=phases_of(
             settings.schedule,
             freeze=settings.freeze,

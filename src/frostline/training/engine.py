@@ -29,12 +29,15 @@ class Engine:
         precision: Lightning's word for it, or `fastest` until the precision probe has measured.
         devices: How many.
         strategy: `single`, or `ddp` for one run on several processes.
+        strict: Whether every kernel repeats its numbers, attention's backward pass among them, and
+            one that cannot is an error: see `frostline.training.kernel_trial`.
     """
 
     accelerator: str
     precision: str
     devices: int
     strategy: str
+    strict: bool = False
 
     @property
     def numerics(self) -> str:
@@ -99,6 +102,44 @@ def cuda_works() -> bool:
     return bool(total == 8)
 
 
+def syncs_norms(engine: Engine) -> bool:
+    """Whether a run normalises over several cards; processes on CPUs have no such layer."""
+    return engine.accelerator == "cuda" and engine.strategy == "ddp" and engine.devices > 1
+
+
+def take_card(spec: TrainerSettings, number: int) -> None:
+    """Let this process of a run on several compute on its own card, and on no other.
+
+    Until Lightning does so, `cuda` is the first card: all processes would fill the store there.
+
+    Args:
+        spec: Of the run.
+        number: Of the process, from 0.
+
+    Raises:
+        ConfigError: If the machine has fewer cards than the run wants.
+    """
+    if choose_engine(spec).accelerator != "cuda":
+        return
+    check_cards(spec)
+    torch.cuda.set_device(number)
+
+
+def check_cards(spec: TrainerSettings) -> None:
+    """Check that there is a card for each process of a run on CUDA.
+
+    Raises:
+        ConfigError: If there are fewer.
+    """
+    if choose_engine(spec).accelerator == "cuda" and spec.devices > torch.cuda.device_count():
+        present = torch.cuda.device_count()
+        raise ConfigError(
+            f"trainer.devices={spec.devices}: this machine has {present} CUDA "
+            f"card{'s' * (present > 1)} that may be used",
+            f"1 to {present}",
+        )
+
+
 def prepare_process(threads: int | None) -> None:
     """Set up a process before its first computation: kernels, CPU threads, memory between steps.
 
@@ -117,7 +158,7 @@ def build_trainer(
 ) -> pl.Trainer:
     """A quiet Trainer: progress, metrics and checkpoints go through our own callbacks."""
     quieten()
-    choose_kernels()
+    choose_kernels(strict=engine.strict)
     if engine.accelerator == "cpu":
         hide_accelerators()
     return pl.Trainer(
@@ -126,7 +167,9 @@ def build_trainer(
         strategy="ddp" if engine.strategy == "ddp" else "auto",
         # Our samplers give each process its part of every batch.
         use_distributed_sampler=False,
-        sync_batchnorm=engine.strategy == "ddp" and engine.accelerator == "cuda",
+        # Lightning's conversion would drop the activations that timm has in its BatchNorm, and wake
+        # frozen ones: `frostline.backbones.synced_norms` has converted what trains.
+        sync_batchnorm=False,
         precision=engine.precision,  # type: ignore[arg-type]
         max_epochs=epochs,
         accumulate_grad_batches=accumulate,
@@ -136,7 +179,7 @@ def build_trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        deterministic="warn",  # as in choose_kernels; it prepares cuBLAS as well
+        deterministic=True if engine.strict else "warn",  # as in choose_kernels
         # What a batch system, torchrun or MPI left in the environment never says how we run: our
         # own processes are the only ones (`sweep.distributed_run`). Under Slurm's environment
         # Lightning would expect srun's tasks, and answer USR1 by requeueing instead of stopping.
@@ -145,13 +188,15 @@ def build_trainer(
     )
 
 
-def choose_kernels() -> None:
+def choose_kernels(*, strict: bool = False) -> None:
     """Compute with kernels that give the same numbers each time, wherever there are any.
 
-    CUDA has none for some poolings, which is a warning and no error:
-    https://github.com/pytorch/pytorch/issues/50198. In this mode PyTorch writes NaN over all memory
-    that it is about to fill, to show who reads it too early; in training on the CPU that costs as
-    much as some layers do, and no kernel of ours depends on it.
+    CUDA has none for some poolings, which is a warning, and an error if `strict`
+    (https://github.com/pytorch/pytorch/issues/50198). For attention there are some, which PyTorch
+    takes only if `strict`: `frostline.training.kernel_trial` finds out where that can be. In this
+    mode PyTorch writes NaN over all memory that it is about to fill, to show who reads it too
+    early; in training on the CPU that costs as much as some layers do, and no kernel of ours
+    depends on it.
 
     `32-true` means float32 on CUDA too: by default PyTorch rounds the inputs of convolutions to
     TF32 (10 bits of mantissa), those of matrix products not. `Engine.numerics` names this choice.
@@ -159,7 +204,7 @@ def choose_kernels() -> None:
     Source: torch.utils.deterministic.fill_uninitialized_memory;
     https://docs.pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices
     """
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.use_deterministic_algorithms(True, warn_only=not strict)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # cuBLAS reads it when it is loaded; other sizes of its workspace do not repeat their numbers.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

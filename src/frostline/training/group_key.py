@@ -21,6 +21,20 @@ SHARED = (
 )
 
 
+# How jobs compute whose heads train together, as `Engine.numerics` begins. bfloat16 on a CPU is
+# what few ask for, and its runs are known from before there was a choice.
+TOGETHER = ("cpu 32-true", "cuda 32-true", "cuda bf16-mixed")
+
+
+def trains_together(numerics: str) -> bool:
+    """Whether heads train together on a device in a precision.
+
+    Args:
+        numerics: What `trainer` comes to on the machine of the jobs, such as `cpu 32-true`.
+    """
+    return numerics.partition(",")[0] in TOGETHER
+
+
 def follows_single_jobs(*, batch_norm: bool, adaptive: bool) -> bool:
     """Whether heads train together as they would alone, within rounding.
 
@@ -55,8 +69,8 @@ def group_key(settings: Settings, *, frozen_stages: int, num_stages: int) -> str
         or settings.own_parts
         or settings.callbacks.loggers
         or isinstance(settings.lr_schedule, PlateauLr)
-        or trainer.precision not in {"auto", "32-true"}
-        or trainer.accelerator not in {"auto", "cpu"}
+        or trainer.precision not in {"auto", "32-true", "bf16-mixed"}
+        or trainer.accelerator not in {"auto", "cpu", "cuda"}
         or trainer.strategy != "single"
         or trainer.accumulate_grad_batches != 1
         or not follows_single_jobs(

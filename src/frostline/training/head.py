@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from frostline.config.own_part import OwnHead
-from frostline.data.seeds import derive_seed
+from frostline.data.seeds import derive_seed, own_draws
 from frostline.plugins.part import PluginError, build_part, failed
 
 
@@ -59,8 +59,7 @@ def build_own_head(
     Raises:
         PluginError: If it cannot be built, or gives no logits.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, "head"))
+    with own_draws(derive_seed(seed, "head")):
         module = build_part(head, num_features=num_features, num_classes=num_classes)
         if not isinstance(module, nn.Module):
             raise PluginError(f"head={head.name}: {head.target} made no torch.nn.Module")

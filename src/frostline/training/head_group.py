@@ -14,6 +14,7 @@ from frostline.config.tune_grid import is_tuned, on_tuning_seed
 from frostline.errors import ConfigError
 from frostline.training.assembly import assemble
 from frostline.training.engine import choose_engine, prepare_process
+from frostline.training.group_key import trains_together
 from frostline.training.head_pool import HeadPool, TrainedHead
 from frostline.training.head_tuning import tune_heads
 from frostline.training.task import TrainingDivergedError
@@ -40,8 +41,8 @@ def train_head_group(
     begun_s = time.monotonic()
     prepare_process(jobs[0].trainer.threads)
     engine = choose_engine(jobs[0].trainer)
-    if (engine.accelerator, engine.precision) != ("cpu", "32-true"):
-        raise ConfigError("heads train together on the CPU in float32 alone")
+    if not trains_together(f"{engine.accelerator} {engine.precision}"):
+        raise ConfigError(f"heads do not train together on {engine.accelerator} {engine.precision}")
     pool = HeadPool(
         assemble(jobs[0], on_progress),
         engine,

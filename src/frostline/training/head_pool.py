@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from frostline.backbones.compute_mode import ComputeMode
 from frostline.config.own_part import OwnLoss
@@ -17,6 +17,7 @@ from frostline.data.augmentations import FINITE_VIEWS
 from frostline.data.image_datamodule import Batch, ImageDataModule
 from frostline.data.order import BatchRows
 from frostline.errors import ConfigError
+from frostline.features.compute import precision_context
 from frostline.features.cost_model import Decision
 from frostline.features.feature_datamodule import RowOutputs
 from frostline.features.fill import Demand
@@ -124,6 +125,7 @@ class HeadPool:
                 [heads[place] for place in places],
                 data[places[0]],
                 self.features,
+                self._engine,
             )
             results |= dict(zip(places, trained, strict=True))
             took_s |= dict.fromkeys(places, time.monotonic() - begun_s)
@@ -188,14 +190,31 @@ class HeadPool:
         last = len(head) - 1
         state = {f"{last}.weight": solution.weight, f"{last}.bias": solution.bias}
         head.load_state_dict(state)
-        with torch.inference_mode():
-            logits = torch.cat([head(batch.inputs) for batch in held_out])
+        logits = self.logits_of(head, held_out)
         figures = stacked_metrics(
             logits.unsqueeze(0), torch.cat([batch.labels for batch in held_out])
         )
         scores = {f"val/{name}": float(values[0]) for name, values in figures.items()}
         result = HeadResult([{"train/loss": solution.train_loss} | scores], 0, state)
         return TrainedHead(job, data, head, result, solution.seconds)
+
+    def logits_of(self, head: nn.Sequential, batches: Sequence[Batch]) -> Tensor:
+        """A head's logits for batches of features, computed as the run of one job would: (N, K).
+
+        Args:
+            head: In eval mode; on the CPU again on return.
+            batches: Of stored features.
+
+        Returns:
+            float32, on the CPU.
+        """
+        device, precision = self._engine.accelerator, self._engine.precision
+        head.to(device)
+        try:
+            with torch.inference_mode(), precision_context(device, precision):
+                return torch.cat([head(each.inputs.to(device)).float().cpu() for each in batches])
+        finally:
+            head.to("cpu")
 
     def _data_of(self, job: Settings) -> ImageDataModule:
         key = _data_key(job)
@@ -231,7 +250,7 @@ class HeadPool:
         demand = Demand(
             passes,
             jobs=max(self._n_jobs, len(jobs)),
-            on_accelerator=False,
+            on_accelerator=self._engine.accelerator != "cpu",
             is_needed=self._is_needed,
         )
         try:
@@ -268,6 +287,7 @@ def _train(
     heads: Sequence[nn.Sequential],
     data: ImageDataModule,
     features: RowOutputs,
+    engine: Engine,
 ) -> list[HeadResult]:
     first = jobs[0]
     choice = first.callbacks
@@ -286,4 +306,6 @@ def _train(
         class_weights=class_weights_of(first, data),
         choice=Choice(choice.monitor, choice.mode, choice.patience_epochs),
         on_progress=lambda **_: None,
+        accelerator=engine.accelerator,
+        precision=engine.precision,
     )

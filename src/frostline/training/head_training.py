@@ -17,6 +17,7 @@ from frostline.config.recipe import CrossEntropy, FocalLoss, LrChoice, Optimizer
 from frostline.data.image_datamodule import Batch
 from frostline.data.order import BatchRows, EpochSampler
 from frostline.data.seeds import seed_epoch
+from frostline.features.compute import precision_context
 from frostline.training.learning_rates import lr_factor
 from frostline.training.loss import focal_factor
 from frostline.training.metrics import stacked_metrics
@@ -116,10 +117,13 @@ def train_heads(
     class_weights: Tensor | None,
     choice: Choice,
     on_progress: Callable[..., None],
+    accelerator: str = "cpu",
+    precision: str = "32-true",
 ) -> list[HeadResult]:
     """Train heads that share features, seed, batches and number of epochs.
 
-    In float32 each head follows the single job within rounding.
+    In float32 each head follows the single job within rounding. Within an epoch no value is asked
+    for, so that a card never waits for this process.
 
     Args:
         jobs: The heads; all of one structure and one kind of optimiser.
@@ -132,11 +136,14 @@ def train_heads(
         class_weights: (K) float; None for equal ones.
         choice: Of the best epoch.
         on_progress: Receives `done=` (0 to 1).
+        accelerator: Where they train.
+        precision: As the jobs' own, in Lightning's words.
 
     Raises:
         ValueError: If the heads cannot be stacked.
     """
-    heads = StackedHeads([job.head for job in jobs])
+    heads = StackedHeads([job.head for job in jobs], accelerator)
+    weights = None if class_weights is None else class_weights.to(accelerator)
     optimizer = StackedOptimizer(heads, [job.optimizer for job in jobs])
     n_steps = len(training)
     factors = [
@@ -145,31 +152,35 @@ def train_heads(
     ]
     results = [HeadResult() for _ in jobs]
     trackers = [_BestEpoch(choice) for _ in jobs]
-    held_out = [read(batch) for batch in validation]
-    labels = torch.cat([batch.labels for batch in held_out])
+    held_out = [on_device(read(batch), accelerator) for batch in validation]
+    labels = torch.cat([batch.labels for batch in held_out]).cpu()
+
+    def logits_of(inputs: Tensor, *, training: bool) -> Tensor:
+        with precision_context(accelerator, precision):
+            return heads.logits(inputs, training=training).float()
+
     step = 0
     for epoch in range(epochs):
         training.set_epoch(epoch)
         seed_epoch(seed, epoch)
-        total, count = torch.zeros(len(jobs)), 0
+        total, count = torch.zeros(len(jobs), device=accelerator), 0
         for indices in training:
-            batch = read(indices)
-            logits = heads.logits(batch.inputs, training=True)
-            losses = _losses(logits, batch.labels, loss, class_weights)
-            torch.autograd.backward(losses.sum())
-            optimizer.step([job.lr * at(step) for job, at in zip(jobs, factors, strict=True)])
-            total += losses.detach() * len(batch.labels)
+            batch = on_device(read(indices), accelerator)
+            rates = [job.lr * at(step) for job, at in zip(jobs, factors, strict=True)]
+            logits = logits_of(batch.inputs, training=True)
+            total += training_step(logits, batch.labels, loss, weights, optimizer, rates)
             count += len(batch.labels)
             step += 1
         with torch.inference_mode():
             logits = torch.cat(
-                [heads.logits(batch.inputs, training=False) for batch in held_out], dim=1
+                [logits_of(batch.inputs, training=False) for batch in held_out], dim=1
             )
-            figures = stacked_metrics(logits, labels)
+            figures = stacked_metrics(logits.cpu(), labels)
+        means = (total / count).tolist()
         for job, (result, tracker) in enumerate(zip(results, trackers, strict=True)):
             if not tracker.running:
                 continue
-            mean = float(total[job] / count)
+            mean = means[job]
             if not math.isfinite(mean):
                 result.diverged, tracker.running = True, False
                 continue
@@ -184,6 +195,41 @@ def train_heads(
         if not any(tracker.running for tracker in trackers):
             break
     return results
+
+
+def training_step(
+    logits: Tensor,
+    labels: Tensor,
+    loss: CrossEntropy | FocalLoss,
+    weights: Tensor | None,
+    optimizer: StackedOptimizer,
+    rates: Sequence[float],
+) -> Tensor:
+    """One step of all heads, whose values nobody has to wait for.
+
+    Args:
+        logits: (J, B, K) float32.
+        labels: (B,).
+        loss: What is minimised.
+        weights: (K) of the classes; None for equal ones.
+        optimizer: Over the heads.
+        rates: (J) learning rates.
+
+    Returns:
+        (J,) the loss of each head, summed over the batch.
+    """
+    losses = _losses(logits, labels, loss, weights)
+    torch.autograd.backward(losses.sum())
+    optimizer.step(rates)
+    return losses.detach() * len(labels)
+
+
+def on_device(batch: Batch, accelerator: str) -> Batch:
+    """A batch where it is computed on."""
+    if accelerator == "cpu":
+        return batch
+    at_once = accelerator == "cuda"  # MPS would read what is freed by then: see `step_overhead`
+    return Batch(*(each.to(accelerator, non_blocking=at_once) for each in batch))
 
 
 def _losses(

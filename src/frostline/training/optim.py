@@ -99,8 +99,11 @@ def optimizer_of_groups(
         spec: Which optimiser.
         groups: What `parameter_groups` returns.
         lr: The peak learning rate.
-        fused: Whether each group is updated by one kernel; None for PyTorch's own choice.
+        fused: Whether each group is updated by one kernel; None: on CUDA, and elsewhere as PyTorch
+            chooses.
     """
+    if fused is None and {p.device.type for group in groups for p in group["params"]} == {"cuda"}:
+        fused = True
     match spec:
         case AdamW():
             return torch.optim.AdamW(groups, lr=lr, fused=fused)

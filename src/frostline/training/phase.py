@@ -16,6 +16,9 @@ from frostline.training.engine import Engine
 from frostline.training.precision_probe import choose_modes
 from frostline.training.schedule import Phase
 
+# Said of a run on CUDA whose kernels all repeat their numbers: see `training.kernel_trial`.
+STRICT = ", strict kernels"
+
 
 @dataclass(frozen=True)
 class OpenPhase:
@@ -49,7 +52,8 @@ def engine_text(engine: Engine, *, forward: ComputeMode, training: ComputeMode) 
         forward: How its frozen stages are computed.
         training: How everything else is.
     """
-    return f"{engine.accelerator} {training}, frozen stages {forward}"
+    strict = STRICT if engine.strict else ""
+    return f"{engine.accelerator} {training}, frozen stages {forward}{strict}"
 
 
 def open_phase(
@@ -79,6 +83,7 @@ def open_phase(
         shape=backbone.input.shape,
         batch=settings.batch_size,
         about=f"{backbone.name} frozen to {parts.depth.label}",
+        own_parts=bool(settings.own_parts),
     )
     inputs = open_inputs(
         PrefixJob(

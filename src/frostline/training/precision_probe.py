@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from frostline.backbones.compute_mode import ComputeMode, in_layout, parse_compute_mode
 from frostline.backbones.spec import shape_text
 from frostline.files import replacing
-from frostline.training.engine import Engine
+from frostline.training.engine import Engine, choose_kernels
+from frostline.training.kernel_trial import trains_strictly
 
 FASTEST = "fastest"
 TRIED = tuple(
@@ -56,8 +57,11 @@ def choose_modes(
     shape: tuple[int, int, int],
     batch: int,
     about: str,
+    own_parts: bool = False,
 ) -> tuple[Engine, ComputeMode, ComputeMode]:
     """The engine of a run, and the compute modes of its prefix and of its training.
+
+    On CUDA also whether its kernels are strict, which is in force from here on.
 
     Args:
         engine: As chosen; only a precision of `fastest` starts the probe.
@@ -66,7 +70,35 @@ def choose_modes(
         shape: Channels, height and width of the images.
         batch: Images in a batch.
         about: Backbone and depth.
+        own_parts: Whether the user's own code takes part, whose kernels nobody knows.
     """
+    engine, forward, training = _modes(
+        engine, prefix, trained, shape=shape, batch=batch, about=about
+    )
+    if engine.accelerator != "cuda":
+        return engine, forward, training
+    strict = not own_parts and trains_strictly(
+        prefix.to(engine.accelerator),
+        trained.to(engine.accelerator),
+        shape=shape,
+        accelerator=engine.accelerator,
+        precision=engine.precision,
+        about=about,
+    )
+    choose_kernels(strict=strict)
+    return replace(engine, strict=strict), forward, training
+
+
+def _modes(
+    engine: Engine,
+    prefix: nn.Module,
+    trained: nn.Module,
+    *,
+    shape: tuple[int, int, int],
+    batch: int,
+    about: str,
+) -> tuple[Engine, ComputeMode, ComputeMode]:
+    """As `choose_modes`, without the kernels."""
     if engine.precision != FASTEST:
         usual = ComputeMode(engine.precision)
         return engine, usual, usual
@@ -104,7 +136,7 @@ def fastest_modes(
         about: Backbone, size, depth and batch size, on which the result depends too.
         folder: Of the cached results.
     """
-    machine = f"{platform.processor() or platform.machine()} {torch.__version__}"
+    machine = f"{_device_name(accelerator)} {torch.__version__}"
     capability = torch.backends.cpu.get_cpu_capability()
     text = f"{machine} {capability} {accelerator} {torch.get_num_threads()} threads | {about}"
     name = hashlib.sha256(text.encode()).hexdigest()[:24]
@@ -129,6 +161,13 @@ def fastest_modes(
         with replacing(cached) as temporary:
             temporary.write_text(json.dumps(content, indent=1))
     return fastest
+
+
+def _device_name(accelerator: str) -> str:
+    """The processor, or the card: what is fastest on one is not on another."""
+    if accelerator == "cuda":
+        return torch.cuda.get_device_name()
+    return platform.processor() or platform.machine()
 
 
 def _measure(

@@ -21,6 +21,7 @@ class StackedHeads:
 
     Args:
         heads: As `build_head` makes them: linear, or linear, (BatchNorm), ReLU, dropout, linear.
+        device: Where they are trained.
 
     Attributes:
         parameters: Name in one head's state dict to (J, *shape) float32; these are trained.
@@ -30,14 +31,16 @@ class StackedHeads:
         ValueError: If their structures differ.
     """
 
-    def __init__(self, heads: Sequence[nn.Sequential]) -> None:
+    def __init__(self, heads: Sequence[nn.Sequential], device: str = "cpu") -> None:
         structures = {tuple((type(m).__name__, *map(tuple, _shapes(m))) for m in h) for h in heads}
         if len(structures) != 1:
             raise ValueError("heads of different structure cannot be stacked")
         self.count = len(heads)
         self._template = heads[0]
         states = [head.state_dict() for head in heads]
-        self.buffers = {name: torch.stack([state[name] for state in states]) for name in states[0]}
+        self.buffers = {
+            name: torch.stack([state[name] for state in states]).to(device) for name in states[0]
+        }
         self.parameters = {
             name: self.buffers.pop(name).requires_grad_() for name, _ in heads[0].named_parameters()
         }
@@ -59,7 +62,7 @@ class StackedHeads:
                 rows = self._batch_norm(index, layer, rows, training=training)
             elif isinstance(layer, nn.Dropout):
                 # All heads have one seed, so they drop the same units; drawn as one head draws.
-                mask = F.dropout(torch.ones(rows.shape[-2:]), layer.p, training)
+                mask = F.dropout(rows.new_ones(rows.shape[-2:]), layer.p, training)
                 rows = rows * mask
             else:
                 rows = layer(rows)
@@ -86,9 +89,12 @@ class StackedHeads:
         return flat.view(batch, count, width).transpose(0, 1)
 
     def head_state(self, job: int) -> dict[str, Tensor]:
-        """The state dict of one head, a copy."""
+        """The state dict of one head, a copy on the CPU."""
         stacked = self.parameters | self.buffers
-        return {name: stacked[name][job].detach().clone() for name in self._template.state_dict()}
+        return {
+            name: stacked[name][job].detach().to("cpu", copy=True)
+            for name in self._template.state_dict()
+        }
 
 
 class StackedOptimizer:

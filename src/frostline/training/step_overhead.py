@@ -44,10 +44,14 @@ class LowOverheadModule(pl.LightningModule):
         device: torch.device,
         dataloader_idx: int,  # noqa: ARG002
     ) -> Batch:
-        """Move a batch's four tensors, without looking for tensors in any nested structure."""
+        """Move a batch's four tensors, without looking for tensors in any nested structure.
+
+        CUDA has read pageable memory when a copy returns. MPS has not: the tensors may be freed,
+        and their memory used again, before they are copied, so it waits.
+        """
         if device.type == "cpu":
             return batch
-        return Batch(*(tensor.to(device, non_blocking=True) for tensor in batch))
+        return Batch(*(tensor.to(device, non_blocking=device.type == "cuda") for tensor in batch))
 
 
 def hide_accelerators() -> None:

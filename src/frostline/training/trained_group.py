@@ -156,10 +156,8 @@ class HeadGroup:
             batches = [
                 self.pool.features[rows] for rows in member.data.sampler(split, training=False)
             ]
-            with torch.inference_mode():
-                logits = torch.cat([member.module(batch.inputs) for batch in batches])
             scores = score_and_write(
-                logits,
+                self.pool.logits_of(member.module, batches),
                 torch.cat([batch.labels for batch in batches]),
                 torch.cat([batch.items for batch in batches]),
                 self.parts.table,
