@@ -141,6 +141,7 @@ def ran(
         try:
             recorder = RunRecorder(tracked, folder)
             trained = train_run(given, folder, seen.work, recorder, lambda **_: None)
+            trained.keep()  # where the run is at its end, as an error would leave it
             recorder.record_result(trained)
             seen.figures = dict(trained.metrics)
         except InterruptedHereError:

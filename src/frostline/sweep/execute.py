@@ -6,6 +6,8 @@ same job resumes it in the same run.
 """
 
 import shutil
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,9 +73,9 @@ def execute(job: Job, *, on_progress: OnProgress) -> Outcome:
         else:
             shutil.rmtree(work, ignore_errors=True)
         trained: TrainedRun | None = None
-        with ending(run) as end:
+        with ExitStack() as leaving, ending(run) as end:
             describe(store, run, settings, resumed=resumed)
-            trained = _train(store, job, work, run, on_progress, resumed=resumed)
+            trained = _train(store, job, work, run, on_progress, leaving, resumed=resumed)
             if trained is None:
                 end.waits = NEXT_ROUND
         if trained is None:
@@ -98,9 +100,25 @@ def raise_failed(outcome: Outcome) -> Outcome:
 
 
 def _train(
-    store: "Store", job: Job, work: Path, run: "Run", on_progress: OnProgress, *, resumed: bool
+    store: "Store",
+    job: Job,
+    work: Path,
+    run: "Run",
+    on_progress: OnProgress,
+    leaving: ExitStack,
+    *,
+    resumed: bool,
 ) -> "TrainedRun | None":
     """Train under a run that is open, with half the batch if memory ran out and that was asked.
+
+    Args:
+        store: Where the run is recorded.
+        job: The job.
+        work: Where its checkpoints lie.
+        run: Its run.
+        on_progress: Receives progress.
+        leaving: Left when the run has its end state: by an error, a checkpoint is written first.
+        resumed: Whether the run was begun before.
 
     Returns:
         None for a run that pauses, as a race asks.
@@ -132,11 +150,22 @@ def _train(
             recorder.record_rung(trained)
             return None
         trained = replace(trained, metrics=ready.with_times(trained.metrics))
+        leaving.push(_keeping(trained))
         with after_training():
             record_training(trained, ready.settings, job.folder, recorder, on_progress)
         return trained
 
     return within_memory(job.settings, attempt, note=note_out_of_memory)
+
+
+def _keeping(trained: "TrainedRun") -> Callable[..., None]:
+    """What leaves a context by an error with the run's newest checkpoint written."""
+
+    def leave(kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            trained.keep()
+
+    return leave
 
 
 def _claim_waiting(store: "Store", job: Job, on_progress: OnProgress) -> "OwnerLock":

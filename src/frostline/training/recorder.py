@@ -70,6 +70,10 @@ class CurveLog:
         return nullcontext()
 
 
+def _nothing() -> None:
+    """What a run keeps that has no checkpoints."""
+
+
 @dataclass(frozen=True)
 class TrainedRun:
     """A run that has been trained, chosen on validation and tested once.
@@ -86,6 +90,7 @@ class TrainedRun:
         predictions: Folder with val.parquet and test.parquet.
         checkpoint: File of the chosen weights.
         logs: Folder of logs for other tools; it may be missing.
+        keep: Writes what a run that fails from here on goes on from.
     """
 
     metrics: Mapping[str, float]
@@ -99,6 +104,7 @@ class TrainedRun:
     predictions: Path
     checkpoint: Path
     logs: Path
+    keep: Callable[[], None] = _nothing
 
 
 class RunRecorder:

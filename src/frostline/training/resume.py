@@ -1,62 +1,51 @@
-"""Resuming an interrupted training from the newest checkpoint that is intact."""
+"""Resuming an interrupted training from the newest checkpoint that is intact.
+
+A checkpoint holds what training may change, and the best weights so far; frozen tensors are those
+that the run was built with, known by their digest.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
-
-from pytorch_lightning.callbacks import ModelCheckpoint
+from typing import Any
 
 from frostline.training.checkpoint import CheckpointError, load_checkpoint
 
-KEPT = 2  # the newest may be the one that a fault damaged
+# In a checkpoint: digest of the frozen tensors that it leaves out; the best weights so far.
+FROZEN = "frostline_frozen"
+BEST = "frostline_best"
+PATTERN = "last-*.ckpt"
 
 
-def keep_last(folder: Path) -> ModelCheckpoint:
-    """A callback that keeps the last two ends of epochs, with optimiser and loop state.
-
-    Only ends of epochs are saved: resuming in the middle of one would repeat its samples
-    (https://github.com/Lightning-AI/pytorch-lightning/issues/19764).
-    """
-    return ModelCheckpoint(
-        folder,
-        filename="last-{epoch:05d}",
-        auto_insert_metric_name=False,
-        monitor="epoch",
-        mode="max",
-        save_top_k=KEPT,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-
-
-def keep_best(folder: Path, *, monitor: str, mode: str) -> ModelCheckpoint:
-    """A callback that keeps the weights of the best epoch, by a metric of the validation split."""
-    return ModelCheckpoint(
-        folder,
-        filename="best",
-        monitor=monitor,
-        mode=mode,
-        save_weights_only=True,
-        enable_version_counter=False,
-    )
+def last_path(folder: Path, epoch: int) -> Path:
+    """The checkpoint of the end of an epoch, counted from 0."""
+    return folder / f"last-{epoch:05d}.ckpt"
 
 
 def epochs_done(checkpoint: Path | None) -> int:
-    """How many epochs a checkpoint of `keep_last` has behind it; 0 without one."""
+    """How many epochs a checkpoint of `last_path` has behind it; 0 without one."""
     return 0 if checkpoint is None else int(checkpoint.stem.removeprefix("last-")) + 1
 
 
-def last_intact(folder: Path, on_progress: Callable[..., None]) -> Path | None:
+def last_intact(folder: Path, on_progress: Callable[..., None], *, frozen: str) -> Path | None:
     """The newest intact checkpoint in a folder; None if training starts from the beginning.
 
     Args:
-        folder: Where `keep_last` put them.
+        folder: Where `KeepLast` put them.
         on_progress: Receives `text=` for each damaged one that is skipped.
+        frozen: Digest of what the run freezes from its first epoch to its last.
     """
-    for path in sorted(folder.glob("last-*.ckpt"), reverse=True):
+    for path in sorted(folder.glob(PATTERN), reverse=True):
         try:
-            load_checkpoint(path)
+            _check_frozen(path, load_checkpoint(path), frozen)
         except CheckpointError as error:
             on_progress(text=f"{error}: the one before it is used")
             continue
         return path
     return None
+
+
+def _check_frozen(path: Path, content: dict[str, Any], frozen: str) -> None:
+    if content.get(FROZEN) != frozen:
+        raise CheckpointError(
+            f"{path}: the checkpoint is of other frozen weights, or of an older version"
+        )

@@ -14,10 +14,10 @@ from frostline.config.schema import Settings
 from frostline.features.stored_epochs import Readers
 from frostline.training import callbacks, resume
 from frostline.training.assembly import Assembly, assemble
-from frostline.training.checkpoint import load_checkpoint
 from frostline.training.engine import build_trainer, choose_engine, prepare_process
 from frostline.training.epoch_logs import epoch_logs, own_callbacks
 from frostline.training.history import History
+from frostline.training.kept_state import KeepBest, KeepLast
 from frostline.training.phase import OpenPhase, open_phase
 from frostline.training.recorder import RunRecorder, TrainedRun
 from frostline.training.rung import (
@@ -46,7 +46,8 @@ class Fitted:
         trainer: Of the last phase that was begun.
         opened: That phase.
         history: Metric to its value at each epoch.
-        best: File of the weights of the best epoch.
+        best: The weights of the best epoch.
+        last: The state at the end of the last epoch, which may have to be written yet.
         frozen_digest: Of all that the last phase freezes.
     """
 
@@ -55,7 +56,8 @@ class Fitted:
     trainer: pl.Trainer
     opened: OpenPhase
     history: History
-    best: Path
+    best: KeepBest
+    last: KeepLast
     frozen_digest: str
 
 
@@ -93,11 +95,22 @@ def train_run(
     finally:
         if work.is_dir():
             add_seconds(work, time.monotonic() - begun_s, epoch_s=deadline.epoch_s)
+    try:
+        return _tested(fitted, folder, work, recorder)
+    except BaseException:
+        fitted.last.keep()
+        raise
+
+
+def _tested(fitted: Fitted, folder: Path, work: Path, recorder: RunRecorder) -> TrainedRun:
+    """Choose the best weights, look at the test set once, and write the weights."""
     evaluating_s = time.monotonic()
     recorder.record_frozen(fitted.frozen_digest)
-    # From here on the chosen weights; the test set is looked at once.
-    fitted.task.load_state_dict(load_checkpoint(fitted.best)["state_dict"])
+    fitted.best.load_into(fitted.task)
     metrics = _evaluate(fitted, folder / "predictions")
+    checkpoint = work / "best.ckpt"
+    if fitted.trainer.is_global_zero:
+        fitted.best.write(fitted.task, checkpoint)
     # What it took and what it takes by itself: heads that train together record other values.
     took_s = seconds_before(work) + time.monotonic() - evaluating_s
     metrics["time/train_s"] = metrics["time/alone_s"] = took_s
@@ -111,8 +124,9 @@ def train_run(
         engine=fitted.opened.engine,
         history=fitted.history.values,
         predictions=folder / "predictions",
-        checkpoint=fitted.best,
+        checkpoint=checkpoint,
         logs=folder / "logs",
+        keep=fitted.last.keep,
     )
 
 
@@ -133,7 +147,7 @@ def judged(fitted: Fitted, file: Path, epochs: int) -> Rung:
         file: Gets the predictions.
         epochs: Of the rung.
     """
-    fitted.task.load_state_dict(load_checkpoint(fitted.best)["state_dict"])
+    fitted.best.load_into(fitted.task)
     scores = evaluate_split(
         fitted.task,
         fitted.trainer.validate,
@@ -180,6 +194,7 @@ def fit_candidate(
         until=until,
         readers=Readers(settings.sweep.sharing, candidates, until),
         watching=watching,
+        goes_on=True,
     )
 
 
@@ -193,11 +208,23 @@ def _fit(
     until: int,
     readers: Readers | None = None,
     watching: Sequence[pl.Callback] = (),
+    goes_on: bool = False,
 ) -> Fitted:
     """Train to the end of some epoch, from the last checkpoint if there is one.
 
     Whether a run pauses at an epoch makes no difference to what comes after: its learning rates are
     those of the whole run, and it is resumed as after an interruption.
+
+    Args:
+        settings: As for `train_run`.
+        folder: As there.
+        work: As there.
+        recorder: As there.
+        on_progress: As there.
+        until: Epochs that are trained in all.
+        readers: Trainings that read the same outputs of frozen stages; None for those of the sweep.
+        watching: Further callbacks.
+        goes_on: Whether another call goes on from the end, even if that is the last epoch.
     """
     prepare_process(settings.trainer.threads)
     engine = choose_engine(settings.trainer)
@@ -205,6 +232,7 @@ def _fit(
 
     run = assemble(settings, on_progress)
     task = run.task()
+    task.strict_loading = False  # checkpoints leave out what is frozen
     recorder.record_parts(
         backbone=run.backbone,
         cut=run.cut,
@@ -215,7 +243,9 @@ def _fit(
     )
     own = own_callbacks(settings.callbacks.own)
     untouched = digest_of(run.cut.frozen_modules)
-    last = resume.last_intact(work, on_progress)
+    last = resume.last_intact(work, on_progress, frozen=untouched)
+    names = _changing(task, run)
+    work.mkdir(parents=True, exist_ok=True)
     # A candidate that tuning has chosen may be further than the pause that is asked for.
     until = max(until, resume.epochs_done(last))
     # One fit for each phase, from the last checkpoint: beginning the next phase and resuming after
@@ -245,10 +275,9 @@ def _fit(
         # What the last phase freezes is frozen in all phases, so its proof covers the whole run.
         frozen = partial(digest_of, opened.cut.frozen_modules)
         proof = callbacks.FrozenProof(frozen, before=untouched if is_last else frozen())
-        best = resume.keep_best(
-            work, monitor=settings.callbacks.monitor, mode=settings.callbacks.mode
-        )
-        newest = resume.keep_last(work)
+        best = KeepBest(settings.callbacks.monitor, mode=settings.callbacks.mode, names=names)
+        pauses = goes_on or not is_last or until < settings.epochs
+        newest = KeepLast(work, best, frozen=untouched, at_end=pauses)
         history = History()
         observers = [
             callbacks.EpochSeed(settings.seed),
@@ -278,8 +307,14 @@ def _fit(
         trainer.fit(task, datamodule=inputs.data, ckpt_path=last)
         if inputs.epochs is not None:  # what came of it is known only now
             record(reuse=inputs.outcome)
-        last = Path(newest.best_model_path)
-    return Fitted(run, task, trainer, opened, history, Path(best.best_model_path), proof.after)
+        last = newest.path or last
+    return Fitted(run, task, trainer, opened, history, best, newest, proof.after)
+
+
+def _changing(task: ClassificationTask, run: Assembly) -> frozenset[str]:
+    """Names in a task's state of all that training may change, in any phase."""
+    frozen = {f"backbone.model.{name}" for name in run.cut.frozen_modules.names}
+    return frozenset(task.state_dict()) - frozen
 
 
 def _early_stopping(settings: Settings, last_phase: Phase) -> list[pl.Callback]:

@@ -110,8 +110,14 @@ def patch_report(module):
     module.write_sweep_report = write_sweep_report
 
 
+def patch_kept(module):
+    if "pause-late" in FAULTS.values():
+        module.COSTS_BETWEEN = 0  # every epoch is on disk, as where epochs are long
+
+
 PATCHES = {
     "frostline.reporting.write_report": patch_report,
+    "frostline.training.kept_state": patch_kept,
     "frostline.training.task": patch_task,
     "frostline.data.image_datamodule": patch_data,
     "frostline.data.pixels": patch_pixels,
