@@ -66,16 +66,15 @@ def _cost_figure(
     score = SHORT_SCORE_NAMES[verdict.rules.score]
     front = pareto(costs, [row.value for row in rows])
     backbones = backbones_by_best(verdict)
-    series = [
-        Series(
-            "Pareto front",
-            [costs[k] for k in front],
-            [100 * rows[k].value for k in front],
-            style="line",
-            dashed=True,
-            colour=MAX_SERIES - 1,
-        )
-    ]
+    line = Series(
+        "Pareto front",
+        [costs[k] for k in front],
+        [100 * rows[k].value for k in front],
+        style="line",
+        dashed=True,
+        colour=MAX_SERIES - 1,
+    )
+    series = [line] if len(front) > 1 else []
     for colour, backbone in enumerate(backbones):
         own = [k for k, row in enumerate(rows) if backbone_of(row) == backbone]
         series.append(
