@@ -9,7 +9,7 @@ DURATION ?= 600
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock sweep test test-faults test-chaos test-broad test-slow lint ui benchmark docs clean
+.PHONY: help setup lock sweep test test-faults test-chaos test-broad test-slow lint ui benchmark gpu docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ ui: $(READY) ## MLflow's pages over the local store, on 127.0.0.1 (PORT=5000)
 
 benchmark: $(READY) ## sweeps against what people do and a tuned loop, as ratios (under 15 minutes)
 	$(BIN)/python -m benchmarks.run
+
+gpu: $(READY) ## everything that computes on a GPU, checked and timed there (under 9 minutes)
+	$(BIN)/python -m benchmarks.gpu
 
 docs: $(READY) ## the pages of docs/, README and the studies as a site in site/, which opens offline
 	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet && echo "open site/index.html"

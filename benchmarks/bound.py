@@ -2,7 +2,8 @@
 
 Per image and epoch: three forwards of what trains (forward and backward), one forward for
 validation; the frozen modules once over all images for each backbone, since deeper depths go on
-from shallower ones. Reading stored inputs counts as nothing.
+from shallower ones, and with random augmentation once an epoch over those of
+training. Reading stored inputs counts as nothing.
 """
 
 import time
@@ -47,7 +48,9 @@ def bound_s(work: Workload, place: Place, givens: Givens) -> float:
     for key in frozen:  # other seeds of the same backbone were not measured again
         frozen[key] = max(value for other, value in frozen.items() if other[0] == key[0])
     trained_s = sum(forwards * suffixes[job.backbone, job.freeze] for job in work.jobs)
-    return trained_s + sum(frozen.values()) * (n_train + n_val + n_test)
+    # Of random crops no two epochs see the same.
+    passes = n_train * (1 if work.augment == "none" else work.epochs)
+    return trained_s + sum(frozen.values()) * (passes + n_val + n_test)
 
 
 def _forward_s(module: nn.Module, inputs: torch.Tensor, work: Workload, place: Place) -> float:
@@ -56,7 +59,7 @@ def _forward_s(module: nn.Module, inputs: torch.Tensor, work: Workload, place: P
         if inputs.dim() == 4:
             inputs = inputs.contiguous(memory_format=layout)
             module.to(memory_format=layout)
-        for half in (False, True) if work.precision == "fastest" else (False,):
+        for half in (False, True) if work.allows_bf16 else (False,):
             with torch.inference_mode(), torch.autocast(place.device, torch.bfloat16, enabled=half):
                 for _ in range(_REPEATS):
                     begun = time.perf_counter()

@@ -37,6 +37,12 @@ class Workload:
     goal_p0: float
     goal_p1: float
     precision: str = "32-true"
+    augment: str = "none"
+
+    @property
+    def allows_bf16(self) -> bool:
+        """Whether systems may compute in bfloat16 where a probe finds that faster."""
+        return self.precision != "32-true"
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,8 @@ def cpu_workloads(*, tiny: bool) -> list[Workload]:
     given = dict.fromkeys((first, second), "random" if tiny else "pretrained")
     return build(
         first, second, given, depths, image_size=size, epochs=2, batch_size=32, w2=(4, 2),
-        w3_backbones=(first, second), goals={"W1": (2.5, 1.1), "W2": (30, 4), "W3": (8, 1.8)},
+        w3_backbones=(first, second),
+        goals={"W1": (2.5, 1.1), "W2": (30, 4), "W3": (8, 1.8), "W4": (3, 1)},
     )  # fmt: skip
 
 
@@ -78,7 +85,7 @@ def cuda_workloads() -> list[Workload]:
     return build(
         first, second, given, ("0", "1", "2", "3", "4", "all"), image_size=224, epochs=10,
         batch_size=128, w2=(8, 3), w3_backbones=(first, second),
-        goals={"W1": (2.5, 1.15), "W2": (100, 50), "W3": (8, 2)},
+        goals={"W1": (2.5, 1.15), "W2": (100, 50), "W3": (8, 2), "W4": (3, 1.3)},
     )  # fmt: skip
 
 
@@ -95,7 +102,7 @@ def build(
     w3_backbones: tuple[str, ...],
     goals: dict[str, tuple[float, float]],
 ) -> list[Workload]:
-    """The three sweeps over chosen backbones and depths."""
+    """The four sweeps over chosen backbones and depths."""
     n_lrs, n_seeds = w2
     lrs = tuple(round(1e-3 * 3**power, 6) for power in range(n_lrs))
     last = dict.fromkeys(w3_backbones, "4")
@@ -103,11 +110,15 @@ def build(
         last = dict.fromkeys(w3_backbones, "3")
     shared = (f"image_size={image_size}", f"epochs={epochs}", f"batch_size={batch_size}")
 
-    def sweep(name: str, title: str, overrides: tuple[str, ...], jobs: tuple[Job, ...]) -> Workload:
+    def sweep(
+        name: str, title: str, overrides: tuple[str, ...], jobs: tuple[Job, ...],
+        augment: str = "none",
+    ) -> Workload:  # fmt: skip
         p0, p1 = goals[name]
         return Workload(
-            name, title, (*shared, *overrides), jobs, image_size, epochs, batch_size, p0, p1
-        )
+            name, title, (*shared, *overrides), jobs, image_size, epochs, batch_size, p0, p1,
+            augment=augment,
+        )  # fmt: skip
 
     return [
         sweep(
@@ -139,6 +150,17 @@ def build(
                 for name in w3_backbones
                 for lr in (1e-4, 3e-4, 1e-3)
             ),
+        ),
+        sweep(
+            "W4",
+            "random crops, 9 jobs of one backbone (depth x lr)",
+            (),
+            tuple(
+                Job(first, depth, lr, weights=given[first])
+                for depth in dict.fromkeys(("2", last[first], "all"))
+                for lr in (1e-4, 3e-4, 1e-3)
+            ),
+            augment="crop",
         ),
     ]
 

@@ -21,7 +21,7 @@ def fixed(work: Workload, place: Place) -> list[str]:
         "data=folder",
         f"data.path={place.images}",
         "data.split_seed=0",
-        "augment=none",
+        f"augment={work.augment}",
         f"trainer.accelerator={place.device}",
         f"trainer.threads={threads}",
         f"tracking.uri={place.store_uri}",

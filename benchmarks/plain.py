@@ -14,7 +14,8 @@ from torch import nn
 
 from benchmarks.jobs import Job, Workload
 from frostline.backbones.build import build_backbone
-from frostline.data.geometry import Geometry, evaluation_geometry
+from frostline.data.augmentations import CROP_FRAC
+from frostline.data.geometry import Geometry, crop_source_geometry, evaluation_geometry
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Given:
         mean: Of the normalisation, by channel.
         std: The same.
         geometry: How an image becomes a square.
+        crops: The larger square that random crops are taken from.
         frozen: `freeze` to the names of the frozen tensors.
     """
 
@@ -37,6 +39,7 @@ class Given:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     geometry: Geometry
+    crops: Geometry
     frozen: dict[str, frozenset[str]]
 
 
@@ -73,7 +76,8 @@ def prepare(work: Workload, folder: Path) -> Givens:
         }
         given = Given(
             job.backbone, place, features, backbone.input.mean, backbone.input.std,
-            evaluation_geometry(backbone.input), frozen,
+            evaluation_geometry(backbone.input), crop_source_geometry(backbone.input, CROP_FRAC),
+            frozen,
         )  # fmt: skip
         _check(given, backbone, size)
         made[key_of(job)] = given

@@ -129,8 +129,15 @@ class Tuned:
         }  # fmt: skip
         labels = self.labels
 
-        def logits_of(rows: Any) -> Tensor:
-            batch = (images[torch.from_numpy(rows)].float() - mean) / std
+        crops = self.decoded(given.crops) if work.augment == "crop" else None
+        draws = torch.Generator().manual_seed(job.seed)
+
+        def logits_of(rows: Any, *, augmented: bool = False) -> Tensor:
+            if augmented and crops is not None:
+                taken = random_crops(crops[torch.from_numpy(rows)], work.image_size, draws)
+            else:
+                taken = images[torch.from_numpy(rows)]
+            batch = (taken.float() - mean) / std
             with torch.no_grad(), _cast(place.device, forward):
                 handed = prefix(batch.contiguous(memory_format=FORMATS[forward.layout]))
             if handed.dim() == 4:
@@ -160,7 +167,8 @@ class Tuned:
             samplers["train"].set_epoch(epoch)
             seen = torch.zeros((), device=place.device)
             for batch in samplers["train"]:
-                loss = F.cross_entropy(logits_of(batch.rows), labels[batch.rows])
+                logits = logits_of(batch.rows, augmented=True)
+                loss = F.cross_entropy(logits, labels[batch.rows])
                 torch.autograd.backward(loss)
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
@@ -190,7 +198,7 @@ class Tuned:
         if about not in self.ways:
             size = self.work.image_size
             batch = torch.randn(self.work.batch_size, 3, size, size, device=self.place.device)
-            halves = (False, True) if self.work.precision == "fastest" else (False,)
+            halves = (False, True) if self.work.allows_bf16 else (False,)
             ways = [ComputeMode(layout, half) for half in halves for layout in FORMATS]
             forward = min(ways, key=lambda way: self._forward_s(way, prefix, batch))
             with torch.no_grad(), _cast(self.place.device, forward):
@@ -231,6 +239,29 @@ class Tuned:
                 torch.cuda.synchronize()
             times.append(time.perf_counter() - begun)
         return min(times[1:])
+
+
+def random_crops(images: Tensor, side: int, draws: torch.Generator) -> Tensor:
+    """A crop and perhaps its mirror image of each image, the whole batch at once.
+
+    Args:
+        images: (B, C, R, R) uint8.
+        side: S, of the crops.
+        draws: On the CPU.
+
+    Returns:
+        (B, C, S, S) uint8.
+    """
+    batch, room = len(images), images.shape[-1] - side + 1
+    tops, lefts = (torch.randint(0, room, (batch, 1), generator=draws) for _ in range(2))
+    mirrored = torch.rand(batch, 1, generator=draws) < 0.5
+    columns = torch.arange(side).expand(batch, side)
+    columns = lefts + torch.where(mirrored, columns.flip(1), columns)
+    rows = tops + torch.arange(side)
+    first = torch.arange(batch).view(-1, 1, 1)
+    picked = (each.to(images.device) for each in (first, rows.unsqueeze(2), columns.unsqueeze(1)))
+    number, row, column = picked
+    return images.permute(0, 2, 3, 1)[number, row, column].permute(0, 3, 1, 2)
 
 
 def fastest_modes(work: Workload, place: Place, givens: Givens) -> FastestModes:

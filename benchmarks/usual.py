@@ -140,7 +140,16 @@ def _job(job: Job, work: Workload, place: Place, given: Given) -> float:
             v2.Normalize(given.mean, given.std),
         ]
     )
-    sets = {name: Photos(table, rows, transform) for name, rows in splits.named().items()}
+    augmented = transform
+    if work.augment == "crop":
+        source = v2.Resize(given.crops.size_px, interpolation=kinds(geometry.interpolation))
+        square = v2.CenterCrop(given.crops.size_px)
+        crops = [v2.RandomCrop(geometry.size_px), v2.RandomHorizontalFlip()]
+        augmented = v2.Compose([source, square, *crops, *transform.transforms[2:]])
+    sets = {
+        name: Photos(table, rows, augmented if name == "train" else transform)
+        for name, rows in splits.named().items()
+    }
     size = work.batch_size
     train = DataLoader(sets["train"], batch_size=size, sampler=Order(len(sets["train"]), job.seed))
     logger = MLFlowLogger(EXPERIMENT, tracking_uri=place.store_uri)

@@ -136,6 +136,14 @@ LISTED: dict[str, dict[str, Treatment]] = {
         "python -m benchmarks.simulate_page": Run(swap={"100 --write": "2"}),
         "python -m benchmarks.simulate_rates": Run(swap={"400": "2"}),
     },
+    "docs/gpu.md": {
+        "python -m benchmarks.gpu --device cpu --tiny": Left(
+            "takes minutes; the slow test of tests/test_gpu_benchmark.py gives the same command"
+        ),
+        "grep -E": Left(
+            "needs a network, and a machine without the packages that are carried along"
+        ),
+    },
     "docs/reuse.md": {
         "python -m src.train -m freeze=2,4,all": Run(f"{NET} {DRAWN}"),
     },
