@@ -4,6 +4,7 @@ All of them, and one without the store, must be the same training bit by bit.
 """
 
 import multiprocessing
+import re
 import resource
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from frostline.features.feature_store import FeatureStore, store_folder
 from frostline.features.segment_writer import SegmentWriter
 from frostline.features.stored_file import open_segment
 from tests.contracts.reused import FAMILIES, Trained, small_leaves, train
+from tests.contracts.scheduled import assert_equal_state, ran, settings
 
 
 @pytest.fixture(autouse=True)
@@ -80,12 +82,19 @@ def test_the_same_bits_over_augmentations(augment: str, tmp_path: Path) -> None:
     check_identical(found[0], found[2])
 
 
+@pytest.mark.parametrize("freeze", [4, "all"])
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_deeper_prefix_continues_a_shallower(name: str, tmp_path: Path) -> None:
+def test_a_deeper_prefix_continues_a_shallower(
+    name: str, freeze: int | str, tmp_path: Path
+) -> None:
     table = small_leaves()
     train(table, name, 2, tmp_path, reuse="auto", augment="crop")
-    without = train(table, name, 4, tmp_path, reuse="off", augment="crop")
-    deeper = train(table, name, 4, tmp_path, reuse="auto", augment="crop")
+    without = train(table, name, freeze, tmp_path, reuse="off", augment="crop")
+    lone = train(table, name, freeze, tmp_path, reuse="auto", augment="crop", readers=1)
+    assert lone.inputs.epochs is not None
+    assert (lone.inputs.epochs.continued, where_from(lone)) == (2, (0, 0, 0))
+    check_identical(without, lone)
+    deeper = train(table, name, freeze, tmp_path, reuse="auto", augment="crop")
     assert where_from(deeper) == (0, 2, 0)
     check_identical(without, deeper)
 
@@ -223,3 +232,38 @@ def test_two_at_once_compute_each_epoch_once(tmp_path: Path) -> None:
     assert one[0] + other[0] == one[1] + other[1] == 2
     assert one[2] == other[2] == 0
     assert losses == same
+
+
+@pytest.mark.parametrize("schedule", ["head_first", "gradual"])
+def test_phases_and_a_resumed_run_have_the_same_bits(
+    schedule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = (
+        "backbone=test_resnet", "freeze=3", f"schedule={schedule}", "epochs=4", "augment=crop",
+        "sweep.sharing=1000",
+    )  # fmt: skip
+    without = ran(settings(*options, "reuse=off"), tmp_path / "off", monkeypatch)
+    ran(settings(*options), tmp_path / "auto", monkeypatch, stop_at=3)
+    resumed = ran(settings(*options), tmp_path / "auto", monkeypatch)
+    reading = ran(settings(*options), tmp_path / "reading", monkeypatch)
+    assert sorted(resumed.epochs) == [3]
+    # The first epochs were computed before the run was stopped.
+    assert "training images of 1 epoch: 1 computed; " in resumed.record.tags["frostline.reuse"]
+    phases = {name: text for name, text in reading.record.tags.items() if "reuse" in name}
+    assert len(phases) >= 2
+    assert all(re.search(r"(\d) epochs?: \1 read; ", text) for text in phases.values())
+    for other in (resumed, reading):
+        assert_equal_state(without.epochs[3].state, other.epochs[3].state)
+        for part in ("state_dict", "optimizer_states", "lr_schedulers"):
+            assert_equal_state(without.last[part], other.last[part])
+        for name in without.figures.keys() - {"time/train_s", "time/alone_s"}:
+            assert without.figures[name] == other.figures[name]
+
+
+def test_statistics_that_adapt_keep_outputs_out_of_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("backbone=test_resnet", "freeze=3", "epochs=1", "augment=crop", "frozen_bn=train")
+    seen = ran(settings(*options, "sweep.sharing=9"), tmp_path, monkeypatch)
+    assert seen.record.tags["frostline.reuse"].startswith("reuse off: the frozen stages' outputs")
+    assert not list(store_folder().rglob("*.outputs"))

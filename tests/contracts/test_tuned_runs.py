@@ -17,6 +17,7 @@ from frostline.config.tune_grid import solves_head
 from frostline.errors import FrostlineError
 from frostline.features import fill
 from frostline.features.cost_model import Decision, Speeds, Work, decide_from_cost
+from frostline.features.stored_epochs import StoredEpochs
 from frostline.files import unsealed
 from frostline.sweep.execute import execute
 from frostline.sweep.execute_group import execute_group
@@ -104,6 +105,40 @@ def test_the_winner_is_to_the_bit_the_run_with_its_rate_alone(
     assert store.get_run(alone.run_id).tags["lr_from"] == "typed"
     assert float(tags["frostline.tuned"].removeprefix('{"lr": ').removesuffix("}")) == float(lr)
     assert store.get_run(tuned.run_id).metrics["time/tune_s"] > 0
+
+
+def test_candidates_read_the_crops_of_one_another_and_choose_the_same(
+    tmp_path: Path, fresh_store_uri: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pays = Decision(True, "tested elsewhere")
+    monkeypatch.setattr(fill, "decide_from_cost", lambda *_, **__: pays)
+    opened: list[StoredEpochs] = []
+    begun = StoredEpochs.__init__
+
+    def noted(self: StoredEpochs, *args: Any, **kwargs: Any) -> None:
+        begun(self, *args, **kwargs)
+        opened.append(self)
+
+    monkeypatch.setattr(StoredEpochs, "__init__", noted)
+    recipe = (*NET, "freeze=3", "augment=crop")
+    alone, sharing = (
+        carry_out(planned(fresh_store_uri, (*recipe, f"reuse={reuse}"))[0], tmp_path / reuse)
+        for reuse in ("off", "auto")
+    )
+    *first_parts, last = opened
+    # Two epochs before the choice: the first candidate computes them, and all others read them.
+    assert [(each.computed, each.direct) for each in first_parts[:1]] == [(2, 0)]
+    others = [each for each in first_parts[1:] if each.read]
+    assert len(others) >= 2
+    assert all((each.read, each.computed, each.direct) == (2, 0, 0) for each in others)
+    assert last.computed == 0, "nobody else reads what the chosen one trains on"
+    assert figures(fresh_store_uri, alone) == figures(fresh_store_uri, sharing)
+    tables = [
+        [line.split(",")[:4] for line in store.fetch_artifact(one.run_id, "tuning.csv").open()]
+        for one in (alone, sharing)
+    ]
+    assert tables[0] == tables[1]
+    assert len(tables[0]) > 8
 
 
 def test_all_candidates_have_the_same_epochs_and_a_second_seed_takes_the_choice(

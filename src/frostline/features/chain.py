@@ -1,7 +1,7 @@
 """Computing a deeper prefix from the stored outputs of a shallower one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,19 @@ class Shallower:
     rest: nn.Module
 
 
+@dataclass
+class Found:
+    """What was found out about shallower depths of a backbone, for the next time.
+
+    Attributes:
+        digests: Depth to the digest of what it freezes.
+        rests: Depth to the part from its outputs to the deeper ones; None if there is none.
+    """
+
+    digests: dict[str, str] = field(default_factory=dict)
+    rests: dict[str, nn.Module | None] = field(default_factory=dict)
+
+
 def notes_of(parts: Cut) -> dict[str, object]:
     """Return what to store besides an entry's key: its depth, and what crosses its boundary."""
     tensors: list[dict[str, object]] = []
@@ -73,6 +86,7 @@ def find_shallower(
     backbone: Backbone,
     parts: Cut,
     wanted: Sequence[BatchRows],
+    known: Found | None = None,
 ) -> Shallower | None:
     """Return the deepest stored shallower prefix of the backbone that has all wanted pairs.
 
@@ -82,7 +96,9 @@ def find_shallower(
         backbone: Frozen to the depth of `parts`; frozen to it again on return.
         parts: Its cut.
         wanted: What is to be computed.
+        known: From an earlier call with the same key, but for the epoch; added to here.
     """
+    known = Found() if known is None else known
     codes = np.concatenate([pair_codes(batch.rows, batch.views) for batch in wanted])
     candidates: list[tuple[Depth, EntryKey, tuple[BoundaryTensor, ...]]] = []
     for found in store.abouts():
@@ -99,7 +115,10 @@ def find_shallower(
             continue
         if replace(key, boundary=other.boundary, frozen=other.frozen) != other:
             continue
-        if digest_of(FrozenPart(backbone.model, depth.frozen_tensors)) == other.frozen:
+        if depth.label not in known.digests:
+            frozen = FrozenPart(backbone.model, depth.frozen_tensors)
+            known.digests[depth.label] = digest_of(frozen)
+        if known.digests[depth.label] == other.frozen:
             candidates.append((depth, other, tensors))
     for depth, other, tensors in sorted(candidates, key=lambda each: -each[0].frozen_flops):
         segments = store.entry(other).segments()
@@ -108,7 +127,9 @@ def find_shallower(
         outputs = StoredOutputs(segments)
         if not np.isin(codes, outputs.codes).all():
             continue
-        rest = _rest_of_prefix(backbone, parts, depth, tensors)
+        if depth.label not in known.rests:
+            known.rests[depth.label] = _rest_of_prefix(backbone, parts, depth, tensors)
+        rest = known.rests[depth.label]
         if rest is not None:
             return Shallower(depth, outputs, rest)
     return None

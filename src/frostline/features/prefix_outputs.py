@@ -18,6 +18,7 @@ from frostline.data.epoch_images import EpochImages
 from frostline.data.image_datamodule import ImageDataModule, RowImages
 from frostline.data.order import BatchRows
 from frostline.features.chain import (
+    Found,
     Shallower,
     differ_by_rounding_only,
     find_shallower,
@@ -109,12 +110,14 @@ class Source:
         exact: Whether outputs that a shallower entry leads to must be the same bits; if not, they
             may differ by rounding.
         notes: What is stored beside the key.
+        found: What is known of shallower depths.
     """
 
     key: EntryKey
     open: Callable[[], BatchInputs]
     exact: bool = False
     notes: dict[str, object] = field(default_factory=dict)
+    found: Found = field(default_factory=Found)
 
 
 def source_of_views(job: PrefixJob) -> Source:
@@ -129,7 +132,7 @@ def source_of_views(job: PrefixJob) -> Source:
 
 
 def source_of_epoch(
-    job: PrefixJob, key: EntryKey, images: EpochImages, epoch: int, sweep: str
+    job: PrefixJob, key: EntryKey, images: EpochImages, epoch: int, sweep: str, found: Found
 ) -> Source:
     """The augmented training images of one epoch: batches hold places in its order.
 
@@ -139,6 +142,7 @@ def source_of_epoch(
         images: The epoch's.
         epoch: 0-based.
         sweep: Whose end removes them.
+        found: What earlier epochs found out about shallower depths.
     """
 
     def opened() -> BatchInputs:
@@ -146,7 +150,11 @@ def source_of_epoch(
         return lambda places: images.inputs(places, job.accelerator)
 
     return Source(
-        key_of_epoch(key, images.recipe, epoch), opened, exact=True, notes={SWEEP_FIELD: sweep}
+        key_of_epoch(key, images.recipe, epoch),
+        opened,
+        exact=True,
+        notes={SWEEP_FIELD: sweep},
+        found=found,
     )
 
 
@@ -226,25 +234,60 @@ def _computation(
     def from_images(batches: Sequence[BatchRows]) -> Iterator[Tensor]:
         return job.from_images(inputs, batches)
 
-    shallower = find_shallower(store, source.key, job.backbone, job.parts, missing)
-    if shallower is None:
-        return from_images
+    continued = ContinuedOutputs.find(job, store, source, missing)
+    return from_images if continued is None else continued.compute
 
-    def from_shallower(batches: Sequence[BatchRows]) -> Iterator[Tensor]:
-        return _outputs_from(shallower, batches, job.accelerator, job.forward.precision)
 
-    first = missing[:1]
-    direct, chained = next(from_images(first)), next(from_shallower(first))
-    same = same_bits if source.exact else differ_by_rounding_only
-    if not same(direct, chained):
+class ContinuedOutputs:
+    """The outputs of a prefix computed from the stored ones of a shallower prefix, when asked for.
+
+    Args:
+        job: The deeper prefix.
+        shallower: What it continues.
+    """
+
+    def __init__(self, job: PrefixJob, shallower: Shallower) -> None:
+        self._job = job
+        self._shallower = shallower
+
+    @classmethod
+    def find(
+        cls, job: PrefixJob, store: FeatureStore, source: Source, wanted: Sequence[BatchRows]
+    ) -> "ContinuedOutputs | None":
+        """Find a shallower prefix that leads to the same outputs, which the first batch shows.
+
+        Args:
+            job: The deeper prefix.
+            store: Where to look.
+            source: The images.
+            wanted: Batches that will be asked for, at least one.
+        """
+        shallower = find_shallower(store, source.key, job.backbone, job.parts, wanted, source.found)
+        if shallower is None:
+            return None
+        continued, first = cls(job, shallower), wanted[:1]
+        direct = next(job.from_images(source.open(), first))
+        same = same_bits if source.exact else differ_by_rounding_only
+        if same(direct, next(continued.compute(first))):
+            return continued
         log.warning(
             "stored outputs of freeze=%s do not give those of freeze=%s, which are therefore "
             "computed from the images",
             shallower.depth.label,
             job.parts.depth.label,
         )
-        return from_images
-    return from_shallower
+        return None
+
+    def compute(self, batches: Sequence[BatchRows]) -> Iterator[Tensor]:
+        """Yield the outputs of one batch after another, on the CPU."""
+        return _outputs_from(
+            self._shallower, batches, self._job.accelerator, self._job.forward.precision
+        )
+
+    def take(self, rows: NDArray[np.int64], views: NDArray[np.int64]) -> Tensor:
+        """Compute the outputs of a batch, as `StoredOutputs.take` reads them."""
+        # A copy, since autograd keeps no tensors that were made in inference mode.
+        return next(self.compute([BatchRows(rows, views)])).clone()
 
 
 def same_bits(one: Tensor, other: Tensor) -> bool:

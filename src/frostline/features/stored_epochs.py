@@ -12,11 +12,15 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+
 from frostline.data.epoch_images import EpochImages
+from frostline.features.chain import Found
 from frostline.features.cost_model import Decision
 from frostline.features.feature_store import FeatureStore, size_limit_bytes, store_folder
 from frostline.features.fill import Demand
 from frostline.features.prefix_outputs import (
+    ContinuedOutputs,
     PrefixJob,
     Source,
     prepare_outputs_of,
@@ -29,6 +33,8 @@ from frostline.features.stored_outputs import StoredOutputs
 from frostline.features.view_pairs import count
 
 log = logging.getLogger(__name__)
+
+EpochOutputs = StoredOutputs | ContinuedOutputs
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ class StoredEpochs:
     Attributes:
         read: Epochs whose outputs were stored before.
         computed: Epochs whose outputs were computed for the store.
+        continued: Epochs whose outputs were computed from those of a shallower depth, and not kept.
         direct: Epochs in which the prefix ran on each batch.
     """
 
@@ -81,29 +88,33 @@ class StoredEpochs:
         self._sweep = sweep
         self._on_progress = on_progress
         self._key = job.key()
+        self._found = Found()
         self._is_checked = False
         self._failure = ""
-        self.read = self.computed = self.direct = 0
+        self.read = self.computed = self.continued = self.direct = 0
         self.reason = ""
 
-    def open(self, epoch: int) -> StoredOutputs | None:
+    def open(self, epoch: int) -> EpochOutputs | None:
         """Return an epoch's outputs by place in its order; None if its images are to be used."""
-        outputs = None if self._failure else self._opened(epoch)
+        # Nothing here draws from the generator of dropout; if anything did, it would not matter.
+        with torch.random.fork_rng(devices=[]):
+            outputs = None if self._failure else self._opened(epoch)
         if outputs is None:
             self.direct += 1
         return outputs
 
-    def _opened(self, epoch: int) -> StoredOutputs | None:
+    def _opened(self, epoch: int) -> EpochOutputs | None:
         images = EpochImages(self._job.data, epoch)
-        source = source_of_epoch(self._job, self._key, images, epoch, self._sweep)
+        source = source_of_epoch(self._job, self._key, images, epoch, self._sweep, self._found)
         try:
             outputs, decision, computed = self._prepared(epoch, images, source)
         except StoreFailedError as failure:
             self._fail(f"the store of features cannot be written: {failure}")
             return None
         self.reason = decision.reason
-        if outputs is None:
-            return None
+        if outputs is None or isinstance(outputs, ContinuedOutputs):
+            self.continued += outputs is not None
+            return outputs
         if computed:
             self.computed += 1
             return outputs
@@ -116,11 +127,14 @@ class StoredEpochs:
 
     def _prepared(
         self, epoch: int, images: EpochImages, source: Source
-    ) -> tuple[StoredOutputs | None, Decision, int]:
+    ) -> tuple[EpochOutputs | None, Decision, int]:
         readers = self._readers.of(epoch)
-        if readers == 1:  # of use only if another command has left it there
+        if readers == 1:  # of use only if another training has left it there, or a shallower one
             store = FeatureStore(store_folder(), size_limit_bytes())
+            outputs: EpochOutputs | None
             outputs = stored_outputs(store.entry(source.key), images.batches)
+            if outputs is None:
+                outputs = ContinuedOutputs.find(self._job, store, source, images.batches)
             return outputs, Decision(outputs is not None, "no other training reads them"), 0
         size = count(images.batches)
         demand = Demand(
@@ -146,8 +160,15 @@ class StoredEpochs:
         self._failure = self.reason = reason
 
     def __str__(self) -> str:
-        stored = self.read + self.computed
+        ways = {
+            "read": self.read,
+            "computed": self.computed,
+            "continued from a shallower depth": self.continued,
+        }
+        stored = sum(ways.values())
         if not stored:
             return f"training images: {self.reason}"
-        text = f"training images of {stored} epochs: {self.read} read, {self.computed} computed"
+        epochs = "1 epoch" if stored == 1 else f"{stored} epochs"
+        how = ", ".join(f"{number} {way}" for way, number in ways.items() if number)
+        text = f"training images of {epochs}: {how}"
         return f"{text}; of {self.direct} not stored: {self.reason}" if self.direct else text

@@ -180,7 +180,8 @@ class Sharing:
     """What a job has in common with others of its sweep.
 
     Attributes:
-        jobs: How many jobs, this one included, need the same outputs of the same frozen stages.
+        jobs: How many jobs, this one included, need the same outputs of the same frozen stages;
+            where each epoch has other images one more if deeper jobs continue them.
         group: Name of the group whose heads train together, the candidates of a tuned job among
             them; None for a job that runs alone.
     """
@@ -198,15 +199,38 @@ def sharing_of(jobs: Sequence[PlannedJob]) -> list[Sharing]:
     prefixes = [_prefix_of(job) for job in jobs]
     groups = [_group_of(job) for job in jobs]
     shared, together = Counter(prefixes), Counter(groups)
+    continued = [_is_continued(job, jobs) for job in jobs]
     return [
         Sharing(
-            1 if prefix is None else shared[prefix],
+            1 if prefix is None else shared[prefix] + continues,
             group
             if group is not None and (together[group] > 1 or is_tuned(job.settings))
             else None,
         )
-        for job, prefix, group in zip(jobs, prefixes, groups, strict=True)
+        for job, prefix, group, continues in zip(jobs, prefixes, groups, continued, strict=True)
     ]
+
+
+def _is_continued(job: PlannedJob, jobs: Sequence[PlannedJob]) -> bool:
+    """Whether a deeper job computes its epochs from the stored ones of this job.
+
+    Outputs of finitely many views are stored anyway, so that there nothing depends on it.
+    """
+    if not stores_epochs(job) or job.settings.schedule.name != "constant":
+        return False
+    own = _prefix_of(_at_depth(job, job))
+    return any(
+        other.facts.frozen_stages > job.facts.frozen_stages
+        and _prefix_of(_at_depth(other, job)) == own
+        for other in jobs
+    )
+
+
+def _at_depth(job: PlannedJob, other: PlannedJob) -> PlannedJob:
+    """A job as if it froze what another one freezes."""
+    settings = job.settings.model_copy(update={"freeze": other.settings.freeze})
+    facts = replace(job.facts, frozen_stages=other.facts.frozen_stages)
+    return replace(job, settings=settings, facts=facts)
 
 
 def trains_heads_together(job: PlannedJob) -> bool:
