@@ -110,6 +110,7 @@ def test_the_winner_is_to_the_bit_the_run_with_its_rate_alone(
 def test_candidates_read_the_crops_of_one_another_and_choose_the_same(
     tmp_path: Path, fresh_store_uri: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("FROSTLINE_HOME", str(tmp_path / "home"))
     pays = Decision(True, "tested elsewhere")
     monkeypatch.setattr(fill, "decide_from_cost", lambda *_, **__: pays)
     opened: list[StoredEpochs] = []

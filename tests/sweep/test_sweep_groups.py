@@ -230,6 +230,24 @@ def test_on_which_devices_heads_train_together(numerics: str, together: bool) ->
     assert [each.group is not None for each in sharing_of(jobs)] == [together, together]
 
 
+def test_who_reads_an_epoch_of_random_crops_is_counted() -> None:
+    crop = ("augment=crop", "epochs=4")
+    jobs = [
+        planned("lr=0.1", "freeze=2", *crop, digest="a", frozen=2),
+        planned("lr=0.2", "freeze=2", *crop, digest="b", frozen=2),
+        planned("lr=0.1", "freeze=3", *crop, digest="c", frozen=3),
+        planned("lr=0.1", "freeze=2", *crop, "head=mlp", digest="d", frozen=2),
+        planned("lr=0.1", "freeze=2", *crop, "batch_size=8", digest="e", frozen=2),
+        planned("lr=0.1", "freeze=2", *crop, "mix=mixup", digest="f", frozen=2),
+        planned("lr=0.1", "freeze=2", *crop, "schedule=head_first", digest="g", frozen=2),
+        planned("lr=0.1", "freeze=2", "augment=color", "epochs=4", digest="h", frozen=2),
+        planned("lr=0.1", "freeze=2", *crop, "reuse=off", digest="i", frozen=2),
+    ]  # fmt: skip
+    # Three at depth 2, and the deeper one, which continues their outputs.
+    assert [each.jobs for each in sharing_of(jobs)] == [4, 4, 1, 4, 1, 1, 1, 1, 1]
+    assert [each.jobs for each in sharing_of(jobs[:2])] == [2, 2]
+
+
 def test_the_launcher_runs_a_group_once_and_the_rest_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
