@@ -30,7 +30,10 @@ JOB = {
         "frostline.training.assembly:check_as_planned",
         "frostline.data.image_datamodule:open_pixels",
     ),
-    "backbone created": ("frostline.backbones.build:create_timm",),
+    "backbone created": (
+        "frostline.backbones.build:create_timm",
+        "frostline.backbones.pristine:_copy",
+    ),
     "stages": (
         "frostline.backbones.build:timeline_of",
         "frostline.backbones.build:divide_into_stages",
@@ -38,12 +41,13 @@ JOB = {
     ),
     "weights read": (
         "frostline.backbones.build:load_weights",
-        "frostline.backbones.pristine:restored",
+        "frostline.backbones.pristine:find_weights",
     ),
     "digests of weights": (
         "frostline.backbones.weights:digest_of",
         "frostline.features.prefix_outputs:digest_of",
         "frostline.training.run:digest_of",
+        "frostline.backbones.backbone:digest_of",
         "frostline.training.callbacks:digest_of",
     ),
     "cut and its proof": ("frostline.training.assembly:cut",),
@@ -58,9 +62,10 @@ JOB = {
         "frostline.training.run:load_checkpoint",
         "pytorch_lightning.callbacks:ModelCheckpoint.on_train_epoch_end",
         "pytorch_lightning.callbacks:ModelCheckpoint.on_validation_end",
-        "frostline.training.resume:KeepLast.on_train_epoch_end",
-        "frostline.training.resume:KeepBest.on_validation_end",
-        "frostline.training.resume:KeepBest.load",
+        "frostline.training.kept_state:KeepLast.on_train_epoch_end",
+        "frostline.training.kept_state:KeepBest.on_train_epoch_end",
+        "frostline.training.kept_state:KeepBest.load_into",
+        "frostline.training.kept_state:KeepBest.write",
     ),
     "Lightning's Trainer": (
         "frostline.training.run:build_trainer",

@@ -38,9 +38,9 @@ def test_one_call_and_the_same_content(
     calls: list[int] = []
     send = outbox.send_batch
 
-    def counted(client: Any, run_id: str, entries: Any) -> None:
+    def counted(client: Any, run_id: str, entries: Any, own: Any) -> None:
         calls.append(len(entries))
-        send(client, run_id, entries)
+        send(client, run_id, entries, own)
 
     monkeypatch.setattr(outbox, "send_batch", counted)
     run = log_all(store)
@@ -64,6 +64,49 @@ def test_an_error_in_the_block_loses_nothing(tmp_path: Path, fresh_store_uri: st
     store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
     run = store.start_run("a", {})
     with pytest.raises(ValueError, match="oops"), run.batched():
+        run.log_params({"lr": 0.1})
+        run.log_metrics({"loss": 2.0}, 0)
+        raise ValueError("oops")
+    assert logged(store, run.run_id) == ({"lr": "0.1"}, {"loss": 2.0}, None)
+
+
+def test_what_is_held_is_one_call_an_epoch_and_one_at_the_end(
+    tmp_path: Path, fresh_store_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    run = store.start_run("a", {"frostline.torch": "2"})
+    calls: list[str] = []
+    for name in ("log_batch", "get_run"):
+        plain = getattr(store.client, name)
+
+        def counted(*given: Any, _plain: Any = plain, _name: str = name, **values: Any) -> Any:
+            calls.append(_name)
+            return _plain(*given, **values)
+
+        monkeypatch.setattr(store.client, name, counted)
+    with run.held():
+        run.log_params({"lr": 0.1})
+        run.set_tags({"frostline.frozen_digest": "f"})
+        with run.batched():
+            run.log_params({"seed": 3})
+        assert calls == []
+        run.log_metrics({"loss": 2.0}, 0)
+        run.flush()
+        assert calls == ["log_batch"]
+        run.set_tags({"why": "last"})
+        run.log_metrics({"loss": 1.0, "acc": 0.5}, 1)
+    assert calls == ["log_batch", "log_batch"]
+    assert logged(store, run.run_id) == WANTED
+    tags = store.get_run(run.run_id).tags
+    assert (tags["frostline.torch"], tags["frostline.frozen_digest"]) == ("2", "f")
+
+
+def test_an_error_while_entries_are_held_loses_nothing(
+    tmp_path: Path, fresh_store_uri: str
+) -> None:
+    store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    run = store.start_run("a", {})
+    with pytest.raises(ValueError, match="oops"), run.held():
         run.log_params({"lr": 0.1})
         run.log_metrics({"loss": 2.0}, 0)
         raise ValueError("oops")

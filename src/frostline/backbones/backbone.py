@@ -1,5 +1,6 @@
 """A backbone: a timm model without its classifier, its stages, and where its weights came from."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -8,6 +9,20 @@ from torch import Tensor, nn
 from frostline.backbones.depth import Depth, resolve_depth
 from frostline.backbones.execution_order import Timeline
 from frostline.backbones.spec import InputSpec, Stage, WeightsInfo
+from frostline.backbones.state_digest import FrozenPart, digest_of
+
+
+@dataclass
+class AsBuilt:
+    """What was found out about weights as they were built, shared by copies of one backbone.
+
+    Attributes:
+        digests: Names of frozen tensors to their digest.
+        cuts: Boundary and pooling of a proven cut to what the proof found.
+    """
+
+    digests: dict[frozenset[str], str] = field(default_factory=dict)
+    cuts: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
 
 class Backbone(nn.Module):
@@ -43,6 +58,8 @@ class Backbone(nn.Module):
         self.weights = weights
         # Set by `set_pool` while the model pools in another way than its own.
         self.original_pooling: Any = None
+        # Set by `backbone_of_job`, and used before anything trains.
+        self.as_built: AsBuilt | None = None
 
     @property
     def total_params(self) -> int:
@@ -56,6 +73,17 @@ class Backbone(nn.Module):
             BackboneError: The depth is out of range or not a module path.
         """
         return resolve_depth(self.name, self.model, self.timeline, self.stages, freeze)
+
+    def digest_as_built(self, part: FrozenPart) -> str:
+        """Digest of frozen tensors; call it before anything trains.
+
+        Args:
+            part: Of this backbone's model.
+        """
+        known = {} if self.as_built is None else self.as_built.digests
+        if part.names not in known:
+            known[part.names] = digest_of(part)
+        return known[part.names]
 
     def forward(self, x: Tensor) -> Tensor:
         """Map normalised images `(N, 3, S, S)` float to the model's own features `(N, F)`."""

@@ -75,7 +75,8 @@ def execute(job: Job, *, on_progress: OnProgress) -> Outcome:
         trained: TrainedRun | None = None
         with ExitStack() as leaving, ending(run) as end:
             describe(store, run, settings, resumed=resumed)
-            trained = _train(store, job, work, run, on_progress, leaving, resumed=resumed)
+            with run.held():
+                trained = _train(store, job, work, run, on_progress, leaving, resumed=resumed)
             if trained is None:
                 end.waits = NEXT_ROUND
         if trained is None:

@@ -115,7 +115,7 @@ def _train_group(
             job = jobs[place]
             del open_runs[place]
             try:
-                with ending(run):
+                with ending(run), run.held():
                     recorder = RunRecorder(run, job.folder)
                     trained = group.finish(number, job.folder, recorder)
                     record_training(trained, job.settings, job.folder, recorder, on_progress)

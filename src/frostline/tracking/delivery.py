@@ -1,7 +1,8 @@
 """Sending journal entries to the store, so that sending them twice changes nothing."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +27,43 @@ class RunGoneError(Exception):
     """The store has no such run any more, so that it can take none of its entries."""
 
 
-def send(client: "MlflowClient", run_id: str, entry: Entry) -> None:
+@dataclass
+class OwnTags:
+    """What the store has of a run's folded tags, as far as the run's owner knows.
+
+    Only a run's owner writes them.
+
+    Attributes:
+        text: The tag; None if it has to be read first.
+    """
+
+    text: str | None = None
+
+    def folded(self, client: "MlflowClient", run_id: str, tags: dict[str, str]) -> dict[str, str]:
+        """Tags as the store has them."""
+        if not MACHINERY & set(tags):
+            return tags
+        before = self.text
+        if before is None:
+            before = client.get_run(run_id).data.tags.get(MACHINERY_TAG, "")
+        return folded(tags, before)
+
+    def sent(self, tags: Mapping[str, str]) -> None:
+        """Note what the store has now."""
+        self.text = tags.get(MACHINERY_TAG, self.text)
+
+
+def send(client: "MlflowClient", run_id: str, entry: Entry, own: OwnTags | None = None) -> None:
     """Send one entry; sending it again adds no second row.
 
     Metrics carry the time at which they were measured, and MLflow keeps one row for each
     (run, metric, step, time, value). Parameters, tags, files and states replace themselves.
+
+    Args:
+        client: The store's client.
+        run_id: MLflow's id of the run.
+        entry: What to send.
+        own: What is known of the run's folded tags.
 
     Raises:
         MlflowException: If the store refuses the entry or does not answer.
@@ -45,8 +78,10 @@ def send(client: "MlflowClient", run_id: str, entry: Entry) -> None:
         case "params":
             client.log_batch(run_id, params=[Param(k, v) for k, v in entry["values"].items()])
         case "tags":
-            tags = _folded(client, run_id, with_stored_parent(client, entry["values"]))
+            own = own or OwnTags()
+            tags = own.folded(client, run_id, with_stored_parent(client, entry["values"]))
             client.log_batch(run_id, tags=[RunTag(k, v) for k, v in tags.items()])
+            own.sent(tags)
         case "artifact":
             client.log_artifact(run_id, entry["file"], entry["folder"] or None)
         case "text":
@@ -66,8 +101,14 @@ def send(client: "MlflowClient", run_id: str, entry: Entry) -> None:
                 client.set_terminated(run_id, entry["status"], int(entry["t"]))
 
 
-def send_batch(client: "MlflowClient", run_id: str, entries: Sequence[Entry]) -> None:
+def send_batch(client: "MlflowClient", run_id: str, entries: Sequence[Entry], own: OwnTags) -> None:
     """Send entries of the kinds in BATCHED in one request; the store takes all of them or none.
+
+    Args:
+        client: The store's client.
+        run_id: MLflow's id of the run.
+        entries: What to send.
+        own: What is known of the run's folded tags.
 
     Raises:
         MlflowException: If the store refuses them, does not answer, or takes fewer at once.
@@ -81,12 +122,14 @@ def send_batch(client: "MlflowClient", run_id: str, entries: Sequence[Entry]) ->
             metrics += _metric_rows(entry)
         else:
             texts[entry["op"]] |= entry["values"]
+    tags = own.folded(client, run_id, texts["tags"])
     client.log_batch(
         run_id,
         metrics=metrics,
         params=[Param(key, value) for key, value in texts["params"].items()],
-        tags=[RunTag(key, value) for key, value in _folded(client, run_id, texts["tags"]).items()],
+        tags=[RunTag(key, value) for key, value in tags.items()],
     )
+    own.sent(tags)
 
 
 def send_all(
@@ -168,13 +211,6 @@ def as_text(values: dict[str, Any], limit_chars: int) -> tuple[dict[str, str], l
 def artifact_entry(path: Path, folder: str) -> Entry:
     """The entry of one file or folder."""
     return {"op": "artifact", "file": str(path), "folder": folder}
-
-
-def _folded(client: "MlflowClient", run_id: str, tags: dict[str, str]) -> dict[str, str]:
-    """Tags as the store has them; a run's owner alone writes them, so none comes between."""
-    if not MACHINERY & set(tags):
-        return tags
-    return folded(tags, client.get_run(run_id).data.tags.get(MACHINERY_TAG, ""))
 
 
 def _metric_rows(entry: Entry) -> "list[Metric]":

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from frostline.tracking.delivery import BATCHED, send, send_all, send_batch
+from frostline.tracking.delivery import BATCHED, OwnTags, send, send_all, send_batch
 from frostline.tracking.journal import Journal
 from frostline.tracking.journal_file import Entry
 from frostline.tracking.offline_runs import ParentPendingError, is_offline_id, run_of_journal
@@ -28,6 +28,7 @@ class Outbox:
         store_client: The client of the store.
         journal: Where entries wait.
         check_history: Ask the store, before anything is sent, which steps it has already.
+        folded_tags: The tag of its folded tags, where the run is new.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Outbox:
         store_client: StoreClient,
         journal: Journal,
         check_history: bool = False,
+        folded_tags: str | None = None,
     ) -> None:
         self.run_id = run_id
         self.name = name
@@ -46,6 +48,8 @@ class Outbox:
         self._journal = journal
         self._check_history = check_history
         self._batch: list[Entry] | None = None
+        self._held: list[Entry] | None = None
+        self._tags = OwnTags(folded_tags)
 
     @property
     def waiting(self) -> list[Entry]:
@@ -57,11 +61,14 @@ class Outbox:
         if self._batch is not None and entry["op"] in BATCHED:
             self._batch.append(entry)
             return
+        if self._held is not None and entry["op"] in BATCHED:
+            self._held.append(entry)
+            return
         if self.waiting and self.undelivered.is_worth_trying():
             self.deliver()
         if self._can_send_directly() and self._store_client.is_worth_trying():
             try:
-                send(self._store_client.client, self.run_id, entry)
+                send(self._store_client.client, self.run_id, entry, self._tags)
                 self._store_client.worked()
                 return
             except ParentPendingError:
@@ -80,6 +87,7 @@ class Outbox:
 
     def put_in_journal(self, entry: Entry) -> None:
         """Add an entry to the journal, with a copy of the file that it names."""
+        self._tags = OwnTags()  # what is delivered later is read from the store again
         try:
             self._append(entry)
         except OSError as error:
@@ -97,9 +105,34 @@ class Outbox:
             yield
         finally:
             self._batch = None
-            if not self._sent_as_batch(batch):
-                for entry in batch:
-                    self.put(entry)
+            if self._held is not None:
+                self._held += batch
+            else:
+                self._put_all(batch)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold parameters, tags and metrics back in a block until `flush`, or its end."""
+        self._held = []
+        try:
+            yield
+        finally:
+            self.flush()
+            self._held = None
+
+    def flush(self) -> None:
+        """Send what is held back, in one request."""
+        if self._held:
+            entries, self._held = self._held, None
+            try:
+                self._put_all(entries)
+            finally:
+                self._held = []
+
+    def _put_all(self, entries: list[Entry]) -> None:
+        if not self._sent_as_batch(entries):
+            for entry in entries:
+                self.put(entry)
 
     def deliver(self) -> bool:
         """Send what waits in the journal, unless it is for another store, or was set aside.
@@ -142,7 +175,7 @@ class Outbox:
         ):
             return False
         try:
-            send_batch(self._store_client.client, self.run_id, entries)
+            send_batch(self._store_client.client, self.run_id, entries, self._tags)
         except Exception:  # one by one shows which of them fails, or that the store is down
             return False
         self._store_client.worked()

@@ -12,7 +12,7 @@ from frostline.tracking.backlog import deliver_backlog
 from frostline.tracking.connection import Connection
 from frostline.tracking.delivery import TAG_MAX_CHARS, as_text, logged_points
 from frostline.tracking.journal import Journal
-from frostline.tracking.machinery import folded
+from frostline.tracking.machinery import MACHINERY_TAG, folded
 from frostline.tracking.offline_runs import is_offline_id, local_name, new_offline_id
 from frostline.tracking.outbox import Outbox
 from frostline.tracking.ownership import (
@@ -102,13 +102,15 @@ class Store(Reader):
             all_tags[PARENT_TAG] = parent_run_id
         if self._store_client.is_worth_trying() and not is_offline_id(parent_run_id or ""):
             try:
+                stored = folded(all_tags)
                 made = self._store_client.client.create_run(
                     self._store_client.experiment_id(experiment or self.experiment),
-                    tags=folded(all_tags),
+                    tags=stored,
                     run_name=name,
                 )
                 self._store_client.worked()
-                return self._own(made.info.run_id, name)
+                known = stored.get(MACHINERY_TAG, "")
+                return self._own(made.info.run_id, name, folded_tags=known)
             except StoreUnavailableError as error:
                 self._store_client.failed(error)
             except TrackingError:
@@ -219,6 +221,7 @@ class Store(Reader):
         *,
         logged: Iterable[tuple[str, int]] | None = (),
         local: str | None = None,
+        folded_tags: str | None = None,
     ) -> Run:
         """Take a run's lock.
 
@@ -227,6 +230,7 @@ class Store(Reader):
             name: Its name.
             logged: Its (metric, step) pairs so far; None if the store could not be asked.
             local: Name of its journal and lock; None means `run_id`.
+            folded_tags: The tag of its folded tags, where the run is new.
         """
         local = local or run_id
         lock = OwnerLock(run_lock_path(self.address.locks_dir, local))
@@ -239,6 +243,11 @@ class Store(Reader):
         journal = Journal(self.address.journals_dir, local, identity)
         unknown = logged is None
         outbox = Outbox(
-            run_id, name, store_client=self._store_client, journal=journal, check_history=unknown
+            run_id,
+            name,
+            store_client=self._store_client,
+            journal=journal,
+            check_history=unknown,
+            folded_tags=folded_tags,
         )
         return Run(outbox, lock, logged or ())

@@ -112,6 +112,17 @@ class Run:
         """
         return self._outbox.batched()
 
+    def held(self) -> AbstractContextManager[None]:
+        """Hold parameters, tags and metrics back in a block, until `flush` or its end sends them.
+
+        A process that is killed loses what is held, so only for what a resumed run logs again.
+        """
+        return self._outbox.held()
+
+    def flush(self) -> None:
+        """Send what is held back, in one request."""
+        self._outbox.flush()
+
     def log_artifact(self, path: Path, folder: str = "") -> None:
         """Log a file or a folder.
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from frostline.backbones.backbone import Backbone
-from frostline.backbones.build import build_backbone
+from frostline.backbones.backbone import AsBuilt, Backbone
+from frostline.backbones.pristine import backbone_of_job
 from frostline.backbones.split.cut import Cut, cut
 from frostline.backbones.synced_norms import sync_backbone, sync_norms
 from frostline.backbones.tensor_files import describe_misfit
@@ -105,7 +105,7 @@ def assemble(settings: Settings, on_progress: Callable[..., None]) -> Assembly:
         FrostlineError: If the settings do not fit the data or the backbone.
     """
     table = load_table(settings.data, in_chans=settings.in_chans)
-    backbone = build_backbone(
+    backbone = backbone_of_job(
         settings.backbone,
         weights=settings.weights,
         image_size=settings.image_size,
@@ -121,7 +121,7 @@ def assemble(settings: Settings, on_progress: Callable[..., None]) -> Assembly:
     synced = syncs_norms(choose_engine(settings.trainer))
     if synced:
         sync_backbone(backbone, settings.freeze, adapts=settings.frozen_bn == "train")
-    parts = cut_of(settings, backbone, settings.freeze)
+    parts = cut_of(settings, backbone, settings.freeze, backbone.as_built)
     head = head_of(settings, parts.num_features, len(table.classes))
     if synced:
         sync_norms(head)
@@ -142,10 +142,19 @@ def assemble(settings: Settings, on_progress: Callable[..., None]) -> Assembly:
     )
 
 
-def cut_of(settings: Settings, backbone: Backbone, freeze: int | str) -> Cut:
-    """A run's backbone frozen and cut at a depth."""
-    depth = backbone.depth(freeze)
-    return cut(backbone, depth, pool=settings.head.pool, frozen_bn=settings.frozen_bn)
+def cut_of(
+    settings: Settings, backbone: Backbone, freeze: int | str, as_built: AsBuilt | None = None
+) -> Cut:
+    """A run's backbone frozen and cut at a depth.
+
+    Args:
+        settings: Of the run.
+        backbone: Its backbone.
+        freeze: The depth.
+        as_built: What is known of its weights, while nothing has trained.
+    """
+    pool, depth = settings.head.pool, backbone.depth(freeze)
+    return cut(backbone, depth, pool=pool, frozen_bn=settings.frozen_bn, as_built=as_built)
 
 
 def data_of(settings: Settings, table: SampleTable, backbone: Backbone) -> ImageDataModule:

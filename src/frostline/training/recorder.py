@@ -43,6 +43,7 @@ class RunLog(Protocol):
         self, name: str, *, digest: str, source: str, profile: Mapping[str, Any]
     ) -> None: ...
     def batched(self) -> AbstractContextManager[None]: ...  # noqa: D102
+    def flush(self) -> None: ...  # noqa: D102
 
 
 class CurveLog:
@@ -68,6 +69,8 @@ class CurveLog:
     ) -> None: ...
     def batched(self) -> AbstractContextManager[None]:  # noqa: D102
         return nullcontext()
+
+    def flush(self) -> None: ...  # noqa: D102
 
 
 def _nothing() -> None:
@@ -206,8 +209,9 @@ class RunRecorder:
         self._run.set_tags({"frostline.engine": engine, f"frostline.reuse{suffix}": reuse})
 
     def record_epoch(self, metrics: Mapping[str, float], epoch: int) -> None:
-        """Record an epoch's `train/loss`, `val/...`, `lr` and frozen stages."""
+        """Record an epoch's `train/loss`, `val/...`, `lr` and frozen stages; send what was held."""
         self._run.log_metrics(metrics, epoch)
+        self._run.flush()
 
     def record_tuning(self, tuning: Tuning, *, how: str) -> None:
         """Record what was chosen, from which candidates, and the epochs that the chosen one has.

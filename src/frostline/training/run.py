@@ -242,7 +242,7 @@ def _fit(
         trainable_params=task.trainable_params,
     )
     own = own_callbacks(settings.callbacks.own)
-    untouched = digest_of(run.cut.frozen_modules)
+    untouched = run.backbone.digest_as_built(run.cut.frozen_modules)
     last = resume.last_intact(work, on_progress, frozen=untouched)
     names = _changing(task, run)
     work.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from frostline.backbones.backbone import Backbone
+from frostline.backbones.backbone import AsBuilt, Backbone
 from frostline.backbones.depth import Depth
 from frostline.backbones.freezing import FrozenBn, batch_statistics, set_frozen
 from frostline.backbones.pooling import OutputPooling, Pool, num_features, set_pool
@@ -73,6 +73,7 @@ def cut(
     pool: Pool,
     frozen_bn: FrozenBn = "eval",
     finder: CutFinder | None = None,
+    as_built: AsBuilt | None = None,
 ) -> Cut:
     """Freeze a backbone to a depth and cut it there.
 
@@ -87,6 +88,8 @@ def cut(
             nothing can be stored.
         finder: From `stage_cut_finder` with the same pooling, where several depths of one backbone
             are cut one after the other.
+        as_built: What is known of the backbone's weights, while nothing has trained: a cut that was
+            proven on the same weights is not proven again.
 
     Raises:
         BackboneError: The model cannot pool like that.
@@ -102,7 +105,7 @@ def cut(
         parts = nn.Identity(), WholeModel(model, pooling, frozen=False)
     else:
         try:
-            parts = _cut_at(backbone, depth.boundary, pooling, pool, finder)
+            parts = _cut_at(backbone, depth.boundary, pooling, pool, finder, as_built)
         except Exception as error:  # models are free code: any error means that there is no cut
             reason = reason_of(error)
             parts = None
@@ -130,6 +133,7 @@ def _cut_at(
     pooling: OutputPooling,
     pool: Pool,
     finder: CutFinder | None,
+    as_built: AsBuilt | None,
 ) -> tuple[ModelPart, ModelPart]:
     """Cut a model at a boundary and verify that the two parts are the model.
 
@@ -141,6 +145,12 @@ def _cut_at(
     opened = [model.get_submodule(path) for path in sorted(modules_around(boundaries))]
     prefix = ModelPart(model, programs.prefix, None, (), frozen=True)
     suffix = ModelPart(model, programs.suffix, programs.train_suffix, opened, frozen=False)
+    proven = {} if as_built is None else as_built.cuts
+    key = (boundary, pool)
+    if key in proven:
+        prefix.clones_input, suffix.clones_input, suffix.input_axis_orders = proven[key]
+        return prefix, suffix
     may_shrink = not (programs.needs_size or backbone.input.fixed_size)
     verify_cut(model, pooling, prefix, suffix, backbone.input.shape, may_shrink=may_shrink)
+    proven[key] = prefix.clones_input, suffix.clones_input, suffix.input_axis_orders
     return prefix, suffix
