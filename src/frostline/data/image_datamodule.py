@@ -57,6 +57,20 @@ class RowImages(Dataset[Batch]):
         )
 
 
+def geometries_of(spec: "InputSpec", augment: str) -> tuple[Geometry, Geometry]:
+    """The squares that images become for evaluation and for training.
+
+    Args:
+        spec: The backbone's input.
+        augment: Name of the augmentation.
+    """
+    evaluation = evaluation_geometry(spec)
+    if augment not in CROPS:
+        return evaluation, evaluation
+    training = crop_source_geometry(spec, CROP_FRAC)
+    return (training if augment == "crop_always" else evaluation), training
+
+
 class ImageDataModule(pl.LightningDataModule):
     """Train, validation and test batches of one table.
 
@@ -96,11 +110,7 @@ class ImageDataModule(pl.LightningDataModule):
         self._workers = workers
         self._memory_gib = memory_gib
         self._sampling = sampling
-        self.evaluation = self.training = evaluation_geometry(spec)
-        if augment in CROPS:
-            self.training = crop_source_geometry(spec, CROP_FRAC)
-        if augment == "crop_always":
-            self.evaluation = self.training
+        self.evaluation, self.training = geometries_of(spec, augment)
         self._opened: dict[Geometry, Pixels] = {}
 
     @property

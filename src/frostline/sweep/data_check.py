@@ -1,12 +1,13 @@
 """Reading the data of jobs and checking them, each data set once; this needs no heavy library."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from frostline.config.schema import Settings
 
 if TYPE_CHECKING:
+    from frostline.data.geometry import Geometry
     from frostline.data.sample_table import SampleTable
 
 DataKey = tuple[str, int, int]
@@ -34,6 +35,7 @@ def read_data(
     on_progress: Callable[..., None],
     *,
     failed: object = None,
+    squares: "Mapping[DataKey, Sequence[Geometry]] | None" = None,
 ) -> dict[DataKey, DataFacts]:
     """Read, split and check the data of jobs.
 
@@ -45,6 +47,7 @@ def read_data(
         attempt: Calls a function with its arguments; may keep an error and return `failed`.
         on_progress: Receives `text=` for what is found out.
         failed: What `attempt` returns after an error.
+        squares: What the jobs' images become: stored while they are decoded for the checks.
 
     Returns:
         The facts of each, by `data_key`.
@@ -55,7 +58,9 @@ def read_data(
     for s in distinct(jobs, data_key):
         table = tables[_source_key(s)]
         if table is not failed:
-            facts[data_key(s)] = attempt(_check, s, table, on_progress, reported)
+            facts[data_key(s)] = attempt(
+                _check, s, table, on_progress, reported, (squares or {}).get(data_key(s), ())
+            )
     return facts
 
 
@@ -85,6 +90,7 @@ def _check(
     table: "SampleTable",
     on_progress: Callable[..., None],
     reported: set[str],
+    squares: "Sequence[Geometry]",
 ) -> DataFacts:
     """The facts of a data set.
 
@@ -100,7 +106,7 @@ def _check(
     sizes = ", ".join(f"{len(rows):,} {name}" for name, rows in splits.named().items())
     if is_new:
         on_progress(text=f"data {table.name}: {len(table.classes)} classes, images: {sizes}")
-    for finding in cached_checks(table, splits, probing=is_new).findings:
+    for finding in cached_checks(table, splits, probing=is_new, also=squares).findings:
         line = f"{finding.level.upper()}: {finding.title}: {finding.text}"
         if line not in reported:
             reported.add(line)

@@ -10,7 +10,7 @@ from frostline.config.versions import installed_libraries
 from frostline.data.augmentations import check_augment
 from frostline.errors import FrostlineError
 from frostline.plugins.part import failed
-from frostline.sweep.data_check import data_key, distinct, read_data
+from frostline.sweep.data_check import DataKey, data_key, distinct, read_data
 from frostline.sweep.failures import raise_together
 from frostline.sweep.known_depth import remember_stages
 from frostline.sweep.known_facts import remember
@@ -18,6 +18,7 @@ from frostline.sweep.plan import JobFacts
 
 if TYPE_CHECKING:
     from frostline.backbones.weights import WeightsSource
+    from frostline.data.geometry import Geometry
 
 
 def check_jobs(
@@ -77,7 +78,7 @@ def check_jobs(
         if s.in_chans != RGB_CHANNELS:
             _say_channels(s, on_progress)
 
-    data = read_data(jobs, attempt, on_progress, failed=FAILED)
+    data = read_data(jobs, attempt, on_progress, failed=FAILED, squares=_squares(jobs))
     raise_together(problems)
     facts = []
     for s in jobs:
@@ -119,6 +120,19 @@ class _Collector:
             if str(error) not in map(str, self._problems):
                 self._problems.append(error)
             return FAILED
+
+
+def _squares(jobs: Sequence[Settings]) -> dict[DataKey, list["Geometry"]]:
+    """What the images of each data set become in the jobs that are to run."""
+    from frostline.backbones.build import input_spec
+    from frostline.data.image_datamodule import geometries_of
+
+    squares: dict[DataKey, list[Geometry]] = {}
+    for s in jobs:
+        if not s.dry_run:
+            spec = input_spec(s.backbone, s.image_size, s.in_chans)
+            squares.setdefault(data_key(s), []).extend(geometries_of(spec, s.augment.name))
+    return squares
 
 
 def _check_device(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 import zlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from frostline.data.cache import cache_folder, keep_text
 from frostline.data.checks.checkup import check_table
 from frostline.data.checks.data_page import data_page
 from frostline.data.checks.findings import Finding
+from frostline.data.geometry import Geometry
 from frostline.data.sample_table import SampleTable
 from frostline.data.splits import Splits, split_digest
 
@@ -34,7 +36,9 @@ class CachedChecks:
     page: Path | None
 
 
-def cached_checks(table: SampleTable, splits: Splits, *, probing: bool) -> CachedChecks:
+def cached_checks(
+    table: SampleTable, splits: Splits, *, probing: bool, also: Sequence[Geometry] = ()
+) -> CachedChecks:
     """Check a data set as a run splits it, or read the stored results.
 
     Results that are damaged are made again; those that cannot be stored are returned all the same.
@@ -43,6 +47,7 @@ def cached_checks(table: SampleTable, splits: Splits, *, probing: bool) -> Cache
         table: The images.
         splits: The run's splits.
         probing: Also probe for shortcuts, which takes a few seconds, if no results are stored yet.
+        also: Squares that training will need: see `open_pixels`.
 
     Raises:
         DataChangedError: If a file holds other bytes than when the table was made.
@@ -51,7 +56,7 @@ def cached_checks(table: SampleTable, splits: Splits, *, probing: bool) -> Cache
     stored = _read(folder)
     if stored is not None:
         return stored
-    checkup = check_table(table, seed=0, splits=splits, probing=probing)
+    checkup = check_table(table, seed=0, splits=splits, probing=probing, also=also)
     page = data_page(checkup)
     findings = json.dumps([asdict(finding) for finding in checkup.findings])
     content = {"findings": findings, "crc": _crc(findings), "page_crc": zlib.crc32(page.encode())}

@@ -1,5 +1,6 @@
 """Run all checks on one data set."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -62,7 +63,12 @@ def _item_pairs(table: SampleTable, pairs: Pairs) -> list[list[str]]:
 
 
 def check_table(
-    table: SampleTable, *, seed: int, splits: Splits | None = None, probing: bool = True
+    table: SampleTable,
+    *,
+    seed: int,
+    splits: Splits | None = None,
+    probing: bool = True,
+    also: Sequence[Geometry] = (),
 ) -> Checkup:
     """Run all checks.
 
@@ -72,8 +78,11 @@ def check_table(
         splits: The splits of a run; None: those that the source defines, if any. Without splits
             it is also checked that the table can be split.
         probing: Also probe for shortcuts, which takes a few seconds.
+        also: Squares that training will need: stored while the images are decoded for the checks.
     """
-    thumbnails = open_pixels(table, THUMBNAIL, memory_gib=1.0).take(np.arange(len(table)))
+    thumbnails = open_pixels(table, THUMBNAIL, memory_gib=1.0, also=also).take(
+        np.arange(len(table))
+    )
     digests = table.facts.digests if table.facts else None
     duplicates = find_duplicates(thumbnails, digests)
     groups = duplicates.join(table.groups)
