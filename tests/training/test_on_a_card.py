@@ -13,6 +13,7 @@ from frostline.data.image_datamodule import Batch
 from frostline.data.transforms import BatchTransform
 from frostline.training.head import build_head
 from frostline.training.head_training import on_device, training_step
+from frostline.training.loss import build_loss
 from frostline.training.optim import build_optimizer
 from frostline.training.stacked_heads import StackedHeads, StackedOptimizer
 from frostline.training.step_overhead import LowOverheadModule
@@ -58,6 +59,26 @@ def test_heads_train_together_on_a_card(shape: dict[str, Any]) -> None:
             total = training_step(logits, moved.labels, PLAIN, weights, steps, [1e-3, 1e-2, 1e-1])
             assert (total.device.type, total.shape) == ("cuda", (3,))
         assert all(value.device.type == "cpu" for value in heads.head_state(1).values())
+
+
+def test_class_weights_are_moved_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_card():
+        weights = torch.ones(CLASSES)
+        loss = build_loss(PLAIN, weights)
+        moved: list[torch.device] = []
+        real = torch.Tensor.to
+
+        def to(self: torch.Tensor, *args: Any, **named: Any) -> torch.Tensor:
+            if self is weights:
+                moved.append(args[0])
+            return real(self, *args, **named)
+
+        monkeypatch.setattr(torch.Tensor, "to", to)
+        logits = torch.zeros(B, CLASSES, device="cuda")
+        labels = torch.zeros(B, dtype=torch.int64, device="cuda")
+        for _ in range(3):
+            assert loss(logits, labels).device.type == "cuda"
+    assert [device.type for device in moved] == ["cuda"]
 
 
 @pytest.mark.parametrize("augment", ["none", "flip", "dihedral"])

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from torch import nn
+
 from frostline.backbones.state_digest import digest_of
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import is_tuned, on_tuning_seed
@@ -17,6 +19,7 @@ from frostline.training.engine import choose_engine, prepare_process
 from frostline.training.group_key import trains_together
 from frostline.training.head_pool import HeadPool, TrainedHead
 from frostline.training.head_tuning import tune_heads
+from frostline.training.precision_probe import choose_modes
 from frostline.training.task import TrainingDivergedError
 from frostline.training.trained_group import GroupMember, HeadGroup
 from frostline.training.tuning_choice import Tuning
@@ -43,8 +46,18 @@ def train_head_group(
     engine = choose_engine(jobs[0].trainer)
     if not trains_together(f"{engine.accelerator} {engine.precision}"):
         raise ConfigError(f"heads do not train together on {engine.accelerator} {engine.precision}")
+    parts = assemble(jobs[0], on_progress)
+    # As a job by itself would: on a card the same kernels, and so the same stored features.
+    engine, *_ = choose_modes(
+        engine,
+        parts.cut.prefix,
+        nn.Sequential(parts.cut.suffix, parts.head),
+        shape=parts.backbone.input.shape,
+        batch=jobs[0].batch_size,
+        about=f"{parts.backbone.name} frozen to {parts.cut.depth.label}",
+    )
     pool = HeadPool(
-        assemble(jobs[0], on_progress),
+        parts,
         engine,
         len(jobs),
         on_progress,

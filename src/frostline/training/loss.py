@@ -25,9 +25,13 @@ def build_loss(spec: CrossEntropy | FocalLoss | OwnLoss, class_weights: Tensor |
     if isinstance(spec, OwnLoss):
         return build_own_loss(spec, class_weights)
     gamma = spec.gamma if isinstance(spec, FocalLoss) else 0.0
+    # A copy in each step would wait for the card.
+    held: dict[torch.device, Tensor | None] = {}
 
     def loss(logits: Tensor, targets: Tensor) -> Tensor:
-        weights = None if class_weights is None else class_weights.to(logits.device)
+        if logits.device not in held:
+            held[logits.device] = None if class_weights is None else class_weights.to(logits.device)
+        weights = held[logits.device]
         if gamma == 0.0:
             return F.cross_entropy(
                 logits, targets, weight=weights, label_smoothing=spec.label_smoothing
