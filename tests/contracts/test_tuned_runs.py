@@ -23,8 +23,9 @@ from frostline.sweep.execute import execute
 from frostline.sweep.execute_group import execute_group
 from frostline.sweep.job import Job
 from frostline.sweep.outcome import Outcome
-from frostline.sweep.plan import plan_job, sharing_of, with_first_seeds
+from frostline.sweep.plan import plan_job, with_first_seeds
 from frostline.sweep.preflight import check_jobs
+from frostline.sweep.sharing import sharing_of
 from frostline.tracking.prediction_files import read_predictions
 from frostline.tracking.store import Store, open_store
 from frostline.training.rung import rung_name

@@ -18,9 +18,10 @@ from frostline.sweep.execute import execute
 from frostline.sweep.execute_group import execute_group
 from frostline.sweep.job import Job
 from frostline.sweep.outcome import Outcome
-from frostline.sweep.plan import JobFacts, PlannedJob, sharing_of
+from frostline.sweep.plan import JobFacts, PlannedJob
 from frostline.sweep.preflight import check_jobs
 from frostline.sweep.progress import SweepProgress
+from frostline.sweep.sharing import sharing_of
 from frostline.sweep.signals import StopSignalError
 from frostline.sweep.worker_answer import Failure
 from frostline.tracking.prediction_files import read_predictions

@@ -8,9 +8,10 @@ from frostline.config.search_settings import FIRST_LOOK, Budget, RaceSearch, bud
 from frostline.config.tune_grid import is_tuned, on_tuning_seed
 from frostline.errors import ConfigError
 from frostline.sweep.estimate import epochs_of_tuning, estimate, first_rung
-from frostline.sweep.plan import PlannedJob, trains_heads_together
+from frostline.sweep.plan import PlannedJob
 from frostline.sweep.progress import clock
 from frostline.sweep.race_cells import cells_of
+from frostline.sweep.sharing import trains_heads_together
 from frostline.tracking.records import RunRecord
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from frostline.config.tune_grid import candidates_of, grid_of, is_tuned, on_tuning_seed
 from frostline.sweep.candidate_runs import epochs_to_judge
-from frostline.sweep.plan import PlannedJob, trains_heads_together
+from frostline.sweep.plan import PlannedJob
+from frostline.sweep.sharing import trains_heads_together
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord

@@ -24,9 +24,10 @@ from frostline.sweep.job import Job
 from frostline.sweep.launcher import IsolatedLauncher
 from frostline.sweep.outcome import INPUTS_CHANGED, Outcome
 from frostline.sweep.own_code import check_code
-from frostline.sweep.plan import PlannedJob, sharing_of
+from frostline.sweep.plan import PlannedJob
 from frostline.sweep.progress import SweepProgress
 from frostline.sweep.resources import Share, slot
+from frostline.sweep.sharing import sharing_of
 from frostline.sweep.worker_answer import Failure, JobFailedError
 
 MakeLauncher = Callable[[], Launcher]

@@ -1,9 +1,7 @@
 """The plan of a sweep: its jobs, each known by a digest of what determines its result."""
 
 import hashlib
-import json
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,8 +10,6 @@ from frostline.config.identity import config_digest, job_digest, tuning_digest
 from frostline.config.image_size import size_label
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import is_tuned
-from frostline.data.augmentations import FINITE_VIEWS
-from frostline.training.group_key import group_key, trains_together
 
 _IN_EVERY_NAME = ("backbone=", "freeze=", "seed=")
 _LABEL_CHARS = 150
@@ -173,120 +169,3 @@ def sweep_id_of(jobs: Sequence[PlannedJob]) -> str:
     """The id of the sweep with these jobs: the same jobs have the same id."""
     digests = "".join(sorted(job.digest for job in jobs))
     return hashlib.sha256(digests.encode()).hexdigest()[:12]
-
-
-@dataclass(frozen=True)
-class Sharing:
-    """What a job has in common with others of its sweep.
-
-    Attributes:
-        jobs: How many jobs, this one included, need the same outputs of the same frozen stages;
-            where each epoch has other images one more if deeper jobs continue them.
-        group: Name of the group whose heads train together, the candidates of a tuned job among
-            them; None for a job that runs alone.
-    """
-
-    jobs: int
-    group: str | None
-
-
-def sharing_of(jobs: Sequence[PlannedJob]) -> list[Sharing]:
-    """What each of the jobs that will run shares with the others, in their order.
-
-    Args:
-        jobs: The jobs that will run now; finished ones share nothing any more.
-    """
-    prefixes = [_prefix_of(job) for job in jobs]
-    groups = [_group_of(job) for job in jobs]
-    shared, together = Counter(prefixes), Counter(groups)
-    continued = [_is_continued(job, jobs) for job in jobs]
-    return [
-        Sharing(
-            1 if prefix is None else shared[prefix] + continues,
-            group
-            if group is not None and (together[group] > 1 or is_tuned(job.settings))
-            else None,
-        )
-        for job, prefix, group, continues in zip(jobs, prefixes, groups, continued, strict=True)
-    ]
-
-
-def _is_continued(job: PlannedJob, jobs: Sequence[PlannedJob]) -> bool:
-    """Whether a deeper job computes its epochs from the stored ones of this job.
-
-    Outputs of finitely many views are stored anyway, so that there nothing depends on it.
-    """
-    if not stores_epochs(job) or job.settings.schedule.name != "constant":
-        return False
-    own = _prefix_of(_at_depth(job, job))
-    return any(
-        other.facts.frozen_stages > job.facts.frozen_stages
-        and _prefix_of(_at_depth(other, job)) == own
-        for other in jobs
-    )
-
-
-def _at_depth(job: PlannedJob, other: PlannedJob) -> PlannedJob:
-    """A job as if it froze what another one freezes."""
-    settings = job.settings.model_copy(update={"freeze": other.settings.freeze})
-    facts = replace(job.facts, frozen_stages=other.facts.frozen_stages)
-    return replace(job, settings=settings, facts=facts)
-
-
-def trains_heads_together(job: PlannedJob) -> bool:
-    """Whether a job trains a head on stored features, beside others or its own candidates."""
-    return _group_of(job) is not None
-
-
-def stores_epochs(job: PlannedJob) -> bool:
-    """Whether a job trains on other images in each epoch, of which it may store the outputs."""
-    return _prefix_of(job) is not None and not _is_finite(job.settings)
-
-
-def _is_finite(settings: Settings) -> bool:
-    return settings.mix.name == "none" and settings.augment.name in FINITE_VIEWS
-
-
-def _prefix_of(job: PlannedJob) -> str | None:
-    """What determines the outputs that a job reads; None if it reads none.
-
-    Two depths of one backbone differ: the deeper continues the shallower's outputs, but each is
-    computed and kept for itself.
-    """
-    s, facts = job.settings, job.facts
-    if s.reuse == "off" or facts.frozen_stages == 0 or s.frozen_bn != "eval":
-        return None
-    return json.dumps(
-        [
-            s.backbone,
-            # Random weights are drawn from the seed, so each seed has stages of its own.
-            f"random {s.seed}" if s.draws_weights else facts.weights_digest,
-            s.weights_key,
-            str(s.freeze),
-            facts.data_fingerprint,
-            facts.split_digest,
-            facts.input_px,
-            s.augment.name,
-            s.head.pool if facts.frozen_stages == facts.num_stages else "",
-            s.trainer.accelerator,
-            s.trainer.precision,
-            [] if _is_finite(s) else _epochs_of(s),
-        ]
-    )
-
-
-def _epochs_of(settings: Settings) -> list[object]:
-    """What determines the images of each epoch where every epoch has others."""
-    values = settings.model_dump(mode="json", include={"augment", "mix", "schedule"})
-    return [settings.seed, settings.batch_size, settings.data.sampling, values]
-
-
-def _group_of(job: PlannedJob) -> str | None:
-    if not trains_together(job.facts.numerics):
-        return None
-    key = group_key(
-        job.settings,
-        frozen_stages=job.facts.frozen_stages,
-        num_stages=job.facts.num_stages,
-    )
-    return None if key is None else hashlib.sha256(key.encode()).hexdigest()[:12]

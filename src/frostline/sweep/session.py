@@ -26,7 +26,6 @@ from frostline.sweep.plan import (
     PlannedJob,
     merge_duplicates,
     plan_job,
-    stores_epochs,
     with_distinct_names,
     with_first_seeds,
 )
@@ -36,6 +35,7 @@ from frostline.sweep.registering import check_register, register_in_worker
 from frostline.sweep.report_line import report_lines, show_lines
 from frostline.sweep.resources import Share
 from frostline.sweep.search import Search
+from frostline.sweep.sharing import stores_epochs
 from frostline.sweep.signals import StopSignalError
 from frostline.sweep.standing import open_to_plan, standing_of
 from frostline.sweep.terminal import output_console, print_prose

@@ -20,16 +20,11 @@ from frostline.sweep.farewell import commands_for_run
 from frostline.sweep.job import Job
 from frostline.sweep.job_runs import experiment_of
 from frostline.sweep.outcome import Outcome
-from frostline.sweep.plan import (
-    PlannedJob,
-    plan_job,
-    sharing_of,
-    stores_epochs,
-    with_first_seeds,
-)
+from frostline.sweep.plan import PlannedJob, plan_job, with_first_seeds
 from frostline.sweep.preflight import check_jobs
 from frostline.sweep.progress import SweepProgress
 from frostline.sweep.registering import check_register, register
+from frostline.sweep.sharing import sharing_of, stores_epochs
 from frostline.sweep.standing import open_to_plan, standing_of
 from frostline.sweep.terminal import output_console, print_prose
 
