@@ -5,6 +5,7 @@ from frostline.stats.expected_loss import (
     chance_best,
     cheapest_within,
     expected_loss,
+    likely_spread,
     posterior_draws,
 )
 
@@ -83,3 +84,18 @@ def test_shapes_and_numbers_are_checked():
         posterior_draws(np.zeros(3), np.eye(2))
     with pytest.raises(ValueError, match="finite"):
         posterior_draws(np.array([np.nan, 1.0]), np.eye(2))
+
+
+def test_cells_that_hardly_err_do_not_lift_one_that_is_clearly_lower():
+    # Three near 100 %, and two that err alike, 3 standard errors lower: those stay far below, and
+    # the third, which errs on the same images as they do, is not lifted above the highest.
+    means = np.array([1.0, 0.992, 0.983, 0.86, 0.85])
+    covariance = np.diag([3.1, 3.1, 3.1, 20.0, 20.0])
+    covariance[3, 4] = covariance[4, 3] = 19.0
+    covariance[2, 3:] = covariance[3:, 2] = 6.0
+    draws = posterior_draws(means, covariance * 1e-4)
+    at = draws.mean(axis=1)
+    assert set(np.argsort(-at)[:3]) == {0, 1, 2}
+    assert at[3:].max() < 0.92
+    assert chance_best(draws)[0] > max(chance_best(draws)[1:])
+    assert likely_spread(means, covariance * 1e-4) > 0.05

@@ -59,3 +59,14 @@ def test_the_choice_of_a_rate_adds_its_doubt():
     plain, doubtful = joint_error(cells, {}), joint_error(cells, {"c1": 0.02})
     added = doubtful.covariance - plain.covariance
     assert added == pytest.approx(np.diag([0, 0.01**2]))
+
+
+def test_right_on_every_image_is_not_known_without_error():
+    right = np.ones(80, bool)
+    groups = np.repeat(np.array([f"g{k:02d}" for k in range(40)]), 2)
+    half = np.arange(80) % 2 == 0
+    got = joint_error({"all": {"0": _run(right, groups)}, "half": {"0": _run(half, groups)}}, {})
+    # One more group all right and one all wrong: 1.8 points with 40 groups.
+    assert got.covariance[0, 0] == pytest.approx(0.5 / 40**2)
+    assert got.covariance[1, 1] == pytest.approx(0.5 / 40**2)  # each group is half right
+    assert got.covariance[0, 1] == 0

@@ -7,6 +7,11 @@ averaged by how well they explain the scores. So, where errors are large beside 
 scores move towards each other, and the luck of the highest is taken off; where the differences are
 clear, they stay as they are.
 
+How well a tau explains the scores is judged as if all cells erred alike. By their own errors, a few
+cells near 100 %, which are known nearly exactly, would say alone how far cells differ, and where
+they lie close together would lift one that is clearly lower, and with it all that err on the same
+images as that one.
+
 The expected loss of a cell is the mean, over that posterior, of how far it lies below the best
 cell. Two cells' losses differ by their posterior means, so a cell is recommended for what it is
 likely to be worth, not for being hard to tell from the best.
@@ -56,7 +61,7 @@ def posterior_draws(means: Floats, covariance: Floats, *, draws: int = DRAWS) ->
     values, vectors = np.linalg.eigh(covariance)
     values = np.maximum(values, 0.0)
     y, ones = vectors.T @ means, vectors.sum(axis=0)
-    taus, weight = _weighted_taus(values, y, ones)
+    taus, weight = _weighted_taus(means, covariance)
     precision = 1 / (values + taus[:, None] ** 2)
     of_mean = (precision * ones**2).sum(axis=1)
     left = y - ((precision * ones * y).sum(axis=1) / of_mean)[:, None] * ones
@@ -79,9 +84,7 @@ def likely_spread(means: Floats, covariance: Floats) -> float:
         means: `(C,)` observed mean scores.
         covariance: `(C, C)` of their errors.
     """
-    values, vectors = np.linalg.eigh(np.asarray(covariance, np.float64))
-    y, ones = vectors.T @ np.asarray(means, np.float64), vectors.sum(axis=0)
-    taus, weight = _weighted_taus(np.maximum(values, 0.0), y, ones)
+    taus, weight = _weighted_taus(np.asarray(means, np.float64), np.asarray(covariance, np.float64))
     return float(taus @ weight)
 
 
@@ -130,21 +133,21 @@ def cheapest_within(
     return min(about, key=lambda place: (losses[place], costs[place]))
 
 
-def _weighted_taus(values: Floats, y: Floats, ones: Floats) -> tuple[Floats, Floats]:
+def _weighted_taus(means: Floats, covariance: Floats) -> tuple[Floats, Floats]:
     """Values of tau, equally likely beforehand, and how likely each is given the scores.
 
     Args:
-        values: `(C,)` eigenvalues of the error covariance.
-        y: `(C,)` scores along its eigenvectors.
-        ones: `(C,)` the common mean's direction along them.
+        means: `(C,)` observed scores.
+        covariance: `(C, C)` of their errors, of which only the mean variance and the mean
+            covariance count.
     """
+    n_cells = len(means)
     taus = _USUAL_TAU * np.tan((np.arange(_GRID) + 0.5) / _GRID * np.pi / 2)
-    precision = 1 / (values + taus[:, None] ** 2)
-    of_mean = (precision * ones**2).sum(axis=1)
-    left = y - ((precision * ones * y).sum(axis=1) / of_mean)[:, None] * ones
-    log_weight = 0.5 * (
-        np.log(precision).sum(axis=1) - np.log(of_mean) - (precision * left**2).sum(axis=1)
-    )
+    own = np.trace(covariance) / n_cells
+    shared = (covariance.sum() - np.trace(covariance)) / max(n_cells * (n_cells - 1), 1)
+    variance = max(float(own - shared), 0.0) + taus**2
+    squares = float(((means - means.mean()) ** 2).sum())
+    log_weight = -0.5 * ((n_cells - 1) * np.log(variance) + squares / variance)
     weight = np.exp(log_weight - log_weight.max())
     return taus, weight / weight.sum()
 

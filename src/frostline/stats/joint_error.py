@@ -63,7 +63,7 @@ def joint_error(cells: Mapping[str, Seeds], optimism: Mapping[str, float]) -> Jo
     spreads = {name: cell_spread(seeds) for name, seeds in cells.items()}
     seeds_part = _seeds_part(list(spreads.values()))
     doubt = [choice_doubt(optimism.get(name, 0.0)) for name in cells]
-    images = _images_part(cells) + np.diag(doubt)
+    images = _at_least(_images_part(cells), _least_variance(cells)) + np.diag(doubt)
     n_seeds = np.array([spread.n_seeds for spread in spreads.values()])
     return JointError(
         tuple(cells),
@@ -90,6 +90,28 @@ def _images_part(cells: Mapping[str, Seeds]) -> Floats:
         pulls[place] += summed / n_seeds[place]
         start = end
     return np.asarray(len(names) / max(len(names) - 1, 1) * pulls @ pulls.T, dtype=np.float64)
+
+
+def _least_variance(cells: Mapping[str, Seeds]) -> float:
+    """The variance of a score that one more group all right and one all wrong would add.
+
+    A model that is right on all images of G groups is not known to be right on all others.
+
+    Source:
+        Laplace's rule of succession; Agresti and Coull, Am. Stat. 1998.
+    """
+    groups = {
+        name.item()
+        for seeds in cells.values()
+        for run in seeds.values()
+        for name in np.unique(run.groups)
+    }
+    return 0.5 / max(len(groups), 1) ** 2
+
+
+def _at_least(covariance: Floats, least: float) -> Floats:
+    """A covariance whose diagonal is nowhere below `least`."""
+    return covariance + np.diag(np.maximum(0.0, least - np.diag(covariance)))
 
 
 def _seeds_part(spreads: list[Spread]) -> Floats:
