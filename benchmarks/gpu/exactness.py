@@ -6,6 +6,7 @@ from typing import Any
 from benchmarks.gpu.checks import Checks
 from benchmarks.gpu.jobs_here import Place, curve_gap, do_job, forced_reuse, net_of, weight_gap
 from frostline.sweep.signals import StopSignalError
+from frostline.training.phase import STRICT
 
 # The first epoch's loss on images and on stored features.
 _FIRST_GAP = {"32-true": 1e-6, "bf16-mixed": 1e-3}
@@ -59,10 +60,12 @@ def part_repeat(found: Checks) -> None:
                 for turn in range(2)
             )  # fmt: skip
             gaps = {"curve_gap": curve_gap(one, other), "weight_gap": weight_gap(one, other)}
+            engine = one.tags["frostline.engine"]
+            # Without kernels for it the run says so, and may differ.
+            said = found.device == "cuda" and not engine.endswith(STRICT)
             found.check(
-                f"repeats to the bit/{name}", not any(gaps.values()), **gaps,
-                engine=one.tags["frostline.engine"],
-            )  # fmt: skip
+                f"repeats to the bit/{name}", said or not any(gaps.values()), **gaps, engine=engine
+            )
     with found.tried("resumes to the bit"):
         words = [f"backbone={net}", "freeze=2", "augment=crop", "head=mlp", "head.dropout=0.3"]
         words.append("epochs=3")
