@@ -19,6 +19,7 @@ from frostline.sweep.execute_group import execute_group
 from frostline.sweep.job import Job
 from frostline.sweep.outcome import Outcome
 from frostline.sweep.plan import JobFacts, PlannedJob
+from frostline.sweep.plan_text import sharing_lines
 from frostline.sweep.preflight import check_jobs
 from frostline.sweep.progress import SweepProgress
 from frostline.sweep.sharing import sharing_of
@@ -247,6 +248,9 @@ def test_who_reads_an_epoch_of_random_crops_is_counted() -> None:
     # Three at depth 2, and the deeper one, which continues their outputs.
     assert [each.jobs for each in sharing_of(jobs)] == [4, 4, 1, 4, 1, 1, 1, 1, 1]
     assert [each.jobs for each in sharing_of(jobs[:2])] == [2, 2]
+    (line,) = sharing_lines(jobs)
+    assert line.startswith("  reuse: in 3 jobs the frozen stages run once an epoch for all")
+    assert sharing_lines(jobs[4:]) == []
 
 
 def test_the_launcher_runs_a_group_once_and_the_rest_alone(

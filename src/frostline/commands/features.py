@@ -56,9 +56,10 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{store.folder}: {len(entries)} entries, {total / 2**20:,.1f} MiB of {limit_gib:g} GiB")
     for entry in entries:
         about = entry.about
+        of_epoch = "" if entry.epoch is None else f", augmented in epoch {entry.epoch + 1}"
         print(
             f"  {entry.digest[:10]}  {about['backbone']} up to {about['boundary']}, "
-            f"{about['image_size_px']} px: {entry.outputs:,} outputs, "
+            f"{about['image_size_px']} px{of_epoch}: {entry.outputs:,} outputs, "
             f"{entry.size_bytes / 2**20:,.1f} MiB, used {age(entry.used_s)} ago"
         )
     if remains := store.remains():

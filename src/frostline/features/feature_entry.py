@@ -81,9 +81,10 @@ def key_of_epoch(key: EntryKey, recipe: str, epoch: int) -> EntryKey:
     return replace(key, geometry=f"{key.geometry} | {recipe}{_EPOCH}{epoch}")
 
 
-def is_of_epoch(about: Mapping[str, object]) -> bool:
-    """Return whether an entry holds the outputs of one epoch's augmented images."""
-    return _EPOCH in str(about.get("geometry"))
+def epoch_of(about: Mapping[str, object]) -> int | None:
+    """Return the epoch of whose augmented images an entry holds the outputs; None if of none."""
+    _, _, epoch = str(about.get("geometry")).rpartition(_EPOCH)
+    return int(epoch) if epoch.isdigit() else None
 
 
 def engine_name(accelerator: str, precision: str) -> str:

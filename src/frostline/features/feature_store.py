@@ -17,7 +17,7 @@ from frostline.features.feature_entry import (
     SWEEP_FIELD,
     Entry,
     EntryKey,
-    is_of_epoch,
+    epoch_of,
     read_about,
 )
 from frostline.features.stored_file import SUFFIX, DamagedSegmentError, open_segment
@@ -63,9 +63,14 @@ class EntryInfo:
     used_s: float
 
     @property
+    def epoch(self) -> int | None:
+        """The epoch whose augmented images these are outputs of; None of images as they are."""
+        return epoch_of(self.about)
+
+    @property
     def sweep(self) -> str | None:
         """The sweep of an epoch's outputs; None for outputs that any run may ask for."""
-        return str(self.about.get(SWEEP_FIELD)) if is_of_epoch(self.about) else None
+        return str(self.about.get(SWEEP_FIELD)) if self.epoch is not None else None
 
     def is_over(self, sweep: str | None) -> bool:
         """Whether it holds an epoch of another sweep than this one."""

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from frostline.config.identity import config_digest
+from frostline.config.tune_grid import is_tuned
 from frostline.config.versions import RESULTS_VERSION, library_changes
 from frostline.sweep.estimate import Estimate
 from frostline.sweep.plan import PlannedJob, common_overrides, short_word
 from frostline.sweep.progress import clock
+from frostline.sweep.sharing import sharing_of, stores_epochs
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
@@ -58,6 +60,24 @@ def plan_lines(
             f"{cost.working_bytes / MIB:,.1f} MiB more while a job runs"
         )
     return lines
+
+
+def sharing_lines(jobs: Sequence[PlannedJob]) -> list[str]:
+    """The plan's line on jobs that share frozen stages though every epoch has other images.
+
+    Args:
+        jobs: The jobs that will run now.
+    """
+    count = sum(
+        stores_epochs(job) and (shared.jobs > 1 or is_tuned(job.settings))
+        for job, shared in zip(jobs, sharing_of(jobs), strict=True)
+    )
+    if not count:
+        return []
+    return [
+        f"  reuse: in {jobs_text(count)} the frozen stages run once an epoch for all that train on "
+        "the same random images, where that saves time"
+    ]
 
 
 def job_lines(jobs: Sequence[PlannedJob], states: Mapping[str, str]) -> list[str]:

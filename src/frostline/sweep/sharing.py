@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from frostline.config.own_part import OwnAugment
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import is_tuned
 from frostline.data.augmentations import FINITE_VIEWS
@@ -66,7 +67,9 @@ def trains_heads_together(job: PlannedJob) -> bool:
 
 def stores_epochs(job: PlannedJob) -> bool:
     """Whether a job trains on other images in each epoch, of which it may store the outputs."""
-    return _prefix_of(job) is not None and not _is_finite(job.settings)
+    s = job.settings
+    can = _may_store(job) and s.mix.name == "none" and s.trainer.strategy == "single"
+    return can and not _is_finite(s) and not isinstance(s.augment, OwnAugment)
 
 
 def _is_finite(settings: Settings) -> bool:

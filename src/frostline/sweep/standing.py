@@ -10,7 +10,7 @@ from frostline.sweep.estimate import estimate
 from frostline.sweep.job_runs import experiment_of
 from frostline.sweep.outcome import find_finished_runs, states_of
 from frostline.sweep.plan import PlannedJob
-from frostline.sweep.plan_text import changes_since, job_lines, plan_lines
+from frostline.sweep.plan_text import changes_since, job_lines, plan_lines, sharing_lines
 
 if TYPE_CHECKING:
     from frostline.tracking.records import RunRecord
@@ -61,7 +61,8 @@ class Standing:
         """
         changes = [] if self.rerun else changes_since(self.todo, self.finished)
         cost = estimate(self.todo, self.finished)
-        return plan_lines(self.jobs, self.states, duplicates, cost, changes)
+        lines = plan_lines(self.jobs, self.states, duplicates, cost, changes)
+        return lines + sharing_lines(self.todo)
 
     def job_lines(self) -> list[str]:
         """Each job and its state, as a dry run shows them."""
