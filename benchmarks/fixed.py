@@ -43,7 +43,7 @@ def main() -> None:
         chosen.once.write_text(json.dumps(values))
         return
     from benchmarks.docs_tables import write_between
-    from benchmarks.fixed_table import lines_of
+    from benchmarks.fixed_table import sections_of
 
     with tempfile.TemporaryDirectory() as scratch:
         sources = {"after": REPOSITORY / "src"}
@@ -60,11 +60,11 @@ def main() -> None:
         "rounds": chosen.rounds,
         "versions": {version: medians(rounds) for version, rounds in found.items()},
     }
-    lines = lines_of(results)
-    print("\n".join(lines))
-    if chosen.write:
-        (RESULTS / "fixed.json").write_text(json.dumps(results, indent=1) + "\n")
-        write_between("fixed", lines, HERE / "README.md")
+    for name, lines in sections_of(results).items():
+        print("\n".join(lines) + "\n")
+        if chosen.write:
+            (RESULTS / f"fixed_{name}.json").write_text(json.dumps(results, indent=1) + "\n")
+            write_between(f"fixed {name}", lines, HERE / "README.md")
 
 
 def _measured(source: Path, chosen: argparse.Namespace, scratch: Path) -> Any:

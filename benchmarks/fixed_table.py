@@ -12,30 +12,30 @@ from benchmarks.fixed_sweeps import WHOLE
 BESIDE = "beside the training"
 
 
-def lines_of(results: dict[str, Any]) -> list[str]:
-    """All of it as Markdown."""
+def sections_of(results: dict[str, Any]) -> dict[str, list[str]]:
+    """Of what was measured, `jobs`, `sweeps` and `commands`, a table as Markdown."""
     versions = results["versions"]
     against = f", `{results['before'][:7]}` against now, in turn" if results["before"] else ""
-    lines = [
+    head = (
         f"Machine: `{results['machine']}`, 150 images of 96 px, two epochs{against}; "
         f"{results['rounds']} round(s) of {results['jobs']} jobs, medians. "
         "Milliseconds of the processor, on the wall in brackets"
-        + ("; before -> now." if len(versions) > 1 else "."),
-    ]
-    jobs = [shape.name for shape in SHAPES if shape.name in versions["after"]]
+        + ("; before -> now." if len(versions) > 1 else ".")
+    )
     with_sums = {
         version: {column: _with_sum(parts) for column, parts in columns.items()}
         for version, columns in versions.items()
     }
-    for title, columns, rows in (
-        ("part of a job", jobs, [BESIDE, *JOB, REST, TOTAL]),
-        ("part of a sweep", [SWEEP, COLD, WARM], [*SWEEP_PARTS, REST, WHOLE]),
-        ("command", [COMMANDS], list(versions["after"].get(COMMANDS, {}))),
+    sections = {}
+    for name, title, columns, rows in (
+        ("jobs", "part of a job", [s.name for s in SHAPES], [BESIDE, *JOB, REST, TOTAL]),
+        ("sweeps", "part of a sweep", [SWEEP, COLD, WARM], [*SWEEP_PARTS, REST, WHOLE]),
+        ("commands", "command", [COMMANDS], list(versions["after"].get(COMMANDS, {}))),
     ):
         there = [column for column in columns if column in versions["after"]]
         if there:
-            lines += ["", *_table(title, there, rows, with_sums)]
-    return lines
+            sections[name] = [head, "", *_table(title, there, rows, with_sums)]
+    return sections
 
 
 def _with_sum(parts: dict[str, list[float]]) -> dict[str, list[float]]:

@@ -14,6 +14,8 @@ import mlflow.store.db.utils
 import mlflow.store.model_registry.sqlalchemy_store
 import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 import pandas  # noqa: F401
+import PIL.Image
+import pyarrow.dataset
 import pyarrow.pandas_compat
 import pyarrow.parquet  # noqa: F401
 import pytorch_lightning  # noqa: F401
@@ -39,6 +41,7 @@ import frostline.features.reuse
 import frostline.inference.explain.evidence
 import frostline.sweep.execute
 import frostline.sweep.preflight
+import frostline.tracking.abandoned
 import frostline.tracking.prediction_files
 import frostline.tracking.provenance
 import frostline.tracking.store
@@ -55,6 +58,7 @@ WARMED_BY = "test_efficientnet"
 sqlalchemy.orm.configure_mappers()
 installed_libraries()  # stored for all jobs: it reads the packages' metadata
 newest_version()
+PIL.Image.preinit()
 # The first model that a process looks at without numbers pays for what torch then sets up.
 model, spec, _, stages = outline(WARMED_BY, None)
 if (boundary := stages[1].end) is not None:
