@@ -23,7 +23,11 @@ def no_file_beyond(limit_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_lost_file_fails_its_run(tmp_path: Path, fresh_store_uri: str) -> None:
+def test_a_lost_file_fails_its_run(
+    tmp_path: Path, fresh_store_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is on another disk than the checkpoint."""
+    monkeypatch.setattr("frostline.tracking.delivery.linked", lambda *_: False)
     store = open_store(fresh_store_uri, "photos", folder=tmp_path)
     checkpoint = tmp_path / "best.ckpt"
     checkpoint.write_bytes(bytes(6_000_000))
@@ -40,6 +44,19 @@ def test_a_lost_file_fails_its_run(tmp_path: Path, fresh_store_uri: str) -> None
     assert record.tags["frostline.resumable"] == "true"
     assert "best.ckpt" in record.tags["frostline.failure"]
     assert raised.value.__cause__.errno in {errno.EFBIG, errno.ENOSPC}  # type: ignore[union-attr]
+
+
+def test_a_checkpoint_on_the_disk_of_the_store_needs_no_room(
+    tmp_path: Path, fresh_store_uri: str
+) -> None:
+    store = open_store(fresh_store_uri, "photos", folder=tmp_path)
+    checkpoint = tmp_path / "best.ckpt"
+    checkpoint.write_bytes(bytes(6_000_000))
+    run = store.start_run("one", {})
+    with no_file_beyond(5_000_000), ending(run):
+        run.log_artifact(checkpoint, "checkpoints")
+    assert store.get_run(run.run_id).status == "FINISHED"
+    assert store.fetch_artifact(run.run_id, "checkpoints/best.ckpt").stat().st_size == 6_000_000
 
 
 def test_a_file_that_the_journal_keeps_is_not_lost(tmp_path: Path, fresh_store_uri: str) -> None:

@@ -1,0 +1,46 @@
+"""A checkpoint in a store on the same disk is a second name of the file; all else is copied."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from frostline.tracking.store import open_store
+
+
+def test_a_checkpoint_is_linked_and_stays_when_the_first_name_goes(
+    tmp_path: Path, fresh_store_uri: str
+) -> None:
+    store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    run = store.start_run("a", {})
+    for name in ("best.ckpt", "best.ckpt.sha256"):
+        (tmp_path / name).write_bytes(name.encode())
+        run.log_artifact(tmp_path / name, "checkpoints")
+    found = store.fetch_artifact(run.run_id, "checkpoints/best.ckpt")
+    assert found.stat().st_ino == (tmp_path / "best.ckpt").stat().st_ino
+    other = store.fetch_artifact(run.run_id, "checkpoints/best.ckpt.sha256")
+    assert other.stat().st_ino != (tmp_path / "best.ckpt.sha256").stat().st_ino
+    (tmp_path / "best.ckpt").unlink()
+    assert found.read_bytes() == b"best.ckpt"
+    # A resumed run logs another file under the same name.
+    (tmp_path / "best.ckpt").write_bytes(b"better")
+    run.log_artifact(tmp_path / "best.ckpt", "checkpoints")
+    assert found.read_bytes() == b"better"
+    assert run.finish("FINISHED")
+
+
+def test_where_there_are_no_links_it_is_copied(
+    tmp_path: Path, fresh_store_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    run = store.start_run("a", {})
+    (tmp_path / "best.ckpt").write_bytes(b"weights")
+    run.log_artifact(tmp_path / "best.ckpt", "checkpoints")
+    found = store.fetch_artifact(run.run_id, "checkpoints/best.ckpt")
+    assert found.read_bytes() == b"weights"
+    assert found.stat().st_ino != (tmp_path / "best.ckpt").stat().st_ino
+    assert run.finish("FINISHED")
