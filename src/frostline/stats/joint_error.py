@@ -111,7 +111,8 @@ def _least_variance(cells: Mapping[str, Seeds]) -> float:
 
 def _at_least(covariance: Floats, least: float) -> Floats:
     """A covariance whose diagonal is nowhere below `least`."""
-    return covariance + np.diag(np.maximum(0.0, least - np.diag(covariance)))
+    missing = np.maximum(0.0, least - np.diag(covariance))
+    return np.asarray(covariance + np.diag(missing), dtype=np.float64)
 
 
 def _seeds_part(spreads: list[Spread]) -> Floats:
