@@ -114,6 +114,8 @@ def _tested(fitted: Fitted, folder: Path, work: Path, recorder: RunRecorder) -> 
     # What it took and what it takes by itself: heads that train together record other values.
     took_s = seconds_before(work) + time.monotonic() - evaluating_s
     metrics["time/train_s"] = metrics["time/alone_s"] = took_s
+    if fitted.best.epoch is not None:
+        metrics["val_best/epoch"] = float(fitted.best.epoch)
     return TrainedRun(
         metrics=metrics,
         step=fitted.trainer.current_epoch,

@@ -165,6 +165,9 @@ class HeadGroup:
             )
             metrics |= {f"{prefix}/{name}": value for name, value in scores.items()}
         own_s = time.monotonic() - begun_s
+        # A head that was solved has no epochs.
+        if member.result.best_epoch >= 0:
+            metrics["val_best/epoch"] = float(member.result.best_epoch)
         return TrainedRun(
             metrics=metrics | {"time/train_s": own_s},
             step=len(member.result.history),
