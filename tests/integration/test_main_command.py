@@ -66,7 +66,7 @@ def test_each_run_carries_its_figures_and_its_origin(
         f"{split}/{figure}"
         for split in ("val", "val_best", "test")
         for figure in ("loss", "acc_micro", "acc_macro", "f1_macro")
-    } | {"train/loss", "time/train_s"}
+    } | {"train/loss", "time/train_s", "val_best/epoch"}
     for child in children:
         assert wanted <= set(child.metrics)
         assert child.tags["frostline.weights_source"] == "random"
