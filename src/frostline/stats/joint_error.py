@@ -7,6 +7,9 @@ only its diagonal.
     Cov(a, b) = sum over groups of (mean pull of the group on a) (mean pull on b), and for a = b
                 also what seeds add beyond the groups
 
+Correlations of many cells that few groups tell are moved towards their mean: see
+`frostline.stats.shrunk_correlation`.
+
 A cell with one seed says nothing about seeds. Where other cells have several, it is given their
 mean seed variance; where no cell has, the seeds' part is 0 and everything holds for these trained
 models on other images alone.
@@ -23,6 +26,7 @@ from numpy.typing import NDArray
 
 from frostline.stats.paired import Seeds, cell_spread
 from frostline.stats.rate_choice import choice_doubt
+from frostline.stats.shrunk_correlation import shrunk_covariance
 from frostline.stats.variance import Spread, estimate, learn_prior
 
 Floats = NDArray[np.float64]
@@ -63,7 +67,7 @@ def joint_error(cells: Mapping[str, Seeds], optimism: Mapping[str, float]) -> Jo
     spreads = {name: cell_spread(seeds) for name, seeds in cells.items()}
     seeds_part = _seeds_part(list(spreads.values()))
     doubt = [choice_doubt(optimism.get(name, 0.0)) for name in cells]
-    images = _at_least(_images_part(cells), _least_variance(cells)) + np.diag(doubt)
+    images = _images_part(cells, _least_variance(cells)) + np.diag(doubt)
     n_seeds = np.array([spread.n_seeds for spread in spreads.values()])
     return JointError(
         tuple(cells),
@@ -77,19 +81,23 @@ def joint_error(cells: Mapping[str, Seeds], optimism: Mapping[str, float]) -> Jo
     )
 
 
-def _images_part(cells: Mapping[str, Seeds]) -> Floats:
-    """What the groups contribute, `(C, C)`."""
+def _images_part(cells: Mapping[str, Seeds], least: float) -> Floats:
+    """What the groups contribute, `(C, C)`; its diagonal is nowhere below `least`."""
     runs = [(place, run) for place, seeds in enumerate(cells.values()) for run in seeds.values()]
     names, rows = np.unique(np.concatenate([run.groups for _, run in runs]), return_inverse=True)
     pulls = np.zeros((len(cells), len(names)))
+    judged = np.zeros(pulls.shape, dtype=bool)
     n_seeds = [len(seeds) for seeds in cells.values()]
     start = 0
     for place, run in runs:
         end = start + len(run.influence)
         summed = np.bincount(rows[start:end], run.influence, minlength=len(names))
         pulls[place] += summed / n_seeds[place]
+        judged[place, rows[start:end]] = True
         start = end
-    return np.asarray(len(names) / max(len(names) - 1, 1) * pulls @ pulls.T, dtype=np.float64)
+    pulls *= np.sqrt(len(names) / max(len(names) - 1, 1))
+    own = (pulls**2).sum(axis=1)
+    return shrunk_covariance(pulls, np.maximum(0.0, least - own), judged)
 
 
 def _least_variance(cells: Mapping[str, Seeds]) -> float:
@@ -107,12 +115,6 @@ def _least_variance(cells: Mapping[str, Seeds]) -> float:
         for name in np.unique(run.groups)
     }
     return 0.5 / max(len(groups), 1) ** 2
-
-
-def _at_least(covariance: Floats, least: float) -> Floats:
-    """A covariance whose diagonal is nowhere below `least`."""
-    missing = np.maximum(0.0, least - np.diag(covariance))
-    return np.asarray(covariance + np.diag(missing), dtype=np.float64)
 
 
 def _seeds_part(spreads: list[Spread]) -> Floats:
