@@ -127,6 +127,11 @@ def _check_paths(settings: Settings) -> None:
             f"{similar_path(Path(path).expanduser())}",
             todo="give the path of your data set: data.path=DIR",
         )
+    if settings.tracking.system_metrics and find_spec("psutil") is None:
+        raise ConfigError(
+            "tracking.system_metrics=true: psutil is not installed here",
+            todo="pip install psutil; for the GPU pip install nvidia-ml-py as well",
+        )
     if settings.callbacks.tensorboard and find_spec("tensorboard") is None:
         raise ConfigError(
             "callbacks.tensorboard=true: TensorBoard is not installed here",

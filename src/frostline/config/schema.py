@@ -87,6 +87,8 @@ class TrackingSettings(StrictModel):
     uri: str | None
     experiment: Annotated[str, Field(min_length=1, max_length=500)] | None
     offline: bool
+    # A user's own file of this group may have been written before there was this key.
+    system_metrics: bool = False
 
 
 class SweepSettings(StrictModel):

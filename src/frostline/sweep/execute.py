@@ -24,6 +24,7 @@ from frostline.sweep.job_record import describe, open_run
 from frostline.sweep.job_runs import find_finished, find_runs, open_job_store
 from frostline.sweep.outcome import NEXT_ROUND, Outcome
 from frostline.sweep.tuned_job import make_ready
+from frostline.tracking.system_metrics import system_metrics
 from frostline.training.deadline import is_past
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ def execute(job: Job, *, on_progress: OnProgress) -> Outcome:
         trained: TrainedRun | None = None
         with ExitStack() as leaving, ending(run) as end:
             describe(store, run, settings, resumed=resumed)
+            if settings.tracking.system_metrics:
+                leaving.enter_context(system_metrics(run.run_id, settings.tracking.uri))
             with run.held():
                 trained = _train(store, job, work, run, on_progress, leaving, resumed=resumed)
             if trained is None:
