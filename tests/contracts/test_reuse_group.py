@@ -87,7 +87,7 @@ def test_a_group_reports_what_single_jobs_report(tmp_path: Path, fresh_store_uri
         assert takes - paid > group.shared_s / 2
         assert paid < group.seconds < takes + group.seconds
         metrics = {n: v for n, v in grouped.metrics.items() if not n.startswith("time/")}
-        assert len(metrics) == 8
+        assert len(metrics) == 9  # and the chosen epoch
         wanted = {name: outcome.metrics[name] for name in metrics}
         assert metrics == pytest.approx(wanted, rel=1e-4, abs=1e-6)
         last = {name: record.curve(name)[-1] for name in ("train/loss", "val/loss", "lr")}

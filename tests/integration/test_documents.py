@@ -76,6 +76,8 @@ def test_each_training_command_composes(command: Command, monkeypatch: pytest.Mo
 def test_each_other_command_exists_with_its_flags(command: Command) -> None:
     module = command.words[2]
     found = importlib.util.find_spec(module)
+    if found is not None and found.submodule_search_locations is not None:
+        found = importlib.util.find_spec(f"{module}.__main__")
     assert found is not None and found.origin is not None, module
     entry = re.search(r"^from ([\w.]+) import main$", Path(found.origin).read_text(), re.MULTILINE)
     if entry is not None:  # src/NAME.py, which has the command from the package
