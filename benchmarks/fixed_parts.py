@@ -47,6 +47,7 @@ JOB = {
         "frostline.backbones.weights:digest_of",
         "frostline.features.prefix_outputs:digest_of",
         "frostline.training.run:digest_of",
+        "frostline.training.fit:digest_of",
         "frostline.backbones.backbone:digest_of",
         "frostline.training.callbacks:digest_of",
     ),
@@ -69,6 +70,7 @@ JOB = {
     ),
     "Lightning's Trainer": (
         "frostline.training.run:build_trainer",
+        "frostline.training.fit:build_trainer",
         "pytorch_lightning:Trainer.fit",
         "pytorch_lightning:Trainer.validate",
         "pytorch_lightning:Trainer.test",

@@ -14,7 +14,7 @@ from frostline.training.deadline import check_deadline
 
 if TYPE_CHECKING:
     from frostline.tracking.tracked_run import Run
-    from frostline.training.run import Fitted
+    from frostline.training.fit import Fitted
     from frostline.training.rung import Rung
     from frostline.training.tuning_choice import Tuning
 
