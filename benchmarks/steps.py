@@ -21,11 +21,12 @@ from frostline.features.feature_datamodule import RowOutputs, StoredInputs, unch
 from frostline.features.stored_file import OutputForm, Segment
 from frostline.features.stored_outputs import StoredOutputs
 from frostline.training.callbacks import EpochSeed, ProgressEvents
-from frostline.training.engine import Engine, build_trainer
+from frostline.training.engine import Engine
 from frostline.training.head import build_head
 from frostline.training.loss import build_loss
 from frostline.training.optim import build_optimizer
 from frostline.training.task import ClassificationTask
+from frostline.training.trainer import build_trainer
 
 N, WIDTH, CLASSES, BATCH, EPOCHS = 8000, 64, 5, 32, 2
 ADAMW = AdamW(name="adamw", weight_decay=0.01, layer_decay=1.0, head_lr_factor=1.0, lr_center=1e-3)

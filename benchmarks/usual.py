@@ -23,9 +23,9 @@ from benchmarks.jobs import Job, Place, Workload, open_table
 from benchmarks.plain import Given, Givens, key_of, load
 from benchmarks.records import EXPERIMENT
 from frostline.data.order import epoch_order
-from frostline.training.engine import quieten
 from frostline.training.head import build_head
 from frostline.training.learning_rates import lr_factor
+from frostline.training.trainer import quieten
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 

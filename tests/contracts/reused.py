@@ -25,10 +25,11 @@ from frostline.features.prefix_outputs import PrefixJob
 from frostline.features.reuse import Inputs, open_inputs
 from frostline.features.stored_epochs import Readers
 from frostline.training.callbacks import EpochSeed
-from frostline.training.engine import Engine, build_trainer
+from frostline.training.engine import Engine
 from frostline.training.head import build_head
 from frostline.training.loss import build_loss
 from frostline.training.task import ClassificationTask
+from frostline.training.trainer import TrainerBatches, build_trainer
 from tests import optimizers
 
 FLOAT32 = ComputeMode("32-true")
@@ -136,7 +137,7 @@ def train(
         callbacks=watchers,
         folder=str(folder),
     )
-    trainer.fit(task, datamodule=inputs.data)
+    trainer.fit(task, datamodule=TrainerBatches(inputs.data))
     result.val_logits = task.collected()[0]
     result.state = {key: value.clone() for key, value in task.state_dict().items()}
     return result

@@ -128,7 +128,7 @@ def ran(
             },
             snapshot(task),
             [group["lr"] for group in trainer.optimizers[0].param_groups],
-            type(trainer.datamodule).__name__ == "FeatureDataModule",  # type: ignore[attr-defined]
+            type(trainer.datamodule.batches).__name__ == "FeatureDataModule",  # type: ignore[attr-defined]
         )
         end(self, trainer, task)
 

@@ -27,13 +27,14 @@ from frostline.features.feature_datamodule import RowOutputs, StoredInputs
 from frostline.features.stored_file import OutputForm, Segment
 from frostline.features.stored_outputs import StoredOutputs
 from frostline.training.callbacks import EpochSeed
-from frostline.training.engine import Engine, build_trainer
+from frostline.training.engine import Engine
 from frostline.training.group_key import follows_single_jobs
 from frostline.training.head import build_head
 from frostline.training.head_training import Choice, HeadJob, HeadResult, train_heads
 from frostline.training.loss import build_loss
 from frostline.training.metrics import classification_metrics, stacked_metrics
 from frostline.training.task import ClassificationTask
+from frostline.training.trainer import build_trainer
 from tests import optimizers
 
 N, WIDTH, CLASSES, EPOCHS, SEED = 130, 12, 4, 4, 5

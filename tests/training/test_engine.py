@@ -19,7 +19,6 @@ from frostline.errors import ConfigError
 from frostline.tracking.provenance import read_machine
 from frostline.training.engine import (
     Engine,
-    build_trainer,
     choose_engine,
     choose_kernels,
     cuda_works,
@@ -27,6 +26,7 @@ from frostline.training.engine import (
     syncs_norms,
     take_card,
 )
+from frostline.training.trainer import build_trainer
 
 
 @pytest.fixture(autouse=True)

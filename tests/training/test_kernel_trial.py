@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from frostline.backbones.compute_mode import ComputeMode
 from frostline.training import precision_probe
-from frostline.training.engine import Engine, build_trainer, choose_kernels
+from frostline.training.engine import Engine, choose_kernels
 from frostline.training.kernel_trial import trains_strictly
 from frostline.training.phase import engine_text
+from frostline.training.trainer import build_trainer
 
 CPU = Engine("cpu", "32-true", 1, "single")
 

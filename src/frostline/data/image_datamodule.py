@@ -1,9 +1,8 @@
-"""Batches for Lightning: images decoded once, indexed by batch, order and views by seed."""
+"""Batches of a table's images: decoded once, indexed by batch, order and views by seed."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -71,8 +70,11 @@ def geometries_of(spec: "InputSpec", augment: str) -> tuple[Geometry, Geometry]:
     return (training if augment == "crop_always" else evaluation), training
 
 
-class ImageDataModule(pl.LightningDataModule):
+class ImageDataModule:
     """Train, validation and test batches of one table.
+
+    Lightning gets them through `frostline.training.trainer`; a trained run is used without it, and
+    is spared its import, which takes as long as PyTorch's.
 
     Args:
         table: The images.
@@ -101,7 +103,6 @@ class ImageDataModule(pl.LightningDataModule):
         sampling: str = "natural",
         own_augment: "RandomRecipe | None" = None,
     ) -> None:
-        super().__init__()
         self.table = table
         self.splits = splits
         self.preprocess = BatchTransform(spec, augment=augment, seed=seed, own=own_augment)

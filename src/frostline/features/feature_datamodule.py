@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -72,7 +71,7 @@ class EpochBatches:
             )
 
 
-class FeatureDataModule(pl.LightningDataModule):
+class FeatureDataModule:
     """Replaces an `ImageDataModule`: the same order and views, with outputs in place of images.
 
     Args:
@@ -88,7 +87,6 @@ class FeatureDataModule(pl.LightningDataModule):
         evaluation: StoredOutputs | None,
         training: StoredOutputs | StoredEpochs | None,
     ) -> None:
-        super().__init__()
         self.images = images
         self._evaluation = evaluation
         self._training = training

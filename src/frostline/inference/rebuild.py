@@ -30,8 +30,8 @@ from frostline.tracking.restore import (
     restore,
     restore_file,
 )
-from frostline.training.assembly import head_of
 from frostline.training.checkpoint import CheckpointError, digest_path, load_checkpoint
+from frostline.training.parts import head_of
 
 CLASSES = "predictions/classes.json"
 

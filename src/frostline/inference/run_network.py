@@ -18,10 +18,9 @@ from frostline.inference.class_map import ClassMap
 from frostline.inference.rebuild import Rebuilt
 from frostline.inference.score_intervals import blank_of_one_class, figures_of
 from frostline.stats.predictions import Predictions
-from frostline.training.assembly import cut_of
-from frostline.training.engine import Engine, choose_engine, choose_kernels
+from frostline.training.engine import STRICT, Engine, choose_engine, choose_kernels
 from frostline.training.metrics import probabilities
-from frostline.training.phase import STRICT
+from frostline.training.parts import cut_of
 from frostline.training.precision_probe import FASTEST
 
 Rows = NDArray[np.int64]

@@ -238,11 +238,11 @@ def _check_own_parts(settings: Settings) -> None:
     import torch
 
     from frostline.config.own_part import OwnHead, OwnLoss, OwnOptimizer
-    from frostline.training.assembly import augment_of
     from frostline.training.epoch_logs import own_callbacks
     from frostline.training.head import build_own_head
     from frostline.training.loss import build_own_loss
     from frostline.training.optim import build_optimizer
+    from frostline.training.parts import augment_of
 
     if isinstance(settings.head, OwnHead):
         build_own_head(settings.head, 8, 3, seed=settings.seed)

@@ -6,27 +6,23 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from frostline.backbones.backbone import AsBuilt, Backbone
+from frostline.backbones.backbone import Backbone
 from frostline.backbones.pristine import backbone_of_job
-from frostline.backbones.split.cut import Cut, cut
+from frostline.backbones.split.cut import Cut
 from frostline.backbones.synced_norms import sync_backbone, sync_norms
 from frostline.backbones.tensor_files import describe_misfit
-from frostline.config.own_part import OwnAugment, OwnHead
-from frostline.config.recipe import MlpHead
 from frostline.config.schema import Settings
-from frostline.data.augmentations import RandomRecipe, own_recipe
 from frostline.data.image_datamodule import ImageDataModule
 from frostline.data.imbalance import class_weights
 from frostline.data.load import load_table, split_of
 from frostline.data.mixing import BatchMix
 from frostline.data.sample_table import SampleTable
-from frostline.plugins.part import build_part
 from frostline.training.as_planned import check_as_planned
 from frostline.training.engine import choose_engine, syncs_norms
-from frostline.training.head import build_head, build_own_head
 from frostline.training.learning_rates import Course
 from frostline.training.loss import Loss, build_loss
 from frostline.training.optim import lr_scales
+from frostline.training.parts import augment_of, cut_of, head_of
 from frostline.training.schedule import Phase, phases_of
 from frostline.training.task import ClassificationTask
 
@@ -142,21 +138,6 @@ def assemble(settings: Settings, on_progress: Callable[..., None]) -> Assembly:
     )
 
 
-def cut_of(
-    settings: Settings, backbone: Backbone, freeze: int | str, as_built: AsBuilt | None = None
-) -> Cut:
-    """A run's backbone frozen and cut at a depth.
-
-    Args:
-        settings: Of the run.
-        backbone: Its backbone.
-        freeze: The depth.
-        as_built: What is known of its weights, while nothing has trained.
-    """
-    pool, depth = settings.head.pool, backbone.depth(freeze)
-    return cut(backbone, depth, pool=pool, frozen_bn=settings.frozen_bn, as_built=as_built)
-
-
 def data_of(settings: Settings, table: SampleTable, backbone: Backbone) -> ImageDataModule:
     """A run's batches of images.
 
@@ -176,29 +157,6 @@ def data_of(settings: Settings, table: SampleTable, backbone: Backbone) -> Image
         memory_gib=settings.data.memory_gib,
         sampling=settings.data.sampling,
         own_augment=augment_of(settings),
-    )
-
-
-def augment_of(settings: Settings) -> RandomRecipe | None:
-    """A run's own augmentation; None where it has one of ours."""
-    augment = settings.augment
-    if not isinstance(augment, OwnAugment):
-        return None
-    return own_recipe(build_part(augment), augment.name)
-
-
-def head_of(settings: Settings, num_features: int, num_classes: int) -> nn.Sequential:
-    """A run's classifier as it is before training."""
-    if isinstance(settings.head, OwnHead):
-        return build_own_head(settings.head, num_features, num_classes, seed=settings.seed)
-    mlp = settings.head if isinstance(settings.head, MlpHead) else None
-    return build_head(
-        num_features,
-        num_classes,
-        hidden=mlp.hidden if mlp else None,
-        dropout=settings.head.dropout,
-        batch_norm=mlp is not None and mlp.batch_norm,
-        seed=settings.seed,
     )
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning.plugins.io import CheckpointIO
 
 from frostline.errors import FrostlineError
 from frostline.files import replacing
@@ -79,30 +78,3 @@ def load_checkpoint(path: Path, *, check: bool = True) -> dict[str, Any]:
             f"{path}: a checkpoint is a dictionary, not a {type(content).__name__}"
         )
     return content
-
-
-class AtomicCheckpointIO(CheckpointIO):
-    """Lightning's interface to the two functions above."""
-
-    def save_checkpoint(
-        self,
-        checkpoint: dict[str, Any],
-        path: Any,
-        storage_options: Any | None = None,  # noqa: ARG002
-    ) -> None:
-        """Save atomically."""
-        save_checkpoint(checkpoint, Path(path))
-
-    def load_checkpoint(
-        self,
-        path: Any,
-        map_location: Any | None = None,  # noqa: ARG002
-        weights_only: bool | None = None,  # noqa: ARG002
-    ) -> dict[str, Any]:
-        """Load plain tensors, on the CPU."""
-        return load_checkpoint(Path(path))
-
-    def remove_checkpoint(self, path: Any) -> None:
-        """Remove a checkpoint and its checksum."""
-        Path(path).unlink(missing_ok=True)
-        digest_path(Path(path)).unlink(missing_ok=True)

@@ -1,23 +1,20 @@
-"""Where a run computes and in which precision, and the Trainer made from it."""
+"""Where a run computes, in which precision, and with which kernels."""
 
 import logging
 import os
-import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import pytorch_lightning as pl
 import torch
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
 from frostline.config.schema import TrainerSettings
 from frostline.errors import ConfigError
 from frostline.training.allocator import keep_freed_memory
-from frostline.training.checkpoint import AtomicCheckpointIO
-from frostline.training.step_overhead import NoProfiler, hide_accelerators
 
 _log = logging.getLogger(__name__)
+
+# Said of a run on CUDA whose kernels all repeat their numbers: see `training.kernel_trial`.
+STRICT = ", strict kernels"
 
 
 @dataclass(frozen=True)
@@ -153,41 +150,6 @@ def prepare_process(threads: int | None) -> None:
         os.environ["OMP_NUM_THREADS"] = str(threads)
 
 
-def build_trainer(
-    engine: Engine, *, epochs: int, accumulate: int, callbacks: Sequence[pl.Callback], folder: str
-) -> pl.Trainer:
-    """A quiet Trainer: progress, metrics and checkpoints go through our own callbacks."""
-    quieten()
-    choose_kernels(strict=engine.strict)
-    if engine.accelerator == "cpu":
-        hide_accelerators()
-    return pl.Trainer(
-        accelerator="gpu" if engine.accelerator == "cuda" else engine.accelerator,
-        devices=engine.devices,
-        strategy="ddp" if engine.strategy == "ddp" else "auto",
-        # Our samplers give each process its part of every batch.
-        use_distributed_sampler=False,
-        # Lightning's conversion would drop the activations that timm has in its BatchNorm, and wake
-        # frozen ones: `frostline.backbones.synced_norms` has converted what trains.
-        sync_batchnorm=False,
-        precision=engine.precision,  # type: ignore[arg-type]
-        max_epochs=epochs,
-        accumulate_grad_batches=accumulate,
-        callbacks=list(callbacks),
-        default_root_dir=folder,
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        deterministic=True if engine.strict else "warn",  # as in choose_kernels
-        # What a batch system, torchrun or MPI left in the environment never says how we run: our
-        # own processes are the only ones (`sweep.distributed_run`). Under Slurm's environment
-        # Lightning would expect srun's tasks, and answer USR1 by requeueing instead of stopping.
-        plugins=[AtomicCheckpointIO(), LightningEnvironment()],
-        profiler=NoProfiler(),
-    )
-
-
 def choose_kernels(*, strict: bool = False) -> None:
     """Compute with kernels that give the same numbers each time, wherever there are any.
 
@@ -210,29 +172,6 @@ def choose_kernels(*, strict: bool = False) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
-
-
-def quieten() -> None:
-    """Silence Lightning's warnings about what we do on purpose."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    for message in (
-        # Frozen modules are in eval mode by design. https://github.com/Lightning-AI/pytorch-lightning/issues/21146
-        ".*module.* in eval mode.*",
-        # Images are decoded once and cached; worker processes would copy them for nothing.
-        ".*does not have many workers.*",
-        # Batches are read by our own sampler of index lists.
-        ".*Trying to infer the `batch_size`.*",
-        ".*Checkpoint directory .* exists and is not empty.*",
-        # Our batches hold four tensors, which are moved without a search.
-        ".*have overridden `transfer_batch_to_device`.*",
-        # Nothing is logged by the step.
-        ".*is smaller than the logging interval.*",
-        # Lightning 2.6 against torch 2.14; nothing that a user could change.
-        ".*treespec, LeafSpec.*",
-        # Every process evaluates the whole split, so there is nothing to average.
-        ".*sync_dist=True.*",
-    ):
-        warnings.filterwarnings("ignore", message=message)
 
 
 def _has_mps() -> bool:

@@ -13,7 +13,7 @@ from frostline.config.schema import Settings
 from frostline.features.stored_epochs import Readers
 from frostline.training import callbacks, resume
 from frostline.training.assembly import Assembly, assemble
-from frostline.training.engine import build_trainer, choose_engine, prepare_process
+from frostline.training.engine import choose_engine, prepare_process
 from frostline.training.epoch_logs import epoch_logs, own_callbacks
 from frostline.training.history import History
 from frostline.training.kept_state import KeepBest, KeepLast
@@ -21,6 +21,7 @@ from frostline.training.phase import OpenPhase, open_phase
 from frostline.training.recorder import RunRecorder
 from frostline.training.schedule import Phase, remaining
 from frostline.training.task import ClassificationTask
+from frostline.training.trainer import TrainerBatches, build_trainer
 
 OnProgress = Callable[..., None]
 
@@ -156,7 +157,7 @@ def fit(
             callbacks=observers,
             folder=os.fspath(folder),
         )
-        trainer.fit(task, datamodule=inputs.data, ckpt_path=last)
+        trainer.fit(task, datamodule=TrainerBatches(inputs.data), ckpt_path=last)
         if inputs.epochs is not None:  # what came of it is known only now
             record(reuse=inputs.outcome)
         last = newest.path or last

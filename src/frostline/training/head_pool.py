@@ -29,12 +29,12 @@ from frostline.training.assembly import (
     class_weights_of,
     data_of,
     head_lr_of,
-    head_of,
 )
 from frostline.training.engine import Engine
 from frostline.training.exact_head import PATH, Solution, fits_memory, solve_path
 from frostline.training.head_training import Choice, HeadJob, HeadResult, train_heads
 from frostline.training.metrics import stacked_metrics
+from frostline.training.parts import head_of
 
 # Heads that differ in none of these see the same batches.
 SAME_BATCHES = ("seed", "epochs", "batch_size", "augment", "loss", "head", "callbacks")

@@ -12,12 +12,9 @@ from frostline.features.prefix_outputs import PrefixJob
 from frostline.features.reuse import Inputs, open_inputs
 from frostline.features.stored_epochs import Readers
 from frostline.training.assembly import Assembly
-from frostline.training.engine import Engine
+from frostline.training.engine import STRICT, Engine
 from frostline.training.precision_probe import choose_modes
 from frostline.training.schedule import Phase
-
-# Said of a run on CUDA whose kernels all repeat their numbers: see `training.kernel_trial`.
-STRICT = ", strict kernels"
 
 
 @dataclass(frozen=True)
