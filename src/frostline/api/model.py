@@ -88,7 +88,7 @@ def load(run: str, *, uri: str | None = None, threads: int | None = None) -> Mod
     """
     from frostline.inference.predictor import Predictor
     from frostline.inference.rebuild import rebuild_run
-    from frostline.inference.run_network import engine_here
+    from frostline.inference.run_engine import engine_here
     from frostline.tracking.store import open_store
     from frostline.training.engine import prepare_process
 

@@ -80,7 +80,7 @@ def _run(given: argparse.Namespace) -> int:
 
     from frostline.data.progress_bar import show_progress
     from frostline.inference.predictor import Predictor
-    from frostline.inference.run_network import engine_here
+    from frostline.inference.run_engine import engine_here
 
     predictor = Predictor(
         rebuilt.network,

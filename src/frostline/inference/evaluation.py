@@ -13,7 +13,8 @@ from frostline.data.progress_bar import show_progress
 from frostline.errors import TrackingError
 from frostline.inference.evaluation_images import find_images_to_evaluate
 from frostline.inference.rebuild import Rebuilt
-from frostline.inference.run_network import engine_here, evaluate_rows
+from frostline.inference.run_engine import engine_here
+from frostline.inference.run_network import evaluate_rows
 from frostline.inference.score_intervals import intervals_of
 from frostline.tracking.prediction_files import read_predictions, write_predictions
 from frostline.tracking.reader import Reader

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,7 +19,9 @@ from frostline.features.compute import precision_context
 from frostline.inference.answer import Answer
 from frostline.inference.image_files import decode_batches
 from frostline.inference.rebuild import Network
-from frostline.inference.trust.trust import Trust
+
+if TYPE_CHECKING:  # most predictions are made without
+    from frostline.inference.trust.trust import Trust
 
 # With fewer images, timing both precisions costs more than it gains.
 MIN_IMAGES_FOR_PROBE = 512
@@ -48,7 +51,7 @@ class Predictor:
     accelerator: str
     precision: str
     value_range: ValueRange | None = None
-    trust: Trust | None = None
+    trust: "Trust | None" = None
 
     def __post_init__(self) -> None:
         self.network = self.network.to(self.accelerator).to(memory_format=torch.channels_last)

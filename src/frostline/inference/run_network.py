@@ -1,24 +1,24 @@
 """Run a rebuilt network over the images of a table and score it."""
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from frostline.backbones.compute_mode import ComputeMode, InComputeMode, parse_compute_mode
+from frostline.backbones.compute_mode import ComputeMode, InComputeMode
 from frostline.data.image_datamodule import ImageDataModule
 from frostline.data.sample_table import SampleTable
 from frostline.data.splits import Splits
 from frostline.features.compute import precision_context
 from frostline.inference.class_map import ClassMap
 from frostline.inference.rebuild import Rebuilt
+from frostline.inference.run_engine import engine_tag, recorded_modes
 from frostline.inference.score_intervals import blank_of_one_class, figures_of
 from frostline.stats.predictions import Predictions
-from frostline.training.engine import STRICT, Engine, choose_engine, choose_kernels
+from frostline.training.engine import STRICT, Engine, choose_kernels
 from frostline.training.metrics import probabilities
 from frostline.training.parts import cut_of
 from frostline.training.precision_probe import FASTEST
@@ -54,36 +54,12 @@ class Evaluated:
         )
 
 
-def engine_here(rebuilt: Rebuilt) -> Engine:
-    """Choose the run's own precision on the best device of this machine."""
-    trainer = rebuilt.settings.trainer
-    engine = choose_engine(trainer.model_copy(update={"accelerator": "auto"}))
-    if engine.precision != FASTEST:
-        return engine
-    # The precision that was fastest in training determines the figures of the run.
-    return replace(engine, precision=_recorded_modes(rebuilt)[0].precision)
-
-
-def _engine_tag(rebuilt: Rebuilt) -> str:
-    return rebuilt.record.tags.get("frostline.engine", "") if rebuilt.record else ""
-
-
-def _recorded_modes(rebuilt: Rebuilt) -> tuple[ComputeMode, ComputeMode]:
-    """Modes of training and of the frozen stages, as a run with `precision=fastest` logged them."""
-    match = re.fullmatch(r"\w+ (.+), frozen stages (.+)", _engine_tag(rebuilt).removesuffix(STRICT))
-    return (
-        (parse_compute_mode(match[1]), parse_compute_mode(match[2]))
-        if match
-        else (ComputeMode("32-true"), ComputeMode("32-true"))
-    )
-
-
 def _forward(rebuilt: Rebuilt, engine: Engine) -> Callable[[Tensor], Tensor]:
     """A function from normalised images to logits, each part in the mode of its training."""
     settings = rebuilt.settings
     training = forward = ComputeMode(engine.precision)
     if settings.trainer.precision == FASTEST:
-        training, forward = _recorded_modes(rebuilt)
+        training, forward = recorded_modes(rebuilt)
     if forward == training == ComputeMode(engine.precision):
         network = rebuilt.network
 
@@ -142,7 +118,7 @@ def evaluate_rows(
     preprocess.to(engine.accelerator)
     # As in training: without strict kernels attention may be computed by others, which round
     # otherwise.
-    choose_kernels(strict=engine.accelerator == "cuda" and _engine_tag(rebuilt).endswith(STRICT))
+    choose_kernels(strict=engine.accelerator == "cuda" and engine_tag(rebuilt).endswith(STRICT))
     outputs: list[tuple[Tensor, Tensor, Tensor]] = []
     with torch.inference_mode():
         for batch in data.evaluation_dataloader("test"):

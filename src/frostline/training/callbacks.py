@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import EarlyStopping
 from frostline.data.seeds import seed_epoch
 from frostline.errors import FrostlineError
 from frostline.training.candidate import SCALED_LOSS
-from frostline.training.metrics import scaled_loss
+from frostline.training.scaled_loss import scaled_loss
 from frostline.training.task import ClassificationTask
 
 

@@ -15,7 +15,7 @@ from frostline.config.tune_grid import LR
 from frostline.training.schedule import Phase
 
 LOSS = "val/loss"
-# The same of logits at their best temperature: frostline.training.metrics.scaled_loss.
+# The same of logits at their best temperature: `frostline.training.scaled_loss`.
 SCALED_LOSS = "val/loss_scaled"
 # Losses of two candidates that differ by less than this share may still change places.
 CLOSE = 0.05
