@@ -1,4 +1,4 @@
-"""A depth beyond the stages that an earlier check has counted is refused without timm."""
+"""A depth beyond the stages that have been counted before is refused without timm."""
 
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from tests.composed import settings
 
 @pytest.fixture(autouse=True)
 def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an earlier check has counted, beside a timm that the package does not know."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("frostline.backbones.stage_counts.version", lambda _: "0.0")
     monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
     remember_stages([("test_resnet", 5), ("test_vit", 4)])
 

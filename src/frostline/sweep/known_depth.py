@@ -1,7 +1,8 @@
-"""How many stages a backbone has, kept from earlier checks, so that `freeze=9` is answered at once.
+"""How many stages a backbone has, counted beforehand, so that `freeze=9` is answered at once.
 
-Counting them needs timm, whose import takes seconds. Own backbones are counted each time, as their
-code may have changed.
+Counting them needs timm, whose import takes seconds. For one version of timm the package has the
+numbers; others are kept from earlier checks. Own backbones are counted each time, as their code may
+have changed.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from frostline import backbones
+from frostline.backbones.stage_counts import counted_stages
 from frostline.config.schema import Settings
 from frostline.data.cache import cache_folder, keep_sealed, kept_text
 from frostline.errors import BackboneError
@@ -38,7 +40,7 @@ def remember_stages(counted: Iterable[tuple[str, int]]) -> None:
 
 
 def check_known_depth(settings: Settings) -> None:
-    """Check a number of frozen stages, if an earlier check counted those of the backbone.
+    """Check a number of frozen stages, if those of the backbone have been counted before.
 
     Raises:
         BackboneError: If it has fewer.
@@ -47,7 +49,7 @@ def check_known_depth(settings: Settings) -> None:
     text = str(freeze).strip()
     if not text.lstrip("-").isdigit() or name in own_backbones():
         return
-    num_stages = _recalled(name)
+    num_stages = counted_stages(name) or _recalled(name)
     if num_stages is None or -num_stages <= int(text) <= num_stages:
         return
     raise BackboneError(

@@ -138,15 +138,22 @@ class Race:
         """Train cells to their end, the highest so far first, as far as the budget goes."""
         judged = {} if self._decision is None else self._decision.judged
         self._decision, self._is_short, self._share = None, False, 1.0
-        order = sorted(judged, key=lambda cell: -judged[cell].score)
+        first = {cell: jobs[0] for cell, jobs in self._alive().items() if cell in judged}
+        order = [
+            cell
+            for cell in sorted(first, key=lambda cell: -judged[cell].score)
+            if not has_come(self._known.get(first[cell].digest), None)
+        ]
+        if not order:
+            return
         self._say(
-            "the budget is short: half-trained cells are compared no further, the highest are "
-            "trained to their end"
+            f"round {len(self._rounds) + 1}: the budget is short, so that half-trained cells are "
+            "compared no further; the highest are trained to their end, one after the other"
         )
         begun_s = time.time()
         for cell in order:
-            if cell not in self._out and not self._is_spent:
-                self._start("the highest, to the end", [self._cells[cell][0]], None)
+            if not self._is_spent:
+                self._start("", [first[cell]], None)
                 self._known = known_runs(self._store, self._jobs)
         self._rounds.append(Round("the highest, to the end", seconds=time.time() - begun_s))
         decision = self._judged(None, 1)
@@ -161,7 +168,7 @@ class Race:
         """Launch the jobs of a round that are not as far, as many as the budget lets begin.
 
         Args:
-            name: Of the round.
+            name: Of the round; empty where it has been said.
             jobs: Those of its cells.
             until: Where they pause; None for their end.
             share: Of the budget that may be spent when the round ends.
@@ -178,7 +185,7 @@ class Race:
         ]
         able, spent = affordable(todo, known, share * self._budget.epochs - self._spent_epochs)
         self._spent_epochs += spent
-        if able:
+        if able and name:
             self._say(f"round {len(self._rounds) + 1}: {name}, {len(able)} jobs")
         # Together, those that pause at the same place: most often all of them.
         deadline = deadline_of(self._budget, self._begun_s, share)
