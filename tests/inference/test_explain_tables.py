@@ -5,16 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-from torchmetrics.functional.classification import multiclass_calibration_error
 
-from frostline.inference.explain.calibration import (
-    N_BINS,
-    calibrate,
-    expected_calibration_error,
-    fit_temperature,
-)
+from frostline.inference.explain.calibration import calibrate, fit_temperature
 from frostline.inference.explain.confusion import (
     class_figures,
     confused_pairs,
@@ -70,17 +63,6 @@ def test_a_class_without_images_has_no_recall_and_no_rates() -> None:
     assert np.isnan(rates_of(counts)[1]).all()
     pairs = [(pair.truth, pair.taken_for, pair.count) for pair in confused_pairs(counts, "abc", 9)]
     assert pairs == [("c", "a", 2), ("a", "b", 1)]
-
-
-@pytest.mark.parametrize("sharpness", [0.1, 3.0, 40.0])
-def test_the_calibration_error_is_that_of_torchmetrics_to_the_last_digit(sharpness: float) -> None:
-    generator = torch.Generator().manual_seed(1)
-    for items, classes in ((1, 2), (60, 5), (800, 30)):
-        logits = torch.randn(items, classes, generator=generator, dtype=torch.float64)
-        probs = torch.softmax(sharpness * logits, dim=1)
-        labels = torch.randint(classes, (items,), generator=generator)
-        theirs = multiclass_calibration_error(probs, labels, classes, n_bins=N_BINS, norm="l1")
-        assert torch.equal(expected_calibration_error(probs, labels), theirs)
 
 
 def test_calibration_error_by_hand() -> None:

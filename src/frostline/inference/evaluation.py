@@ -20,7 +20,7 @@ from frostline.tracking.prediction_files import read_predictions, write_predicti
 from frostline.tracking.reader import Reader
 from frostline.tracking.records import RunRecord
 from frostline.tracking.store import Store
-from frostline.training.metrics import probabilities
+from frostline.training.probabilities import probabilities
 
 VALIDATION = "predictions/val.parquet"
 CURVES = ("train/loss", "val/loss", "val/acc_micro", "val/f1_macro")

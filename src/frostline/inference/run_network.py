@@ -19,9 +19,9 @@ from frostline.inference.run_engine import engine_tag, recorded_modes
 from frostline.inference.score_intervals import blank_of_one_class, figures_of
 from frostline.stats.predictions import Predictions
 from frostline.training.engine import STRICT, Engine, choose_kernels
-from frostline.training.metrics import probabilities
 from frostline.training.parts import cut_of
 from frostline.training.precision_probe import FASTEST
+from frostline.training.probabilities import probabilities
 
 Rows = NDArray[np.int64]
 

@@ -3,11 +3,12 @@
 import numpy as np
 import torch
 from torch import Tensor
+from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
 
 from frostline.stats.intervals import Estimate, share_interval
 from frostline.stats.predictions import Predictions, value_and_influence
 from frostline.stats.rules import SCORES
-from frostline.training.metrics import class_scores, classification_metrics
+from frostline.training.metrics import classification_metrics
 
 LEVEL = 0.95
 _ROUNDING_ERROR = 1e-9
@@ -30,9 +31,9 @@ def figures_of(logits: Tensor, labels: Tensor) -> dict[str, float]:
     present = torch.bincount(labels, minlength=n_classes) > 0
     if bool(present.all()):
         return figures
-    scores = class_scores(logits.float(), labels)
-    figures["acc_macro"] = scores.recall[present].mean().item()
-    figures["f1_macro"] = scores.f1[present].mean().item()
+    for name, score in (("acc_macro", multiclass_accuracy), ("f1_macro", multiclass_f1_score)):
+        each = score(logits, labels, n_classes, average="none")
+        figures[name] = each[present].mean().item()
     return figures
 
 

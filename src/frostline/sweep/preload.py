@@ -23,6 +23,7 @@ import sqlalchemy.dialects.sqlite
 import sqlalchemy.orm
 import timm  # noqa: F401
 import torch.utils.serialization  # noqa: F401
+import torchmetrics  # noqa: F401
 
 import frostline.backbones.build
 import frostline.backbones.split.cut

@@ -1,26 +1,9 @@
 """Metrics of a split, each named with its average."""
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-
-@dataclass(frozen=True)
-class ClassScores:
-    """How well each class is recognised.
-
-    Attributes:
-        recall: (K,) float32; 0 for a class without items.
-        f1: (K,) float32; 0 for a class that is never right.
-        counts: (K,) bool: whether it occurs among the labels or the predictions. Macro averages
-            leave out the others.
-    """
-
-    recall: Tensor
-    f1: Tensor
-    counts: Tensor
+from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
 
 
 def classification_metrics(logits: Tensor, labels: Tensor) -> dict[str, float]:
@@ -43,48 +26,12 @@ def classification_metrics(logits: Tensor, labels: Tensor) -> dict[str, float]:
     if int(labels.min()) < 0 or int(labels.max()) >= num_classes:
         raise ValueError(f"labels must lie in 0..{num_classes - 1}")
     logits = logits.float()
-    scores = class_scores(logits, labels)
-    right = (logits.argmax(dim=1) == labels).sum()
     return {
         "loss": F.cross_entropy(logits, labels).item(),
-        "acc_micro": (right.float() / float(len(labels))).item(),
-        "acc_macro": _mean(scores.recall, scores.counts),
-        "f1_macro": _mean(scores.f1, scores.counts),
+        "acc_micro": multiclass_accuracy(logits, labels, num_classes, average="micro").item(),
+        "acc_macro": multiclass_accuracy(logits, labels, num_classes, average="macro").item(),
+        "f1_macro": multiclass_f1_score(logits, labels, num_classes, average="macro").item(),
     }
-
-
-def class_scores(logits: Tensor, labels: Tensor) -> ClassScores:
-    """Recall and F1 of each class.
-
-    Computed step by step as torchmetrics does, whose figures these are to the last digit; its
-    import takes longer than most evaluations, and where results must repeat its table of counts
-    needs memory for N x K x K integers.
-
-    Args:
-        logits: (N, K) float.
-        labels: (N,) int64 in 0 .. K - 1.
-
-    Source: torchmetrics 1.9, multiclass_accuracy and multiclass_f1_score with average="none".
-    """
-    n_classes = logits.shape[1]
-    cells = labels * n_classes + logits.argmax(dim=1)
-    table = torch.bincount(cells, minlength=n_classes**2).view(n_classes, n_classes)
-    hits, actual, predicted_as = table.diagonal(), table.sum(dim=1), table.sum(dim=0)
-    return ClassScores(
-        recall=_share(hits.float(), actual.float()),
-        f1=_share(2.0 * hits, (actual + predicted_as).float()),
-        counts=actual + predicted_as > 0,
-    )
-
-
-def _share(part: Tensor, whole: Tensor) -> Tensor:
-    """Part of a whole, 0 where there is none."""
-    return torch.where(whole != 0, part / whole, torch.zeros_like(whole))
-
-
-def _mean(values: Tensor, counts: Tensor) -> float:
-    weights = counts.float()
-    return (weights * values / weights.sum()).sum().item()
 
 
 def stacked_metrics(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -121,8 +68,3 @@ def stacked_metrics(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
         "acc_macro": (recall * share).sum(dim=1),
         "f1_macro": (f1 * share).sum(dim=1),
     }
-
-
-def probabilities(logits: Tensor) -> Tensor:
-    """Softmax in float32: (N, K) to (N, K), rows sum to 1."""
-    return torch.softmax(logits.float(), dim=1)

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from frostline.data.sample_table import SampleTable
 from frostline.tracking.prediction_files import write_predictions
-from frostline.training.metrics import classification_metrics, probabilities
+from frostline.training.metrics import classification_metrics
+from frostline.training.probabilities import probabilities
 from frostline.training.task import ClassificationTask
 
 

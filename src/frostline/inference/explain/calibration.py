@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torchmetrics.functional.classification import multiclass_calibration_error
 
 from frostline.stats.predictions import Predictions
 from frostline.training.scaled_loss import best_temperature
@@ -79,33 +80,9 @@ def calibrate(predictions: Predictions, *, temperature: float = 1.0) -> Calibrat
     with np.errstate(invalid="ignore"):
         confidence = np.bincount(bins, weights=top, minlength=N_BINS) / counts
         accuracy = np.bincount(bins, weights=right, minlength=N_BINS) / counts
-    ece = expected_calibration_error(probs, labels)
+    ece = multiclass_calibration_error(probs, labels, probs.shape[1], n_bins=N_BINS, norm="l1")
     nll = -torch.log_softmax(log_probs / temperature, dim=1)[torch.arange(len(labels)), labels]
     return Calibration(edges, counts, confidence, accuracy, float(ece), float(nll.mean()))
-
-
-def expected_calibration_error(probs: Tensor, labels: Tensor) -> Tensor:
-    """The mean distance of confidence from accuracy, in bins of confidence.
-
-    Args:
-        probs: (N, K) float, rows sum to 1.
-        labels: (N,) int64.
-
-    Returns:
-        One float32, 0 to 1; to the last digit as torchmetrics computes it.
-
-    Source: torchmetrics 1.9, multiclass_calibration_error with norm="l1".
-    """
-    confidence, predicted = probs.max(dim=1)
-    confidence, right = confidence.float(), predicted.eq(labels).float()
-    edges = torch.linspace(0, 1, N_BINS + 1)
-    places = torch.bucketize(confidence, edges, right=True) - 1
-    # A confidence of 1 falls on the last edge, which is a bin of its own.
-    empty = torch.zeros(len(edges))
-    counts = empty.scatter_add(0, places, torch.ones_like(confidence))
-    confidences = torch.nan_to_num(empty.scatter_add(0, places, confidence) / counts)
-    accuracies = torch.nan_to_num(empty.scatter_add(0, places, right) / counts)
-    return torch.sum(torch.abs(accuracies - confidences) * (counts / counts.sum()))
 
 
 def fit_temperature(predictions: Predictions) -> float:
