@@ -51,7 +51,7 @@ JOB = {
         "frostline.backbones.backbone:digest_of",
         "frostline.training.callbacks:digest_of",
     ),
-    "cut and its proof": ("frostline.training.assembly:cut",),
+    "cut and its proof": ("frostline.training.assembly:cut", "frostline.training.parts:cut"),
     "head, task, modes, stored features": (
         "frostline.training.assembly:head_of",
         "frostline.training.assembly:Assembly.task",

@@ -24,6 +24,8 @@ from frostline.sweep.worker_answer import Failure, receive
 OWN_PREFIX = "FROSTLINE_"  # of our environment variables
 _TERMINATE_EVERY_S = 2
 _STARTS = 3  # of a process, before its fork server is called hopeless
+# Seconds from the end of its connections to that of a process that was killed.
+_DYING_S = 0.2
 
 
 def call(
@@ -124,8 +126,10 @@ def _begin() -> tuple[Connection, Any]:
             return ours, process
         except (EOFError, ConnectionError, FileNotFoundError):
             # It died between the question and its answer; the next question starts another one. A
-            # process that it may have made ends, as our end of its pipe is closed.
+            # process that it may have made ends, as our end of its pipe is closed. Until its death
+            # can be seen it would be asked again.
             ours.close()
+            time.sleep(_DYING_S)
         finally:
             theirs.close()
     raise FrostlineError(
