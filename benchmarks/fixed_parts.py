@@ -46,6 +46,7 @@ JOB = {
     "digests of weights": (
         "frostline.backbones.weights:digest_of",
         "frostline.features.prefix_outputs:digest_of",
+        "frostline.features.prefix_job:digest_of",
         "frostline.training.run:digest_of",
         "frostline.training.fit:digest_of",
         "frostline.backbones.backbone:digest_of",

@@ -1,7 +1,5 @@
 """The parts of a sweep, and what whole commands take."""
 
-import contextlib
-import io
 import os
 import resource
 import shutil
@@ -9,10 +7,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from unittest import mock
 
 from benchmarks.fixed_clock import REST, Clock, tree_s
 from benchmarks.fixed_parts import SWEEP
+from benchmarks.our_command import give
 
 Times = dict[str, list[float]]
 WHOLE = "the whole sweep"
@@ -39,35 +37,9 @@ def measured_sweep(images: Path, folder: Path, *words: str) -> Times:
     clock = Clock(tree_s)
     workers.call(nothing)
     with clock.watching(SWEEP), clock.part(REST):
-        _give(folder, ["-m", "data=folder", f"data.path={images}", "data.split_seed=0", *words])
+        give(folder, ["-m", "data=folder", f"data.path={images}", "data.split_seed=0", *words])
     clock.spent[WHOLE] = [sum(each) for each in zip(*clock.spent.values(), strict=True)]
     return clock.spent
-
-
-def _give(folder: Path, words: list[str]) -> None:
-    """`python -m src.train` in this process, whose fork server stays.
-
-    Raises:
-        RuntimeError: If it failed.
-    """
-    from frostline.commands.train import main
-
-    before, said = (sys.argv, Path.cwd()), io.StringIO()
-    os.chdir(folder)
-    sys.argv = ["train.py", *words]
-    try:
-        with (
-            contextlib.redirect_stdout(said),
-            contextlib.redirect_stderr(said),
-            mock.patch("frostline.sweep.sweeper.cool_down"),
-        ):
-            main()
-    except SystemExit as ended:
-        if ended.code:
-            raise RuntimeError(said.getvalue()[-4000:]) from None
-    finally:
-        sys.argv = before[0]
-        os.chdir(before[1])
 
 
 def at_home(folder: Path, template: Path) -> Path:

@@ -1,14 +1,9 @@
 """Frostline itself: the command as a person gives it."""
 
-import contextlib
-import io
 import math
-import os
-import sys
-from pathlib import Path
-from unittest import mock
 
 from benchmarks.jobs import Job, Place, Workload
+from benchmarks.our_command import give
 
 
 def fixed(work: Workload, place: Place) -> list[str]:
@@ -58,25 +53,8 @@ def our_sweep(work: Workload, place: Place) -> None:
     Raises:
         RuntimeError: If a job failed.
     """
-    from frostline.commands.train import main
-
-    before, said = (sys.argv, Path.cwd()), io.StringIO()
     place.folder.mkdir(parents=True, exist_ok=True)
-    os.chdir(place.folder)
-    sys.argv = ["train.py", "-m", *fixed(work, place), *grid_of(work.jobs)]
-    try:
-        with (
-            contextlib.redirect_stdout(said),
-            contextlib.redirect_stderr(said),
-            mock.patch("frostline.sweep.sweeper.cool_down"),
-        ):
-            main()
-    except SystemExit as ended:
-        if ended.code:
-            raise RuntimeError(said.getvalue()[-4000:]) from None
-    finally:
-        sys.argv = before[0]
-        os.chdir(before[1])
+    give(place.folder, ["-m", *fixed(work, place), *grid_of(work.jobs)])
 
 
 def our_accuracies(work: Workload, place: Place) -> list[float]:

@@ -21,7 +21,7 @@ from frostline.data.mixing import BatchMix
 from frostline.data.sample_table import SampleTable
 from frostline.data.sources.leaves import load_leaves
 from frostline.data.splits import split_table
-from frostline.features.prefix_outputs import PrefixJob
+from frostline.features.prefix_job import PrefixJob
 from frostline.features.reuse import Inputs, open_inputs
 from frostline.features.stored_epochs import Readers
 from frostline.training.callbacks import EpochSeed

@@ -11,7 +11,8 @@ from frostline.data.image_datamodule import ImageDataModule
 from frostline.features.cost_model import Decision, decide_from_facts, why_images
 from frostline.features.feature_datamodule import FeatureDataModule, StoredInputs
 from frostline.features.fill import Demand
-from frostline.features.prefix_outputs import PrefixJob, prepare_outputs
+from frostline.features.prefix_job import PrefixJob
+from frostline.features.prefix_outputs import prepare_outputs
 from frostline.features.stored_epochs import Readers, StoredEpochs
 from frostline.features.stored_file import StoreFailedError
 from frostline.features.stored_outputs import StoredOutputs

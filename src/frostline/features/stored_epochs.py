@@ -19,13 +19,11 @@ from frostline.features.chain import Found
 from frostline.features.cost_model import Decision
 from frostline.features.feature_store import FeatureStore, size_limit_bytes, store_folder
 from frostline.features.fill import Demand
+from frostline.features.prefix_job import PrefixJob, Source, source_of_epoch
 from frostline.features.prefix_outputs import (
     ContinuedOutputs,
-    PrefixJob,
-    Source,
     prepare_outputs_of,
     same_bits,
-    source_of_epoch,
     stored_outputs,
 )
 from frostline.features.stored_file import StoreFailedError

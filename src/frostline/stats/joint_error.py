@@ -7,7 +7,7 @@ only its diagonal.
     Cov(a, b) = sum over groups of (mean pull of the group on a) (mean pull on b), and for a = b
                 also what seeds add beyond the groups
 
-Correlations of many cells that few groups tell are moved towards their mean: see
+Correlations of many cells that rest on few groups are moved towards their mean: see
 `frostline.stats.shrunk_correlation`.
 
 A cell with one seed says nothing about seeds. Where other cells have several, it is given their

@@ -28,7 +28,7 @@ def check_jobs(
 
     Args:
         jobs: The settings of the jobs, already valid by themselves.
-        elsewhere: Whether other machines may carry them out, whose devices nobody knows here.
+        elsewhere: Whether other machines may carry them out, whose devices cannot be seen here.
         on_progress: Receives `text=` for what takes a while.
 
     Returns:

@@ -21,7 +21,8 @@ from frostline.features.compute import precision_context
 from frostline.features.cost_model import Decision
 from frostline.features.feature_datamodule import RowOutputs
 from frostline.features.fill import Demand
-from frostline.features.prefix_outputs import PrefixJob, prepare_outputs
+from frostline.features.prefix_job import PrefixJob
+from frostline.features.prefix_outputs import prepare_outputs
 from frostline.features.stored_file import StoreFailedError
 from frostline.features.view_pairs import needed_batches
 from frostline.training.assembly import (

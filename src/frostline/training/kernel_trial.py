@@ -1,4 +1,4 @@
-"""Whether a network can be trained with kernels alone that repeat their numbers: one step tells.
+"""Whether a network can be trained with kernels alone that repeat their numbers: one step is tried.
 
 PyTorch has two ways to ask for them. With `warn_only` what has no such kernel still runs, but
 attention then keeps its faster backward pass, whose sums differ from run to run. Without, attention

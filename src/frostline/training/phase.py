@@ -8,7 +8,7 @@ from torch import nn
 from frostline.backbones.compute_mode import ComputeMode
 from frostline.backbones.freezing import hold_in_eval, is_held_in_eval
 from frostline.backbones.split.cut import Cut
-from frostline.features.prefix_outputs import PrefixJob
+from frostline.features.prefix_job import PrefixJob
 from frostline.features.reuse import Inputs, open_inputs
 from frostline.features.stored_epochs import Readers
 from frostline.training.assembly import Assembly

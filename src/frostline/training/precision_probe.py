@@ -70,7 +70,7 @@ def choose_modes(
         shape: Channels, height and width of the images.
         batch: Images in a batch.
         about: Backbone and depth.
-        own_parts: Whether the user's own code takes part, whose kernels nobody knows.
+        own_parts: Whether the user's own code takes part, whose kernels are unknown.
     """
     engine, forward, training = _modes(
         engine, prefix, trained, shape=shape, batch=batch, about=about

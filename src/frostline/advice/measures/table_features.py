@@ -18,7 +18,8 @@ from frostline.data.sample_table import SampleTable
 from frostline.data.splits import Splits
 from frostline.errors import DataError
 from frostline.features.fill import Demand
-from frostline.features.prefix_outputs import PrefixJob, prepare_outputs
+from frostline.features.prefix_job import PrefixJob
+from frostline.features.prefix_outputs import prepare_outputs
 from frostline.features.stored_file import StoreFailedError
 from frostline.features.view_pairs import needed_batches
 from frostline.training.engine import choose_engine, prepare_process
