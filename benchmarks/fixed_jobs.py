@@ -60,7 +60,7 @@ def measured_jobs(
         Part to milliseconds on the wall and of the processor.
     """
     from frostline.backbones.shared_cache import shared_cache
-    from frostline.sweep.execute import execute
+    from frostline.sweeps.execute import execute
 
     for name in ("HOME", "CACHE"):
         os.environ[f"FROSTLINE_{name}"] = str(folder / name.lower())
@@ -90,9 +90,9 @@ def planned_jobs(shape: Shape, images: Path, folder: Path, count: int) -> list[A
 
     from frostline.config.conf_files import CONF
     from frostline.config.read import settings_of
-    from frostline.sweep.job import Job
-    from frostline.sweep.plan import plan_job
-    from frostline.sweep.preflight import check_jobs
+    from frostline.sweeps.job import Job
+    from frostline.sweeps.plan import plan_job
+    from frostline.sweeps.preflight import check_jobs
 
     common = [*SHARED, *shape.overrides, f"data.path={images}", "tracking.experiment=fixed"]
     common.append(f"tracking.uri=sqlite:///{folder / 'mlflow.db'}")

@@ -8,10 +8,10 @@ JOB = {
         "frostline.training.task:ClassificationTask.test_step",
     ),
     "store opened, runs looked up, run opened": (
-        "frostline.sweep.execute:open_job_store",
-        "frostline.sweep.execute:find_runs",
-        "frostline.sweep.execute:open_run",
-        "frostline.sweep.execute:read_outcome",
+        "frostline.sweeps.execute:open_job_store",
+        "frostline.sweeps.execute:find_runs",
+        "frostline.sweeps.execute:open_run",
+        "frostline.sweeps.execute:read_outcome",
     ),
     "writes to MLflow": (
         "frostline.tracking.outbox:Outbox.put",
@@ -20,7 +20,7 @@ JOB = {
         "frostline.tracking.outbox:Outbox.flush",
     ),
     "what the run is: config, provenance, splits": (
-        "frostline.sweep.execute:describe",
+        "frostline.sweeps.execute:describe",
         "frostline.training.recorder:RunRecorder.record_parts",
         "frostline.training.recorder:RunRecorder.record_result",
     ),
@@ -81,29 +81,29 @@ JOB = {
 }
 SWEEP = {
     "command composed": (
-        "frostline.sweep.sweeper:PlannedSweeper._compose",
-        "frostline.sweep.sweeper:PlannedSweeper._expand",
+        "frostline.sweeps.sweeper:PlannedSweeper._compose",
+        "frostline.sweeps.sweeper:PlannedSweeper._expand",
     ),
-    "plan: backbones, weights and data checked": ("frostline.sweep.session:check_all",),
+    "plan: backbones, weights and data checked": ("frostline.sweeps.session:check_all",),
     "store opened and looked up": (
-        "frostline.sweep.session:open_to_plan",
-        "frostline.sweep.session:standing_of",
-        "frostline.sweep.session:claim_id",
+        "frostline.sweeps.session:open_to_plan",
+        "frostline.sweeps.session:standing_of",
+        "frostline.sweeps.session:claim_id",
     ),
     "the sweep's own run": (
-        "frostline.sweep.sweep_run:open_sweep_run",
-        "frostline.sweep.sweep_run:record_outcomes",
+        "frostline.sweeps.sweep_run:open_sweep_run",
+        "frostline.sweeps.sweep_run:record_outcomes",
         "frostline.tracking.outbox:Outbox.put",
     ),
     "processes started and ended": (
-        "frostline.sweep.workers:_begin",
-        "frostline.sweep.workers:Worker.end",
+        "frostline.sweeps.workers:_begin",
+        "frostline.sweeps.workers:Worker.end",
     ),
-    "the jobs": ("frostline.sweep.launcher:_run_one", "frostline.sweep.launcher:_run_group"),
+    "the jobs": ("frostline.sweeps.launcher:_run_one", "frostline.sweeps.launcher:_run_group"),
     "end: outcomes collected, table": (
-        "frostline.sweep.session:end_failed_runs",
-        "frostline.sweep.session:collect_outcomes",
-        "frostline.sweep.summary:show",
+        "frostline.sweeps.session:end_failed_runs",
+        "frostline.sweeps.session:collect_outcomes",
+        "frostline.sweeps.summary:show",
     ),
-    "report": ("frostline.sweep.session:show_report",),
+    "report": ("frostline.sweeps.session:show_report",),
 }

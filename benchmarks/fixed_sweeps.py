@@ -32,7 +32,7 @@ def measured_sweep(images: Path, folder: Path, *words: str) -> Times:
         words: Of the command.
     """
     from benchmarks.measure import nothing
-    from frostline.sweep import workers
+    from frostline.sweeps import workers
 
     clock = Clock(tree_s)
     workers.call(nothing)

@@ -11,8 +11,8 @@ from typing import Any
 
 import psutil
 
-from frostline.sweep import workers
-from frostline.sweep.worker_answer import Failure
+from frostline.sweeps import workers
+from frostline.sweeps.worker_answer import Failure
 
 _LOOK_EVERY_S = 0.05
 

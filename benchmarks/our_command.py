@@ -28,7 +28,7 @@ def give(folder: Path, words: Sequence[str]) -> None:
         with (
             contextlib.redirect_stdout(said),
             contextlib.redirect_stderr(said),
-            mock.patch("frostline.sweep.sweeper.cool_down"),
+            mock.patch("frostline.sweeps.sweeper.cool_down"),
         ):
             main()
     except SystemExit as ended:

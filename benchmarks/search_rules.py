@@ -1,6 +1,6 @@
 """The race and its peers, replayed over recorded curves: which cell each takes, and what it pays.
 
-The race decides by its own function, `frostline.sweep.rounds.decide`, and pays what Frostline's
+The race decides by its own function, `frostline.sweeps.rounds.decide`, and pays what Frostline's
 parts of runs took when they were recorded: a start once, its epochs, and for each pause the seconds
 of building the job again and evaluating it. Peers pay a tuned loop's seconds for an epoch, nothing
 for pausing, and once for building each cell.
@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.search_cells import CELLS, EPOCHS
 from benchmarks.search_curves import Curves, Floats
 from frostline.config.search_settings import RaceSearch
-from frostline.sweep.rounds import Decision, Stand, decide
+from frostline.sweeps.rounds import Decision, Stand, decide
 
 ETA = 3
 KEPT = 3  # cells that go on after "one epoch each"

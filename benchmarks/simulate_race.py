@@ -2,7 +2,7 @@
 
 python -m benchmarks.simulate_race [--races 400] [--write]
 
-Each race goes as `frostline.sweep.race` has it: the first seed of all cells at two rungs and at
+Each race goes as `frostline.sweeps.race` has it: the first seed of all cells at two rungs and at
 their end, then seeds one by one, until it is settled or no seed is left; each comparison of seeds
 is a look, and whoever is left is compared as on the report: corrected for all pairs of cells that
 entered. What a cell scores at a rung is its ability minus a gap that differs between cells, so that
@@ -24,7 +24,7 @@ from frostline.config.conf_files import CONF
 from frostline.config.search_settings import RaceSearch
 from frostline.stats.looks import alpha_of_look
 from frostline.stats.paired import Scored, compare_with_top, family_pairs, scored
-from frostline.sweep.rounds import Stand, decide
+from frostline.sweeps.rounds import Stand, decide
 
 SEARCH = Path(__file__).parents[1] / "docs" / "search.md"
 SCORE = "acc_micro"

@@ -58,7 +58,7 @@ def main() -> None:
 
 def _carry_out(name: str, device: str, tiny: bool) -> None:
     """One part in this process, whose working directory is its folder."""
-    import frostline.sweep.preload  # noqa: F401  (as a job's process has it)
+    import frostline.sweeps.preload  # noqa: F401  (as a job's process has it)
 
     found = Checks(Path.cwd(), device, tiny)
     (part,) = [part for part in PARTS if part.name == name]

@@ -45,7 +45,7 @@ def part_card(found: Checks) -> None:
 
     from frostline.config.schema import TrainerSettings
     from frostline.config.versions import installed_libraries
-    from frostline.sweep import workers
+    from frostline.sweeps import workers
     from frostline.training.engine import choose_engine, choose_kernels
 
     found.figure("libraries", f"{installed_libraries()}, torch {torch.__version__}")

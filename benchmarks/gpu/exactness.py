@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks.gpu.checks import Checks
 from benchmarks.gpu.jobs_here import Place, curve_gap, do_job, forced_reuse, net_of, weight_gap
-from frostline.sweep.signals import StopSignalError
+from frostline.sweeps.signals import StopSignalError
 from frostline.training.engine import STRICT
 
 # The first epoch's loss on images and on stored features.

@@ -87,10 +87,10 @@ def do_job(
 
     from frostline.config.conf_files import CONF
     from frostline.config.read import settings_of
-    from frostline.sweep.execute import execute
-    from frostline.sweep.job import Job
-    from frostline.sweep.plan import plan_job
-    from frostline.sweep.preflight import check_jobs
+    from frostline.sweeps.execute import execute
+    from frostline.sweeps.job import Job
+    from frostline.sweeps.plan import plan_job
+    from frostline.sweeps.preflight import check_jobs
     from frostline.tracking.store import open_store
     from frostline.training.checkpoint import load_checkpoint
 

@@ -16,7 +16,7 @@ def part_oom(found: Checks) -> None:
         return
     import torch
 
-    from frostline.sweep.failures import free_memory
+    from frostline.sweeps.failures import free_memory
 
     with found.tried("a batch that does not fit is halved"):
         half, whole = (_reserved_bytes(batch) for batch in (_OOM_BATCH // 2, _OOM_BATCH))
@@ -47,7 +47,7 @@ def _reserved_bytes(batch: int) -> int:
     import timm
     import torch
 
-    from frostline.sweep.failures import free_memory
+    from frostline.sweeps.failures import free_memory
 
     model = timm.create_model(_OOM_NET, num_classes=20).cuda().train()
     images = torch.randn(batch, 3, _OOM_PX, _OOM_PX, device="cuda")
@@ -66,7 +66,7 @@ def part_leak(found: Checks) -> None:
     import psutil
     import torch
 
-    from frostline.sweep.failures import free_memory
+    from frostline.sweeps.failures import free_memory
 
     rows = []
     with found.tried("ten jobs leave nothing"):

@@ -18,9 +18,9 @@ from frostline.config.schema import Settings
 from frostline.config.study_scale import STUDIES, spell_out_scale
 from frostline.data.load import data_name
 from frostline.errors import ConfigError
-from frostline.sweep.compose import study_cells, words_of
-from frostline.sweep.plan import with_first_seeds
-from frostline.sweep.sweeper import split_sweep
+from frostline.sweeps.compose import study_cells, words_of
+from frostline.sweeps.plan import with_first_seeds
+from frostline.sweeps.sweeper import split_sweep
 
 
 @dataclass(frozen=True)

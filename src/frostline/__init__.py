@@ -11,25 +11,9 @@ From a shell `frostline train`, from Python:
     frostline.runs()
 """
 
-from types import ModuleType
 from typing import Any
 
-import frostline.sweep as _room
-
-_FROM_PYTHON = ("Model", "Sweep", "load", "runs")
-
-
-class _CallableRoom(ModuleType):
-    """The package frostline.sweep, which users call as `frostline.sweep(...)`."""
-
-    def __call__(self, *overrides: str, **settings: Any) -> Any:
-        """`frostline.api.sweep`."""
-        from frostline.api import sweep
-
-        return sweep(*overrides, **settings)
-
-
-_room.__class__ = _CallableRoom
+_FROM_PYTHON = ("Model", "Sweep", "load", "runs", "sweep")
 
 
 def __getattr__(name: str) -> Any:

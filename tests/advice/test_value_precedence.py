@@ -12,7 +12,7 @@ from frostline.config.recorded_config import recorded_settings
 from frostline.config.schema import Settings
 from frostline.config.value_origins import key_of, origins, origins_in_one_line, origins_of
 from frostline.errors import ConfigError
-from frostline.sweep.plan import JobFacts, plan_job
+from frostline.sweeps.plan import JobFacts, plan_job
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 FOUR = ("large_similar", "large_different", "small_similar", "small_different")

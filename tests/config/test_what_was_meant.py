@@ -16,7 +16,7 @@ from frostline.config.likely_key import known_keys, likely_keys
 from frostline.config.likely_option import likely_option
 from frostline.data.source_words import with_source
 from frostline.errors import ConfigError
-from frostline.sweep.job_runs import experiment_of
+from frostline.sweeps.job_runs import experiment_of
 from tests.config.test_read_settings import settings
 
 CONF = Path(__file__).resolve().parents[2] / "conf"

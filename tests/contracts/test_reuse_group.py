@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from frostline.config.schema import Settings
-from frostline.sweep.execute import execute
-from frostline.sweep.job import Job
+from frostline.sweeps.execute import execute
+from frostline.sweeps.job import Job
 from frostline.training.group_key import group_key
 from frostline.training.head_group import train_head_group
 from frostline.training.recorder import RunRecorder

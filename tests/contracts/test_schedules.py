@@ -10,7 +10,7 @@ import yaml
 from frostline.backbones.state_digest import named_state
 from frostline.errors import FrostlineError
 from frostline.inference.rebuild import rebuild_run
-from frostline.sweep.preflight import check_jobs
+from frostline.sweeps.preflight import check_jobs
 from frostline.tracking.reader import Reader
 from frostline.training.assembly import assemble
 from frostline.training.checkpoint import load_checkpoint

@@ -19,13 +19,13 @@ from frostline.features import fill
 from frostline.features.cost_model import Decision, Speeds, Work, decide_from_cost
 from frostline.features.stored_epochs import StoredEpochs
 from frostline.files import unsealed
-from frostline.sweep.execute import execute
-from frostline.sweep.execute_group import execute_group
-from frostline.sweep.job import Job
-from frostline.sweep.outcome import Outcome
-from frostline.sweep.plan import plan_job, with_first_seeds
-from frostline.sweep.preflight import check_jobs
-from frostline.sweep.sharing import sharing_of
+from frostline.sweeps.execute import execute
+from frostline.sweeps.execute_group import execute_group
+from frostline.sweeps.job import Job
+from frostline.sweeps.outcome import Outcome
+from frostline.sweeps.plan import plan_job, with_first_seeds
+from frostline.sweeps.preflight import check_jobs
+from frostline.sweeps.sharing import sharing_of
 from frostline.tracking.prediction_files import read_predictions
 from frostline.tracking.store import Store, open_store
 from frostline.training.rung import rung_name

@@ -14,7 +14,7 @@ from frostline.data.load import load_table, split_of
 from frostline.data.sources.folder import load_folder
 from frostline.data.splits import split_digest
 from frostline.errors import DataError
-from frostline.sweep.data_check import read_data
+from frostline.sweeps.data_check import read_data
 
 
 @pytest.fixture

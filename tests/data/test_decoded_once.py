@@ -19,7 +19,7 @@ from frostline.data.pixels import open_pixels
 from frostline.data.sources.folder import load_folder
 from frostline.errors import DataChangedError
 from frostline.locks import OwnerLock
-from frostline.sweep.preflight import check_jobs
+from frostline.sweeps.preflight import check_jobs
 from tests.composed import settings
 from tests.inference.tiny_run import draw_ramps
 

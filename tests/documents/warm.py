@@ -63,7 +63,7 @@ class WarmProcess:
 
 
 def _serve() -> None:
-    import frostline.sweep.preload  # noqa: F401  (all that commands import)
+    import frostline.sweeps.preload  # noqa: F401  (all that commands import)
 
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_DFL)

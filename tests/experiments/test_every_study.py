@@ -13,8 +13,8 @@ from frostline.config.recipe import HeadFirst
 from frostline.config.schema import Settings
 from frostline.config.study_scale import STUDIES, scales_of
 from frostline.config.tune_grid import is_tuned
-from frostline.sweep.execute import execute
-from frostline.sweep.job import Job
+from frostline.sweeps.execute import execute
+from frostline.sweeps.job import Job
 
 NAMES = sorted(file.stem for file in STUDIES.glob("*.yaml") if scales_of(file.stem))
 # The keys that shape a recipe, apart from sizes and network.

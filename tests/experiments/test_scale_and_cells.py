@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from frostline.config.study_scale import scales_of, spell_out_scale
 from frostline.errors import ConfigError
-from frostline.sweep.compose import study_cells, words_of
+from frostline.sweeps.compose import study_cells, words_of
 
 
 @pytest.fixture

@@ -34,9 +34,9 @@ def train_tiny(folder: Path, *overrides: str) -> str:
     """Train one run with the store of the environment; return its id."""
     from frostline.config.identity import job_digest
     from frostline.config.read import settings_of
-    from frostline.sweep.execute import execute
-    from frostline.sweep.job import Job
-    from frostline.sweep.preflight import check_jobs
+    from frostline.sweeps.execute import execute
+    from frostline.sweeps.job import Job
+    from frostline.sweeps.preflight import check_jobs
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", [*BASE, *overrides], return_hydra_config=False)

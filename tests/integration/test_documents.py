@@ -103,7 +103,7 @@ def test_each_link_leads_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_each_file_that_is_named_exists(page: Path) -> None:
-    """Also the short names of the walk through the code: `sweep/execute.py`, `plan.py`."""
+    """Also the short names of the walk through the code: `sweeps/execute.py`, `plan.py`."""
     named = re.findall(r"`([\w./-]+\.(?:py|yaml|toml))`", page.read_text(encoding="utf-8"))
     for name in (name for name in named if not PLACEHOLDER.search(name)):
         places = (ROOT / name, ROOT / "src/frostline" / name)

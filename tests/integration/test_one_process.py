@@ -67,7 +67,7 @@ def test_no_job_sees_those_before_it(tmp_path: Path, empty_store_file: Path) -> 
 def test_a_collection_in_a_job_leaves_alone_what_jobs_share() -> None:
     """A full collection looks only through what came after the libraries."""
     counted = (
-        "import gc, frostline.sweep.preload; print(gc.get_freeze_count(), len(gc.get_objects()))"
+        "import gc, frostline.sweeps.preload; print(gc.get_freeze_count(), len(gc.get_objects()))"
     )
     ended = subprocess.run(
         [sys.executable, "-c", counted],

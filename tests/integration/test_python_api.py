@@ -28,7 +28,7 @@ def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_sweep_its_table_and_its_model(here: Path) -> None:
     said: list[str] = []
-    swept = frostline.sweep(**TINY, freeze=["all", 2], seed=range(2), progress=said.append)  # type: ignore[operator]
+    swept = frostline.sweep(**TINY, freeze=["all", 2], seed=range(2), progress=said.append)
     assert any("4 jobs" in line for line in said)
     assert not any("\x1b" in line for line in said)
     table = swept.table()

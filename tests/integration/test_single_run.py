@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from frostline.sweep.progress import SweepProgress
+from frostline.sweeps.progress import SweepProgress
 from tests.faults.conftest import NET
 from tests.integration.conftest import start
 

@@ -13,7 +13,7 @@ from frostline.errors import BackboneError, ConfigError, FrostlineError
 from frostline.plugins import folders
 from frostline.plugins.own_backbones import backbone_code, with_code
 from frostline.plugins.part import PluginChangedError, PluginError, build_part, own_line
-from frostline.sweep.own_launcher import own_launcher
+from frostline.sweeps.own_launcher import own_launcher
 from frostline.training.head import build_own_head
 from frostline.training.loss import build_own_loss
 from frostline.training.optim import build_own_optimizer

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from frostline.sweep.job_end import JobError, ending
+from frostline.sweeps.job_end import JobError, ending
 from frostline.tracking.store import open_store
 
 

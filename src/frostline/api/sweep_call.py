@@ -19,7 +19,7 @@ from frostline.api.hydra_words import words_of
 from frostline.api.sweep_result import Sweep
 from frostline.errors import FrostlineError
 from frostline.invocation import MODULE, VARIABLE
-from frostline.sweep.farewell import FILE
+from frostline.sweeps.farewell import FILE
 
 _FOLDER = Path("multirun") / "python"
 # A child in the same group has got the signal already, and first saves what it has.

@@ -40,13 +40,13 @@ from frostline.errors import FrostlineError
 from frostline.memory_limit import memory_limit_error
 from frostline.plugins.folders import check_conf_folders, config_folders, remember
 from frostline.redact import hide_secrets_in_output, redact_yaml_files
-from frostline.sweep.known_depth import check_known_depth
-from frostline.sweep.session import SweepEndedError
-from frostline.sweep.signals import StopSignalError, raise_on_signals
-from frostline.sweep.sweep_run import command_again
+from frostline.sweeps.known_depth import check_known_depth
+from frostline.sweeps.session import SweepEndedError
+from frostline.sweeps.signals import StopSignalError, raise_on_signals
+from frostline.sweeps.sweep_run import command_again
 
 if TYPE_CHECKING:
-    from frostline.sweep.outcome import Outcome
+    from frostline.sweeps.outcome import Outcome
 
 _WANTS_TRACES = "FROSTLINE_FULL_ERROR"
 
@@ -66,11 +66,11 @@ def run_job(config: DictConfig) -> "Outcome | float":
     check_known_depth(settings)
     raise_on_signals()
     if own.mode is RunMode.MULTIRUN:
-        from frostline.sweep.launch import run_launched
-        from frostline.sweep.launcher import environment_of
+        from frostline.sweeps.launch import run_launched
+        from frostline.sweeps.launcher import environment_of
 
         return run_launched(settings, folder, own.job.num, environment_of(own))
-    from frostline.sweep.single_run import run_single
+    from frostline.sweeps.single_run import run_single
 
     if note := rename_note(config.backbone, settings.backbone):
         print(note, file=sys.stderr)

@@ -14,7 +14,7 @@ DATA_SOURCE = "frostline.data_source"
 KIND_TAG, CELL = "frostline.kind", "cell"
 # On a sweep's run: the names of the tags that the user gave to all its runs.
 USER_TAGS = "frostline.user_tags"
-# On a sweep's run: the rounds of a race, as `frostline.sweep.race` records them.
+# On a sweep's run: the rounds of a race, as `frostline.sweeps.race` records them.
 RACE_FILE = "race.json"
 # On a job's run: why a race trained it no further; and why it waits, where it does.
 DROPPED = "frostline.dropped"

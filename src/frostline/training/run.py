@@ -34,7 +34,7 @@ def train_run(
         folder: Where the job's results are left.
         work: Where its checkpoints lie until it is finished, and where a resumed run finds them.
         recorder: Writes the run's record.
-        on_progress: Receives progress (see frostline.sweep.progress).
+        on_progress: Receives progress (see frostline.sweeps.progress).
 
     Returns:
         The trained run, or how far it is where `sweep.until_epoch` pauses it.

@@ -7,15 +7,15 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 from frostline.plugins.folders import conf_folders
-from frostline.sweep import launcher, sweeper
+from frostline.sweeps import launcher, sweeper
 
 
 class PlannedSweeper(sweeper.PlannedSweeper):
-    """frostline.sweep.sweeper.PlannedSweeper under a name that Hydra accepts."""
+    """frostline.sweeps.sweeper.PlannedSweeper under a name that Hydra accepts."""
 
 
 class IsolatedLauncher(launcher.IsolatedLauncher):
-    """frostline.sweep.launcher.IsolatedLauncher under a name that Hydra accepts."""
+    """frostline.sweeps.launcher.IsolatedLauncher under a name that Hydra accepts."""
 
 
 class OwnConfFolders(SearchPathPlugin):
