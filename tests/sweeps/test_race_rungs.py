@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from tests.sweep.test_sweep_groups import planned, settings
+from tests.sweeps.test_sweep_groups import planned, settings
 
 from frostline.config.search_settings import FIRST_LOOK, RaceSearch
 from frostline.sweeps.budget import epochs_left

@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from tests.sweep.test_sweep_groups import planned
+from tests.sweeps.test_sweep_groups import planned
 
 from frostline.config.search_settings import Budget
 from frostline.errors import ConfigError

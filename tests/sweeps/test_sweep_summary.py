@@ -4,7 +4,7 @@ from io import StringIO
 
 import pytest
 from rich.console import Console
-from tests.sweep.test_sweep_plan import planned
+from tests.sweeps.test_sweep_plan import planned
 
 from frostline.sweeps.outcome import Outcome, collect_outcomes
 from frostline.sweeps.summary import rows, show

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.sweep.test_sweep_plan import settings
+from tests.sweeps.test_sweep_plan import settings
 
 from frostline.errors import ConfigError
 from frostline.locks import OwnerLock

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sweep.test_sweep_plan import settings
+from tests.sweeps.test_sweep_plan import settings
 
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
