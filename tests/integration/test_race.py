@@ -194,6 +194,27 @@ def test_a_budget_of_epochs_ends_the_race_and_a_larger_one_goes_on(tmp_path, pho
 
 
 @pytest.mark.slow
+def test_a_budget_for_one_cell_is_spent_on_one_cell(tmp_path, photos):
+    shutil.copytree(photos / "photos", tmp_path / "photos")
+    words = ("-m", *TINY, "backbone=test_resnet", "lr=1e-2,5e-3", "augment=none", "epochs=4")
+    ended = start(tmp_path, *words, "search=race", "report=false", "budget=4epochs")
+    assert ended.returncode == 0, ended.stderr
+    (run,) = _runs(tmp_path)[1].values()
+    assert run.info.status == "FINISHED"
+
+
+@pytest.mark.slow
+def test_a_race_without_any_result_says_so_and_is_no_success(tmp_path, photos):
+    shutil.copytree(photos / "photos", tmp_path / "photos")
+    words = ("-m", *TINY, "backbone=test_resnet", "lr=1e-2,5e-3", "augment=none", "epochs=400")
+    ended = start(tmp_path, *words, "search=race", "report=false", "budget=3s")
+    assert ended.returncode == 1, ended.stderr
+    assert "nothing to recommend" in ended.stdout + ended.stderr
+    again = start(tmp_path, *words, "search=race", "report=false", "epochs=2", "budget=null")
+    assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.slow
 def test_a_budget_too_short_to_compare_all_trains_the_highest_to_its_end(tmp_path, photos):
     shutil.copytree(photos / "photos", tmp_path / "photos")
     words = ("-m", *TINY, "backbone=test_resnet", "lr=1e-9,1e-2,2e-9,5e-3", "augment=none")

@@ -7,7 +7,7 @@ import pytest
 from tests.sweeps.test_sweep_groups import planned, settings
 
 from frostline.config.search_settings import FIRST_LOOK, RaceSearch
-from frostline.sweeps.budget import epochs_left
+from frostline.sweeps.budget import epochs_left, epochs_to_end
 from frostline.sweeps.first_guess import can_guess
 from frostline.sweeps.plan import PlannedJob
 from frostline.sweeps.race_cells import cells_of, has_come
@@ -103,6 +103,24 @@ def test_no_job_begins_that_the_budget_in_epochs_does_not_hold():
     able, spent = affordable([(job, 2) for job in jobs], known, 14.0)
     assert ([job.digest for job in able], spent) == (["a", "b"], 8 + 6)
     assert affordable([(jobs[0], 2)], {}, 7.9) == ([], 0.0)
+
+
+def test_a_job_that_is_too_long_does_not_keep_cheaper_ones_from_the_budget():
+    tuned = _job("lr=auto", "epochs=6", n_train=160, digest="tuned")
+    typed = _job("lr=1e-3", "epochs=6", n_train=160, digest="typed")
+    able, spent = affordable([(tuned, None), (typed, None)], {}, 6.0)
+    assert ([job.digest for job in able], spent) == (["typed"], 6.0)
+
+
+def test_epochs_from_a_pause_to_the_end_and_those_before_it_are_all_of_a_job():
+    for words in ("lr=auto", "lr=1e-3"):
+        job = _job(words, "epochs=6", n_train=160)
+        for until in (2, None):
+            assert epochs_left(job, 0, until) + epochs_to_end(job, until) == epochs_left(
+                job, 0, None
+            )
+    look = _job("lr=auto", "epochs=6", n_train=160)
+    assert epochs_left(look, 0, FIRST_LOOK) + epochs_to_end(look, FIRST_LOOK) == 12
 
 
 def test_a_first_guess_orders_cells_that_freeze_alike_and_drops_none():

@@ -46,6 +46,19 @@ def epochs_left(job: PlannedJob, done: int, until: int | None, *, is_seen: bool 
     return all_candidates + max(0, target - first) - (first if is_seen else 0)
 
 
+def epochs_to_end(job: PlannedJob, until: int | None) -> float:
+    """Epochs from a pause to a job's end, its other candidates' included.
+
+    Args:
+        job: The job.
+        until: Where it pauses, as in `epochs_left`.
+    """
+    if until is None:
+        return 0.0
+    is_look = until == FIRST_LOOK
+    return epochs_left(job, 0 if is_look else until, None, is_seen=is_look)
+
+
 def reserve_s(budget_s: float) -> float:
     """What is kept of a budget for the report and the end of the last epoch, seconds."""
     return min(0.1 * budget_s, 20.0)

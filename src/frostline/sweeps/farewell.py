@@ -53,6 +53,18 @@ def what_is_missing(outcomes: Sequence[Outcome], command: str) -> str:
     return f"{which} will fail again unless what it failed of is changed, or left out\n{again}"
 
 
+def no_result(command: str) -> str:
+    """What is said of a race whose budget ended before any of its runs.
+
+    Args:
+        command: The sweep's own.
+    """
+    return (
+        "no run came to its end within the budget, so that there is nothing to recommend; what "
+        f"was trained is kept: give a larger budget=, and go on with:  {command}"
+    )
+
+
 def commands_for_run(run_id: str) -> str:
     """Lines that name a single run and the commands that take it further."""
     commands = (

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from frostline.config.search_settings import Budget, RaceSearch
 from frostline.errors import FrostlineError
 from frostline.sweeps import workers
-from frostline.sweeps.budget import deadline_of
+from frostline.sweeps.budget import deadline_of, epochs_to_end
 from frostline.sweeps.estimate import first_rung
 from frostline.sweeps.outcome import BUDGET_SPENT, Outcome
 from frostline.sweeps.plan import PlannedJob
@@ -75,8 +75,9 @@ class Race:
         self._spent_epochs = 0.0
         self._rounds: list[Round] = []
         self._out: dict[str, str] = {}
-        # Whether the budget is too short to compare all cells before their end, and is spent.
-        self._is_short = self._is_spent = False
+        # Whether the budget is too short to compare all cells before their end, is spent on jobs
+        # that could begin, and whether its time is over, so that none can.
+        self._is_short = self._is_spent = self._is_late = False
         self._share = 1.0 - search.finish_frac
         self._decision: Decision | None = None
 
@@ -152,7 +153,7 @@ class Race:
         )
         begun_s = time.time()
         for cell in order:
-            if not self._is_spent:
+            if not self._is_late:
                 self._start("", [first[cell]], None)
                 self._known = known_runs(self._store, self._jobs)
         self._rounds.append(Round("the highest, to the end", seconds=time.time() - begun_s))
@@ -183,7 +184,12 @@ class Race:
             for job in jobs
             if not has_come(known.get(job.digest), pauses[job.digest])
         ]
-        able, spent = affordable(todo, known, share * self._budget.epochs - self._spent_epochs)
+        may_spend = share * self._budget.epochs
+        if share < 1 and todo:
+            # Looks leave enough to train one of the cells to its end.
+            one = min(epochs_to_end(job, pause) for job, pause in todo)
+            may_spend = min(may_spend, self._budget.epochs - one)
+        able, spent = affordable(todo, known, may_spend - self._spent_epochs)
         self._spent_epochs += spent
         if able and name:
             self._say(f"round {len(self._rounds) + 1}: {name}, {len(able)} jobs")
@@ -194,6 +200,7 @@ class Race:
             part = [job for job in able if pauses[job.digest] == pause]
             for outcome in self._launch(part, pause, deadline):
                 self._outcomes[outcome.digest] = outcome
+                self._is_late |= outcome.reason == BUDGET_SPENT
                 is_over |= outcome.reason == BUDGET_SPENT
                 if outcome.state == "failed":
                     self._out[self._cell_of(outcome.digest)] = f"failed: {outcome.reason}"

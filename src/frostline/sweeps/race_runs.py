@@ -46,10 +46,9 @@ def affordable(
     for job, until in jobs:
         run = known.get(job.digest)
         needed = epochs_left(job, rung_of(run), until, is_seen=has_come(run, FIRST_LOOK))
-        if spent + needed > epochs:
-            break
-        spent += needed
-        able.append(job)
+        if spent + needed <= epochs:  # a later, cheaper one may still fit
+            spent += needed
+            able.append(job)
     return able, spent
 
 

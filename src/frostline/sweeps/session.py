@@ -14,7 +14,7 @@ from frostline.config.search_settings import budget_of
 from frostline.errors import FrostlineError, TrackingError
 from frostline.sweeps import summary, sweep_run, workers
 from frostline.sweeps.budget import check_search
-from frostline.sweeps.farewell import ending, what_is_missing, write_outcome
+from frostline.sweeps.farewell import ending, no_result, what_is_missing, write_outcome
 from frostline.sweeps.fork_server import end_descendants
 from frostline.sweeps.launch import MakeLauncher, launch
 from frostline.sweeps.outcome import (
@@ -124,6 +124,9 @@ def run_sweep(
         output.print(text, markup=False)
     if any(outcome.is_missing for outcome in outcomes):
         output.print(what_is_missing(outcomes, sweep_run.command_again()), markup=False)
+        raise SweepEndedError(FAILED_JOBS_EXIT_CODE)
+    if not any(outcome.succeeded for outcome in outcomes):
+        output.print(no_result(sweep_run.command_again()), markup=False)
         raise SweepEndedError(FAILED_JOBS_EXIT_CODE)
     if not reported:
         raise SweepEndedError(FAILED_JOBS_EXIT_CODE)
