@@ -9,10 +9,10 @@ DURATION ?= 600
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock sweep test test-faults test-chaos test-broad test-slow lint ui benchmark gpu docs clean
+.PHONY: help setup lock sweep test test-faults test-chaos test-broad test-slow lint ui benchmark benchmark-full gpu docs clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(READY) ## make .venv with the pinned versions (again only when they change)
 
@@ -60,6 +60,10 @@ ui: $(READY) ## MLflow's pages over the local store, on 127.0.0.1 (PORT=5000)
 
 benchmark: $(READY) ## sweeps against what people do and a tuned loop, as ratios (under 15 minutes)
 	$(BIN)/python -m benchmarks.run
+
+benchmark-full: $(READY) ## the larger sizes, added to the same table (hours on two cores)
+	$(BIN)/python -m benchmarks.run --only W1,W2,W3,W4 --sizes 1000x5 --rounds 2 --minutes 600
+	$(BIN)/python -m benchmarks.run --only W2,W3 --sizes 3000x5 --rounds 2 --minutes 600
 
 gpu: $(READY) ## everything that computes on a GPU, checked and timed there (under 9 minutes)
 	$(BIN)/python -m benchmarks.gpu

@@ -1,57 +1,80 @@
-"""One chart: seconds for a sweep, P0, P1 and Frostline."""
+"""One figure: how many times faster than P0 a sweep is, and how that grows with its size."""
 
 import statistics
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.jobs import GOALS, Goal
+from benchmarks.sizes import Size
+
 SYSTEMS = {
-    "P0": ("what people do (P0)", "#9aa5b1"),
-    "P1": ("tuned loop (P1)", "#5b7083"),
+    "P1": ("tuned loop (P1)", "#9aa5b1"),
     "cold": ("Frostline, first time", "#0b7285"),
     "warm": ("Frostline, outputs stored", "#3bc9db"),
 }
+_WIDTH = 0.27
 
 
-def draw_chart(path: Path, results: dict[str, Any]) -> None:
-    """Horizontal bars, a group for each sweep, on one axis of seconds."""
+def draw_chart(path: Path, results: Mapping[str, Any]) -> None:
+    """A panel for each sweep, a group of bars for each of its sizes.
+
+    Args:
+        path: An SVG file.
+        results: What `sweep_record` holds; of several precisions, float32 is drawn.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    sweeps = results["sweeps"]
-    figure, axes = pyplot.subplots(figsize=(8, 1.35 * len(sweeps) + 1.3), layout="constrained")
-    ticks: list[float] = []
-    notes: list[tuple[float, float, str]] = []
-    largest = 0.0
-    for group, sweep in enumerate(sweeps.values()):
-        for place, (system, (label, color)) in enumerate(SYSTEMS.items()):
-            seconds = statistics.median(sweep["seconds"][system])
-            height = -(5 * group + place)
-            bar = axes.barh(height, seconds, color=color, height=0.85)
-            if group == 0:
-                bar.set_label(label)
-            ratio = statistics.median(sweep["seconds"]["P0"]) / seconds
-            note = f"{seconds:.3g} s" + ("" if system == "P0" else f"   {ratio:.1f}x")
-            notes.append((seconds, height, note))
-            largest = max(largest, seconds)
-        ticks.append(-(5 * group + 1.5))
-    names = [f"{name}: {sweep['title']}" for name, sweep in sweeps.items()]
-    axes.set_yticks(ticks, [_wrapped(name) for name in names], fontsize=9)
-    for end, level, note in notes:
-        axes.text(end + 0.01 * largest, level, note, va="center", fontsize=8.5)
-    axes.set_xlim(0, largest * 1.15)
-    axes.set_xlabel("seconds for the whole sweep, and how many times faster than P0")
-    axes.tick_params(axis="y", length=0)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    figure.legend(loc="outside upper center", ncols=4, fontsize=8.5, frameon=False)
+    precisions = {row["precision"] for row in results["rows"]}
+    drawn = "32-true" if "32-true" in precisions else sorted(precisions)[0]
+    rows = [row for row in results["rows"] if row["precision"] == drawn]
+    names = list(dict.fromkeys(row["workload"] for row in rows))
+    figure, panels = pyplot.subplots(
+        1, len(names), figsize=(2.9 * len(names) + 0.6, 3.6), layout="constrained", squeeze=False
+    )
+    for axes, name in zip(panels[0], names, strict=True):
+        _panel(axes, [row for row in rows if row["workload"] == name], results["device"])
+    panels[0][0].set_ylabel("times faster than what people do (P0)")
+    handles, labels = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize=8.5, frameon=False)
     with pyplot.rc_context({"svg.hashsalt": "frostline"}):
         figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
 
 
+def _panel(axes: Any, rows: list[Any], device: str) -> None:
+    ticks = []
+    highest = 1.0
+    for group, row in enumerate(rows):
+        size = Size(row["images"], row["epochs"])
+        usual = statistics.median(row["seconds"]["P0"])
+        ticks.append(f"{row['images']:,} images\n{row['epochs']} epochs\nP0: {usual:,.0f} s")
+        for place, (system, (label, color)) in enumerate(SYSTEMS.items()):
+            pairs = zip(row["seconds"]["P0"], row["seconds"][system], strict=True)
+            ratio = statistics.median(theirs / ours for theirs, ours in pairs)
+            at = group + (place - 1) * _WIDTH
+            axes.bar(at, ratio, _WIDTH * 0.94, color=color, label=label if not group else None)
+            axes.text(at, ratio, f"{ratio:.1f}", ha="center", va="bottom", fontsize=8)
+            highest = max(highest, ratio)
+        goal = GOALS.get((device, size.key), {}).get(row["workload"], Goal(None, None))
+        if goal.p0:
+            axes.plot([group - 0.5 * _WIDTH, group + 0.5 * _WIDTH], [goal.p0] * 2, "k--", lw=1)
+            highest = max(highest, goal.p0)
+    axes.plot([], [], "k--", lw=1, label="goal")
+    axes.axhline(1, color="#ced4da", lw=0.8, zorder=0)
+    axes.set_title(_wrapped(f"{rows[0]['workload']}: {rows[0]['title']}"), fontsize=9)
+    axes.set_xticks(range(len(rows)), ticks, fontsize=8)
+    axes.set_xlim(-0.6, max(len(rows), 2) - 0.4)
+    axes.set_ylim(0, 1.12 * highest)
+    axes.tick_params(axis="x", length=0)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
 def _wrapped(text: str) -> str:
     import textwrap
 
-    return "\n".join(textwrap.wrap(text, 26))
+    return "\n".join(textwrap.wrap(text, 30))

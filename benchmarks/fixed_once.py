@@ -14,8 +14,8 @@ from benchmarks.fixed_sweeps import (
     measured_sweep,
     rates,
 )
+from benchmarks.inputs import new_store, write_images
 from benchmarks.measure import in_warm_process
-from benchmarks.run import new_store, write_images
 
 N_IMAGES = 150
 N_PLANNED = 1000

@@ -34,8 +34,6 @@ class Workload:
     image_size: int
     epochs: int
     batch_size: int
-    goal_p0: float
-    goal_p1: float
     precision: str = "32-true"
     augment: str = "none"
 
@@ -43,6 +41,40 @@ class Workload:
     def allows_bf16(self) -> bool:
         """Whether systems may compute in bfloat16 where a probe finds that faster."""
         return self.precision != "32-true"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """How fast a sweep should be: times P0, times P1, share of the bound (None: no such goal)."""
+
+    p0: float | None
+    p1: float | None
+    bound: float | None = None
+
+
+# By the kind of device, images x epochs, and workload.
+GOALS: dict[tuple[str, str], dict[str, Goal]] = {
+    ("cpu", "300x2"): {
+        "W1": Goal(2.2, 1.0),
+        "W2": Goal(15, 3),
+        "W3": Goal(3, 1.1),
+        "W4": Goal(3, None),
+    },
+    ("cpu", "1000x5"): {
+        "W1": Goal(2.5, 1.2),
+        "W2": Goal(40, 10),
+        "W3": Goal(6, 2),
+        "W4": Goal(None, None, 0.8),
+    },
+    ("cuda", "10000x10"): {
+        "W1": Goal(2.5, 1.15),
+        "W2": Goal(100, 50),
+        "W3": Goal(8, 2),
+        "W4": Goal(3, 1.3),
+    },
+}
+# Of W6, in milliseconds beyond the raw loop.
+TINY_GOALS_MS = {"isolated": 300, "in_turn": 100, "batched": 50, "step": 0.1}
 
 
 @dataclass(frozen=True)
@@ -65,27 +97,25 @@ def open_table(place: Place) -> tuple[SampleTable, Splits]:
 LITE0, LITE1 = "tf_efficientnet_lite0", "tf_efficientnet_lite1"
 
 
-def cpu_workloads(*, tiny: bool) -> list[Workload]:
-    """W1, W2, W3 at the sizes of a 2-core machine; tiny nets and 64 px to try the code."""
+def cpu_workloads(*, tiny: bool, epochs: int) -> list[Workload]:
+    """W1 to W4 at the sizes of a 2-core machine; tiny nets and 64 px to try the code."""
     first, second = ("test_efficientnet", "test_resnet") if tiny else (LITE0, LITE1)
     size = 64 if tiny else 96
     depths = ("0", "2", "all") if tiny else ("0", "1", "2", "3", "4", "all")
     given = dict.fromkeys((first, second), "random" if tiny else "pretrained")
     return build(
-        first, second, given, depths, image_size=size, epochs=2, batch_size=32, w2=(4, 2),
+        first, second, given, depths, image_size=size, epochs=epochs, batch_size=32, w2=(4, 2),
         w3_backbones=(first, second),
-        goals={"W1": (2.5, 1.1), "W2": (30, 4), "W3": (8, 1.8), "W4": (3, 1)},
     )  # fmt: skip
 
 
-def cuda_workloads() -> list[Workload]:
+def cuda_workloads(*, epochs: int) -> list[Workload]:
     """The larger sizes, for a GPU."""
     first, second = "resnet50", "convnext_tiny"
     given = {first: "random", second: "random"}
     return build(
-        first, second, given, ("0", "1", "2", "3", "4", "all"), image_size=224, epochs=10,
+        first, second, given, ("0", "1", "2", "3", "4", "all"), image_size=224, epochs=epochs,
         batch_size=128, w2=(8, 3), w3_backbones=(first, second),
-        goals={"W1": (2.5, 1.15), "W2": (100, 50), "W3": (8, 2), "W4": (3, 1.3)},
     )  # fmt: skip
 
 
@@ -100,7 +130,6 @@ def build(
     batch_size: int,
     w2: tuple[int, int],
     w3_backbones: tuple[str, ...],
-    goals: dict[str, tuple[float, float]],
 ) -> list[Workload]:
     """The four sweeps over chosen backbones and depths."""
     n_lrs, n_seeds = w2
@@ -114,9 +143,8 @@ def build(
         name: str, title: str, overrides: tuple[str, ...], jobs: tuple[Job, ...],
         augment: str = "none",
     ) -> Workload:  # fmt: skip
-        p0, p1 = goals[name]
         return Workload(
-            name, title, (*shared, *overrides), jobs, image_size, epochs, batch_size, p0, p1,
+            name, title, (*shared, *overrides), jobs, image_size, epochs, batch_size,
             augment=augment,
         )  # fmt: skip
 
@@ -181,5 +209,5 @@ def tiny_workloads(*, tiny: bool) -> dict[str, Workload]:
         n_jobs = 4 if tiny else full
         lrs = [round(1e-4 * 1.1**power, 8) for power in range(n_jobs)]
         jobs = tuple(Job("test_resnet", freeze, lr) for lr in lrs)
-        found[name] = Workload("W6", f"{n_jobs} tiny jobs", overrides, jobs, 64, 2, 32, 0, 0)
+        found[name] = Workload("W6", f"{n_jobs} tiny jobs", overrides, jobs, 64, 2, 32)
     return found

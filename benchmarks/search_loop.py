@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.inputs import new_store, write_images
 from benchmarks.jobs import Job, Place, Workload
 from benchmarks.plain import prepare
-from benchmarks.run import new_store, write_images
 from benchmarks.search_cells import BACKBONES, DEPTHS
 from benchmarks.tuned import Tuned
 from frostline.data.splits import Splits
@@ -34,7 +34,7 @@ def loop_seconds(n_train: int, n_val: int) -> Mapping[str, tuple[float, float]]:
         Job(backbone, depth, 1.6e-3, weights="pretrained")
         for backbone, depth in itertools.product(BACKBONES, DEPTHS)
     )
-    work = Workload("search", "cells of a search", (), jobs, SIZE_PX, _FEW, 32, 0, 0)
+    work = Workload("search", "cells of a search", (), jobs, SIZE_PX, _FEW, 32)
     found = {}
     with tempfile.TemporaryDirectory(prefix="search-loop-") as name:
         scratch = Path(name)
