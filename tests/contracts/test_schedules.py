@@ -37,6 +37,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("schedule", "backbone", "freeze"),
     [("gradual", *case) for case in CASES[:2]]
     + [("head_first", *CASES[-1])]
+    + [("gradual", "test_resnet", "[3,4]"), ("head_first", "test_vit", "middle")]
     + [
         pytest.param(schedule, *case, marks=pytest.mark.slow)
         for schedule, cases in (("gradual", CASES[2:]), ("head_first", CASES[:-1]))

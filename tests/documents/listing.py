@@ -63,6 +63,9 @@ LISTED: dict[str, dict[str, Treatment]] = {
         "image_id,label,fold,plant": Table(),
         "data.group_by=plant": Words("data=csv data.path=plants.csv"),
     },
+    "docs/depths.md": {
+        "python -m src.train -m freeze=0,2,all": Run(f"{NET} {DRAWN}"),
+    },
     "docs/evaluate.md": {
         "python -m src.evaluate RUN": Run(),
         "tf_efficientnet_lite0-freeze4-seed0 on its own": Printed("python -m src.evaluate RUN"),

@@ -191,6 +191,20 @@ def test_markup_and_formulas_in_names_stay_text(sweeps, tmp_path):
         assert "'=1+1" in {row["freeze"] for row in csv.DictReader(file)}
 
 
+def test_lists_of_stages_stand_beside_the_scale(sweeps, tmp_path):
+    depths = ("[3,4]", "all", "2", "[2,3,4]", "0")
+    cells = [({"backbone": "net", "freeze": depth}, 0.9, 1.0, 1) for depth in depths]
+    html = _write(sweeps.make(cells, n_leaves=20), tmp_path).page.read_text()
+    with (tmp_path / "tables" / "depth.csv").open() as file:
+        order = [row["freeze"] for row in csv.DictReader(file)]
+    assert order == ["0", "2", "all", "[2,3,4]", "[3,4]"]
+    text = re.search(r'id="figures">(.*?)</script>', html).group(1)
+    figure = json.loads(text)["figure-depth"]
+    drawn = {tuple(trace["x"]): trace["mode"] for trace in figure["data"]}
+    assert drawn == {("0", "2", "all"): "lines+markers", ("[2,3,4]", "[3,4]"): "markers"}
+    assert "lie beside the scale, not on it" in html
+
+
 def test_every_figure_is_a_png_and_every_table_a_csv(sweeps, tmp_path):
     report = _write(sweeps.depth(n_leaves=40), tmp_path)
     html = report.page.read_text()

@@ -21,13 +21,13 @@ def depths(phases: tuple[Phase, ...], epochs: int) -> list[int | str]:
 
 def test_constant_is_one_phase() -> None:
     phases = phases_of(
-        ConstantSchedule(name="constant"), freeze="all", frozen_stages=5, num_stages=5, epochs=3
+        ConstantSchedule(name="constant"), freeze="all", prefix_stages=5, num_stages=5, epochs=3
     )
     assert phases == (Phase(0, 3, "all", 1.0),)
 
 
 def test_head_first_is_the_recipe_of_the_book() -> None:
-    phases = phases_of(HEAD_FIRST, freeze=4, frozen_stages=4, num_stages=5, epochs=30)
+    phases = phases_of(HEAD_FIRST, freeze=4, prefix_stages=4, num_stages=5, epochs=30)
     assert phases == (Phase(0, 10, "all", 1.0), Phase(10, 20, 4, 0.1, "eval"))
     assert [str(phase) for phase in phases] == [
         "epoch 1-10: freeze=all",
@@ -45,13 +45,17 @@ def test_head_first_is_the_recipe_of_the_book() -> None:
         (1, 0, 0, 3, 4, ["all", 2, 1, 0]),
         (1, "layer3.0", 3, 5, 4, ["all", 4, "layer3.0", "layer3.0"]),
         (3, 4, 4, 5, 4, ["all", "all", "all", 4]),
+        # Listed stages stay frozen; of the others the last one thaws first.
+        (1, "[3,4]", 0, 5, 5, ["all", 4, "[1,3,4]", "[3,4]", "[3,4]"]),
+        (1, "[1,2,4]", 2, 5, 4, ["all", 4, "[1,2,4]", "[1,2,4]"]),
+        (1, "[3,5]", 0, 5, 5, ["all", "[1,2,3,5]", "[1,3,5]", "[3,5]", "[3,5]"]),
     ],
 )
 def test_gradual_thaws_from_the_top_to_the_chosen_depth(
     every: int, freeze: int | str, whole: int, stages: int, epochs: int, expected: list[int | str]
 ) -> None:
     phases = phases_of(
-        gradual(every, 0.5), freeze=freeze, frozen_stages=whole, num_stages=stages, epochs=epochs
+        gradual(every, 0.5), freeze=freeze, prefix_stages=whole, num_stages=stages, epochs=epochs
     )
     assert depths(phases, epochs) == expected
     assert [phase.lr_factor for phase in phases] == [1.0] + [0.5] * (len(phases) - 1)
@@ -77,7 +81,7 @@ def test_a_run_that_would_not_do_what_it_says_is_refused(
     schedule: HeadFirst | Gradual, freeze: int | str, whole: int, epochs: int, message: str
 ) -> None:
     with pytest.raises(ConfigError) as refused:
-        phases_of(schedule, freeze=freeze, frozen_stages=whole, num_stages=5, epochs=epochs)
+        phases_of(schedule, freeze=freeze, prefix_stages=whole, num_stages=5, epochs=epochs)
     assert message in str(refused.value)
 
 

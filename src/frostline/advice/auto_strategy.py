@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from frostline.config.freeze_value import listed_stages
 from frostline.config.schema import Settings
 from frostline.config.value_origins import key_of, origins_in_one_line, origins_of
 
@@ -70,14 +71,14 @@ def launch_overrides(overrides: Sequence[str], settings: Settings) -> list[str]:
 
     Args:
         overrides: What the user asked for.
-        settings: The resolved settings: strategy chosen, negative `freeze` replaced by its depth,
-            the seed on which is tuned.
+        settings: The resolved settings: strategy chosen, `freeze=-1` and `middle` replaced by their
+            stages, the seed on which is tuned.
     """
     own = list(overrides)
     if settings.strategy.choice is not None:
         own = without(own, ["strategy"])
     own += choice_overrides(settings.strategy.choice, settings.strategy.typed or [])
-    if isinstance(settings.freeze, int):
+    if isinstance(settings.freeze, int) or listed_stages(settings.freeze):
         own = [*without(own, ["freeze"]), f"freeze={settings.freeze}"]
     if settings.tune.seed is not None:
         own = [*without(own, ["tune.seed"]), f"tune.seed={settings.tune.seed}"]

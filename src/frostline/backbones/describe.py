@@ -9,6 +9,7 @@ from frostline.backbones.packaged_weights import find_packaged
 from frostline.backbones.spec import Stage, WeightsInfo
 from frostline.backbones.split.stage_cuts import check_stage_cuts
 from frostline.backbones.weights_hub import find_cached, has_pretrained
+from frostline.config.freeze_value import MIDDLE, depth_of
 from frostline.config.image_size import Sides
 from frostline.errors import BackboneError
 
@@ -149,6 +150,14 @@ def page(facts: dict[str, Any]) -> str:
         )
     last = facts["stages"][-1]["stage"]
     lines.append(f"{'all':>6}  (only the new head trains, as with {last})")
+    if last > 2:
+        inner = facts["stages"][1:-1]
+        share = sum(stage["params"] for stage in inner) / max(1, facts["params"])
+        lines.append(
+            f"{MIDDLE:>6}  ({depth_of(range(2, last))}: all stages but the first and the last, "
+            f"{share:.2%} of the parameters)\n"
+            f"{'[3,4]':>6}  (these stages alone, wherever they lie; the others train)"
+        )
     reasons = {stage["why_not"] for stage in facts["stages"] if stage["why_not"]}
     lines.extend(f"no cut: {reason}" for reason in sorted(reasons))
     lines.append(

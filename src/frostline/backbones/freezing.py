@@ -7,6 +7,7 @@ from torch import nn
 
 from frostline.backbones.backbone import Backbone
 from frostline.backbones.depth import Depth
+from frostline.backbones.execution_order import Timeline
 from frostline.backbones.stage_boundaries import time_of
 
 FrozenBn = Literal["eval", "train"]
@@ -116,7 +117,6 @@ def _frozen_modules(backbone: Backbone, depth: Depth) -> list[str]:
         return [path for path, _ in model.named_modules()]
     if not depth.frozen_tensors:
         return []
-    until = time_of(depth.boundary, timeline) if depth.boundary else None
     frozen: set[str] = set()
     for path, module in model.named_modules():
         names = [name for name, _ in module.named_parameters(path, remove_duplicate=False)]
@@ -124,12 +124,22 @@ def _frozen_modules(backbone: Backbone, depth: Depth) -> list[str]:
         if names:
             is_frozen = depth.frozen_tensors.issuperset(names)
         elif path in timeline.enter:
-            is_frozen = until is not None and timeline.enter[path] <= until
+            is_frozen = _is_within(timeline.enter[path], depth, timeline)
         else:
             is_frozen = path.rpartition(".")[0] in frozen
         if is_frozen:
             frozen.add(path)
     return sorted(frozen)
+
+
+def _is_within(time: int, depth: Depth, timeline: Timeline) -> bool:
+    """Whether the pass is in a frozen part at a time."""
+    for start, end in depth.spans:
+        began = time_of(start, timeline) if start else None
+        ended = time_of(end, timeline) if end else None
+        if (began is None or began < time) and (ended is None or time <= ended):
+            return True
+    return False
 
 
 def batch_statistics(model: nn.Module) -> set[str]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from frostline.config.data_settings import DataChoice
+from frostline.config.freeze_value import checked_freeze, name_of
 from frostline.config.image_size import ImageSize
 from frostline.config.own_part import OwnItem, OwnPart
 from frostline.config.recipe import (
@@ -118,37 +119,6 @@ class PluginSettings(StrictModel):
     backbone: str | None
 
 
-# What is typed for a depth and is no module of any backbone.
-_DEPTH_WORDS = {
-    "0": "none no off nothing unfrozen",
-    "-1": "last but_last all_but_last except_last",
-    "all": "full everything whole entire backbone frozen yes on head_only",
-}  # fmt: skip
-
-
-def _freeze(value: Any) -> Any:
-    """Accept what can be a depth; which depths a backbone has is checked later."""
-    is_depth = isinstance(value, int) and not isinstance(value, bool)
-    for depth, words in _DEPTH_WORDS.items():
-        if str(value).lower().replace("-", "_") in words.split():
-            raise ValueError(
-                "allowed is 0 .. number of stages, -1 (all but the last), all, or a module path; "
-                f"did you mean freeze={depth}?"
-            )
-    if isinstance(value, str) and re.fullmatch(r"\d+(-|\.\.+|:)\d+", value):
-        first, last = re.findall(r"\d+", value)
-        raise ValueError(
-            "allowed is one depth; for one job each: -m freeze="
-            + ",".join(map(str, range(int(first), min(int(last), int(first) + 9) + 1)))
-        )
-    if not is_depth and not (isinstance(value, str) and value.strip()):
-        raise ValueError(
-            "allowed is 0 .. number of stages, -1 (all but the last) and so on, all, or a module "
-            "path such as layer3.2"
-        )
-    return value
-
-
 def _lr(value: Any) -> Any:
     """Accept a rate, or `auto`."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -177,7 +147,7 @@ class Settings(StrictModel):
     weights: Annotated[str, Field(min_length=1)]
     weights_key: Annotated[str, Field(min_length=1)] | None
     weights_partial: bool
-    freeze: Annotated[int | str, BeforeValidator(_freeze)]
+    freeze: Annotated[int | str, BeforeValidator(checked_freeze)]
     frozen_bn: Literal["eval", "train"]
     epochs: Count
     batch_size: Annotated[int, Field(ge=2)]
@@ -249,5 +219,5 @@ class Settings(StrictModel):
     @property
     def run_name(self) -> str:
         """The name people see in MLflow, such as `resnet50-freeze2-seed0-lr=0.01`."""
-        name = f"{self.backbone}-freeze{self.freeze}-seed{self.seed}"
+        name = f"{self.backbone}-freeze{name_of(self.freeze)}-seed{self.seed}"
         return f"{name}-{self.sweep.label}" if self.sweep.label else name

@@ -67,7 +67,7 @@ def notes_of(parts: Cut) -> dict[str, object]:
             {"name": tensor.name, "rows": tensor.rows_per_image, "shape": list(tensor.shape)}
             for tensor in parts.suffix.program.inputs
         ]
-    return {_DEPTH_FIELD: parts.depth.label, _TENSORS_FIELD: tensors}
+    return {_DEPTH_FIELD: parts.depth.prefix_label, _TENSORS_FIELD: tensors}
 
 
 def _read_tensors(noted: Any) -> tuple[BoundaryTensor, ...]:
@@ -111,16 +111,16 @@ def find_shallower(
             depth = backbone.depth(label)
         except (TypeError, BackboneError):
             continue  # of another version, or of another backbone
-        if not tensors or not depth.frozen_tensors < parts.depth.frozen_tensors:
+        if not tensors or not depth.prefix_tensors < parts.depth.prefix_tensors:
             continue
         if replace(key, boundary=other.boundary, frozen=other.frozen) != other:
             continue
         if depth.label not in known.digests:
-            frozen = FrozenPart(backbone.model, depth.frozen_tensors)
+            frozen = FrozenPart(backbone.model, depth.prefix_tensors)
             known.digests[depth.label] = digest_of(frozen)
         if known.digests[depth.label] == other.frozen:
             candidates.append((depth, other, tensors))
-    for depth, other, tensors in sorted(candidates, key=lambda each: -each[0].frozen_flops):
+    for depth, other, tensors in sorted(candidates, key=lambda each: -each[0].prefix_flops):
         segments = store.entry(other).segments()
         if not segments:
             continue

@@ -61,20 +61,20 @@ class Decision:
 
 
 def decide_from_facts(
-    *, wanted: str, nothing_frozen: bool, reusable: bool, cut_reason: str
+    *, wanted: str, nothing_frozen: str, reusable: bool, cut_reason: str
 ) -> Decision | None:
     """Decide what needs no measuring; None if reuse is possible.
 
     Args:
         wanted: `auto` or `off`.
-        nothing_frozen: Whether the depth freezes nothing at all.
+        nothing_frozen: Why no stage next to the images is frozen; empty if one is.
         reusable: Whether an exact cut was found, whose outputs never change.
         cut_reason: The cut's reason.
     """
     if wanted == "off":
         return Decision(False, "reuse=off")
     if nothing_frozen:
-        return Decision(False, "nothing is frozen")
+        return Decision(False, nothing_frozen)
     if not reusable:
         return Decision(False, f"the frozen stages' outputs cannot be stored: {cut_reason}")
     return None

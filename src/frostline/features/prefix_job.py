@@ -48,7 +48,7 @@ class PrefixJob:
             geometry=f"{self.data.evaluation.key} mean {spec.mean} std {spec.std}",
             backbone=with_code(self.backbone.name),
             boundary=f"{f'{end.edge} {end.module}' if end else 'the end'}, pool {self.parts.pool}",
-            frozen=digest_of(self.parts.frozen_modules),
+            frozen=digest_of(self.parts.frozen_prefix),
             image_size_px=spec.size_label,
             engine=engine_name(self.accelerator, str(self.forward)),
             libraries=installed_libraries(),

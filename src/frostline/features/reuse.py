@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from frostline.backbones.compute_mode import ComputeMode, InComputeMode
+from frostline.backbones.depth import Depth
 from frostline.data.image_datamodule import ImageDataModule
 from frostline.features.cost_model import Decision, decide_from_facts, why_images
 from frostline.features.feature_datamodule import FeatureDataModule, StoredInputs
@@ -90,7 +91,7 @@ def open_inputs(
     from_images = Inputs(data, data.preprocess, prefix, Decision(False, ""))
     decision = decide_from_facts(
         wanted=reuse,
-        nothing_frozen=not parts.depth.frozen_tensors,
+        nothing_frozen=_why_no_prefix(parts.depth),
         reusable=parts.reusable,
         cut_reason=parts.reason,
     )
@@ -127,6 +128,15 @@ def open_inputs(
         computed=computed,
         epochs=opened,
     )
+
+
+def _why_no_prefix(depth: Depth) -> str:
+    """Why a depth has no frozen stages next to the images; empty if it has some."""
+    if depth.prefix_tensors:
+        return ""
+    if depth.frozen_tensors:
+        return f"freeze={depth.label} trains the first stage, so nothing below is frozen"
+    return "nothing is frozen"
 
 
 def _finite_outputs(

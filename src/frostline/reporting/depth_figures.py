@@ -1,5 +1,9 @@
 """Figures of scores over freeze depth: lines with intervals, and a heat map."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from frostline.config.freeze_value import listed_stages
 from frostline.reporting.page import MAX_SERIES, Figure, Heat, Series
 from frostline.reporting.tables import Column, Table
 from frostline.reporting.verdict_rows import (
@@ -10,6 +14,7 @@ from frostline.reporting.verdict_rows import (
     point_label,
 )
 from frostline.stats.cell import value_order
+from frostline.stats.judged_cell import Row
 from frostline.stats.rules import SHORT_SCORE_NAMES
 from frostline.stats.verdict import Verdict
 
@@ -19,28 +24,26 @@ _NAN = float("nan")
 def depth_figure(verdict: Verdict) -> Figure:
     """Score over freeze depth, one line a backbone, with intervals."""
     best = best_by_depth(verdict)
-    depths = sorted({depth for _, depth in best}, key=value_order)
+    depths = _in_order({depth for _, depth in best})
+    on_scale = [depth for depth in depths if not _is_surgical(depth)]
     backbones = backbones_by_best(verdict)
     series = []
     for colour, backbone in enumerate(backbones[:MAX_SERIES]):
         rows = [best[backbone, depth] for depth in depths if (backbone, depth) in best]
-        series.append(
-            Series(
-                backbone,
-                [row.cell.params.get("freeze", "?") for row in rows],
-                [100 * row.value for row in rows],
-                low=[100 * interval_ends(row)[0] for row in rows],
-                high=[100 * interval_ends(row)[1] for row in rows],
-                labels=[point_label(row) for row in rows],
-                colour=colour,
-            )
-        )
+        beside = [row for row in rows if _depth_of(row) not in on_scale]
+        line = _series(backbone, [row for row in rows if _depth_of(row) in on_scale], colour)
+        series += [line] * bool(line.x)
+        if beside:  # no line leads to them: they are no points of the scale
+            alone = _series(backbone, beside, colour)
+            series.append(replace(alone, style="points", in_legend=not line.x))
     score = SHORT_SCORE_NAMES[verdict.rules.score]
     caption = (
         f"{score} on validation for each number of frozen stages, mean of the seeds with "
         f"{100 * verdict.rules.level:g} % intervals, one line a backbone"
         + ("; of several settings the best is drawn" if len(best) < len(verdict.rows) else "")
         + (f"; the {MAX_SERIES} best backbones" if len(backbones) > MAX_SERIES else "")
+        + ("; lists such as [3,4] freeze these stages alone and lie beside the scale, not on it")
+        * (len(on_scale) < len(depths))
         + "."
     )
     table = Table(
@@ -74,10 +77,37 @@ def depth_figure(verdict: Verdict) -> Figure:
     )
 
 
+def _series(backbone: str, rows: Sequence[Row], colour: int) -> Series:
+    """Scores of one backbone with their intervals."""
+    return Series(
+        backbone,
+        [_depth_of(row) for row in rows],
+        [100 * row.value for row in rows],
+        low=[100 * interval_ends(row)[0] for row in rows],
+        high=[100 * interval_ends(row)[1] for row in rows],
+        labels=[point_label(row) for row in rows],
+        colour=colour,
+    )
+
+
+def _depth_of(row: Row) -> str:
+    return row.cell.params.get("freeze", "?")
+
+
+def _is_surgical(depth: str) -> bool:
+    """Whether a depth is a list of stages, which has no place on the scale of the others."""
+    return listed_stages(depth) is not None
+
+
+def _in_order(depths: Iterable[str]) -> list[str]:
+    """The depths of the scale from 0 to `all`, then lists of stages."""
+    return sorted(depths, key=lambda depth: (_is_surgical(depth), value_order(depth)))
+
+
 def heat_figure(verdict: Verdict) -> Figure:
     """Backbone by depth."""
     best = best_by_depth(verdict)
-    depths = sorted({depth for _, depth in best}, key=value_order)
+    depths = _in_order({depth for _, depth in best})
     backbones = backbones_by_best(verdict)
     values = [
         [best[b, d].value if (b, d) in best else float("nan") for d in depths] for b in backbones

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from frostline.config.freeze_value import depends_on_stages
 from frostline.config.identity import config_digest
 from frostline.config.schema import Settings
 from frostline.errors import FrostlineError
@@ -83,17 +84,13 @@ def _has_runs(jobs: Sequence[Settings]) -> bool:
     special = special or first.register_as is not None  # which needs a report, and an export
     if first.rerun or first.dry_run or first.tracking.offline or special or not are_known(jobs):
         return False
-    wanted = {config_digest(job) for job in jobs if not _counts_from_end(job)}
+    wanted = {config_digest(job) for job in jobs if not depends_on_stages(job.freeze)}
     address = resolve_address(first.tracking.uri, Path.cwd())
     tag = "frostline.config_digest"
     runs = runs_tagged(address, experiment_of(first), tag, wanted)
     if runs is None:
         return False
     return wanted <= {run.tags[tag] for run in runs if run.is_whole}
-
-
-def _counts_from_end(job: Settings) -> bool:
-    return isinstance(job.freeze, int) and job.freeze < 0
 
 
 def _answer(composed: Composed, *, is_sweep: bool) -> Answered | None:

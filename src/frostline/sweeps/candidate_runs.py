@@ -136,15 +136,15 @@ def first_part_of(settings: Settings) -> int:
     depth = check_freeze(settings.backbone, settings.freeze, settings.image_size, settings.in_chans)
     table = load_table(settings.data, in_chans=settings.in_chans)
     n_train = len(split_of(table, settings.data, seed=settings.seed).train)
-    return epochs_to_judge(settings, depth.frozen_stages, depth.num_stages, n_train)
+    return epochs_to_judge(settings, depth.prefix_stages, depth.num_stages, n_train)
 
 
-def epochs_to_judge(settings: Settings, frozen_stages: int, num_stages: int, n_train: int) -> int:
+def epochs_to_judge(settings: Settings, prefix_stages: int, num_stages: int, n_train: int) -> int:
     """Epochs of a job before which nothing can be said of it: see `candidate.first_part`.
 
     Args:
         settings: The job.
-        frozen_stages: Of its depth.
+        prefix_stages: Of its depth.
         num_stages: Of its backbone.
         n_train: Images that it trains on.
     """
@@ -154,7 +154,7 @@ def epochs_to_judge(settings: Settings, frozen_stages: int, num_stages: int, n_t
     phases = phases_of(
         settings.schedule,
         freeze=settings.freeze,
-        frozen_stages=frozen_stages,
+        prefix_stages=prefix_stages,
         num_stages=num_stages,
         epochs=settings.epochs,
     )

@@ -102,7 +102,7 @@ def epochs_of_tuning(job: PlannedJob) -> int | None:
 def first_rung(job: PlannedJob) -> int:
     """Epochs of a job before which nothing can be said of it; candidates train so many."""
     facts = job.facts
-    return epochs_to_judge(job.settings, facts.frozen_stages, facts.num_stages, facts.n_train)
+    return epochs_to_judge(job.settings, facts.prefix_stages, facts.num_stages, facts.n_train)
 
 
 def _epoch_s(run: "RunRecord") -> float | None:

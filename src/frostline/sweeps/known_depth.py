@@ -14,6 +14,7 @@ from pathlib import Path
 
 from frostline import backbones
 from frostline.backbones.stage_counts import counted_stages
+from frostline.config.freeze_value import MIDDLE, listed_stages
 from frostline.config.schema import Settings
 from frostline.data.cache import cache_folder, keep_sealed, kept_text
 from frostline.errors import BackboneError
@@ -40,21 +41,32 @@ def remember_stages(counted: Iterable[tuple[str, int]]) -> None:
 
 
 def check_known_depth(settings: Settings) -> None:
-    """Check a number of frozen stages, if those of the backbone have been counted before.
+    """Check stages named by number, if those of the backbone have been counted before.
 
     Raises:
         BackboneError: If it has fewer.
     """
     freeze, name = settings.freeze, settings.backbone
     text = str(freeze).strip()
-    if not text.lstrip("-").isdigit() or name in own_backbones():
+    listed = listed_stages(freeze)
+    if name in own_backbones() or not (text.lstrip("-").isdigit() or listed or text == MIDDLE):
         return
     num_stages = counted_stages(name) or _recalled(name)
-    if num_stages is None or -num_stages <= int(text) <= num_stages:
+    if num_stages is None:
+        return
+    allowed = f"0 to {num_stages}, all, or a module path; -1 to -{num_stages} count from the end"
+    if listed:
+        fits = listed[-1] <= num_stages
+        allowed = f"a list of stages from 1 to {num_stages}"
+    elif text == MIDDLE:
+        fits = num_stages > 2
+    else:
+        fits = -num_stages <= int(text) <= num_stages
+    if fits:
         return
     raise BackboneError(
         given=f"freeze={text}: {name} has {num_stages} stages",
-        allowed=f"0 to {num_stages}, all, or a module path; -1 to -{num_stages} count from the end",
+        allowed=allowed,
         todo=f"see them with  python -m src.backbones {name}",
     )
 

@@ -32,7 +32,7 @@ from frostline.sweeps.plan import JobFacts
 _VERSION = 1
 # Environment variables that may change on which device and with which kernels is computed.
 _DEVICE_WORDS = ("CUDA_", "NVIDIA_", "TORCH_", "ATEN_", "DNNL_", "ONEDNN_", "MKL_", "HIP_", "HF_")
-_KEPT = ("weights_digest", "frozen_stages", "num_stages", "input_px", "model_bytes", "numerics")
+_KEPT = ("weights_digest", "prefix_stages", "num_stages", "input_px", "model_bytes", "numerics")
 
 
 def remember(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from frostline.config.data_settings import FileData
+from frostline.config.freeze_value import counted
 from frostline.config.identity import config_digest, job_digest, tuning_digest
 from frostline.config.image_size import size_label
 from frostline.config.schema import Settings
@@ -24,7 +25,7 @@ class JobFacts:
         split_digest: Digest of which image stands in which split.
         weights_digest: Digest of the weights' file; empty for random ones.
         n_train: Training images.
-        frozen_stages: Depth that `freeze` stands for.
+        prefix_stages: Whole stages that `freeze` freezes from the image on.
         num_stages: Stages of the backbone.
         input_px: Side of its input; of a rectangle such as `96x128`.
         model_bytes: Its parameters and buffers, as a checkpoint holds them, without the head.
@@ -37,7 +38,7 @@ class JobFacts:
     split_digest: str
     weights_digest: str
     n_train: int
-    frozen_stages: int
+    prefix_stages: int
     num_stages: int
     input_px: int | str
     model_bytes: int
@@ -109,10 +110,9 @@ def ready_to_run(settings: Settings, facts: JobFacts) -> Settings:
 
 
 def counted_from_start(settings: Settings, facts: JobFacts) -> Settings:
-    """`freeze=-1` as the number of stages that it stands for on this backbone."""
-    if isinstance(settings.freeze, int) and settings.freeze < 0:
-        return settings.model_copy(update={"freeze": facts.frozen_stages})
-    return settings
+    """`freeze=-1` and `middle` as the stages that they stand for on this backbone."""
+    freeze = counted(settings.freeze, facts.num_stages)
+    return settings if freeze == settings.freeze else settings.model_copy(update={"freeze": freeze})
 
 
 def with_value_range(settings: Settings, facts: JobFacts) -> Settings:

@@ -83,14 +83,14 @@ def check_jobs(
     facts = []
     for s in jobs:
         of_data = data[data_key(s)]
-        frozen_stages, num_stages, input_px, model_bytes = depths[_depth_key(s)]
+        prefix_stages, num_stages, input_px, model_bytes = depths[_depth_key(s)]
         facts.append(
             JobFacts(
                 data_fingerprint=of_data.fingerprint,
                 split_digest=of_data.split_digest,
                 weights_digest=sources[(s.backbone, s.weights)].digest,
                 n_train=of_data.n_train,
-                frozen_stages=frozen_stages,
+                prefix_stages=prefix_stages,
                 num_stages=num_stages,
                 input_px=input_px,
                 model_bytes=model_bytes,
@@ -152,7 +152,7 @@ def _check_augment(settings: Settings) -> None:
 
 
 def _check_backbone(settings: Settings) -> tuple[int, int, int | str, int]:
-    """Frozen stages, stages, input size and bytes of a backbone at a depth, without its weights."""
+    """Stages of the frozen prefix, all stages, input size, bytes of a backbone without weights."""
     from frostline.backbones.build import check_freeze, outline
     from frostline.backbones.state_digest import named_state
 
@@ -160,7 +160,7 @@ def _check_backbone(settings: Settings) -> tuple[int, int, int | str, int]:
     depth = check_freeze(name, settings.freeze, *asked)
     model, spec, *_ = outline(name, *asked)
     size = sum(tensor.numel() * tensor.element_size() for _, tensor in named_state(model))
-    return depth.frozen_stages, depth.num_stages, spec.size_label, size
+    return depth.prefix_stages, depth.num_stages, spec.size_label, size
 
 
 def _say_channels(settings: Settings, on_progress: Callable[..., None]) -> None:
@@ -178,14 +178,14 @@ def _say_channels(settings: Settings, on_progress: Callable[..., None]) -> None:
     on_progress(text=text + "images are normalised with mean {}, deviation {}".format(*values))
 
 
-def _check_schedule(settings: Settings, frozen_stages: int, num_stages: int) -> None:
+def _check_schedule(settings: Settings, prefix_stages: int, num_stages: int) -> None:
     """Raise if a schedule thaws nothing, or not in the epochs there are."""
     from frostline.training.schedule import phases_of
 
     phases_of(
         settings.schedule,
         freeze=settings.freeze,
-        frozen_stages=frozen_stages,
+        prefix_stages=prefix_stages,
         num_stages=num_stages,
         epochs=settings.epochs,
     )

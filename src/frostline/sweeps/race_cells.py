@@ -36,7 +36,7 @@ def cells_of(
 
     by_depth: dict[float, list[str]] = {}
     for cell, (first, *_) in cells.items():
-        frozen = first.facts.frozen_stages / max(first.facts.num_stages, 1)
+        frozen = first.facts.prefix_stages / max(first.facts.num_stages, 1)
         by_depth.setdefault(frozen, []).append(cell)
     for alike in by_depth.values():
         alike.sort(key=lambda cell: -(guess or {}).get(cells[cell][0].settings.backbone, 0.0))

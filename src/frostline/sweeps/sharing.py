@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from frostline.config.freeze_value import listed_stages
 from frostline.config.own_part import OwnAugment
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import is_tuned
@@ -40,13 +41,13 @@ def sharing_of(jobs: Sequence[PlannedJob]) -> list[Sharing]:
     shared, together = Counter(prefixes), Counter(groups)
     deepest: dict[str, int] = {}
     for job in jobs:
-        stages = job.facts.frozen_stages
+        stages = job.facts.prefix_stages
         deepest[_images_of(job)] = max(stages, deepest.get(_images_of(job), stages))
     # Outputs of finitely many views are stored anyway: there nothing depends on it.
     continued = [
         stores_epochs(job)
         and job.settings.schedule.name == "constant"
-        and job.facts.frozen_stages < deepest[_images_of(job)]
+        and job.facts.prefix_stages < deepest[_images_of(job)]
         for job in jobs
     ]
     return [
@@ -85,13 +86,15 @@ def _prefix_of(job: PlannedJob) -> str | None:
     s, facts = job.settings, job.facts
     if not _may_store(job):
         return None
-    pool = s.head.pool if facts.frozen_stages == facts.num_stages else ""
-    return json.dumps([str(s.freeze), pool, _images_of(job)])
+    pool = s.head.pool if facts.prefix_stages == facts.num_stages else ""
+    # A list with stages above a gap reads what the stages below it give, as their number does.
+    prefix = s.freeze if listed_stages(s.freeze) is None else facts.prefix_stages
+    return json.dumps([str(prefix), pool, _images_of(job)])
 
 
 def _may_store(job: PlannedJob) -> bool:
     s = job.settings
-    return s.reuse != "off" and job.facts.frozen_stages > 0 and s.frozen_bn == "eval"
+    return s.reuse != "off" and job.facts.prefix_stages > 0 and s.frozen_bn == "eval"
 
 
 def _images_of(job: PlannedJob) -> str:
@@ -126,7 +129,7 @@ def _group_of(job: PlannedJob) -> str | None:
         return None
     key = group_key(
         job.settings,
-        frozen_stages=job.facts.frozen_stages,
+        prefix_stages=job.facts.prefix_stages,
         num_stages=job.facts.num_stages,
     )
     return None if key is None else hashlib.sha256(key.encode()).hexdigest()[:12]

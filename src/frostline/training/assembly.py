@@ -131,7 +131,7 @@ def assemble(settings: Settings, on_progress: Callable[..., None]) -> Assembly:
         phases=phases_of(
             settings.schedule,
             freeze=settings.freeze,
-            frozen_stages=parts.depth.frozen_stages,
+            prefix_stages=parts.depth.prefix_stages,
             num_stages=parts.depth.num_stages,
             epochs=settings.epochs,
         ),

@@ -91,7 +91,7 @@ class EpochMetrics(pl.Callback):
 
     Args:
         log: Receives the values and the epoch.
-        frozen_stages: Whole stages that are frozen in this phase.
+        frozen_stages: Whole stages that are frozen in this phase, wherever they lie.
         peak_lr: The run's `lr`.
     """
 

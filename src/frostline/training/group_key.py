@@ -48,19 +48,19 @@ def follows_single_jobs(*, batch_norm: bool, adaptive: bool) -> bool:
     return not (batch_norm and adaptive)
 
 
-def group_key(settings: Settings, *, frozen_stages: int, num_stages: int) -> str | None:
+def group_key(settings: Settings, *, prefix_stages: int, num_stages: int) -> str | None:
     """What jobs must have in common to train as one group; None if a job must be run alone.
 
     Args:
         settings: The job.
-        frozen_stages: Whole stages that its `freeze` freezes.
+        prefix_stages: Whole stages that its `freeze` freezes from the image on.
         num_stages: Stages of its backbone.
     """
     trainer = settings.trainer
     # What is the user's own has no batched form; an own augmentation has no finite views.
     alone = bool(
         settings.reuse == "off"
-        or frozen_stages < num_stages
+        or prefix_stages < num_stages
         or settings.frozen_bn != "eval"
         or settings.augment.name not in FINITE_VIEWS
         or settings.mix.name != "none"

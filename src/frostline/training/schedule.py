@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from frostline.config.freeze_value import thawing
 from frostline.config.recipe import ConstantSchedule, Gradual, HeadFirst, ScheduleChoice
 from frostline.errors import ConfigError
 
@@ -20,7 +21,7 @@ class Phase:
     Attributes:
         first_epoch: Its first epoch, counted from 0.
         epochs: How many it has.
-        freeze: The depth, as `freeze` takes it: a number of stages, `all`, or a module path.
+        freeze: The depth, as `freeze` takes it: such as a number of stages, `all`, or a list.
         lr_factor: On the learning rate, in addition to its schedule.
         thawed_bn: Whether the BatchNorm of stages that train takes the statistics of each batch and
             adapts its own (`train`), or keeps those that the head was trained on (`eval`).
@@ -47,7 +48,7 @@ def phases_of(
     schedule: ScheduleChoice,
     *,
     freeze: int | str,
-    frozen_stages: int,
+    prefix_stages: int,
     num_stages: int,
     epochs: int,
 ) -> tuple[Phase, ...]:
@@ -56,7 +57,7 @@ def phases_of(
     Args:
         schedule: Which one.
         freeze: The chosen depth, that of the last phase.
-        frozen_stages: Whole stages that this depth freezes.
+        prefix_stages: Whole stages that this depth freezes from the image on.
         num_stages: Stages of the backbone.
         epochs: Of the run.
 
@@ -69,7 +70,7 @@ def phases_of(
     """
     if isinstance(schedule, ConstantSchedule):
         return (Phase(0, epochs, freeze, 1.0),)
-    if frozen_stages >= num_stages:
+    if prefix_stages >= num_stages:
         raise ConfigError(
             f"schedule={schedule.name} freeze={freeze}: only the head trains, so there is nothing "
             "to thaw",
@@ -92,13 +93,14 @@ def phases_of(
                 ),
             )
         case Gradual():
-            return _gradual(schedule, freeze, frozen_stages, num_stages, epochs)
+            return _gradual(schedule, freeze, prefix_stages, num_stages, epochs)
 
 
 def _gradual(
-    schedule: Gradual, freeze: int | str, frozen_stages: int, num_stages: int, epochs: int
+    schedule: Gradual, freeze: int | str, prefix_stages: int, num_stages: int, epochs: int
 ) -> tuple[Phase, ...]:
-    depths: list[int | str] = [HEAD_ALONE, *range(num_stages - 1, frozen_stages, -1), freeze]
+    downwards = thawing(freeze, prefix_stages=prefix_stages, num_stages=num_stages)
+    depths: list[int | str] = [HEAD_ALONE, *downwards]
     each = schedule.every_epochs
     reached = (len(depths) - 1) * each
     _check_epochs(

@@ -201,7 +201,7 @@ def _phases(settings: Settings, parts: Assembly) -> tuple[Phase, ...]:
     return phases_of(
         settings.schedule,
         freeze=settings.freeze,
-        frozen_stages=parts.cut.depth.frozen_stages,
+        prefix_stages=parts.cut.depth.prefix_stages,
         num_stages=parts.cut.depth.num_stages,
         epochs=settings.epochs,
     )

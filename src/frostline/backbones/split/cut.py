@@ -7,9 +7,15 @@ from torch import Tensor, nn
 
 from frostline.backbones.backbone import AsBuilt, Backbone
 from frostline.backbones.depth import Depth
-from frostline.backbones.freezing import FrozenBn, batch_statistics, set_frozen
+from frostline.backbones.freezing import (
+    FrozenBn,
+    batch_statistics,
+    is_held_in_eval,
+    set_frozen,
+)
 from frostline.backbones.pooling import OutputPooling, Pool, num_features, set_pool
 from frostline.backbones.spec import Boundary
+from frostline.backbones.split.crossing import CutError
 from frostline.backbones.split.cut_finder import CutFinder, reason_of
 from frostline.backbones.split.model_part import ModelPart
 from frostline.backbones.split.recording import modules_around
@@ -52,6 +58,7 @@ class Cut:
         reason: Why it is not exact, or what was verified.
         reusable: True if the prefix's output for an image never changes, so it can be stored.
         frozen_modules: The frozen parameters and buffers, for `digest_of`.
+        frozen_prefix: Those of the prefix, on which its outputs depend.
         num_features: Width F of the features.
     """
 
@@ -63,6 +70,7 @@ class Cut:
     reason: str
     reusable: bool
     frozen_modules: FrozenPart
+    frozen_prefix: FrozenPart
     num_features: int
 
 
@@ -105,15 +113,13 @@ def cut(
         parts = nn.Identity(), WholeModel(model, pooling, frozen=False)
     else:
         try:
-            parts = _cut_at(backbone, depth.boundary, pooling, pool, finder, as_built)
+            parts = _cut_at(backbone, depth, depth.boundary, pooling, pool, finder, as_built)
         except Exception as error:  # models are free code: any error means that there is no cut
             reason = reason_of(error)
             parts = None
     exact = parts is not None
     prefix, suffix = parts or (nn.Identity(), WholeModel(model, pooling, frozen=False))
-    unchanging = depth.frozen_tensors
-    if frozen_bn == "train":
-        unchanging = unchanging - batch_statistics(model)
+    adapting = batch_statistics(model) if frozen_bn == "train" else set()
     return Cut(
         depth=depth,
         pool=pool,
@@ -121,14 +127,16 @@ def cut(
         suffix=suffix,
         exact=exact,
         reason=reason or "suffix after prefix equals the model",
-        reusable=exact and bool(depth.frozen_tensors) and frozen_bn == "eval",
-        frozen_modules=FrozenPart(model, frozenset(unchanging)),
+        reusable=exact and bool(depth.prefix_tensors) and frozen_bn == "eval",
+        frozen_modules=FrozenPart(model, depth.frozen_tensors - adapting),
+        frozen_prefix=FrozenPart(model, depth.prefix_tensors - adapting),
         num_features=num_features(backbone, pooling),
     )
 
 
 def _cut_at(
     backbone: Backbone,
+    depth: Depth,
     boundary: Boundary,
     pooling: OutputPooling,
     pool: Pool,
@@ -143,6 +151,11 @@ def _cut_at(
     model = backbone.model
     programs, boundaries = find_cut(backbone, boundary, pooling, pool, finder)
     opened = [model.get_submodule(path) for path in sorted(modules_around(boundaries))]
+    surgical = len(depth.spans) > 1
+    if surgical and programs.train_suffix is not None and any(map(is_held_in_eval, opened)):
+        raise CutError(
+            "the code of a frozen stage that lies behind it does other steps in training"
+        )
     prefix = ModelPart(model, programs.prefix, None, (), frozen=True)
     suffix = ModelPart(model, programs.suffix, programs.train_suffix, opened, frozen=False)
     proven = {} if as_built is None else as_built.cuts

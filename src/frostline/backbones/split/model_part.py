@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from frostline.backbones.freezing import is_held_in_eval
 from frostline.backbones.split.crossing import needs_packing, pack, unpack, with_axis_order
 from frostline.backbones.split.program import Program, replace_refs
 
@@ -56,7 +57,8 @@ class ModelPart(nn.Module):
         super().train(mode)
         if not self.frozen:
             for module in self._opened:
-                module.training = mode
+                if not is_held_in_eval(module):
+                    module.training = mode
         return self
 
     def forward(self, x: Tensor) -> Tensor:
