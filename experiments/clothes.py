@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path, help="folder with train-images-idx3-ubyte.gz ...")
     parser.add_argument("target", type=Path, help="folder that is made")
-    parser.add_argument("--per-class", type=int, default=1250, help="train and val images (1250)")
+    parser.add_argument("--per-class", type=int, default=1050, help="train and val images (1050)")
     parser.add_argument("--test-per-class", type=int, default=200, help="test images (200)")
     given = parser.parse_args()
     given.target.mkdir(parents=True)

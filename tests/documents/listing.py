@@ -95,6 +95,9 @@ LISTED: dict[str, dict[str, Treatment]] = {
             },
         ),
     },
+    "docs/install.md": {
+        "pip install": Left("tests/integration/test_wheel.py builds and installs the wheel"),
+    },
     "docs/more.md": {
         "python -m src.advise": Run(),
         "python -m benchmarks.growth": Left(
