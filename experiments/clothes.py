@@ -1,9 +1,9 @@
-"""Write the first images of each class of Fashion-MNIST (Debian: dataset-fashion-mnist) in MNIST's form.
+"""Write the first images of each class of Fashion-MNIST in MNIST's form.
 
     python experiments/clothes.py /usr/share/datasets/fashion-mnist data_share/clothes
 
-Whatever stands in MNIST's form can be given instead. Images that stand in both parts are left out of
-the test, so that no answer was seen in training.
+The first folder is that of Debian's package dataset-fashion-mnist; whatever stands in MNIST's form
+can be given instead. Images that stand in both parts, byte by byte, are left out of the test.
 """
 
 import argparse
