@@ -34,7 +34,7 @@ def settings(*overrides: str) -> Settings:
 
 
 def key(*overrides: str, frozen: int = 5) -> str | None:
-    return group_key(settings(*overrides), frozen_stages=frozen, num_stages=5)
+    return group_key(settings(*overrides), prefix_stages=frozen, num_stages=5)
 
 
 def test_which_jobs_go_together() -> None:

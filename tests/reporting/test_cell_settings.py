@@ -75,3 +75,16 @@ def test_a_configuration_is_named_only_by_settings_that_are_recorded_for_it(swee
         "net freeze=2 head.pool=max",
         "vit freeze=2",
     ]
+
+
+def test_a_key_of_later_is_no_difference_to_runs_from_before(sweeps):
+    """Where one of two decays ran before `ema` existed, the decay alone tells them apart."""
+    records, source = _two_decays(
+        sweeps,
+        {
+            "a": "optimizer:\n  name: adamw\n  weight_decay: 0.0\n",
+            "b": "optimizer:\n  name: adamw\n  weight_decay: 0.1\nema: null\n",
+        },
+    )
+    got = select(with_unlogged_settings(records, source), METRIC)
+    assert got.swept == ("optimizer.weight_decay",)

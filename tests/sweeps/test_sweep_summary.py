@@ -4,10 +4,10 @@ from io import StringIO
 
 import pytest
 from rich.console import Console
-from tests.sweeps.test_sweep_plan import planned
 
 from frostline.sweeps.outcome import Outcome, collect_outcomes
 from frostline.sweeps.summary import rows, show
+from tests.sweeps.test_sweep_plan import planned
 
 PARAMS = {
     "backbone": "tf_efficientnet_lite0",
@@ -56,6 +56,13 @@ def test_a_parameter_has_one_column_only() -> None:
     ]
     header, _ = rows(found)
     assert header[2:5] == ["lr", "data_fraction", "frozen"]
+
+
+def test_a_parameter_that_only_some_runs_have_has_a_column() -> None:
+    found = [outcome("a", {"ema": "null"}), outcome("b", {"ema": "0.9"}, ema="0.9")]
+    header, cells = rows(found)
+    assert header[2] == "ema"
+    assert [row[2] for row in cells] == ["null", "0.9"]
 
 
 @pytest.mark.parametrize("width", [30, 60, 80, 100, 200])

@@ -23,7 +23,7 @@ def recorded_settings(values: dict[str, Any]) -> Settings:
         ConfigError: If it is not the config of a run, or of one that this version cannot build.
     """
     try:
-        return Settings.model_validate(_completed(values))
+        return Settings.model_validate(completed(values))
     except ValidationError as error:
         places = sorted({".".join(map(str, problem["loc"])) for problem in error.errors()})
         raise ConfigError(
@@ -32,7 +32,7 @@ def recorded_settings(values: dict[str, Any]) -> Settings:
         ) from None
 
 
-def _completed(values: dict[str, Any]) -> dict[str, Any]:
+def completed(values: dict[str, Any]) -> dict[str, Any]:
     """Values with the keys that they lack, as conf/ has them now."""
     top = yaml.safe_load((CONF / "train.yaml").read_text(encoding="utf-8"))
     choices = default_choices()

@@ -149,6 +149,7 @@ class Settings(StrictModel):
     weights_partial: bool
     freeze: Annotated[int | str, BeforeValidator(checked_freeze)]
     frozen_bn: Literal["eval", "train"]
+    ema: Annotated[float, Field(gt=0.0, lt=1.0)] | None
     epochs: Count
     batch_size: Annotated[int, Field(ge=2)]
     lr: Annotated[float | Literal["auto"], BeforeValidator(_lr)]

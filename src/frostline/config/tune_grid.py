@@ -73,6 +73,7 @@ def solves_head(settings: Settings) -> bool:
     typed = settings.strategy.typed or ()
     return (
         settings.tune.solve_head
+        and settings.ema is None
         and set(grid_of(settings)) == {LR}
         and settings.tune.values_of[LR] == "auto"
         and not any(key.split(".")[0] in _OPTIMISATION for key in typed)
@@ -84,12 +85,15 @@ def solves_head(settings: Settings) -> bool:
 
 
 def tunes_alone(settings: Settings) -> bool:
-    """Whether what a job leaves beside its figures keeps its candidates from one batch of heads.
+    """Whether its average, or what it leaves, keeps a job's candidates from one batch of heads.
 
     They are then judged early, as at other depths, and may come to another choice.
     """
     return (
-        settings.callbacks.csv or settings.callbacks.tensorboard or settings.evidence.name == "full"
+        settings.callbacks.csv
+        or settings.callbacks.tensorboard
+        or settings.evidence.name == "full"
+        or settings.ema is not None
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from frostline.config.identity import WITHOUT_EFFECT
+from frostline.config.recorded_config import completed
 from frostline.tracking.records import RunRecord
 from frostline.tracking.run_contents import CONFIG_FILE, Source
 
@@ -117,7 +118,7 @@ def _differing(configs: Sequence[Mapping[str, str]]) -> list[str]:
 
 
 def _settings(text: str | None) -> dict[str, str]:
-    """A config's leaves, by dotted key; empty if it cannot be read."""
+    """A config's leaves, by dotted key, as runs of now have them; empty if it cannot be read."""
     try:
         loaded = yaml.safe_load(text) if text else None
     except yaml.YAMLError:
@@ -127,7 +128,7 @@ def _settings(text: str | None) -> dict[str, str]:
     # The options of a user's own part are typed without that word: augment.strength=3.
     return {
         key.replace(".options.", ".", 1): value
-        for key, value in _leaves(loaded, "")
+        for key, value in _leaves(completed(loaded), "")
         if _affects_training(key)
     }
 

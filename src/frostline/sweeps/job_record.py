@@ -191,5 +191,7 @@ def swept_params(settings: Settings) -> dict[str, Any]:
         "data_fraction": settings.data.fraction,
         "seed": settings.seed,
     }
+    if settings.ema is not None:
+        values["ema"] = settings.ema
     tuned = grid_of(settings)
     return {key: value for key, value in values.items() if key not in tuned}

@@ -64,7 +64,7 @@ def rows(outcomes: Sequence[Outcome]) -> tuple[list[str], list[list[str]]]:
 def _param(outcome: Outcome, key: str) -> str:
     if key == "lr" and outcome.is_solved:
         return "solved"
-    return outcome.params.get(key, "?")
+    return outcome.params.get(key, outcome.swept.get(key, "?"))
 
 
 def markdown(outcomes: Sequence[Outcome]) -> str:
@@ -135,7 +135,8 @@ def _swept_params(params: Sequence[Mapping[str, str]]) -> list[str]:
     """Further parameters that differ between the runs, in the order in which runs log them."""
     own = {"backbone", "freeze", PARTIAL_WEIGHTS}
     derived = {"frozen_stages", "frozen_params_frac", "frozen_flops_frac", "trainable_params"}
-    keys = [key for key in (params[0] if params else {}) if key not in own | derived]
+    logged = dict.fromkeys(key for one in params for key in one)  # some only where they are used
+    keys = [key for key in logged if key not in own | derived]
     # An image size that follows from the backbone says nothing new.
     sizes = {(p.get("backbone"), p.get("image_size")) for p in params}
     if len(sizes) == len({p.get("backbone") for p in params}):

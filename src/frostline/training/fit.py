@@ -13,6 +13,7 @@ from frostline.config.schema import Settings
 from frostline.features.stored_epochs import Readers
 from frostline.training import callbacks, resume
 from frostline.training.assembly import Assembly, assemble
+from frostline.training.averaging import AverageWeights
 from frostline.training.engine import choose_engine, prepare_process
 from frostline.training.epoch_logs import epoch_logs, own_callbacks
 from frostline.training.history import History
@@ -128,12 +129,16 @@ def fit(
         # What the last phase freezes is frozen in all phases, so its proof covers the whole run.
         frozen = partial(digest_of, opened.cut.frozen_modules)
         proof = callbacks.FrozenProof(frozen, before=untouched if is_last else frozen())
-        best = KeepBest(settings.callbacks.monitor, mode=settings.callbacks.mode, names=names)
+        average = None if settings.ema is None else AverageWeights(settings.ema, names)
+        best = KeepBest(
+            settings.callbacks.monitor, mode=settings.callbacks.mode, names=names, average=average
+        )
         pauses = goes_on or not is_last or until < settings.epochs
         newest = KeepLast(work, best, frozen=untouched, at_end=pauses)
         history = History()
         observers = [
             callbacks.EpochSeed(settings.seed),
+            *([] if average is None else [average]),
             *watching,
             proof,
             callbacks.EpochMetrics(

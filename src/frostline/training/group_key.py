@@ -62,6 +62,7 @@ def group_key(settings: Settings, *, prefix_stages: int, num_stages: int) -> str
         settings.reuse == "off"
         or prefix_stages < num_stages
         or settings.frozen_bn != "eval"
+        or settings.ema is not None
         or settings.augment.name not in FINITE_VIEWS
         or settings.mix.name != "none"
         or settings.schedule.name != "constant"

@@ -16,6 +16,7 @@ import torch
 from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 
+from frostline.training.averaging import AverageWeights
 from frostline.training.checkpoint import CheckpointError, digest_path, save_checkpoint
 from frostline.training.resume import BEST, FROZEN, PATTERN, last_path
 
@@ -34,9 +35,18 @@ class KeepBest(Checkpoint):
         monitor: The metric.
         mode: `max` or `min`.
         names: The tensors of the task's state that training may change.
+        average: Has the weights that are validated, where these are not the task's.
     """
 
-    def __init__(self, monitor: str, *, mode: str, names: frozenset[str]) -> None:
+    def __init__(
+        self,
+        monitor: str,
+        *,
+        mode: str,
+        names: frozenset[str],
+        average: AverageWeights | None = None,
+    ) -> None:
+        self._average = average
         self._monitor = monitor
         self._sign = 1.0 if mode == "max" else -1.0
         self._names = names
@@ -52,8 +62,13 @@ class KeepBest(Checkpoint):
         if self.epoch is None or score > self._score:
             self._score, self._steps = score, trainer.global_step
             # New tensors each time: a checkpoint that waits to be written may share the old ones.
-            self.state = {name: copied(each) for name, each in self.of(pl_module).items()}
+            scored = self.of(pl_module) if self._average is None else self._average.tensors
+            self.state = {name: copied(each) for name, each in scored.items()}
             self.epoch = trainer.current_epoch
+
+    def has_weights_of(self, epoch: int) -> bool:
+        """Whether the best weights are those from which training goes on after an epoch."""
+        return epoch == self.epoch and self._average is None
 
     def of(self, task: pl.LightningModule) -> dict[str, Tensor]:
         """The task's tensors that training may change, shared."""
@@ -66,7 +81,7 @@ class KeepBest(Checkpoint):
             "epoch": self.epoch,
             "score": self._score,
             "steps": self._steps,
-            "state": None if epoch == self.epoch else self.state,
+            "state": None if self.has_weights_of(epoch) else self.state,
         }
 
     def on_load_checkpoint(
@@ -145,7 +160,7 @@ class KeepLast(Checkpoint):
             self._waiting = self.path, {**rest, "state_dict": state, **kept}
             self.write()
             return
-        state = self._best.state if epoch == self._best.epoch else _all_copied(state)
+        state = self._best.state if self._best.has_weights_of(epoch) else _all_copied(state)
         del rest["state_dict"]
         self._waiting = self.path, {**_all_copied(rest), "state_dict": state, **kept}
 
