@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 
 import pytest
-from tests.sweeps.test_sweep_groups import planned, settings
 
 from frostline.config.search_settings import FIRST_LOOK, RaceSearch
 from frostline.sweeps.budget import epochs_left, epochs_to_end
@@ -14,6 +13,7 @@ from frostline.sweeps.race_cells import cells_of, has_come
 from frostline.sweeps.race_rungs import pause_of, race_rungs
 from frostline.sweeps.race_runs import affordable
 from frostline.tracking.records import RunRecord
+from tests.sweeps.test_sweep_groups import planned, settings
 
 RULES = RaceSearch(
     name="race",

@@ -4,12 +4,12 @@ import math
 from dataclasses import replace
 
 import pytest
-from tests.sweeps.test_sweep_groups import planned
 
 from frostline.config.search_settings import Budget
 from frostline.errors import ConfigError
 from frostline.sweeps.budget import check_search, deadline_of, reserve_s
 from frostline.sweeps.plan import PlannedJob
+from tests.sweeps.test_sweep_groups import planned
 
 RACE, GRID = "search=race", "search=grid"
 

@@ -9,7 +9,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.sweeps.test_sweep_plan import settings
 
 from frostline.errors import ConfigError
 from frostline.locks import OwnerLock
@@ -18,6 +17,7 @@ from frostline.sweeps.failures import hint_for, is_out_of_memory, shrunk, within
 from frostline.sweeps.resources import Share, own_gpus, share_of, slot
 from frostline.sweeps.signals import StopSignalError, raise_on_signals
 from frostline.sweeps.worker_answer import Failure, JobFailedError
+from tests.sweeps.test_sweep_plan import settings
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sweeps.test_sweep_plan import settings
 
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
@@ -16,6 +15,7 @@ from frostline.sweeps.job import Job
 from frostline.sweeps.outcome import Outcome
 from frostline.sweeps.progress import SweepProgress
 from frostline.sweeps.worker_pool import WorkerPool, check_limit
+from tests.sweeps.test_sweep_plan import settings
 
 ONE = settings("seed=0")
 
