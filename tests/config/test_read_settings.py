@@ -165,3 +165,7 @@ def test_debug_has_its_own_experiment_and_gives_way_to_what_is_typed() -> None:
     assert (fast.epochs, fast.data.fraction, fast.tracking.experiment) == (1, 0.1, "debug")
     assert (heart.epochs, heart.augment.name, heart.lr_schedule.name) == (50, "crop", "constant")
     assert settings().tracking.experiment is None
+    rehearsal = settings("debug=fdr", "epochs=2")
+    assert (rehearsal.trainer.limit_batches, rehearsal.epochs) == (1, 2)
+    assert (rehearsal.reuse, rehearsal.tune.name) == ("off", "none")
+    assert settings().trainer.limit_batches is None

@@ -142,6 +142,8 @@ def _values(settings: Settings) -> dict[str, Any]:
     for key in ("weights_key", "weights_partial"):
         if not (settings.is_weights_file and values[key]):
             del values[key]
+    if settings.trainer.limit_batches is None:  # digests of before there was a limit hold
+        del values["trainer"]["limit_batches"]
     if settings.ema is None:  # digests of before there was an average hold
         del values["ema"]
     if settings.in_chans == RGB_CHANNELS:  # digests of before there were others hold

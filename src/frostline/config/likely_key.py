@@ -48,6 +48,7 @@ _OTHER_NAMES = {
     "trainer.accelerator": "device gpu gpus cuda accelerator cpu mps",
     "trainer.devices": "numgpus ngpus ngpu worldsize",
     "trainer.workers": "numworkers nworkers dataloaderworkers dataloadernumworkers",
+    "trainer.limit_batches": "fastdevrun limitvalbatches limittestbatches",
     "trainer.precision": "amp fp16 bf16 halfprecision mixedprecision dtype",
     "trainer.accumulate_grad_batches": "gradaccum accumulategradbatches gradientaccumulationsteps "
     "gradaccumsteps accumsteps",

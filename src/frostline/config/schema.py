@@ -68,6 +68,8 @@ class TrainerSettings(StrictModel):
     threads: Count | None
     workers: Annotated[int, Field(ge=0)]
     accumulate_grad_batches: Count
+    # A user's own file of this group may have been written before there was this key.
+    limit_batches: Count | None = None
 
     @model_validator(mode="after")
     def _one_device_unless_ddp(self) -> "TrainerSettings":

@@ -159,6 +159,7 @@ def fit(
             opened.engine,
             epochs=min(phase.end, until),
             accumulate=settings.trainer.accumulate_grad_batches,
+            limit_batches=settings.trainer.limit_batches,
             callbacks=observers,
             folder=os.fspath(folder),
         )

@@ -74,6 +74,7 @@ def group_key(settings: Settings, *, prefix_stages: int, num_stages: int) -> str
         or trainer.accelerator not in {"auto", "cpu", "cuda"}
         or trainer.strategy != "single"
         or trainer.accumulate_grad_batches != 1
+        or trainer.limit_batches is not None
         or not follows_single_jobs(
             batch_norm=isinstance(settings.head, MlpHead) and settings.head.batch_norm,
             adaptive=not isinstance(settings.optimizer, Sgd),

@@ -36,7 +36,13 @@ class TrainerBatches(pl.LightningDataModule):
 
 
 def build_trainer(
-    engine: Engine, *, epochs: int, accumulate: int, callbacks: Sequence[pl.Callback], folder: str
+    engine: Engine,
+    *,
+    epochs: int,
+    accumulate: int,
+    callbacks: Sequence[pl.Callback],
+    folder: str,
+    limit_batches: int | None = None,
 ) -> pl.Trainer:
     """A quiet Trainer: progress, metrics and checkpoints go through our own callbacks."""
     quieten()
@@ -55,6 +61,9 @@ def build_trainer(
         precision=engine.precision,  # type: ignore[arg-type]
         max_epochs=epochs,
         accumulate_grad_batches=accumulate,
+        limit_train_batches=limit_batches,
+        limit_val_batches=limit_batches,
+        limit_test_batches=limit_batches,
         callbacks=list(callbacks),
         default_root_dir=folder,
         logger=False,
