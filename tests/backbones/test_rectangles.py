@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from frostline.backbones.build import build_backbone, check_weights, input_spec, outline
+from frostline.backbones.image_sides import left_out
 from frostline.backbones.map_shape import is_map_of, token_grid
 from frostline.backbones.pooling import num_features, set_pool
 from frostline.backbones.split.cut import cut
@@ -27,6 +28,21 @@ def test_height_comes_first():
     assert outline("test_resnet", (64, 96)).stages[-2].out_shape[-2:] == (4, 6)
     assert outline("test_vit", (64, 96)).model.patch_embed.grid_size == (4, 6)
     assert outline(SWIN, (64, 128)).model.patch_embed.grid_size == (16, 32)
+
+
+def test_rows_of_a_square_that_no_patch_sees_are_named():
+    name = "vit_tiny_patch16_224"
+    for side, rest in ((70, 6), (64, 0)):
+        model, spec, *_ = outline(name, side)
+        text = left_out(name, model, spec)
+        assert (text is None) == (rest == 0)
+        if text is not None:
+            assert f"the last {rest} rows and {rest} columns are not seen" in text
+            image = torch.zeros(1, 3, side, side)
+            other = image.clone()
+            other[..., -rest:] = other[..., -rest:, :] = 1
+            with torch.no_grad():
+                assert torch.equal(built(name, side).model(image), built(name, side).model(other))
 
 
 @pytest.mark.parametrize("sides", [(64, 96), (96, 64)])

@@ -46,6 +46,21 @@ def check_patches(name: str, model: nn.Module, spec: InputSpec) -> None:
     )
 
 
+def left_out(name: str, model: nn.Module, spec: InputSpec) -> str | None:
+    """What a network of patches does not see of a square, in words; None if it sees all of it.
+
+    The weights' own size may leave pixels out as well, so that a square is not refused for it.
+    """
+    patch = _patch_of(model) if spec.fixed_size else None
+    rests = [] if patch is None else [s % p for s, p in zip(spec.shape[1:], patch, strict=True)]
+    if patch is None or not any(rests):
+        return None
+    return (
+        f"{name} divides images of {spec.shape[1]} px into patches of {patch[0]}: the last "
+        f"{rests[0]} rows and {rests[1]} columns are not seen"
+    )
+
+
 def _patch_of(model: nn.Module) -> tuple[int, int] | None:
     embed = getattr(model, "patch_embed", None) or getattr(model, "stem", None)
     given: Any = getattr(embed, "patch_size", None)

@@ -77,6 +77,8 @@ def check_jobs(
     for s in distinct(jobs, lambda s: (s.backbone, s.in_chans, s.weights)):
         if s.in_chans != RGB_CHANNELS:
             _say_channels(s, on_progress)
+    for s in distinct(jobs, lambda s: (s.backbone, s.image_size, s.in_chans)):
+        _say_left_out(s, on_progress)
 
     data = read_data(jobs, attempt, on_progress, failed=FAILED, squares=_squares(jobs))
     raise_together(problems)
@@ -176,6 +178,17 @@ def _say_channels(settings: Settings, on_progress: Callable[..., None]) -> None:
         text += f"{', '.join(first_layers(name))} is {how}, as timm does; "
     values = (" ".join(f"{value:.3f}" for value in each) for each in (spec.mean, spec.std))
     on_progress(text=text + "images are normalised with mean {}, deviation {}".format(*values))
+
+
+def _say_left_out(settings: Settings, on_progress: Callable[..., None]) -> None:
+    """Say what a network of patches leaves out of images of this size."""
+    from frostline.backbones.build import outline
+    from frostline.backbones.image_sides import left_out
+
+    model, spec, *_ = outline(settings.backbone, settings.image_size, settings.in_chans)
+    text = left_out(settings.backbone, model, spec)
+    if text is not None:
+        on_progress(text=text)
 
 
 def _check_schedule(settings: Settings, prefix_stages: int, num_stages: int) -> None:
