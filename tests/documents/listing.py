@@ -33,7 +33,10 @@ LISTED: dict[str, dict[str, Treatment]] = {
             "tests/integration/test_wheel.py builds and installs the wheel"
         ),
         "python -m src.train -m data=folder": Run(PLAN),
-        "python -m src.advise": Run(),
+        "python -m src.advise photos --quick": Left(
+            "looks for five minutes; tests/advice/test_quick.py gives the command"
+        ),
+        "python -m src.advise data.path=photos": Run(),
         "python -m src.report": Run(),
     },
     "CONTRIBUTING.md": {
@@ -102,6 +105,11 @@ LISTED: dict[str, dict[str, Treatment]] = {
         "python -m src.advise": Run(),
         "python -m benchmarks.growth": Left(
             "draws and reads thousands of images; tests/advice/test_growth.py has its parts"
+        ),
+    },
+    "docs/quick.md": {
+        "python -m src.advise photos --quick": Left(
+            "looks for five minutes; tests/advice/test_quick.py gives the command"
         ),
     },
     "docs/mlflow.md": {

@@ -66,6 +66,34 @@ def read_request(overrides: Sequence[str]) -> list[Settings]:
     return jobs
 
 
+def sweep_command(
+    overrides: Sequence[str], backbones: Sequence[str], depths: Sequence[str], seeds: Sequence[int]
+) -> str:
+    """Return the sweep over backbones and depths, on the same data.
+
+    Args:
+        overrides: What the user gave.
+        backbones: Names.
+        depths: Values of `freeze`.
+        seeds: Of the runs.
+    """
+    parts = [
+        *with_source([text for text in overrides if text.partition("=")[0] != "backbone"]),
+        f"backbone={','.join(backbones)}",
+        f"freeze={','.join(depths)}",
+        f"seed={','.join(map(str, seeds))}",
+    ]
+    return as_called("python -m src.train -m ") + " ".join(shlex.quote(part) for part in parts)
+
+
+def with_path(words: Sequence[str]) -> list[str]:
+    """Overrides of which one may be a plain path: `photos` for `data.path=photos`."""
+    return [
+        word if "=" in word else "data=leaves" if word == "leaves" else f"data.path={word}"
+        for word in words
+    ]
+
+
 def next_command(overrides: Sequence[str], backbones: Sequence[str], strategies: str) -> str:
     """Return the sweep to start with, on the same data.
 

@@ -17,6 +17,7 @@ from frostline.data.imbalance import class_weights
 from frostline.data.load import load_table, split_of
 from frostline.data.mixing import BatchMix
 from frostline.data.sample_table import SampleTable
+from frostline.data.splits import Splits
 from frostline.training.as_planned import check_as_planned
 from frostline.training.engine import choose_engine, syncs_norms
 from frostline.training.learning_rates import Course
@@ -90,12 +91,15 @@ class Assembly:
         )
 
 
-def assemble(settings: Settings, on_progress: Callable[..., None]) -> Assembly:
+def assemble(
+    settings: Settings, on_progress: Callable[..., None], splits: Splits | None = None
+) -> Assembly:
     """Build the parts of a run.
 
     Args:
         settings: All that determines it.
         on_progress: Receives `text=` of weights that did not fit.
+        splits: The rows of each split, where they are not those that the settings make.
 
     Raises:
         FrostlineError: If the settings do not fit the data or the backbone.
@@ -124,7 +128,7 @@ def assemble(settings: Settings, on_progress: Callable[..., None]) -> Assembly:
     return Assembly(
         settings=settings,
         table=table,
-        data=data_of(settings, table, backbone),
+        data=data_of(settings, table, backbone, splits),
         backbone=backbone,
         cut=parts,
         head=head,
@@ -138,13 +142,22 @@ def assemble(settings: Settings, on_progress: Callable[..., None]) -> Assembly:
     )
 
 
-def data_of(settings: Settings, table: SampleTable, backbone: Backbone) -> ImageDataModule:
+def data_of(
+    settings: Settings, table: SampleTable, backbone: Backbone, splits: Splits | None = None
+) -> ImageDataModule:
     """A run's batches of images.
+
+    Args:
+        settings: Of the run.
+        table: All images.
+        backbone: Whose input they become.
+        splits: As for `assemble`.
 
     Raises:
         DataChangedError: If data, splits or weights are not those that the run was planned for.
     """
-    splits = split_of(table, settings.data, seed=settings.seed)
+    if splits is None:
+        splits = split_of(table, settings.data, seed=settings.seed)
     check_as_planned(settings, table, splits, backbone.weights)
     return ImageDataModule(
         table,

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 
 from frostline.backbones.state_digest import digest_of
 from frostline.config.schema import Settings
+from frostline.data.splits import Splits
 from frostline.features.stored_epochs import Readers
 from frostline.training import callbacks, resume
 from frostline.training.assembly import Assembly, assemble
@@ -63,6 +64,7 @@ def fit(
     readers: Readers | None = None,
     watching: Sequence[pl.Callback] = (),
     goes_on: bool = False,
+    splits: Splits | None = None,
 ) -> Fitted:
     """Train to the end of some epoch, from the last checkpoint if there is one.
 
@@ -79,12 +81,13 @@ def fit(
         readers: Trainings that read the same outputs of frozen stages; None for those of the sweep.
         watching: Further callbacks.
         goes_on: Whether another call goes on from the end, even if that is the last epoch.
+        splits: The rows of each split; None for those that the settings make.
     """
     prepare_process(settings.trainer.threads)
     engine = choose_engine(settings.trainer)
     pl.seed_everything(settings.seed, verbose=False)
 
-    run = assemble(settings, on_progress)
+    run = assemble(settings, on_progress, splits)
     task = run.task()
     task.strict_loading = False  # checkpoints leave out what is frozen
     recorder.record_parts(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from frostline.config.schema import Settings
+from frostline.data.splits import Splits
 from frostline.features.stored_epochs import Readers
 from frostline.training import callbacks
 from frostline.training.fit import Fitted, OnProgress, fit
@@ -133,6 +134,7 @@ def fit_candidate(
     until: int,
     candidates: int = 1,
     watching: Sequence[pl.Callback] = (),
+    splits: Splits | None = None,
 ) -> Fitted:
     """Train a candidate of a tuned job to the end of some epoch, as `train_run` would train it.
 
@@ -145,6 +147,7 @@ def fit_candidate(
         until: Epochs that are trained in all, at most `settings.epochs`.
         candidates: How many of the job's train so far, which see the same images.
         watching: Further callbacks, such as one that ends it at a deadline.
+        splits: As for `frostline.training.fit.fit`.
 
     Raises:
         FrostlineError: As `train_run`.
@@ -160,6 +163,7 @@ def fit_candidate(
         readers=Readers(settings.sweep.sharing, candidates, until),
         watching=watching,
         goes_on=True,
+        splits=splits,
     )
 
 
