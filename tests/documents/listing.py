@@ -107,6 +107,11 @@ LISTED: dict[str, dict[str, Treatment]] = {
             "draws and reads thousands of images; tests/advice/test_growth.py has its parts"
         ),
     },
+    "docs/corpus.md": {
+        "python -m experiments.tools.corpus": Left(
+            "reads the stores of studies; tests/experiments/test_corpus.py gives the command"
+        ),
+    },
     "docs/quick.md": {
         "python -m src.advise photos --quick": Left(
             "looks for five minutes; tests/advice/test_quick.py gives the command"
