@@ -15,6 +15,7 @@ from frostline.backbones.stage_boundaries import time_of
 from frostline.backbones.stage_scale import place_tensors
 from frostline.config.freeze_value import (
     ALL,
+    LORA,
     MIDDLE,
     checked_freeze,
     counted,
@@ -64,6 +65,11 @@ class Depth:
     total_flops: int
 
     @property
+    def is_adapted(self) -> bool:
+        """Whether adapters train beside weights that are all frozen."""
+        return self.label == LORA
+
+    @property
     def frozen_params_frac(self) -> float:
         """Frozen share of the parameters, in [0, 1]."""
         return self.frozen_params / max(1, self.total_params)
@@ -90,7 +96,7 @@ def resolve_depth(
         stages: Its stages.
         freeze: A number 0..S, or -S..-1 from the end; `all`; the path of a module: everything up
             to and including it; a list of stages such as `[3,4]`; `middle`, all stages but the
-            first and the last.
+            first and the last; `lora`: everything but adapters.
 
     Raises:
         BackboneError: The depth is out of range, or none of these.
@@ -99,6 +105,8 @@ def resolve_depth(
     num_stages = len(stages)
     if value in (ALL, num_stages):
         return _whole(model, stages, timeline, str(value))
+    if value == LORA:
+        return _adapted(model, stages, timeline)
     if value == MIDDLE and num_stages < 3:
         raise BackboneError(
             given=f"freeze={MIDDLE}: {name} has {num_stages} stages, and so none between the first "
@@ -226,6 +234,30 @@ def _whole(model: nn.Module, stages: Sequence[Stage], timeline: Timeline, label:
         frozen_flops=timeline.total_flops,
         prefix_flops=timeline.total_flops,
         is_whole=True,
+    )
+
+
+def _adapted(model: nn.Module, stages: Sequence[Stage], timeline: Timeline) -> Depth:
+    """All weights frozen, no prefix apart: adapters lie beside layers of all stages.
+
+    The names are the model's own at this moment, which adapters change.
+    """
+    names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
+    names += [name for name, _ in model.named_buffers(remove_duplicate=False)]
+    return _depth(
+        model,
+        stages,
+        timeline,
+        label=LORA,
+        prefix_label="0",
+        frozen_stages=len(stages),
+        prefix_stages=0,
+        boundary=None,
+        spans=((None, None),),
+        frozen_tensors=frozenset(name for name in names if ".lora_" not in name),
+        prefix_tensors=frozenset(),
+        frozen_flops=timeline.total_flops,
+        prefix_flops=0,
     )
 
 

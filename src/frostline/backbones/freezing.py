@@ -113,7 +113,7 @@ def _frozen_modules(backbone: Backbone, depth: Depth) -> list[str]:
     may have replaced modules since.
     """
     model, timeline = backbone.model, backbone.timeline
-    if depth.is_whole:
+    if depth.is_whole or depth.is_adapted:
         return [path for path, _ in model.named_modules()]
     if not depth.frozen_tensors:
         return []

@@ -94,7 +94,7 @@ def options_of_keys() -> dict[str, list[str]]:
         _LAUNCHERS: ["isolated", *(name for name in _stems(_LAUNCHERS) if name != "isolated")],
         "+experiments": sorted(file.stem for file in STUDIES.glob("*.yaml")),
         "weights": ["pretrained", "random"],
-        "freeze": ["0", "all", "middle"],
+        "freeze": ["0", "all", "middle", "lora"],
         "lr": ["auto"],
         "reuse": ["auto", "off"],
         **{name: ["true", "false"] for name in ("rerun", "dry_run", "report")},

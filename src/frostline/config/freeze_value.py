@@ -3,6 +3,7 @@
 A depth is a number of stages from the image on, `all`, or a module path. Surgical depths freeze
 stages wherever they lie: a list of their numbers, or `middle`, all but the first and the last.
 A list that begins at the image without a gap is the number that it comes to: `[1,2]` is `2`.
+`lora` freezes all weights and trains adapters beside those of the attention: `backbones/adapters`.
 
 Source: Y. Lee et al., Surgical fine-tuning improves adaptation to distribution shifts
 (arXiv:2210.11466), which trains one block and freezes all others, such as `freeze=[1,2,4,5]`.
@@ -14,9 +15,10 @@ from typing import Any
 
 ALL = "all"
 MIDDLE = "middle"
+LORA = "lora"
 ALLOWED = (
     "0 .. number of stages, -1 (all but the last) and so on, all, a module path such as layer3.2, "
-    "a list of stages such as [3,4], or middle (all stages but the first and the last)"
+    "a list of stages such as [3,4], middle (all stages but the first and the last), or lora"
 )
 # What is typed for a depth and is no module of any backbone.
 _WORDS = {
@@ -24,6 +26,7 @@ _WORDS = {
     "-1": "last but_last all_but_last except_last",
     ALL: "full everything whole entire backbone frozen yes on head_only",
     MIDDLE: "mid center centre inner",
+    LORA: "peft adapter adapters",
 }
 _LIST = re.compile(r"\[\s*(?:[+-]?\d+(?:\s*,\s*[+-]?\d+)*)?\s*,?\s*\]")
 
@@ -59,7 +62,8 @@ def checked_freeze(value: Any) -> int | str:
         raise ValueError(f"allowed is one depth; for just these stages: freeze=[{text}]")
     if _LIST.fullmatch(text.strip()):
         return _of_list([int(number) for number in re.findall(r"[+-]?\d+", text)])
-    return MIDDLE if text.strip().lower() == MIDDLE else text
+    word = text.strip().lower()
+    return word if word in {MIDDLE, LORA} else text
 
 
 def _of_list(stages: Sequence[Any]) -> int | str:

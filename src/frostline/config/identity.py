@@ -8,6 +8,7 @@ import json
 from typing import Any, Protocol
 
 from frostline.config.data_settings import RGB_CHANNELS
+from frostline.config.freeze_value import LORA
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import grid_of, solves_head, tunes_alone
 from frostline.config.versions import RESULTS_VERSION
@@ -144,6 +145,8 @@ def _values(settings: Settings) -> dict[str, Any]:
             del values[key]
     if settings.trainer.limit_batches is None:  # digests of before there was a limit hold
         del values["trainer"]["limit_batches"]
+    if settings.freeze != LORA:
+        del values["lora_rank"]
     if settings.ema is None:  # digests of before there was an average hold
         del values["ema"]
     if settings.in_chans == RGB_CHANNELS:  # digests of before there were others hold

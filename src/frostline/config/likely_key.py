@@ -14,6 +14,7 @@ _OTHER_NAMES = {
     "weights": "pretrained checkpoint ckpt init",
     "freeze": "frozen depth freezedepth freezelayers frozenlayers frozenstages freezeat unfreeze "
     "freezeuntil finetuneat trainable",
+    "lora_rank": "rank lorar loradim adapterrank",
     "ema": "modelema emadecay modelemadecay averaging polyak swa",
     "epochs": "epoch nepochs numepochs maxepochs nepoch numtrainepochs iterations",
     "batch_size": "batch bs batchsize batchsizes trainbatchsize perdevicetrainbatchsize minibatch",

@@ -150,6 +150,7 @@ class Settings(StrictModel):
     weights_key: Annotated[str, Field(min_length=1)] | None
     weights_partial: bool
     freeze: Annotated[int | str, BeforeValidator(checked_freeze)]
+    lora_rank: Annotated[int, Field(ge=1, le=256)]
     frozen_bn: Literal["eval", "train"]
     ema: Annotated[float, Field(gt=0.0, lt=1.0)] | None
     epochs: Count

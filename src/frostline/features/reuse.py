@@ -134,6 +134,8 @@ def _why_no_prefix(depth: Depth) -> str:
     """Why a depth has no frozen stages next to the images; empty if it has some."""
     if depth.prefix_tensors:
         return ""
+    if depth.is_adapted:
+        return f"freeze={depth.label} trains adapters in the first blocks, too: no outputs stay"
     if depth.frozen_tensors:
         return f"freeze={depth.label} trains the first stage, so nothing below is frozen"
     return "nothing is frozen"

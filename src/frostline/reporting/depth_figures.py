@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from frostline.config.freeze_value import listed_stages
+from frostline.config.freeze_value import LORA, listed_stages
 from frostline.reporting.page import MAX_SERIES, Figure, Heat, Series
 from frostline.reporting.tables import Column, Table
 from frostline.reporting.verdict_rows import (
@@ -42,7 +42,7 @@ def depth_figure(verdict: Verdict) -> Figure:
         f"{100 * verdict.rules.level:g} % intervals, one line a backbone"
         + ("; of several settings the best is drawn" if len(best) < len(verdict.rows) else "")
         + (f"; the {MAX_SERIES} best backbones" if len(backbones) > MAX_SERIES else "")
-        + ("; lists such as [3,4] freeze these stages alone and lie beside the scale, not on it")
+        + ("; lists such as [3,4], and lora, lie beside the scale, not on it")
         * (len(on_scale) < len(depths))
         + "."
     )
@@ -95,8 +95,8 @@ def _depth_of(row: Row) -> str:
 
 
 def _is_surgical(depth: str) -> bool:
-    """Whether a depth is a list of stages, which has no place on the scale of the others."""
-    return listed_stages(depth) is not None
+    """Whether a depth has no place on the scale of the others: a list of stages, or adapters."""
+    return depth == LORA or listed_stages(depth) is not None
 
 
 def _in_order(depths: Iterable[str]) -> list[str]:

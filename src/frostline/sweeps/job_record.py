@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from frostline.advice.auto_strategy import record_strategy
+from frostline.config.freeze_value import LORA
 from frostline.config.identity import config_digest
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import grid_of, lr_from
@@ -191,6 +192,8 @@ def swept_params(settings: Settings) -> dict[str, Any]:
         "data_fraction": settings.data.fraction,
         "seed": settings.seed,
     }
+    if settings.freeze == LORA:
+        values["lora_rank"] = settings.lora_rank
     if settings.ema is not None:
         values["ema"] = settings.ema
     tuned = grid_of(settings)

@@ -55,7 +55,7 @@ def check_jobs(
     for s in distinct(jobs, lambda s: (s.augment.name, s.backbone, s.image_size, s.in_chans)):
         if depths[_depth_key(s)] is not FAILED:
             attempt(_check_augment, s)
-    for s in distinct(jobs, lambda s: (_depth_key(s), s.epochs, s.schedule.model_dump_json())):
+    for s in distinct(jobs, _schedule_key):
         if depths[_depth_key(s)] is not FAILED:
             attempt(_check_schedule, s, *depths[_depth_key(s)][:2])
     for s in distinct(jobs, lambda s: s.own_code):
@@ -155,12 +155,16 @@ def _check_augment(settings: Settings) -> None:
 
 def _check_backbone(settings: Settings) -> tuple[int, int, int | str, int]:
     """Stages of the frozen prefix, all stages, input size, bytes of a backbone without weights."""
+    from frostline.backbones.adapters import adapted_layers, check_peft
     from frostline.backbones.build import check_freeze, outline
     from frostline.backbones.state_digest import named_state
 
     name, asked = settings.backbone, (settings.image_size, settings.in_chans)
     depth = check_freeze(name, settings.freeze, *asked)
     model, spec, *_ = outline(name, *asked)
+    if depth.is_adapted:
+        check_peft()
+        adapted_layers(name, model)
     size = sum(tensor.numel() * tensor.element_size() for _, tensor in named_state(model))
     return depth.prefix_stages, depth.num_stages, spec.size_label, size
 
@@ -193,6 +197,7 @@ def _say_left_out(settings: Settings, on_progress: Callable[..., None]) -> None:
 
 def _check_schedule(settings: Settings, prefix_stages: int, num_stages: int) -> None:
     """Raise if a schedule thaws nothing, or not in the epochs there are."""
+    from frostline.training.optim import check_adapter_rates
     from frostline.training.schedule import phases_of
 
     phases_of(
@@ -202,6 +207,7 @@ def _check_schedule(settings: Settings, prefix_stages: int, num_stages: int) -> 
         num_stages=num_stages,
         epochs=settings.epochs,
     )
+    check_adapter_rates(settings.freeze, settings.optimizer.layer_decay)
 
 
 def _check_pool(settings: Settings) -> None:
@@ -285,6 +291,11 @@ def _small_sides(settings: Settings) -> tuple[int, int]:
     height, width = sides_of(settings.image_size or _SMALL_PX)
     lies, stands = width > height, height > width
     return _SMALL_PX * (1 + stands), _SMALL_PX * (1 + lies)
+
+
+def _schedule_key(settings: Settings) -> tuple[object, ...]:
+    s = settings
+    return _depth_key(s), s.epochs, s.schedule.model_dump_json(), s.optimizer.layer_decay
 
 
 def _depth_key(settings: Settings) -> tuple[object, ...]:

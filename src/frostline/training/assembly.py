@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from frostline.backbones.adapters import add_adapters
 from frostline.backbones.backbone import Backbone
 from frostline.backbones.pristine import backbone_of_job
 from frostline.backbones.split.cut import Cut
 from frostline.backbones.synced_norms import sync_backbone, sync_norms
 from frostline.backbones.tensor_files import describe_misfit
+from frostline.config.freeze_value import LORA
 from frostline.config.schema import Settings
 from frostline.data.image_datamodule import ImageDataModule
 from frostline.data.imbalance import class_weights
@@ -22,7 +24,7 @@ from frostline.training.as_planned import check_as_planned
 from frostline.training.engine import choose_engine, syncs_norms
 from frostline.training.learning_rates import Course
 from frostline.training.loss import Loss, build_loss
-from frostline.training.optim import lr_scales
+from frostline.training.optim import check_adapter_rates, lr_scales
 from frostline.training.parts import augment_of, cut_of, head_of
 from frostline.training.schedule import Phase, phases_of
 from frostline.training.task import ClassificationTask
@@ -114,6 +116,9 @@ def assemble(
         weights_key=settings.weights_key,
         weights_partial=settings.weights_partial,
     )
+    if settings.freeze == LORA:
+        check_adapter_rates(settings.freeze, settings.optimizer.layer_decay)
+        add_adapters(backbone, rank=settings.lora_rank, seed=settings.seed)
     loaded = backbone.weights
     if loaded.partial:
         misfit = describe_misfit(loaded.missing, loaded.unexpected, loaded.mismatched)

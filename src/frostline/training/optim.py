@@ -7,8 +7,10 @@ import torch
 from torch import nn
 
 from frostline.backbones.spec import Stage
+from frostline.config.freeze_value import LORA
 from frostline.config.own_part import OwnOptimizer
 from frostline.config.recipe import Adam, AdamW, OptimizerChoice, Sgd
+from frostline.errors import ConfigError
 from frostline.plugins.part import PluginError, build_part
 
 
@@ -33,6 +35,19 @@ def lr_scales(stages: Sequence[Stage], layer_decay: float) -> dict[str, float]:
         for stage in stages
         for tensor in stage.tensors
     }
+
+
+def check_adapter_rates(freeze: int | str, layer_decay: float) -> None:
+    """Refuse rates by stage for adapters, which belong to none.
+
+    Raises:
+        ConfigError: If both are asked for.
+    """
+    if freeze == LORA and layer_decay != 1.0:
+        raise ConfigError(
+            f"freeze={LORA} optimizer.layer_decay={layer_decay:g}: adapters have one rate",
+            "optimizer.layer_decay=1, which is the default",
+        )
 
 
 def build_optimizer(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
+from frostline.backbones.adapters import merge_adapters
 from frostline.config.schema import Settings
 from frostline.data.splits import Splits
 from frostline.features.stored_epochs import Readers
@@ -71,6 +72,9 @@ def _tested(fitted: Fitted, folder: Path, work: Path, recorder: RunRecorder) -> 
     evaluating_s = time.monotonic()
     recorder.record_frozen(fitted.frozen_digest)
     fitted.best.load_into(fitted.task)
+    if fitted.run.cut.depth.is_adapted:
+        # What is tested, written and used from here on is the plain network that they come to.
+        merge_adapters(fitted.run.backbone.model)
     metrics = _evaluate(fitted, folder / "predictions")
     checkpoint = work / "best.ckpt"
     if fitted.trainer.is_global_zero:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from frostline.config.freeze_value import thawing
+from frostline.config.freeze_value import LORA, thawing
 from frostline.config.recipe import ConstantSchedule, Gradual, HeadFirst, ScheduleChoice
 from frostline.errors import ConfigError
 
@@ -70,6 +70,12 @@ def phases_of(
     """
     if isinstance(schedule, ConstantSchedule):
         return (Phase(0, epochs, freeze, 1.0),)
+    if freeze == LORA:
+        raise ConfigError(
+            f"schedule={schedule.name} freeze={freeze}: adapters train from the first epoch on, "
+            "and no stage thaws",
+            "schedule=constant",
+        )
     if prefix_stages >= num_stages:
         raise ConfigError(
             f"schedule={schedule.name} freeze={freeze}: only the head trains, so there is nothing "
