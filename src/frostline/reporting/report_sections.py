@@ -10,6 +10,7 @@ from frostline.reporting.cost_figures import cost_figures
 from frostline.reporting.depth_figures import depth_figure, heat_figure
 from frostline.reporting.leaderboard import comparisons, leaderboard
 from frostline.reporting.learning_curves import curve_figures
+from frostline.reporting.more_photos import more_photos_section
 from frostline.reporting.next_steps import NextSteps
 from frostline.reporting.number_text import whole_percent
 from frostline.reporting.page import Section
@@ -59,6 +60,7 @@ def report_sections(
     return [
         _leaderboard_section(verdict, held_out, rates, trained, at_best),
         *_next_section(further),
+        *more_photos_section(verdict, selection, source),
         *race_section(race),
         Section("depth-section", "Freeze depth", at_best, [depth_figure(verdict)]),
         Section("heat-section", "Backbone by depth", at_best, [heat_figure(verdict)]),

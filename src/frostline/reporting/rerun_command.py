@@ -32,7 +32,7 @@ def commands_for(
     """
     wanted: list[Values] = []
     for cell in cells:
-        overrides = _overrides(runs[next(iter(cell.run_ids.values()))], source)
+        overrides = overrides_of(runs[next(iter(cell.run_ids.values()))], source)
         if overrides is None:
             return []
         wanted.append(_by_key(overrides))
@@ -77,8 +77,8 @@ def _join(first: Values, second: Values) -> Values | None:
     return {**first, key: tuple(dict.fromkeys([*first[key], *second[key]]))}
 
 
-def _overrides(run: RunRecord, source: Source) -> list[str] | None:
-    """What the run's job was composed from, as its sweep's plan has it."""
+def overrides_of(run: RunRecord, source: Source) -> list[str] | None:
+    """What a run's job was composed from, as its sweep's plan has it; None if nothing says so."""
     text = source.text(run.parent_run_id, PLAN_FILE) if run.parent_run_id else None
     try:
         plan = json.loads(text) if text else {"jobs": []}
