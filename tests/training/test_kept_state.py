@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from frostline.training import kept_state
+from frostline.training import kept_state, run
 from frostline.training.checkpoint import digest_path, load_checkpoint
 from frostline.training.resume import BEST, FROZEN, last_intact
 from tests.contracts.scheduled import assert_equal_state, ran, settings
@@ -95,3 +95,49 @@ def test_the_best_weights_are_kept_beside_later_ones(
             kept = seen.epochs[place].state[name.removeprefix("backbone.model.")]
             assert torch.equal(tensor, kept)
     assert load_checkpoint(seen.work / "best.ckpt")["epoch"] == place
+
+
+def test_the_best_epoch_is_validated_once_and_its_predictions_are_those_of_its_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validated: list[str] = []
+    before = run.evaluate_split
+
+    def counted(task, evaluate, loader, table, predictions):  # type: ignore[no-untyped-def]
+        validated.append(predictions.stem)
+        return before(task, evaluate, loader, table, predictions)
+
+    monkeypatch.setattr(run, "evaluate_split", counted)
+    once = ran(settings(*GIVEN), tmp_path / "once", monkeypatch)
+    assert validated == ["test"]
+    monkeypatch.setattr(kept_state, "_MOST_LOGITS", 0)
+    again = ran(settings(*GIVEN), tmp_path / "again", monkeypatch)
+    assert validated == ["test", "val", "test"]
+    scores = [
+        {name: value for name, value in each.figures.items() if name.startswith("val_best/")}
+        for each in (once, again)
+    ]
+    assert scores[0] == scores[1]
+    assert scores[0]["val_best/loss"] > 0
+    files = [next((tmp_path / name).rglob("val.parquet")) for name in ("once", "again")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_best_epoch_of_another_process_is_validated_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = settings(*GIVEN, "callbacks.monitor=val/acc_micro", "lr=1e-9")
+    whole = ran(given, tmp_path / "whole", monkeypatch)
+    ran(given, tmp_path / "stopped", monkeypatch, stop_at=3)
+    seen: list[str] = []
+    before = run.evaluate_split
+
+    def counted(task, evaluate, loader, table, predictions):  # type: ignore[no-untyped-def]
+        seen.append(predictions.stem)
+        return before(task, evaluate, loader, table, predictions)
+
+    monkeypatch.setattr(run, "evaluate_split", counted)
+    resumed = ran(given, tmp_path / "stopped", monkeypatch)
+    assert seen == ["val", "test"]
+    for name in ("val_best/loss", "val_best/f1_macro", "test/loss"):
+        assert resumed.figures[name] == whole.figures[name]

@@ -19,10 +19,13 @@ from torch import Tensor
 from frostline.training.averaging import AverageWeights
 from frostline.training.checkpoint import CheckpointError, digest_path, save_checkpoint
 from frostline.training.resume import BEST, FROZEN, PATTERN, last_path
+from frostline.training.task import ClassificationTask
 
 KEPT = 2  # the newest may be the one that a fault damaged
 # Between two checkpoints lies at least so many times what writing one takes: 5 % of the time.
 COSTS_BETWEEN = 20
+# Larger logits of the best validation are not kept beside its weights: that pass is run again.
+_MOST_LOGITS = 2**24
 # What the first one is expected to take, before one has been measured.
 _BYTES_PER_S = 2e8
 _LEAST_S = 0.005
@@ -36,6 +39,12 @@ class KeepBest(Checkpoint):
         mode: `max` or `min`.
         names: The tensors of the task's state that training may change.
         average: Has the weights that are validated, where these are not the task's.
+
+    Attributes:
+        epoch: The best epoch; None before the first one.
+        state: Its tensors.
+        validated: What its validation saw, as `ClassificationTask.collected` gives it: logits
+            (N, K), labels (N,), table rows (N,). None where the best epoch was another process's.
     """
 
     def __init__(
@@ -54,6 +63,7 @@ class KeepBest(Checkpoint):
         self._steps = 0
         self.epoch: int | None = None
         self.state: dict[str, Tensor] = {}
+        self.validated: tuple[Tensor, Tensor, Tensor] | None = None
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Copy the weights if the epoch is the best so far; of equal ones the first stays."""
@@ -65,6 +75,7 @@ class KeepBest(Checkpoint):
             scored = self.of(pl_module) if self._average is None else self._average.tensors
             self.state = {name: copied(each) for name, each in scored.items()}
             self.epoch = trainer.current_epoch
+            self.validated = _validated(pl_module)
 
     def has_weights_of(self, epoch: int) -> bool:
         """Whether the best weights are those from which training goes on after an epoch."""
@@ -101,6 +112,7 @@ class KeepBest(Checkpoint):
         self.epoch, self._score, self._steps = best["epoch"], best["score"], best["steps"]
         state = checkpoint["state_dict"] if best["state"] is None else best["state"]
         self.state = {name: copied(each) for name, each in state.items()}
+        self.validated = None
 
     def load_into(self, task: pl.LightningModule) -> None:
         """Give a task the best weights."""
@@ -162,7 +174,11 @@ class KeepLast(Checkpoint):
             return
         state = self._best.state if self._best.has_weights_of(epoch) else _all_copied(state)
         del rest["state_dict"]
-        self._waiting = self.path, {**_all_copied(rest), "state_dict": state, **kept}
+        optimizers = rest.pop("optimizer_states", [])
+        if not _steps_no_more(trainer):
+            optimizers = _all_copied(optimizers)
+        rest = {**_all_copied(rest), "optimizer_states": optimizers}
+        self._waiting = self.path, {**rest, "state_dict": state, **kept}
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Write the end of a training that another goes on from."""
@@ -203,9 +219,23 @@ class KeepLast(Checkpoint):
         self._cost_s = self._since_s - begun_s
 
 
+def _validated(task: pl.LightningModule) -> tuple[Tensor, Tensor, Tensor] | None:
+    """What the validation that has just ended saw, if it is small enough to be kept."""
+    if not isinstance(task, ClassificationTask):
+        return None
+    seen = task.collected()
+    return seen if seen[0].numel() <= _MOST_LOGITS else None
+
+
 def copied(tensor: Tensor) -> Tensor:
     """A copy on the CPU that training does not change."""
     return tensor.detach().to("cpu", copy=True)
+
+
+def _steps_no_more(trainer: pl.Trainer) -> bool:
+    """Whether the optimiser's tensors, which are on the CPU, stay as they are from here on."""
+    ends = trainer.max_epochs is not None and trainer.current_epoch + 1 >= trainer.max_epochs
+    return ends and trainer.strategy.root_device.type == "cpu"
 
 
 def _all_copied(value: Any) -> Any:

@@ -21,7 +21,7 @@ from frostline.training.rung import (
     rung_file,
     seconds_before,
 )
-from frostline.training.split_evaluation import evaluate_split
+from frostline.training.split_evaluation import evaluate_split, score_and_write
 
 Part = TrainedRun | Rung
 
@@ -118,13 +118,7 @@ def judged(fitted: Fitted, file: Path, epochs: int) -> Rung:
         epochs: Of the rung.
     """
     fitted.best.load_into(fitted.task)
-    scores = evaluate_split(
-        fitted.task,
-        fitted.trainer.validate,
-        fitted.opened.inputs.data.evaluation_dataloader("val"),
-        fitted.run.table,
-        file,
-    )
+    scores = _validated(fitted, file)
     return Rung(epochs, scores, file)
 
 
@@ -173,17 +167,31 @@ def fit_candidate(
 
 def _evaluate(fitted: Fitted, predictions: Path) -> dict[str, float]:
     """Score the chosen weights on validation and test, and write the predictions of both."""
-    metrics: dict[str, float] = {}
-    for split, prefix, evaluate in (
-        ("val", "val_best", fitted.trainer.validate),
-        ("test", "test", fitted.trainer.test),
-    ):
-        scores = evaluate_split(
-            fitted.task,
-            evaluate,
-            fitted.opened.inputs.data.evaluation_dataloader(split),
-            fitted.run.table,
-            predictions / f"{split}.parquet",
-        )
-        metrics |= {f"{prefix}/{name}": value for name, value in scores.items()}
-    return metrics
+    validated = _validated(fitted, predictions / "val.parquet")
+    tested = evaluate_split(
+        fitted.task,
+        fitted.trainer.test,
+        fitted.opened.inputs.data.evaluation_dataloader("test"),
+        fitted.run.table,
+        predictions / "test.parquet",
+    )
+    metrics = {f"val_best/{name}": value for name, value in validated.items()}
+    return metrics | {f"test/{name}": value for name, value in tested.items()}
+
+
+def _validated(fitted: Fitted, predictions: Path) -> dict[str, float]:
+    """Score the best weights, which the task has, on validation, and write the predictions.
+
+    Their own epoch has validated them already, with the same inputs in the same batches; only
+    where that was in another process, or in another phase, they do it again, and so does a network
+    that adapters have been merged into.
+    """
+    if fitted.best.validated is not None and not fitted.run.cut.depth.is_adapted:
+        return score_and_write(*fitted.best.validated, fitted.run.table, predictions)
+    return evaluate_split(
+        fitted.task,
+        fitted.trainer.validate,
+        fitted.opened.inputs.data.evaluation_dataloader("val"),
+        fitted.run.table,
+        predictions,
+    )
