@@ -3,6 +3,7 @@
 They stand beside src/ in a checkout, and within the package where it was installed from a wheel.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,9 @@ GROUPS_WITHOUT_DEFAULT = ("debug",)
 
 def default_choices() -> dict[str, str]:
     """The option of each group of conf/ that a run takes if it names none."""
-    top = yaml.safe_load((CONF / "train.yaml").read_text(encoding="utf-8"))
     return {
         key: str(choice)
-        for entry in top["defaults"]
+        for entry in _top()["defaults"]
         if isinstance(entry, dict)
         for key, choice in entry.items()
         if " " not in key and choice is not None
@@ -32,8 +32,20 @@ def default_choices() -> dict[str, str]:
 
 def default_scalar(key: str) -> str:
     """The default of a plain key of the whole config, such as `backbone`."""
-    top = yaml.safe_load((CONF / "train.yaml").read_text(encoding="utf-8"))
-    return str(top[key])
+    return str(_top()[key])
+
+
+def _top() -> dict[str, Any]:
+    """What train.yaml says."""
+    file = CONF / "train.yaml"
+    return _parsed(file, file.stat().st_mtime_ns)
+
+
+@cache
+def _parsed(file: Path, _changed_ns: int) -> dict[str, Any]:
+    """A file that every job of a command asks for; not to be changed."""
+    content: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return content
 
 
 def option_file(group: str, choice: str) -> Path:

@@ -135,6 +135,7 @@ class Composer:
         self._loader = loader
         self._master = master
         self._parser = OverridesParser.create(config_loader=loader)
+        self._sources = loader.get_sources()
         self._parsed = cache(self._parse)
         self._is_group = cache(self._find_group)
         self._with_files = cache(self._compose)
@@ -176,7 +177,9 @@ class Composer:
         return override
 
     def _find_group(self, key: str) -> bool:
-        return bool(self._loader.get_group_options(key, results_filter=None))
+        # As the loader's `get_group_options`, which looks for the sources anew for each key.
+        sources = self._sources
+        return any(each.is_group(key) and each.list(key, results_filter=None) for each in sources)
 
     def _sets_value(self, override: Override) -> bool:
         """Whether it gives a key that is there another value, and chooses no file."""

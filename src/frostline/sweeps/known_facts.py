@@ -10,6 +10,7 @@ import json
 import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ def _question(job: Settings) -> str:
     packaged = find_packaged(job.backbone)
     asked = {
         "version": (_VERSION, RESULTS_VERSION, FEATURES_VERSION),
-        "libraries": [version(name) for name in LIBRARIES if name != "pillow"],
+        "libraries": _versions(),
         "device": _devices(),
         "backbone": (job.backbone, job.weights, job.freeze, job.image_size, job.head.pool),
         "in_chans": job.in_chans,
@@ -128,6 +129,12 @@ def _question(job: Settings) -> str:
         "trainer": job.trainer.model_dump(mode="json"),
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def _versions() -> tuple[str, ...]:
+    """Of the libraries; reading them takes milliseconds, and they stay while a process lives."""
+    return tuple(version(name) for name in LIBRARIES if name != "pillow")
 
 
 def _devices() -> dict[str, Any]:
