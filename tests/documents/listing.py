@@ -116,6 +116,9 @@ LISTED: dict[str, dict[str, Treatment]] = {
         "python -m src.advise photos --quick": Left(
             "looks for five minutes; tests/advice/test_quick.py gives the command"
         ),
+        "python -m benchmarks.quick": Left(
+            "trains on six data sets; tests/advice/test_quick.py has its parts"
+        ),
     },
     "docs/mlflow.md": {
         "make ui": Left("serves until Ctrl-C: tests/tracking/test_tracking_ui.py starts it"),
