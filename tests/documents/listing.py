@@ -155,6 +155,7 @@ LISTED: dict[str, dict[str, Treatment]] = {
         "python -m src.report": Run(swap={"ID ID ...": "RUN OTHER"}),
         "python -m benchmarks.simulate --sweeps": Run(swap={"1000": "2"}),
         "python -m benchmarks.simulate_choice": Run(swap={"300 --write": "2"}),
+        "python -m benchmarks.simulate_folds": Run(swap={"100 --write": "1"}),
         "python -m benchmarks.simulate_page": Run(swap={"100 --write": "2"}),
         "python -m benchmarks.simulate_rates": Run(swap={"400": "2"}),
     },

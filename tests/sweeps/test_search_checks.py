@@ -30,6 +30,7 @@ def _jobs(*words: str, freeze: tuple[str, ...] = ("0", "2")) -> list[PlannedJob]
         ((RACE, "seed=0"), ("0",), "nothing to compare it with"),
         ((RACE, "rerun=true"), ("0", "2"), "goes on with the runs that are there"),
         ((RACE, "tracking.offline=true"), ("0", "2"), "reads its runs from the store"),
+        ((RACE, "data.folds=3"), ("0", "2"), "folds of one data set are judged together"),
         ((RACE, "trainer=ddp"), ("0", "2"), "cannot pause"),
         ((RACE, "epochs=3", "budget=2epochs"), ("0", "2"), "shortest job is expected to take 3 ep"),
         ((GRID, "epochs=3", "budget=11epochs"), ("0", "2"), "expected to take 12 epochs"),

@@ -247,6 +247,13 @@ def test_the_first_seed_of_a_cell_in_the_command_chooses_for_the_others() -> Non
     assert [job.tune.seed for job in with_first_seeds(each)] == [None, None]
 
 
+def test_a_seed_with_folds_of_its_own_chooses_for_itself() -> None:
+    # Another seed's folds have its test images among those that choose.
+    for word, seeds in (("data.split_seed=null", [5, 3]), ("data.split_seed=0", [5, 5])):
+        jobs = [planned("data.folds=3", word, f"seed={seed}").settings for seed in (5, 3)]
+        assert [job.tune.seed for job in with_first_seeds(jobs)] == seeds
+
+
 def test_all_seeds_of_a_cell_have_one_choice() -> None:
     def choice(*overrides: str) -> str | None:
         return plan_job(0, (), settings("tune.seed=0", *overrides), FACTS).settings.sweep.tuning

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from frostline.reporting.cell_settings import FOLDS
 from frostline.reporting.number_text import percent, points, whole_percent
 from frostline.reporting.select import Selection
 from frostline.reporting.typed_rates import candidates, chosen_rate
 from frostline.stats.cell import Cell
+from frostline.stats.folds import are_folds, counted, overlap_of
 from frostline.stats.intervals import share_interval, summarise_seeds
 from frostline.stats.paired import Seeds, cell_spread, scored, shared_seeds
 from frostline.stats.predictions import Predictions
@@ -65,7 +67,15 @@ def verdict_on(selection: Selection, source: Source, rules: Rules, look: int = 1
 
 def _scored_cell(cell: Cell, source: Source, rules: Rules) -> Seeds:
     predictions = read_cell_predictions(cell, source, "val")
-    return {seed: scored(one, rules.score) for seed, one in predictions.items()}
+    overlap = _overlap(cell)
+    return {seed: scored(one, rules.score, overlap) for seed, one in predictions.items()}
+
+
+def _overlap(cell: Cell) -> float:
+    """n_val / n_train where the cell's runs are folds of one data set; else 0."""
+    if not are_folds(cell.run_ids):
+        return 0.0
+    return overlap_of(int(cell.params[FOLDS]), float(cell.params.get("data_fraction", 1.0)))
 
 
 def _choice(
@@ -98,6 +108,14 @@ class HeldOutResult:
     sentence: str
 
 
+_HELD_OUT = (
+    "The choice was made on validation; the test figures of the others were not used for it."
+)
+_HELD_OUT_FOLDS = (
+    "The test images of one fold are the validation images of another, so the choice was made on "
+    "the same images by other models: the figure is slightly too high where many were compared. "
+    "Images kept apart (python -m src.evaluate RUN --data DIR) tell."
+)
 NO_RESULT = HeldOutResult(float("nan"), None, "")
 
 
@@ -109,6 +127,7 @@ def held_out_result(verdict: Verdict, source: Source) -> HeldOutResult:
     """
     row, rules = verdict.recommended, verdict.rules
     values = row.cell.values(f"test/{rules.score}")
+    is_folded = are_folds(row.cell.run_ids)
     score = SHORT_SCORE_NAMES[rules.score]
     if not values:
         return HeldOutResult(float("nan"), None, f"{row.cell.name} has no test figures.")
@@ -117,16 +136,16 @@ def held_out_result(verdict: Verdict, source: Source) -> HeldOutResult:
     interval = None
     sentence = f"{row.cell.name} reaches {score} {percent(summary.mean)}"
     if predictions:
-        spread = cell_spread({s: scored(one, rules.score) for s, one in predictions.items()})
+        overlap = _overlap(row.cell)
+        spread = cell_spread(
+            {s: scored(one, rules.score, overlap) for s, one in predictions.items()}
+        )
         family = [one.spread for one in verdict.rows if one.spread is not None]
         prior = NO_PRIOR if row.spread is None else prior_elsewhere(family, row.spread, spread)
         interval = share_interval(estimate(spread, prior), rules.level, spread.n_groups)
         low, high = (percent(end) for end in interval)
         sentence += f" ({whole_percent(rules.level)} interval {low} to {high})"
-    sentence += (
-        f", {summary.n} seed{'s' if summary.n > 1 else ''}. The choice was made on validation; the "
-        "test figures of the others were not used for it."
-    )
+    sentence += f", {counted(row.cell.run_ids)}. {_HELD_OUT_FOLDS if is_folded else _HELD_OUT}"
     if interval is not None and row.interval is not None and interval[1] < row.interval[0]:
         sentence += (
             f" That is {points(row.value - summary.mean)} below validation, more than other images "

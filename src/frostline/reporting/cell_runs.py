@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 
 from frostline.stats.cell import Cell
+from frostline.stats.folds import word_for
 from frostline.stats.judged_cell import Row
 from frostline.stats.verdict import Verdict
 from frostline.tracking.records import CELL, ENDED, KIND_TAG, USER_TAGS, RunRecord
@@ -77,7 +78,7 @@ def figures_of(row: Row, verdict: Verdict) -> dict[str, float]:
         "cell/chance_best": math.nan if row.chance is None else row.chance,
         "cell/expected_loss": math.nan if row.loss is None else row.loss,
         "cell/recommended": float(row is verdict.recommended),
-        "cell/seeds": float(len(row.cell.run_ids)),
+        f"cell/{word_for(row.cell.run_ids)}": float(len(row.cell.run_ids)),
         f"cell/test_{score}": row.cell.mean(f"test/{score}"),
         "cell/seconds_a_run": row.cell.alone_s,
     }
@@ -88,12 +89,13 @@ def tags_of(row: Row, verdict: Verdict, sweep: RunRecord) -> dict[str, str]:
     """A cell's tags: its runs, its standing, a line that says what it is, the user's own tags."""
     recommended = row is verdict.recommended
     seeds = ", ".join(f"seed {seed}: {run_id}" for seed, run_id in row.cell.run_ids.items())
+    word = word_for(row.cell.run_ids)
     own = {name: sweep.tags[name] for name in users_tags(sweep)}
     return own | {
         _RUNS_TAG: ",".join(row.cell.run_ids.values()),
         "standing": row.standing,
         "recommended": "yes" if recommended else "no",
-        NOTE: f"One configuration over its seeds, as the report of `{sweep.name}` judges it"
+        NOTE: f"One configuration over its {word}, as the report of `{sweep.name}` judges it"
         f"{' and recommends it' if recommended else ''}. Runs: {seeds}",
     }
 

@@ -9,6 +9,7 @@ import yaml
 
 from frostline.config.identity import WITHOUT_EFFECT
 from frostline.config.recorded_config import completed
+from frostline.stats.folds import run_key
 from frostline.tracking.records import RunRecord
 from frostline.tracking.run_contents import CONFIG_FILE, Source
 
@@ -19,16 +20,20 @@ DERIVED_PARAMS = (
     "frozen_flops_frac",
     "trainable_params",
 )
+# Which fold of how many a run is; only runs that are folds have them.
+FOLD = "data_fold"
+FOLDS = "data_folds"
 # How much of the backbone its weights file has, where that is not all: no factor, but a mark.
 PARTIAL_WEIGHTS = "weights_partial"
 # Parts of a config that do not change what is trained, beside those that a job's digest leaves out.
 # `tune` says how a value was looked for; the value is what is trained with.
 _NOT_TRAINING = ("seed", "reuse", "hydra", "tune")
+_FOLD_KEY = "data.fold"
 
 
 def configuration(params: Mapping[str, str]) -> dict[str, str]:
-    """The parameters that make a cell: all but the seed and derived values."""
-    return {k: v for k, v in params.items() if k != "seed" and k not in DERIVED_PARAMS}
+    """The parameters that make a cell: all but the seed, the fold and derived values."""
+    return {k: v for k, v in params.items() if k not in {"seed", FOLD} and k not in DERIVED_PARAMS}
 
 
 def swept_params(params: Sequence[Mapping[str, str]]) -> list[str]:
@@ -76,8 +81,8 @@ def partial_percent(params: Mapping[str, str]) -> str:
 def with_unlogged_settings(records: Sequence[RunRecord], source: Source) -> list[RunRecord]:
     """Give runs the settings in which they differ although their parameters are the same.
 
-    Only runs whose parameters and seed occur twice with different job digests are looked at: a
-    sweep over a key that is no parameter, such as `optimizer.weight_decay`. Where their configs
+    Only runs whose parameters, seed and fold occur twice with different job digests are looked at:
+    a sweep over a key that is no parameter, such as `optimizer.weight_decay`. Where their configs
     agree too (another code version), nothing changes: they are duplicates.
 
     Args:
@@ -105,10 +110,11 @@ def with_unlogged_settings(records: Sequence[RunRecord], source: Source) -> list
 
 
 def _conflict(runs: Sequence[RunRecord]) -> bool:
-    """Whether a seed occurs twice with different digests."""
+    """Whether a seed, or a fold of it, occurs twice with different digests."""
     digests: dict[str, set[str]] = defaultdict(set)
     for run in runs:
-        digests[run.params.get("seed", "")].add(run.tags.get("frostline.job_digest", ""))
+        key = run_key(run.params.get("seed", ""), run.params.get(FOLD))
+        digests[key].add(run.tags.get("frostline.job_digest", ""))
     return any(len(of_seed) > 1 for of_seed in digests.values())
 
 
@@ -136,7 +142,7 @@ def _settings(text: str | None) -> dict[str, str]:
 def _affects_training(key: str) -> bool:
     """Whether a setting may change what is trained."""
     first, _, inner = key.partition(".")
-    if first in _NOT_TRAINING:
+    if first in _NOT_TRAINING or key == _FOLD_KEY:
         return False
     ignored: set[str] | None = WITHOUT_EFFECT.get(first, set())
     return ignored is not None and inner.split(".")[0] not in ignored

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from frostline.reporting.number_text import points
+from frostline.stats.folds import are_folds, counted, word_for
 from frostline.stats.judged_cell import Row
 from frostline.stats.looks import alpha_of_look
 from frostline.stats.planning import smallest_gap
@@ -25,8 +26,15 @@ def _evidence(verdict: Verdict, seeds: Sequence[int]) -> str:
             "trained models on other images; nothing here shows how much the order would change if "
             "the same were run again with another seed."
         )
-    many = f"{min(seeds)} to {max(seeds)}" if min(seeds) < max(seeds) else str(max(seeds))
-    text = f"{many} seeds for each configuration{images}."
+    keys = verdict.top.cell.run_ids
+    word = word_for(keys)
+    many = f"{min(seeds)} to {max(seeds)} {word}" if min(seeds) < max(seeds) else counted(keys)
+    text = f"{many} for each configuration{images}."
+    if are_folds(keys):
+        text += (
+            " Folds share training images and are no independent repeats: their variance counts "
+            "more, after Nadeau and Bengio."
+        )
     if min(seeds) == 1:
         text += (
             " The intervals of those with one seed cover images alone; their expected loss takes "
@@ -59,14 +67,18 @@ def _reach(verdict: Verdict) -> str:
         return ""
     spread = rival.comparison.spread
     alpha = alpha_of_look(verdict.rules.level, verdict.look)
-    numbers = [spread.n_seeds, *(n for n in _SEEDS_SHOWN if n > spread.n_seeds)]
+    is_folded = are_folds(verdict.top.cell.run_ids)
+    word = word_for(verdict.top.cell.run_ids)
+    # More folds do not take away what all of them share.
+    later = () if is_folded else (n for n in _SEEDS_SHOWN if n > spread.n_seeds)
+    numbers = [spread.n_seeds, *later]
     df = rival.comparison.difference.df
     found = {n: smallest_gap(spread, n, df=df, alpha=alpha) for n in numbers}
     pair = f"Between {verdict.top.cell.name} and {rival.cell.name} alone, "
     # No two scores are further apart than the whole scale.
-    gaps = [f"{points(gap)} with {n} seeds" for n, gap in found.items() if gap < 1]
+    gaps = [f"{points(gap)} with {n} {word}" for n, gap in found.items() if gap < 1]
     blind = [str(n) for n, gap in found.items() if gap >= 1]
-    none = f"no true difference is found in 4 of 5 sweeps with {' or '.join(blind)} seeds"
+    none = f"no true difference is found in 4 of 5 sweeps with {' or '.join(blind)} {word}"
     if not gaps:
         return f"{pair}{none}."
     least = (

@@ -7,6 +7,7 @@ from frostline.reporting.cell_rates import CellRate
 from frostline.reporting.cost_figures import LATENCY_MS
 from frostline.reporting.tables import Column, Table, Value
 from frostline.reporting.trained_enough import Training
+from frostline.stats.folds import word_for
 from frostline.stats.judged_cell import Row
 from frostline.stats.rules import SCORES, SHORT_SCORE_NAMES
 from frostline.stats.verdict import Verdict
@@ -41,6 +42,7 @@ def leaderboard(
     short = SHORT_SCORE_NAMES[score]
     others = [name for name in SCORES if name != score]
     level = f"{100 * verdict.rules.level:g} %"
+    repeats = word_for(verdict.top.cell.run_ids)
     columns = [
         Column("configuration"),
         Column("verdict"),
@@ -51,8 +53,8 @@ def leaderboard(
         Column(f"low {level}", "percent"),
         Column(f"high {level}", "percent"),
         Column(f"test {short} %", "percent"),
-        Column("seeds", "count"),
-        Column("sd of seeds", "percent"),
+        Column(repeats, "count"),
+        Column(f"sd of {repeats}", "percent"),
         Column("finished learning"),
         Column("learning rate", "number"),
         Column("rate from", is_detail=True),
@@ -74,10 +76,11 @@ def leaderboard(
 
 def comparisons(verdict: Verdict) -> Table | None:
     """Each tested configuration against the top, in detail."""
+    repeats = word_for(verdict.top.cell.run_ids)
     columns = [
         Column("configuration"),
-        Column("seeds shared", "count"),
-        Column("images (once a seed)", "count"),
+        Column(f"{repeats} shared", "count"),
+        Column(f"images (once a {repeats[:-1]})", "count"),
         Column("groups", "count"),
         Column("only the top right", "count"),
         Column("only this right", "count"),

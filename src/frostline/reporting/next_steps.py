@@ -11,6 +11,7 @@ from frostline.reporting.rerun_command import commands_for
 from frostline.reporting.select import Selection
 from frostline.reporting.tables import Column, Table, Value
 from frostline.stats.cell import Cell, value_order
+from frostline.stats.folds import are_folds
 from frostline.stats.judged_cell import Row
 from frostline.stats.next_runs import Known, NextRuns, best_plan, plans
 from frostline.stats.verdict import Verdict
@@ -27,6 +28,11 @@ _SHOWN_GAIN = 0.0005
 _OPEN_STILL = (
     "To distinguish what cannot be distinguished now is another question: “How sure is this” "
     "says what seeds can show. "
+)
+# What folds share in their training does not become less with more of them.
+_FOLDS = (
+    "What further folds would be worth is not computed. Folds of further seeds (seed=0,1) "
+    "judge the same images again; only more images take away what all folds have in common."
 )
 
 
@@ -58,6 +64,8 @@ def next_steps(verdict: Verdict, selection: Selection, source: Source) -> NextSt
     rows = {row.cell.name: row for row in verdict.rows}
     able = [rows[name] for name in verdict.error.names]
     runs = {run.run_id: run for run in selection.runs}
+    if are_folds(verdict.top.cell.run_ids):
+        return NextSteps(_FOLDS)
     if not verdict.error.knows_seeds:
         return _second_seed(verdict, able, runs, source)
     error = verdict.error

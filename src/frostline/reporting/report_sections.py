@@ -21,6 +21,7 @@ from frostline.reporting.swept_effects import effects_section
 from frostline.reporting.trained_enough import Training, training_table
 from frostline.reporting.tuning_figure import tuning_section
 from frostline.reporting.typed_rates import AT_BEST_RATE, rates_section
+from frostline.stats.folds import are_folds
 from frostline.stats.rules import SCORE_NAMES
 from frostline.stats.verdict import Verdict
 from frostline.tracking.records import RunRecord
@@ -151,6 +152,14 @@ def _curves_section(
     return Section("learning", "Learning curves", notes, figures, tables)
 
 
+_FOLDS_NOTE = (
+    "The runs are folds of one data set: each image is a validation image of one fold, and "
+    "configurations are compared on it by the models that did not train on it. As folds share "
+    "training images, the variance over J folds counts (1 / J + n_val / n_train) times, not 1 / J "
+    "(Nadeau and Bengio, 2003); folds count wherever this page says seeds.",
+)
+
+
 def _method_notes(verdict: Verdict) -> list[str]:
     rules = verdict.rules
     return [
@@ -161,6 +170,7 @@ def _method_notes(verdict: Verdict) -> list[str]:
         "far as these agree. Intervals are t intervals (Wilson's, with an effective sample size, "
         "for single configurations; that of the highest is the hybrid interval for winners of "
         "Andrews, Kitagawa and McCloskey, 2024).",
+        *(_FOLDS_NOTE if are_folds(verdict.top.cell.run_ids) else ()),
         f"Differences from the top are tested on the same images and seeds, and corrected by Holm "
         f"for all {verdict.family_size:,} pairs, as the top was found by looking at the same "
         f"figures, and for the number of looks: look k spends 1 / (k (k + 1)) of the "

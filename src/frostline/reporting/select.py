@@ -1,4 +1,7 @@
-"""Select which runs may be compared, and sort them into cells: same data, splits, all but seed."""
+"""Select which runs may be compared, and sort them into cells: same data, splits, all but seed.
+
+The folds of a data set are one cell, as its seeds are.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,11 +11,14 @@ import numpy as np
 
 from frostline.reporting.cell_settings import (
     DERIVED_PARAMS,
+    FOLD,
+    FOLDS,
     cell_name,
     configuration,
     swept_params,
 )
-from frostline.stats.cell import Cell, value_order
+from frostline.stats.cell import Cell
+from frostline.stats.folds import key_order, run_key
 from frostline.tracking.records import DATA_SOURCE, DROPPED, WAITS, RunRecord
 
 FINGERPRINT = "frostline.data_fingerprint"
@@ -51,8 +57,8 @@ class Selection:
 
     @property
     def seeds(self) -> list[str]:
-        """All seeds, in order."""
-        return sorted({seed for cell in self.cells for seed in cell.run_ids}, key=value_order)
+        """All seeds, or folds, in order."""
+        return sorted({seed for cell in self.cells for seed in cell.run_ids}, key=key_order)
 
     @property
     def n_dropped(self) -> int:
@@ -75,7 +81,7 @@ def select(
 
     Left out, each with its reason: `running`, `dropped` (by a race), `failed`, `no score`,
     `damaged` (files), `other data` (than most runs), `other split` (than most runs of the seed),
-    `duplicate` (an older run of the same cell and seed).
+    `duplicate` (an older run of the same cell and seed), `missing folds` (of its cell).
 
     Args:
         records: Runs of single jobs, in any order.
@@ -93,7 +99,8 @@ def select(
         else:
             left_out.append(LeftOut(run, *reason))
     usable = _of_same_data(usable, left_out)
-    usable = _of_same_splits(usable, left_out)
+    usable = _of_same_splits(_of_same_scheme(usable, left_out), left_out)
+    usable = _with_all_folds(usable, left_out)
     swept = swept_params([run.params for run in usable])
     groups: dict[tuple[tuple[str, str], ...], list[RunRecord]] = defaultdict(list)
     for run in usable:
@@ -147,7 +154,7 @@ def _of_same_data(runs: list[RunRecord], left_out: list[LeftOut]) -> list[RunRec
 
 def _of_same_splits(runs: list[RunRecord], left_out: list[LeftOut]) -> list[RunRecord]:
     """For each seed and share of the data, the runs with the split that most of them have."""
-    by_seed: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    by_seed: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
     for run in runs:
         by_seed[_split_key(run)][run.tags.get(SPLIT, UNKNOWN)] += 1
     usable = []
@@ -165,13 +172,70 @@ def _of_same_splits(runs: list[RunRecord], left_out: list[LeftOut]) -> list[RunR
     return usable
 
 
+def _of_same_scheme(runs: list[RunRecord], left_out: list[LeftOut]) -> list[RunRecord]:
+    """The runs with as many folds, or with none, as most of them."""
+    if not runs:
+        return []
+    counts = Counter(run.params.get(FOLDS) for run in runs)
+    chosen = counts.most_common(1)[0][0]
+    for run in runs:
+        if run.params.get(FOLDS) != chosen:
+            reason = (
+                f"{_scheme(run.params.get(FOLDS))}, while most runs are of {_scheme(chosen)}: "
+                "they train and are scored on other shares of the images"
+            )
+            left_out.append(LeftOut(run, "other split", reason))
+    return [run for run in runs if run.params.get(FOLDS) == chosen]
+
+
+def _scheme(folds: str | None) -> str:
+    return "one split by fractions" if folds is None else f"data.folds={folds}"
+
+
+def _with_all_folds(runs: list[RunRecord], left_out: list[LeftOut]) -> list[RunRecord]:
+    """The runs of cells that have, of a seed, the folds that most cells have.
+
+    A mean over other folds is one over other images; nor may a fold be left out because it failed.
+    """
+    had: dict[tuple[object, ...], set[str]] = defaultdict(set)
+    for run in runs:
+        had[_cell_and_seed(run)].add(run.params.get(FOLD, ""))
+    by_seed: dict[str, Counter[frozenset[str]]] = defaultdict(Counter)
+    for (_, seed), folds in had.items():
+        by_seed[str(seed)][frozenset(folds)] += 1
+    usual = {
+        seed: max(counts, key=lambda folds, c=counts: (c[folds], len(folds)))  # type: ignore[misc]
+        for seed, counts in by_seed.items()
+    }
+    usable = []
+    for run in runs:
+        seed, fold = run.params.get("seed", UNKNOWN), run.params.get(FOLD, "")
+        missing = sorted(usual[seed] - had[_cell_and_seed(run)], key=int)
+        if not missing and fold in usual[seed]:
+            usable.append(run)
+            continue
+        reason = (
+            f"its configuration lacks fold {', '.join(missing)} of seed {seed}, which the others "
+            "have: its mean would be one over other images. The same command runs what is missing"
+            if missing
+            else f"fold {fold} of seed {seed} is there for few configurations only"
+        )
+        left_out.append(LeftOut(run, "missing folds", reason))
+    return usable
+
+
+def _cell_and_seed(run: RunRecord) -> tuple[object, ...]:
+    return tuple(sorted(configuration(run.params).items())), run.params.get("seed", UNKNOWN)
+
+
 def _newest_by_seed(runs: list[RunRecord], left_out: list[LeftOut]) -> dict[str, RunRecord]:
     newest: dict[str, RunRecord] = {}
     for run in sorted(runs, key=lambda r: -r.start_ms):
-        used = newest.setdefault(run.params.get("seed", UNKNOWN), run)
+        key = run_key(run.params.get("seed", UNKNOWN), run.params.get(FOLD))
+        used = newest.setdefault(key, run)
         if used is not run:
             left_out.append(LeftOut(run, "duplicate", _duplicate_reason(run, used)))
-    return {seed: newest[seed] for seed in sorted(newest, key=value_order)}
+    return {seed: newest[seed] for seed in sorted(newest, key=key_order)}
 
 
 def _cell(params: dict[str, str], by_seed: dict[str, RunRecord], swept: Sequence[str]) -> Cell:
@@ -201,5 +265,6 @@ def _fingerprint(run: RunRecord) -> str:
     return run.tags.get(FINGERPRINT) or f"{UNKNOWN}, data={run.params.get('data', '?')}"
 
 
-def _split_key(run: RunRecord) -> tuple[str, str]:
-    return run.params.get("seed", ""), run.params.get("data_fraction", "")
+def _split_key(run: RunRecord) -> tuple[str, str, str]:
+    params = run.params
+    return params.get("seed", ""), params.get("data_fraction", ""), params.get(FOLD, "")

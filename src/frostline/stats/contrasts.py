@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from frostline.stats.intervals import Estimate
-from frostline.stats.paired import Seeds
+from frostline.stats.paired import Seeds, mean_overlap
 from frostline.stats.rate_choice import choice_doubt
 from frostline.stats.variance import (
     Prior,
@@ -50,12 +50,14 @@ class Lineup:
         pulls: `(C, S, G)` what each group adds to them.
         optimism: `(C,)` what was taken off for a chosen rate.
         n_items: Different images.
+        overlap: See `spread_of_pulls`.
     """
 
     values: Floats
     pulls: Floats
     optimism: Floats
     n_items: int
+    overlap: float = 0.0
 
     @property
     def n_seeds(self) -> int:
@@ -106,7 +108,8 @@ def line_up(cells: Sequence[Seeds], optimism: Sequence[float]) -> Lineup | None:
     )
     values = np.array([[cell[seed].value for seed in shared] for cell in cells])
     n_items = len(np.unique(np.concatenate([first[seed].items for seed in shared])))
-    return Lineup(values, pulls, np.asarray(optimism, np.float64), n_items)
+    overlap = mean_overlap(cell[seed] for cell in cells for seed in shared)
+    return Lineup(values, pulls, np.asarray(optimism, np.float64), n_items, overlap)
 
 
 def contrasts(lineup: Lineup, weights: Floats, *, alpha: float) -> list[Contrast]:
@@ -141,7 +144,8 @@ def contrasts(lineup: Lineup, weights: Floats, *, alpha: float) -> list[Contrast
 
 
 def _spread(lineup: Lineup, weights: Floats) -> Spread:
-    return spread_of_pulls(weights @ lineup.values, np.tensordot(weights, lineup.pulls, axes=1))
+    pulls = np.tensordot(weights, lineup.pulls, axes=1)
+    return spread_of_pulls(weights @ lineup.values, pulls, lineup.overlap)
 
 
 def _prior(lineup: Lineup) -> Prior:

@@ -1,6 +1,6 @@
 """Cells against each other on the same images: differences, intervals, corrected claims."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +29,7 @@ class Scored:
         items: `(N,)`, sorted.
         groups: `(N,)`.
         classes: Groups of each labelled class, where the score is a mean over classes; else empty.
+        overlap: n_val / n_train where the runs of its cell are folds, see `frostline.stats.folds`.
     """
 
     value: float
@@ -37,6 +38,7 @@ class Scored:
     items: NDArray[np.str_]
     groups: NDArray[np.str_]
     classes: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    overlap: float = 0.0
 
 
 Seeds = Mapping[str, Scored]  # by seed
@@ -79,7 +81,7 @@ class Comparison:
         return self.spread.n_seeds < 2
 
 
-def scored(predictions: Predictions, score: str) -> Scored:
+def scored(predictions: Predictions, score: str, overlap: float = 0.0) -> Scored:
     """Score a run and keep what comparisons need."""
     value, influence = value_and_influence(predictions, score)
     return Scored(
@@ -89,13 +91,24 @@ def scored(predictions: Predictions, score: str) -> Scored:
         predictions.items,
         predictions.groups,
         groups_of_classes(predictions) if score in MACRO_SCORES else {},
+        overlap,
     )
 
 
 def cell_spread(seeds: Seeds) -> Spread:
     """The variance parts of a cell's mean over seeds."""
     runs = list(seeds.values())
-    return spread_of([r.value for r in runs], [r.influence for r in runs], [r.groups for r in runs])
+    return spread_of(
+        [r.value for r in runs],
+        [r.influence for r in runs],
+        [r.groups for r in runs],
+        mean_overlap(runs),
+    )
+
+
+def mean_overlap(runs: Iterable[Scored]) -> float:
+    """Mean n_val / n_train of runs that are folds; 0 of others."""
+    return float(np.mean([run.overlap for run in runs]))
 
 
 def pair_spread(cell: Seeds, top: Seeds) -> Spread | None:
@@ -111,6 +124,7 @@ def pair_spread(cell: Seeds, top: Seeds) -> Spread | None:
         [cell[s].value - top[s].value for s in shared],
         [cell[s].influence - top[s].influence for s in shared],
         [cell[s].groups for s in shared],
+        max(mean_overlap(cell[s] for s in shared), mean_overlap(top[s] for s in shared)),
     )
 
 

@@ -43,7 +43,7 @@ class Spread:
     Attributes:
         value: The mean over seeds.
         items: Variance from the groups, in squared units of the score.
-        between: Variance of the seeds' values over S; NaN with one seed.
+        between: Variance of the seeds' values over S, more for folds; NaN with one seed.
         noise: The part of `between` that the groups explain; NaN with one seed.
         n_seeds: S.
         n_groups: Groups seen in any seed.
@@ -81,7 +81,10 @@ NO_PRIOR = Prior(ratio=1.0, df=0.0, pooled_df=float("inf"))
 
 
 def spread_of(
-    values: Sequence[float], influences: Sequence[Floats], groups: Sequence[NDArray[np.str_]]
+    values: Sequence[float],
+    influences: Sequence[Floats],
+    groups: Sequence[NDArray[np.str_]],
+    overlap: float = 0.0,
 ) -> Spread:
     """Split the variance of a mean over seeds.
 
@@ -89,8 +92,9 @@ def spread_of(
         values: The score of each seed.
         influences: Item influences of each seed, `(N_s,)`; for a difference, their difference.
         groups: The items' groups of each seed, `(N_s,)`.
+        overlap: See `spread_of_pulls`.
     """
-    return spread_of_pulls(values, pulls_of(influences, groups))
+    return spread_of_pulls(values, pulls_of(influences, groups), overlap)
 
 
 def pulls_of(influences: Sequence[Floats], groups: Sequence[NDArray[np.str_]]) -> Floats:
@@ -110,19 +114,23 @@ def pulls_of(influences: Sequence[Floats], groups: Sequence[NDArray[np.str_]]) -
     return pulls
 
 
-def spread_of_pulls(values: Sequence[float] | Floats, pulls: Floats) -> Spread:
+def spread_of_pulls(
+    values: Sequence[float] | Floats, pulls: Floats, overlap: float = 0.0
+) -> Spread:
     """Split the variance of a mean over seeds, or of any sum of cells' means.
 
     Args:
         values: The score of each seed, `(S,)`.
         pulls: What each group adds to it, `(S, G)`.
+        overlap: Where the S runs are folds of one data set, n_val / n_train, as their training
+            images are in part the same: see `frostline.stats.folds`. 0 for seeds.
     """
     n_seeds, n_groups = pulls.shape
     correction = n_groups / max(n_groups - 1, 1)
     items = correction * float((pulls.mean(axis=0) ** 2).sum())
     between = noise = float("nan")
     if n_seeds > 1:
-        between = float(np.var(values, ddof=1)) / n_seeds
+        between = float(np.var(values, ddof=1)) * (1 / n_seeds + overlap)
         centred = pulls - pulls.mean(axis=0)
         noise = correction * float((centred**2).sum()) / (n_seeds * (n_seeds - 1))
     return Spread(float(np.mean(values)), items, between, noise, n_seeds, n_groups)

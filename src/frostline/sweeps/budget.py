@@ -104,6 +104,12 @@ def _check_race(jobs: Sequence[PlannedJob], first: Settings) -> None:
             "two configurations or more",
             "sweep something besides the seed, such as -m freeze=0,2,4; or search=grid",
         )
+    if first.data.folds is not None:
+        raise ConfigError(
+            f"search=race with data.folds={first.data.folds}: a race adds seeds one by one, and "
+            "folds of one data set are judged together",
+            "search=grid, or a race without folds",
+        )
     if first.rerun:
         raise ConfigError(
             "search=race with rerun=true: a race goes on with the runs that are there",

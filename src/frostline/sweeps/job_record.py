@@ -196,5 +196,7 @@ def swept_params(settings: Settings) -> dict[str, Any]:
         values["lora_rank"] = settings.lora_rank
     if settings.ema is not None:
         values["ema"] = settings.ema
+    if settings.data.folds is not None and settings.data.split_file is None:
+        values |= {"data_folds": settings.data.folds, "data_fold": settings.data.fold}
     tuned = grid_of(settings)
     return {key: value for key, value in values.items() if key not in tuned}

@@ -94,7 +94,9 @@ def with_first_seeds(jobs: Sequence[Settings]) -> list[Settings]:
         tune = job.tune
         if is_tuned(job) and tune.seed is None and not tune.each_seed:
             cell = config_digest(job.model_copy(update={"seed": 0}))
-            seed = first.setdefault(cell, job.seed)
+            # Other seeds have other folds: their test images may be among those that chose here.
+            own_folds = job.data.folds is not None and job.data.split_seed is None
+            seed = job.seed if own_folds else first.setdefault(cell, job.seed)
             job = job.model_copy(update={"tune": tune.model_copy(update={"seed": seed})})
         ready.append(job)
     return ready

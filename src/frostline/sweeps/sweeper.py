@@ -30,6 +30,7 @@ from frostline.sweeps import workers
 from frostline.sweeps.answered import answer, may_be_answered, show_sweep
 from frostline.sweeps.compose import Composer, study_cells, words_of
 from frostline.sweeps.failures import raise_together
+from frostline.sweeps.fold_words import with_all_folds
 from frostline.sweeps.fork_server import cool_down, warm_up
 from frostline.sweeps.known_depth import check_known_depth
 from frostline.sweeps.own_launcher import made_launcher, own_launcher
@@ -171,9 +172,10 @@ class PlannedSweeper(Sweeper):
         """The product of all swept values, one list of overrides a job, cell by cell."""
         parser = OverridesParser.create(config_loader=self.context.config_loader)
         return [
-            list(words)
+            words
             for cell in self.cells
-            for words in split_sweep(words_of(cell, self.params, arguments, parser), parser)
+            for job in split_sweep(words_of(cell, self.params, arguments, parser), parser)
+            for words in with_all_folds(job)
         ]
 
     def _compose(self, batch: Sequence[Sequence[str]]) -> list[tuple[tuple[str, ...], Settings]]:
