@@ -3,6 +3,7 @@
 import pytest
 
 from frostline.reporting.cell_predictions import held_out_result, verdict_on
+from frostline.reporting.cell_settings import with_unlogged_settings
 from frostline.reporting.certainty import certainty
 from frostline.reporting.next_steps import next_steps
 from frostline.reporting.select import select
@@ -87,3 +88,26 @@ def test_folds_and_splits_by_fractions_are_never_mixed(sweeps):
     got = select([*records, *other], METRIC)
     assert [one.run for one in got.left_out_as("other split")] == other
     assert "one split by fractions, while most runs are of data.folds=3" in got.left_out[0].reason
+
+
+def test_runs_recorded_before_folds_were_parameters_are_no_duplicates(sweeps):
+    records, source = sweeps.make([({"backbone": "net", "freeze": "2"}, 0.9, 1.0, 1)], n_leaves=10)
+    folds = {run.run_id: str(number) for number, run in enumerate(records)}
+    runs = [
+        sweeps.replace(
+            run,
+            params={**run.params, "seed": "0"},
+            tags={**run.tags, "frostline.job_digest": run.run_id},
+        )
+        for run in records
+    ]
+    source.text = lambda run_id, _: f"data: {{folds: 3, fold: {folds[run_id]}}}\n"
+    told = with_unlogged_settings(runs, source)
+    assert [run.params["data.fold"] for run in told] == ["0", "1", "2"]
+    new = [
+        sweeps.replace(
+            run, params={**run.params, "data_folds": "3", "data_fold": folds[run.run_id]}
+        )
+        for run in runs
+    ]
+    assert with_unlogged_settings(new, source) == new

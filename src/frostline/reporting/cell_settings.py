@@ -99,7 +99,7 @@ def with_unlogged_settings(records: Sequence[RunRecord], source: Source) -> list
     added: dict[str, dict[str, str]] = {}
     for runs in alike.values():
         if _conflict(runs):
-            configs = {run.run_id: _settings(source.text(run.run_id, CONFIG_FILE)) for run in runs}
+            configs = {run.run_id: _settings_of(run, source) for run in runs}
             for key in _differing(list(configs.values())):
                 for run_id, config in configs.items():
                     added.setdefault(run_id, {})[key] = config.get(key, "-")
@@ -123,6 +123,17 @@ def _differing(configs: Sequence[Mapping[str, str]]) -> list[str]:
     return [key for key in keys if len({config.get(key) for config in configs}) > 1]
 
 
+def _settings_of(run: RunRecord, source: Source) -> dict[str, str]:
+    """A run's settings that affect training; without the fold, where that is a parameter.
+
+    Runs recorded before folds were parameters keep it, as cells of their own.
+    """
+    settings = _settings(source.text(run.run_id, CONFIG_FILE))
+    if FOLD in run.params:
+        settings.pop(_FOLD_KEY, None)
+    return settings
+
+
 def _settings(text: str | None) -> dict[str, str]:
     """A config's leaves, by dotted key, as runs of now have them; empty if it cannot be read."""
     try:
@@ -142,7 +153,7 @@ def _settings(text: str | None) -> dict[str, str]:
 def _affects_training(key: str) -> bool:
     """Whether a setting may change what is trained."""
     first, _, inner = key.partition(".")
-    if first in _NOT_TRAINING or key == _FOLD_KEY:
+    if first in _NOT_TRAINING:
         return False
     ignored: set[str] | None = WITHOUT_EFFECT.get(first, set())
     return ignored is not None and inner.split(".")[0] not in ignored
