@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import timm
+import torch
 from safetensors.torch import save_file
 
 from frostline.advice.quick import at_hand, looking, quick

@@ -97,9 +97,7 @@ def test_depth_out_of_range_is_answered_with_the_table() -> None:
 
 @pytest.mark.parametrize("freeze", ["two", "layer9", "2.5", ""])
 def test_a_word_that_is_no_module_is_answered_with_examples(freeze: str) -> None:
-    with pytest.raises(
-        BackboneError, match="is neither a number, `all`.* nor a module of resnet50"
-    ):
+    with pytest.raises(BackboneError, match="nor a module of resnet50"):
         check_freeze("resnet50", freeze, None)
 
 
