@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from frostline.invocation import as_called
 from frostline.reporting.cell_settings import FOLDS
 from frostline.reporting.number_text import percent, points, whole_percent
 from frostline.reporting.select import Selection
@@ -145,7 +146,8 @@ def held_out_result(verdict: Verdict, source: Source) -> HeldOutResult:
         interval = share_interval(estimate(spread, prior), rules.level, spread.n_groups)
         low, high = (percent(end) for end in interval)
         sentence += f" ({whole_percent(rules.level)} interval {low} to {high})"
-    sentence += f", {counted(row.cell.run_ids)}. {_HELD_OUT_FOLDS if is_folded else _HELD_OUT}"
+    why = as_called(_HELD_OUT_FOLDS) if is_folded else _HELD_OUT
+    sentence += f", {counted(row.cell.run_ids)}. {why}"
     if interval is not None and row.interval is not None and interval[1] < row.interval[0]:
         sentence += (
             f" That is {points(row.value - summary.mean)} below validation, more than other images "
