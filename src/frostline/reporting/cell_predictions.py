@@ -115,7 +115,7 @@ _HELD_OUT = (
 _HELD_OUT_FOLDS = (
     "The test images of one fold are the validation images of another, so the choice was made on "
     "the same images by other models: the figure is slightly too high where many were compared. "
-    "Images kept apart (python -m src.evaluate RUN --data DIR) tell."
+    "Images kept apart (python -m src.evaluate RUN --data DIR) show it."
 )
 NO_RESULT = HeldOutResult(float("nan"), None, "")
 

@@ -21,7 +21,7 @@ _FOLD = " fold "
 
 
 def run_key(seed: str, fold: str | None) -> str:
-    """What tells a run from the others of its cell: `0`, or `0 fold 2` where it is a fold."""
+    """The name of a run among those of its cell: `0`, or `0 fold 2` where it is a fold."""
     return seed if fold is None else f"{seed}{_FOLD}{fold}"
 
 
