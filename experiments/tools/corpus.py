@@ -52,6 +52,8 @@ PARAMS = (
     "seed",
     "lr",
 )
+# Parameters that only some runs have and that make another cell, or another test set.
+WITHOUT_COLUMN = {"ema", "lora_rank", "data_folds"}
 METRICS = {
     "val_f1_macro": "val_best/f1_macro",
     "val_acc_micro": "val_best/acc_micro",
@@ -124,6 +126,8 @@ def why_not(run: RunRecord) -> str:
         return "dropped by a race"
     if METRICS["test_f1_macro"] not in run.metrics:
         return "without a test score"
+    if unknown := sorted(WITHOUT_COLUMN & run.params.keys()):
+        return f"{', '.join(unknown)} has no column: it would count as a cell without"
     return ""
 
 

@@ -56,6 +56,8 @@ def test_a_row_holds_the_scores_and_nothing_of_who_ran_it():
         (run({}), "results version none"),
         (run(TAGS | {"frostline.dropped": "behind"}), "dropped by a race"),
         (run(TAGS, {}), "without a test score"),
+        (run(TAGS, ema="0.999"), "ema has no column"),
+        (run(TAGS, data_folds="5", data_fold="1"), "data_folds has no column"),
     ],
 )
 def test_what_is_left_out_and_why(one, reason):
