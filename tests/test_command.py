@@ -63,6 +63,28 @@ def test_a_folder_of_results_that_cannot_be_written(
     assert "hydra.run.dir=DIR" in printed
 
 
+@pytest.mark.parametrize("before", [None, "0", "1"])
+def test_a_call_from_python_leaves_the_environment_as_it_was(
+    before: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def of_errors() -> dict[str, str]:
+        return {key: value for key, value in os.environ.items() if key.endswith("FULL_ERROR")}
+
+    seen: list[dict[str, str]] = []
+    monkeypatch.setattr(train, "_hydra_main", lambda: seen.append(of_errors()))
+    monkeypatch.setattr(train, "share_cores", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["train"])
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    if before is not None:
+        monkeypatch.setenv("HYDRA_FULL_ERROR", before)
+    wanted = of_errors()
+    train.main()
+    train.main()
+    assert of_errors() == wanted
+    traces = {"FROSTLINE_FULL_ERROR": "1"} if before == "1" else {}
+    assert seen == [{"HYDRA_FULL_ERROR": "1"} | traces] * 2
+
+
 @pytest.mark.faults
 def test_a_sweep_whose_folder_cannot_be_made(tmp_path: Path) -> None:
     draw_classes(tmp_path / "photos", per_class=4)

@@ -10,6 +10,8 @@ answered at once.
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,10 +106,34 @@ def main() -> None:
     if "--version" in sys.argv[1:]:
         print(f"frostline {version('frostline')}")
         return
-    # Hydra would print errors in its own way; with this set it raises them.
-    if os.environ.get("HYDRA_FULL_ERROR", "0") not in {"", "0"}:
+    with _raising_hydra():
+        _answer()
+
+
+@contextmanager
+def _raising_hydra() -> Iterator[None]:
+    """Hydra would print errors in its own way; with its variable set it raises them.
+
+    Whoever calls the command from Python finds the environment as it was, or the next call and
+    every process that it starts would take our setting for a wish for traces.
+    """
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    had_traces = _WANTS_TRACES in os.environ
+    if before not in {None, "", "0"}:
         os.environ[_WANTS_TRACES] = "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("HYDRA_FULL_ERROR", None)
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = before
+        if not had_traces:
+            os.environ.pop(_WANTS_TRACES, None)
+
+
+def _answer() -> None:
     # conf/hydra/launcher/joblib.yaml and its like are checked against the plugins' own schemas,
     # which is what we want: https://hydra.cc/docs/1.2/upgrades/1.0_to_1.1/automatic_schema_matching
     warnings.filterwarnings("ignore", message=r"(?s).*is validated against ConfigStore schema")
