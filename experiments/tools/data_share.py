@@ -1,9 +1,10 @@
-"""Write the table and the figure of experiments/data_share.md from the recorded runs of the study.
+"""Write tables and figure of a study over images a class from its recorded runs.
 
 python -m src.train -m +experiments=data_share
 python -m experiments.tools.data_share            # --partial: with the runs that exist so far
+python -m experiments.tools.data_share strategy_share
 
-A size counts once every depth has a run of the same seeds.
+A size counts once every arm (a depth, a strategy) has a run of the same seeds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,23 +21,22 @@ if TYPE_CHECKING:
     from experiments.tools.comparisons import Measured
     from experiments.tools.recorded_runs import Recorded
 
-NAME = "data_share"
-MARKERS = (f"<!-- tables: python -m experiments.tools.{NAME} -->", "<!-- end of tables -->")
-PAGE = Path(__file__).resolve().parents[1] / f"{NAME}.md"
-FIGURE = PAGE.parent / NAME / "depth_by_images.svg"
-REFERENCE = "all"
+COMMAND = "experiments.tools.data_share"
+FOLDER = Path(__file__).resolve().parents[1]
+# A study to the arm that the others are compared with: the backbone frozen, only a head trained.
+REFERENCES = {"data_share": "freeze=all", "strategy_share": "small_similar"}
 
 
 @dataclass(frozen=True)
 class Size:
-    """All depths of one data set at one number of images.
+    """All arms of one data set at one number of images.
 
     Attributes:
         data: The data set.
         images: Of a class, in training.
-        seeds: That every depth has.
-        scores: Depth to test accuracy with its interval, shares of 1.
-        ahead: Depth to its accuracy minus that of `freeze=all`: value and standard error.
+        seeds: That every arm has.
+        scores: Arm to test accuracy with its interval, shares of 1.
+        ahead: Arm to its accuracy minus that of the reference: value and standard error.
     """
 
     data: str
@@ -47,25 +47,26 @@ class Size:
 
     @property
     def best(self) -> str:
-        """The depth with the highest accuracy."""
-        return max(self.scores, key=lambda depth: self.scores[depth].value)
+        """The arm with the highest accuracy."""
+        return max(self.scores, key=lambda arm: self.scores[arm].value)
 
 
 def main() -> None:
     """The command line."""
-    parser = command_parser(f"experiments.tools.{NAME}", __doc__)
+    parser = command_parser(COMMAND, __doc__)
+    parser.add_argument("study", nargs="?", default="data_share", choices=sorted(REFERENCES))
     add_store(parser)
     parser.add_argument("--partial", action="store_true", help="write even if runs are missing")
     given = parser.parse_args()
     with reported_errors():
-        write(given.uri, is_partial=given.partial)
+        write(given.study, given.uri, is_partial=given.partial)
 
 
-def write(uri: str | None, *, is_partial: bool) -> None:
+def write(name: str, uri: str | None, *, is_partial: bool) -> None:
     """Fill the page and draw the figure.
 
     Raises:
-        TrackingError: If runs are missing, without `is_partial`, or no size has all its depths.
+        TrackingError: If runs are missing, without `is_partial`, or no size has all its arms.
     """
     from experiments.tools.data_share_figure import draw
     from experiments.tools.recorded_runs import find_recorded
@@ -73,26 +74,30 @@ def write(uri: str | None, *, is_partial: bool) -> None:
     from frostline.tracking.run_contents import StoreSource
     from frostline.tracking.store import open_store
 
-    study = compose_study(NAME, ())
-    store = open_store(uri, NAME)
+    study = compose_study(name, ())
+    store = open_store(uri, name)
     recorded = find_recorded(study, store, StoreSource(store))
     if recorded.missing and not is_partial:
         raise TrackingError(
-            f"{len(recorded.missing)} of {len(study.jobs)} runs of {NAME} are missing",
+            f"{len(recorded.missing)} of {len(study.jobs)} runs of {name} are missing",
             todo=f"run them: {study.command} ; or write without them: --partial",
         )
-    sizes = collect(recorded)
+    reference = REFERENCES[name]
+    sizes = collect(recorded, reference)
     if not sizes:
         raise TrackingError(
-            f"no number of images of {NAME} has a run of each depth", todo=study.command
+            f"no number of images of {name} has a run of each arm", todo=study.command
         )
     n_runs = sum(len(seeds) for seeds in recorded.runs.values())
-    fill(PAGE, MARKERS, tables(sizes, n_runs, len(study.jobs)), what="the tables")
-    draw(sizes, FIGURE)
+    own = "" if name == "data_share" else f" {name}"
+    markers = (f"<!-- tables: python -m {COMMAND}{own} -->", "<!-- end of tables -->")
+    text = tables(sizes, reference, n_runs, len(study.jobs))
+    fill(FOLDER / f"{name}.md", markers, text, what="the tables")
+    draw(sizes, FOLDER / name / "by_images.svg")
 
 
-def collect(recorded: "Recorded") -> list[Size]:
-    """The sizes at which every depth has runs, each compared on the seeds that all of them have."""
+def collect(recorded: "Recorded", reference: str) -> list[Size]:
+    """The sizes at which every arm has runs, each compared on the seeds that all of them have."""
     from experiments.tools.comparisons import LEVEL, Measured
     from frostline.stats.intervals import share_interval
     from frostline.stats.paired import cell_spread, pair_spread, scored
@@ -100,57 +105,57 @@ def collect(recorded: "Recorded") -> list[Size]:
 
     cells: dict[tuple[str, int], dict[str, str]] = {}
     for label in recorded.study.labels:
-        data, share, freeze = label.split(", ")
-        cells.setdefault((data, int(share.split()[0])), {})[freeze.partition("=")[2]] = label
+        data, share, arm = label.split(", ")
+        cells.setdefault((data, int(share.split()[0])), {})[arm] = label
     spreads, pairs, seeds_of = {}, {}, {}
     for size, labels in cells.items():
         answers = {
-            depth: {
+            arm: {
                 seed: scored(one, "acc_micro")
                 for seed, one in recorded.predictions(label, "test").items()
             }
-            for depth, label in labels.items()
+            for arm, label in labels.items()
         }
         common = set.intersection(*(set(seeds) for seeds in answers.values()))
         if not common:
             continue
         same = {
-            depth: {seed: seeds[seed] for seed in sorted(common)}
-            for depth, seeds in answers.items()
+            arm: {seed: seeds[seed] for seed in sorted(common)}
+            for arm, seeds in answers.items()
         }
         seeds_of[size] = len(common)
-        for depth, seeds in same.items():
-            spreads[*size, depth] = cell_spread(seeds)
-            pair = pair_spread(seeds, same[REFERENCE]) if depth != REFERENCE else None
+        for arm, seeds in same.items():
+            spreads[*size, arm] = cell_spread(seeds)
+            pair = pair_spread(seeds, same[reference]) if arm != reference else None
             if pair is not None:
-                pairs[*size, depth] = pair
+                pairs[*size, arm] = pair
     prior, pair_prior = (learn_prior(list(each.values())) for each in (spreads, pairs))
     sizes = []
     for (data, images), n_seeds in seeds_of.items():
         scores = {}
-        for depth in cells[data, images]:
-            spread = spreads[data, images, depth]
+        for arm in cells[data, images]:
+            spread = spreads[data, images, arm]
             low, high = share_interval(estimate(spread, prior), LEVEL, spread.n_groups)
-            scores[depth] = Measured(spread.value, low, high)
+            scores[arm] = Measured(spread.value, low, high)
         ahead = {}
-        for depth in scores:
-            if (data, images, depth) in pairs:
-                found = estimate(pairs[data, images, depth], pair_prior)
-                ahead[depth] = (found.value, found.se)
+        for arm in scores:
+            if (data, images, arm) in pairs:
+                found = estimate(pairs[data, images, arm], pair_prior)
+                ahead[arm] = (found.value, found.se)
         sizes.append(Size(data, images, n_seeds, scores, ahead))
     return sizes
 
 
-def tables(sizes: Sequence[Size], n_runs: int, n_jobs: int) -> str:
-    """Accuracy by size and depth, then where each depth gets ahead of `freeze=all`."""
-    depths = list(sizes[0].scores)
+def tables(sizes: Sequence[Size], reference: str, n_runs: int, n_jobs: int) -> str:
+    """Accuracy by size and arm, then where each arm gets ahead of the reference."""
+    arms = list(sizes[0].scores)
     lines = [
         f"{n_runs} of {n_jobs} runs. Test accuracy in %, 95 % intervals over images and seeds.",
         "",
         "| data | images a class | seeds | "
-        + " | ".join(f"freeze={d}" for d in depths)
+        + " | ".join(arms)
         + " | highest |",
-        "|---" * (4 + len(depths)) + "|",
+        "|---" * (4 + len(arms)) + "|",
     ]
     for one in sizes:
         shown = [
@@ -162,16 +167,16 @@ def tables(sizes: Sequence[Size], n_runs: int, n_jobs: int) -> str:
         )
     lines += [
         "",
-        f"| data | depth | ahead of freeze={REFERENCE} from so many images a class (95 %) |",
+        f"| data | arm | ahead of {reference} from so many images a class (95 %) |",
         "|---|---|---|",
     ]
     for data in dict.fromkeys(one.data for one in sizes):
         own = sorted((one for one in sizes if one.data == data), key=lambda one: one.images)
         grid = [float(one.images) for one in own]
-        for depth in own[0].ahead:
-            values, errors = zip(*(one.ahead[depth] for one in own), strict=True)
+        for arm in own[0].ahead:
+            values, errors = zip(*(one.ahead[arm] for one in own), strict=True)
             lines.append(
-                f"| {data} | freeze={depth} | {as_text(crossing(grid, values, errors), grid)} |"
+                f"| {data} | {arm} | {as_text(crossing(grid, values, errors), grid)} |"
             )
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""The figure of experiments/data_share.md: accuracy over images a class, a line a depth."""
+"""The figure of a study over images a class: a line an arm (a depth, a strategy)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from experiments.tools.data_share import Size
 
-COLOURS = ("#0b7285", "#5f3dc4", "#c2255c", "#e67700")
+COLOURS = ("#0b7285", "#5f3dc4", "#c2255c", "#e67700", "#2b8a3e")
 _HASH_SALT = "frostline"
 
 
 def draw(sizes: "Sequence[Size]", path: Path) -> None:
-    """Draw a panel a data set, with intervals; the highest depth at each size is ringed.
+    """Draw a panel a data set, with intervals; the highest arm at each size is ringed.
 
     Args:
         sizes: As `data_share.collect` returns them.
@@ -24,17 +24,17 @@ def draw(sizes: "Sequence[Size]", path: Path) -> None:
     from matplotlib import pyplot
 
     data_sets = list(dict.fromkeys(one.data for one in sizes))
-    depths = list(sizes[0].scores)
+    arms = list(sizes[0].scores)
     figure, panels = pyplot.subplots(
         1, len(data_sets), figsize=(1.2 + 3.6 * len(data_sets), 3.6), layout="constrained",
         squeeze=False,
     )  # fmt: skip
     for panel, data in zip(panels[0], data_sets, strict=True):
         own = sorted((one for one in sizes if one.data == data), key=lambda one: one.images)
-        for place, (depth, colour) in enumerate(zip(depths, COLOURS, strict=False)):
+        for place, (arm, colour) in enumerate(zip(arms, COLOURS, strict=False)):
             # Side by side, so that intervals do not lie on each other.
-            xs = [one.images * 1.04 ** (place - len(depths) / 2) for one in own]
-            found = [one.scores[depth] for one in own]
+            xs = [one.images * 1.04 ** (place - len(arms) / 2) for one in own]
+            found = [one.scores[arm] for one in own]
             values = [100 * one.value for one in found]
             spans = [
                 [100 * (one.value - one.low) for one in found],
@@ -42,9 +42,9 @@ def draw(sizes: "Sequence[Size]", path: Path) -> None:
             ]
             panel.errorbar(
                 xs, values, spans, color=colour, marker="o", ms=4, lw=1.4, elinewidth=1,
-                label=f"freeze={depth}",
+                label=arm,
             )  # fmt: skip
-            best = [(x, y) for x, y, one in zip(xs, values, own, strict=True) if one.best == depth]
+            best = [(x, y) for x, y, one in zip(xs, values, own, strict=True) if one.best == arm]
             if best:
                 panel.scatter(*zip(*best, strict=True), s=90, facecolors="none", edgecolors=colour)
         panel.set_xscale("log")
