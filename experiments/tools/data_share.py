@@ -120,8 +120,7 @@ def collect(recorded: "Recorded", reference: str) -> list[Size]:
         if not common:
             continue
         same = {
-            arm: {seed: seeds[seed] for seed in sorted(common)}
-            for arm, seeds in answers.items()
+            arm: {seed: seeds[seed] for seed in sorted(common)} for arm, seeds in answers.items()
         }
         seeds_of[size] = len(common)
         for arm, seeds in same.items():
@@ -152,9 +151,7 @@ def tables(sizes: Sequence[Size], reference: str, n_runs: int, n_jobs: int) -> s
     lines = [
         f"{n_runs} of {n_jobs} runs. Test accuracy in %, 95 % intervals over images and seeds.",
         "",
-        "| data | images a class | seeds | "
-        + " | ".join(arms)
-        + " | highest |",
+        "| data | images a class | seeds | " + " | ".join(arms) + " | highest |",
         "|---" * (4 + len(arms)) + "|",
     ]
     for one in sizes:
@@ -175,9 +172,7 @@ def tables(sizes: Sequence[Size], reference: str, n_runs: int, n_jobs: int) -> s
         grid = [float(one.images) for one in own]
         for arm in own[0].ahead:
             values, errors = zip(*(one.ahead[arm] for one in own), strict=True)
-            lines.append(
-                f"| {data} | {arm} | {as_text(crossing(grid, values, errors), grid)} |"
-            )
+            lines.append(f"| {data} | {arm} | {as_text(crossing(grid, values, errors), grid)} |")
     return "\n".join(lines)
 
 
