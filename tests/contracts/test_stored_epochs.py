@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
 
 from frostline.features.feature_store import FeatureStore, store_folder
@@ -258,6 +259,29 @@ def test_phases_and_a_resumed_run_have_the_same_bits(
             assert_equal_state(without.last[part], other.last[part])
         for name in without.figures.keys() - {"time/train_s", "time/alone_s"}:
             assert without.figures[name] == other.figures[name]
+
+
+def test_heads_from_other_seeds_read_what_the_first_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = tmp_path / "net.pth"
+    torch.save(timm.create_model("test_resnet").state_dict(), weights)
+    options = (
+        "backbone=test_resnet", f"weights={weights}", "freeze=3", "epochs=2", "augment=crop",
+        "data.split_seed=0", "sweep.sharing=1000",
+    )  # fmt: skip
+    ran(settings(*options, "seed=0", "order_seed=3"), tmp_path / "first", monkeypatch)
+    one = (*options, "seed=1", "order_seed=3")
+    reading = ran(settings(*one), tmp_path / "reading", monkeypatch)
+    without = ran(settings(*one, "reuse=off"), tmp_path / "off", monkeypatch)
+    assert "training images of 2 epochs: 2 read; " in reading.record.tags["frostline.reuse"]
+    assert_equal_state(without.last["state_dict"], reading.last["state_dict"])
+    other = ran(settings(*options, "seed=1", "reuse=off"), tmp_path / "other", monkeypatch)
+    assert other.figures["val_best/loss"] != without.figures["val_best/loss"]
+    same = ran(
+        settings(*options, "seed=1", "order_seed=1", "reuse=off"), tmp_path / "same", monkeypatch
+    )
+    assert_equal_state(other.last["state_dict"], same.last["state_dict"])
 
 
 def test_statistics_that_adapt_keep_outputs_out_of_the_store(

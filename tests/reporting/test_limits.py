@@ -49,6 +49,16 @@ def test_where_lone_classes_could_make_the_difference_nothing_is_claimed(pair, t
     assert "Worse" not in text["Why"]
 
 
+def test_seeds_that_share_their_batches_say_so(sweeps, tmp_path):
+    fixed = [({**params, "order_seed": "0"}, *rest) for params, *rest in PAIR]
+    _, text = _page(sweeps.make(fixed, n_leaves=60, seeds=2), tmp_path / "a")
+    assert "order_seed=0: the seeds share" in text["What cannot be said"]
+    _, text = _page(sweeps.make(fixed, n_leaves=60, seeds=1), tmp_path / "b")
+    assert "order_seed" not in text.get("What cannot be said", "")
+    _, text = _page(sweeps.make(PAIR, n_leaves=60, seeds=2), tmp_path / "c")
+    assert "order_seed" not in text.get("What cannot be said", "")
+
+
 def test_one_image_a_class_and_one_seed(sweeps, tmp_path):
     report, text = _page(sweeps.make(PAIR, n_leaves=5, seeds=1), tmp_path)
     assert {row.standing for row in report.verdict.rows[1:]} == {"one seed"}

@@ -251,6 +251,21 @@ def test_who_reads_an_epoch_of_random_crops_is_counted() -> None:
     (line,) = sharing_lines(jobs)
     assert line.startswith("  reuse: in 3 jobs the frozen stages run once an epoch for all")
     assert sharing_lines(jobs[4:]) == []
+    seeds = [
+        planned(
+            "lr=0.1",
+            "freeze=2",
+            *crop,
+            f"seed={seed}",
+            *fixed,
+            "weights=pretrained",
+            digest=f"{seed}",
+            frozen=2,
+        )
+        for seed, fixed in enumerate([("order_seed=3",), ("order_seed=3",), (), ("order_seed=2",)])
+    ]
+    # The last two have the same batches: what `order_seed` gives is the third job's own seed.
+    assert [each.jobs for each in sharing_of(seeds)] == [2, 2, 2, 2]
 
 
 def test_the_launcher_runs_a_group_once_and_the_rest_alone(

@@ -149,6 +149,8 @@ def _values(settings: Settings) -> dict[str, Any]:
         del values["lora_rank"]
     if settings.ema is None:  # digests of before there was an average hold
         del values["ema"]
+    if settings.order_seed is None:  # digests of before the two seeds were apart hold
+        del values["order_seed"]
     if settings.in_chans == RGB_CHANNELS:  # digests of before there were others hold
         del values["in_chans"]
     if not settings.callbacks.own:  # digests of before there were any hold

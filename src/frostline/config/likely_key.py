@@ -23,6 +23,7 @@ _OTHER_NAMES = {
     "targetsize width height",
     "in_chans": "inchans channels nchannels numchannels inputchannels inchannels chans grayscale",
     "seed": "seeds randomseed randomstate rng manualseed",
+    "order_seed": "dataseed shuffleseed augmentseed augseed samplerseed",
     "data.path": "path dataset datadir datapath dataroot root dir directory folder images traindir "
     "imagedir photos inputdir",
     "data.val_frac": "valfrac valsplit validationsplit validsplit valsize validation",

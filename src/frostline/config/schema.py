@@ -159,6 +159,7 @@ class Settings(StrictModel):
     image_size: ImageSize
     in_chans: Annotated[int, Field(ge=1, le=64)]
     seed: Annotated[int, Field(ge=0, lt=2**31)]
+    order_seed: Annotated[int, Field(ge=0, lt=2**31)] | None
     reuse: Literal["auto", "off"]
     rerun: bool
     report: bool
@@ -208,6 +209,11 @@ class Settings(StrictModel):
     def draws_weights(self) -> bool:
         """Whether the seed draws weights of the backbone, so that each seed has another one."""
         return self.weights == "random" or (self.is_weights_file and self.weights_partial)
+
+    @property
+    def batch_seed(self) -> int:
+        """The seed of what is in which batch: order, augmentation and mixing of images."""
+        return self.seed if self.order_seed is None else self.order_seed
 
     @property
     def peak_lr(self) -> float:

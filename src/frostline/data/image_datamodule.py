@@ -82,7 +82,7 @@ class ImageDataModule:
         spec: The backbone's input.
         augment: Name of the augmentation.
         batch_size: Images in a batch.
-        seed: The run's seed.
+        seed: Of order and augmentation.
         workers: Number of decoding processes if images are decoded on the fly.
         memory_gib: Decoded images are held in memory up to this size.
         sampling: "natural", or "balanced": every class is drawn equally often in training.

@@ -29,7 +29,7 @@ def epoch_order(
 
     Args:
         n: Number of samples.
-        seed: The run's seed.
+        seed: Of the order.
         epoch: 0-based.
         weights: (n) relative probabilities; if given, n samples are drawn with replacement.
 
@@ -84,7 +84,7 @@ class EpochSampler(Sampler[BatchRows]):
     Args:
         rows: (n) table rows of one split.
         batch_size: Samples in a batch.
-        seed: The run's seed.
+        seed: Of the order.
         n_views: Number of views per image; 1 if the augmentation has no finite set.
         training: Shuffle and draw views; otherwise table order and view 0.
         weights: (n) relative probabilities of the rows, for balanced sampling.

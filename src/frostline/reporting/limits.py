@@ -16,7 +16,7 @@ def limits(verdict: Verdict, classes: Sequence[str] | None) -> str:
         verdict: With the runs that were scored.
         classes: Names of the classes, by number; None if they are not recorded.
     """
-    return "\n".join([*_lone(verdict, classes), *_alike(verdict)])
+    return "\n".join([*_lone(verdict, classes), *_alike(verdict), *_head_seeds(verdict)])
 
 
 def _lone(verdict: Verdict, classes: Sequence[str] | None) -> list[str]:
@@ -54,4 +54,21 @@ def _alike(verdict: Verdict) -> list[str]:
     return [
         "All configurations are right and wrong on the same validation images: nothing here tells "
         "them apart but their costs."
+    ]
+
+
+def _head_seeds(verdict: Verdict) -> list[str]:
+    """Seeds that draw first weights only, since `order_seed` fixes what is in which batch."""
+    fixed = [
+        row.cell.params["order_seed"]
+        for row in verdict.rows
+        if "order_seed" in row.cell.params and len(row.cell.run_ids) > 1
+    ]
+    if not fixed:
+        return []
+    return [
+        f"order_seed={fixed[0]}: the seeds share the order and the augmentation of their images "
+        "and differ in first weights (and in splits, unless data.split_seed is fixed). They say "
+        "too little of other trainings, so the intervals may be too narrow. Repeat without "
+        "order_seed for a verdict."
     ]

@@ -194,6 +194,8 @@ def swept_params(settings: Settings) -> dict[str, Any]:
     }
     if settings.freeze == LORA:
         values["lora_rank"] = settings.lora_rank
+    if settings.order_seed is not None:
+        values["order_seed"] = settings.order_seed
     if settings.ema is not None:
         values["ema"] = settings.ema
     if settings.data.folds is not None and settings.data.split_file is None:

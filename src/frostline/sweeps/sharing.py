@@ -121,7 +121,7 @@ def _images_of(job: PlannedJob) -> str:
 def _epochs_of(settings: Settings) -> list[object]:
     """What determines the images of each epoch where every epoch has others."""
     values = settings.model_dump(mode="json", include={"augment", "mix", "schedule"})
-    return [settings.seed, settings.batch_size, settings.data.sampling, values]
+    return [settings.batch_seed, settings.batch_size, settings.data.sampling, values]
 
 
 def _group_of(job: PlannedJob) -> str | None:

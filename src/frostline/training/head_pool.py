@@ -38,7 +38,16 @@ from frostline.training.metrics import stacked_metrics
 from frostline.training.parts import head_of
 
 # Heads that differ in none of these see the same batches.
-SAME_BATCHES = ("seed", "epochs", "batch_size", "augment", "loss", "head", "callbacks")
+SAME_BATCHES = (
+    "seed",
+    "order_seed",
+    "epochs",
+    "batch_size",
+    "augment",
+    "loss",
+    "head",
+    "callbacks",
+)
 # `reuse=off` is another job, whose candidates are judged early.
 _DO_WITHOUT = (
     "make room (FROSTLINE_FEATURES_GIB is the limit, FROSTLINE_HOME the folder), or give reuse=off"
@@ -269,7 +278,8 @@ class HeadPool:
 
 def _data_key(job: Settings) -> str:
     """What a job's batches of images depend on, within a group."""
-    values = job.model_dump(mode="json", include={"seed", "batch_size", "augment", "data"})
+    keys = {"seed", "order_seed", "batch_size", "augment", "data"}
+    values = job.model_dump(mode="json", include=keys)
     return json.dumps(values, sort_keys=True)
 
 
