@@ -64,7 +64,7 @@ def _panel(axes: Any, rows: list[Any], device: str) -> None:
             highest = max(highest, ratio)
         goal = GOALS.get((device, size.key), {}).get(row["workload"], Goal(None, None))
         if goal.p0:
-            axes.plot([group - 0.5 * _WIDTH, group + 0.5 * _WIDTH], [goal.p0] * 2, "k--", lw=1)
+            axes.plot([group - 1.5 * _WIDTH, group + 1.5 * _WIDTH], [goal.p0] * 2, "k--", lw=1)
             highest = max(highest, goal.p0)
     axes.plot([], [], "k--", lw=1, label="goal")
     axes.axhline(1, color="#ced4da", lw=0.8, zorder=0)

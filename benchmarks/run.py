@@ -200,9 +200,12 @@ def empty_row(work: Workload, size: Size) -> dict[str, Any]:
 def shown(out: Path, results: dict[str, Any]) -> None:
     """The table and the figure."""
     from benchmarks.chart import draw_chart
+    from benchmarks.savings import write_savings
     from benchmarks.table import write_table
 
     write_table(out, results)
+    if out == HERE and results["device"] == "cpu" and not results["tiny"]:
+        write_savings(results)
     if results["rows"]:
         draw_chart(out / "results" / CHART, results)
 

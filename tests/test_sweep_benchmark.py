@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.chart import draw_chart
 from benchmarks.run import fits
+from benchmarks.savings import savings
 from benchmarks.sizes import Size, sizes_of
 from benchmarks.sweep_record import opened, put
 from benchmarks.table import rendered
@@ -92,3 +93,14 @@ def test_the_figure_has_a_group_for_each_size_with_its_ratios(tmp_path):
     drawn = path.read_text()
     for text in ("1,000 images", "300 images", "P0: 31 s", "3.5", "W1: a sweep"):
         assert f"<!-- {text}" in drawn or text in drawn
+
+
+def test_readme_has_a_row_for_each_sweep_and_a_column_for_each_size():
+    rows = [_row("W1", 1000, 5), _row("W1", 300, 2), _row("W2", 300, 2, title="heads")]
+    lines = savings({**ABOUT, "rows": [*rows, _row("W2", 300, 2, precision="fastest")]})
+    assert lines.splitlines() == [
+        "| sweep | 300 images, 2 epochs | 1,000 images, 5 epochs |",
+        "|---|---|---|",
+        "| a sweep | **3.5x** (1.4x), 31 to 9.0 s | **3.5x** (1.4x), 31 to 9.0 s |",
+        "| heads | **3.5x** (1.4x), 31 to 9.0 s |  |",
+    ]
