@@ -1,4 +1,4 @@
-"""README's table of how many times faster whole sweeps are, from the same JSON as the full table."""
+"""README's table: how many times faster whole sweeps are, from the JSON of the full table."""
 
 import statistics
 from collections.abc import Mapping
