@@ -9,84 +9,38 @@ command, and says which rows may be compared.
 """
 
 import argparse
-import csv
 import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from experiments.tools.corpus_file import (
+    CORPUS,
+    METRICS,
+    OTHER_SETTINGS,
+    PARAMS,
+    ROOT,
+    TAGS,
+    Row,
+    read_corpus,
+    write_corpus,
+)
 from experiments.tools.corpus_page import write_page
+from experiments.tools.corpus_settings import last_part, other_settings
 from frostline.config.versions import RESULTS_VERSION
-from frostline.errors import DataError
-from frostline.files import replacing
+from frostline.errors import ConfigError, DataError
 from frostline.tracking.records import RunRecord
+from frostline.tracking.run_contents import CONFIG_FILE
 
-ROOT = Path(__file__).parents[2]
-CORPUS = ROOT / "experiments" / "corpus.csv"
 RESULTS = ROOT / "docs" / "results.md"
 STORE_FILE = "mlflow.db"
 
-# Name of a column to where it comes from: a parameter, metric or tag of the run, or `data.json`.
-PARAMS = (
-    "backbone",
-    "weights",
-    "freeze",
-    "frozen_stages",
-    "frozen_params_frac",
-    "frozen_flops_frac",
-    "trainable_params",
-    "image_size",
-    "augment",
-    "mix",
-    "loss",
-    "head",
-    "schedule",
-    "strategy",
-    "optimizer",
-    "lr_schedule",
-    "frozen_bn",
-    "epochs",
-    "batch_size",
-    "data_fraction",
-    "seed",
-    "lr",
-)
-# Parameters that only some runs have and that make another cell, or another test set.
-WITHOUT_COLUMN = {"ema", "lora_rank", "data_folds"}
-METRICS = {
-    "val_f1_macro": "val_best/f1_macro",
-    "val_acc_micro": "val_best/acc_micro",
-    "test_f1_macro": "test/f1_macro",
-    "test_acc_micro": "test/acc_micro",
-    "test_acc_macro": "test/acc_macro",
-    "train_s": "time/train_s",
-    "tune_s": "time/tune_s",
-}
-TAGS = {
-    "lr_from": "lr_from",
-    "head_solver": "frostline.head_solver",
-    "data_fingerprint": "frostline.data_fingerprint",
-    "split_digest": "frostline.split_digest",
-    "weights_digest": "frostline.weights_digest",
-    "job_digest": "frostline.job_digest",
-    "sweep": "frostline.sweep_id",
-    "device": "frostline.device",
-    "numerics": "frostline.numerics",
-    "libraries": "frostline.libraries",
-    "python": "frostline.python",
-    "results_version": "frostline.results_version",
-    "git_dirty": "frostline.git_dirty",
-    "commit": "mlflow.source.git.commit",
-}
-SIZES = ("data", "data_source", "classes", "n_train", "n_val", "n_test", "groups")
-COLUMNS = (*SIZES, *PARAMS, *METRICS, *TAGS)
 _DIGEST_CHARS = 16
 _DIGESTS = ("data_fingerprint", "split_digest", "weights_digest", "job_digest")
-Row = dict[str, str]
 
 
-def row_of(run: RunRecord, profile: Mapping[str, object]) -> Row:
+def row_of(run: RunRecord, profile: Mapping[str, object], config: str) -> Row:
     """A run as a row of text.
 
     Nothing of the machine but its device and versions is in it: names of data sets and weights
@@ -95,19 +49,24 @@ def row_of(run: RunRecord, profile: Mapping[str, object]) -> Row:
     Args:
         run: Whole, of a job.
         profile: Its `data.json`.
+        config: Its `config.yaml`.
+
+    Raises:
+        ConfigError: If this version cannot read that.
     """
     counts, splits = profile.get("counts"), profile.get("splits")
     assert isinstance(counts, dict)
     assert isinstance(splits, dict)
     row: Row = {
-        "data": _last_part(str(profile.get("name", run.experiment))),
+        "data": last_part(str(profile.get("name", run.experiment))),
         "data_source": run.tags.get("frostline.data_source", ""),
         "classes": str(len(counts)),
         **{f"n_{name}": str(splits.get(name, "")) for name in ("train", "val", "test")},
         "groups": str(profile.get("groups", "")),
     }
     row |= {name: run.params.get(name, "") for name in PARAMS}
-    row["weights"] = _last_part(row["weights"])
+    row["weights"] = last_part(row["weights"])
+    row[OTHER_SETTINGS] = other_settings(config)
     for name, metric in METRICS.items():
         value = run.metrics.get(metric)
         row[name] = "" if value is None else f"{value:.6g}"
@@ -126,8 +85,6 @@ def why_not(run: RunRecord) -> str:
         return "dropped by a race"
     if METRICS["test_f1_macro"] not in run.metrics:
         return "without a test score"
-    if unknown := sorted(WITHOUT_COLUMN & run.params.keys()):
-        return f"{', '.join(unknown)} has no column: it would count as a cell without"
     return ""
 
 
@@ -147,7 +104,7 @@ def rows_of_store(folder: Path) -> tuple[list[Row], Counter[str]]:
         folder: With `mlflow.db`.
 
     Raises:
-        DataError: If there is no store, or a run's record of its data is missing.
+        DataError: If there is no store, or a run's record of its data or settings is missing.
     """
     from frostline.tracking.store import open_store
 
@@ -164,36 +121,16 @@ def rows_of_store(folder: Path) -> tuple[list[Row], Counter[str]]:
             if reason := why_not(run):
                 left_out[reason] += 1
                 continue
-            path = store.fetch_artifact(run.run_id, "data.json", Path(place) / run.run_id)
-            rows.append(row_of(run, json.loads(path.read_text(encoding="utf-8"))))
+            files = [
+                store.fetch_artifact(run.run_id, name, Path(place) / run.run_id)
+                for name in ("data.json", CONFIG_FILE)
+            ]
+            profile, config = (file.read_text(encoding="utf-8") for file in files)
+            try:
+                rows.append(row_of(run, json.loads(profile), config))
+            except ConfigError:
+                left_out["its config.yaml cannot be read by this version"] += 1
     return rows, left_out
-
-
-def read_corpus(path: Path = CORPUS) -> list[Row]:
-    """The rows of a file; none if it does not exist.
-
-    Raises:
-        DataError: If it has other columns.
-    """
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        rows = list(reader)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise DataError(
-                f"{path.name}: its columns are not those of this version",
-                todo="write it again from the stores, into another file",
-            )
-    return rows
-
-
-def write_corpus(rows: Sequence[Row], path: Path = CORPUS) -> None:
-    """Write the file; equal rows give equal bytes."""
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def _copy_database(file: Path, to: Path) -> None:
@@ -205,10 +142,6 @@ def _copy_database(file: Path, to: Path) -> None:
         sqlite3.connect(to) as target,
     ):
         source.backup(target)
-
-
-def _last_part(name: str) -> str:
-    return name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

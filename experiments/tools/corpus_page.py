@@ -1,63 +1,18 @@
 """docs/results.md: what is in the corpus, and the cells that may be compared, side by side."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
-Row = Mapping[str, str]
-
-# Rows that agree in all of these were trained on the same images, and judged on the same ones.
-SAME_QUESTION = (
-    "data_fingerprint",
-    "n_train",
-    "data_fraction",
-    "image_size",
-    "numerics",
-    "libraries",
-    "results_version",
+from experiments.tools.corpus_file import (
+    NOT_RECORDED,
+    OTHER_SETTINGS,
+    RECIPE,
+    Row,
+    cells,
+    questions,
+    usual_recipe,
 )
-# What tells cells apart; the rate is chosen by the cell, or typed for it.
-CELL = (
-    "backbone",
-    "weights",
-    "weights_digest",
-    "freeze",
-    "augment",
-    "mix",
-    "loss",
-    "head",
-    "schedule",
-    "strategy",
-    "optimizer",
-    "lr_schedule",
-    "frozen_bn",
-    "epochs",
-    "batch_size",
-    "lr_from",
-)
-_RECIPE = ("augment", "mix", "loss", "head", "schedule", "strategy", "optimizer", "lr_schedule")
-
-
-def questions(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows by what may be compared, in the order of the file."""
-    found: dict[tuple[str, ...], list[Row]] = defaultdict(list)
-    for row in rows:
-        found[tuple(row[key] for key in SAME_QUESTION)].append(row)
-    return list(found.values())
-
-
-def cells(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows of one question by cell: its seeds."""
-    found: dict[tuple[str, ...], list[Row]] = defaultdict(list)
-    for row in rows:
-        found[tuple(row[key] for key in CELL if not _is_drawn(key, row))].append(row)
-    return list(found.values())
-
-
-def _is_drawn(key: str, row: Row) -> bool:
-    """Whether a value is drawn anew for each seed, and so tells no cells apart."""
-    return key == "weights_digest" and row["weights"] == "random"
 
 
 def page(rows: Sequence[Row]) -> str:
@@ -86,8 +41,9 @@ def write_page(rows: Sequence[Row], path: Path) -> None:
 
 def _section(question: Sequence[Row]) -> list[str]:
     first = question[0]
+    folds = f" in each of {first['data_folds']} folds" if first["data_folds"] else ""
     lines = [
-        f"## {first['data']}, {first['n_train']} training images, {first['image_size']} px",
+        f"## {first['data']}, {first['n_train']} training images{folds}, {first['image_size']} px",
         "",
         f"{first['classes']} classes, {first['n_val']} validation and {first['n_test']} test "
         f"images, fingerprint {first['data_fingerprint']}, {first['numerics']}.",
@@ -103,23 +59,26 @@ def _line(cell: Sequence[Row]) -> str:
     first = cell[0]
     rates = sorted({row["lr"] for row in cell}, key=float)
     rate = "solved" if first["head_solver"] else ", ".join(f"{float(one):.2g}" for one in rates)
-    usual = ("flip", "none", "cross_entropy", "linear", "constant", "none", "adamw", "cosine")
-    recipe = ", ".join(
-        f"{key}={first[key]}"
-        for key, value in zip(_RECIPE, usual, strict=True)
-        if first[key] != value
-    )
+    usual = usual_recipe()
+    recipe = ", ".join(_named(key, first[key]) for key in RECIPE if first[key] != usual[key])
     values = [
         first["backbone"],
         first["freeze"],
         recipe or "defaults",
         rate,
-        str(len(cell)),
+        str(len({row["seed"] for row in cell})),
         f"{100 * _mean(cell, 'val_f1_macro'):.1f}",
         f"{100 * _mean(cell, 'test_f1_macro'):.1f}",
         f"{_mean(cell, 'train_s') + _mean(cell, 'tune_s'):.0f}",
     ]
     return f"| {' | '.join(values)} |"
+
+
+def _named(key: str, value: str) -> str:
+    """A setting; several of them name their keys themselves."""
+    if key != OTHER_SETTINGS:
+        return f"{key}={value}"
+    return "other settings not recorded" if value == NOT_RECORDED else value.replace(" ", ", ")
 
 
 def _mean(cell: Sequence[Row], column: str) -> float:

@@ -128,14 +128,17 @@ def _settings_of(run: RunRecord, source: Source) -> dict[str, str]:
 
     Runs recorded before folds were parameters keep it, as cells of their own.
     """
-    settings = _settings(source.text(run.run_id, CONFIG_FILE))
+    settings = training_settings(source.text(run.run_id, CONFIG_FILE))
     if FOLD in run.params:
         settings.pop(_FOLD_KEY, None)
     return settings
 
 
-def _settings(text: str | None) -> dict[str, str]:
-    """A config's leaves, by dotted key, as runs of now have them; empty if it cannot be read."""
+def training_settings(text: str | None) -> dict[str, str]:
+    """The settings of a `config.yaml` that affect training, by dotted key, without the seed.
+
+    Keys that it lacks have the defaults of now. Empty if it cannot be read.
+    """
     try:
         loaded = yaml.safe_load(text) if text else None
     except yaml.YAMLError:
