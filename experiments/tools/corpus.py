@@ -5,7 +5,7 @@ python -m experiments.tools.corpus STORE --out other.csv
 
 Rows that are in the file already stay, newer runs of the same job take their place. Only whole runs
 of the present version of results are taken. docs/results.md is made from the file by the same
-command, and says which rows may be compared.
+command, and so is what it says of the depth to try first (`experiments.tools.corpus_prior`).
 """
 
 import argparse
@@ -27,6 +27,7 @@ from experiments.tools.corpus_file import (
     write_corpus,
 )
 from experiments.tools.corpus_page import write_page
+from experiments.tools.corpus_prior import write_prior
 from experiments.tools.corpus_settings import last_part, other_settings
 from frostline.config.versions import RESULTS_VERSION
 from frostline.errors import ConfigError, DataError
@@ -161,6 +162,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = merged(rows)
     write_corpus(rows, given.out)
     write_page(rows, given.page)
+    if given.out == CORPUS:
+        write_prior(rows)
     print(f"{given.out.name}: {len(rows)} rows")
 
 

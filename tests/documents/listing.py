@@ -108,8 +108,11 @@ LISTED: dict[str, dict[str, Treatment]] = {
         ),
     },
     "docs/corpus.md": {
-        "python -m experiments.tools.corpus": Left(
+        "python -m experiments.tools.corpus FOLDER": Left(
             "reads the stores of studies; tests/experiments/test_corpus.py gives the command"
+        ),
+        "python -m experiments.tools.corpus_prior": Left(
+            "writes this page; tests/experiments/test_corpus_prior.py has its parts"
         ),
     },
     "docs/quick.md": {

@@ -7,6 +7,7 @@ from typing import Any
 from frostline.advice.choose import Choice, decide, split_seed_of
 from frostline.advice.measures.measurement import Measured, Size, size_of
 from frostline.advice.measures.measurement_cache import cached_measure
+from frostline.advice.prior import Regrets, prior_regrets, recorded_prior
 from frostline.advice.quadrants import NEIGHBOURS, objections_to, reason_and_source, too_few
 from frostline.advice.ranking import (
     PUBLISHED,
@@ -50,6 +51,8 @@ class Advice:
         depths: Backbone to values of `freeze`, the most promising first.
         depth_measure: The score that ranks the depths.
         reliability: How well such rankings held in our study; empty before it was run.
+        prior: Backbone to depths with the points that each is expected to cost, by recorded sweeps
+            of other data; empty where these are not surely better than one depth for all.
     """
 
     data: str
@@ -69,6 +72,7 @@ class Advice:
     depths: dict[str, list[str]] = field(default_factory=dict)
     depth_measure: str = ""
     reliability: tuple[Reliability, ...] = ()
+    prior: dict[str, Regrets] = field(default_factory=dict)
 
     @property
     def strategy(self) -> str | None:
@@ -97,6 +101,7 @@ class Advice:
                 "depths_ranked_by": self.depth_measure,
                 "reliability": [asdict(one) for one in self.reliability],
                 "published": PUBLISHED,
+                "prior": self.prior,
             },
             "next": self.command,
         }
@@ -186,6 +191,7 @@ def advise(
         depths={one.backbone: rank_depths(one.stages, measure) for one in at_size},
         depth_measure=measure,
         reliability=tuple(reliability),
+        prior=prior_regrets(at_size, recorded_prior()),
     )
 
 

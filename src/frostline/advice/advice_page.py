@@ -9,8 +9,9 @@ from frostline.advice.advice_figures import (
     logme_figure,
     similarity_figure,
 )
-from frostline.advice.advice_text import MEASURE_LABELS, reliability_sentence
+from frostline.advice.advice_text import MEASURE_LABELS, prior_sentences, reliability_sentence
 from frostline.advice.choose import distances
+from frostline.advice.prior import recorded_prior
 from frostline.advice.quadrants import BORDER, LARGE_IMAGES, LARGE_PER_CLASS
 from frostline.advice.ranking import PUBLISHED
 from frostline.advice.similarity import references_for
@@ -122,7 +123,8 @@ def _hint_section(advice: Advice) -> Section:
         [Column("backbone"), Column("freeze, the most promising first")],
         [[backbone, ", ".join(values)] for backbone, values in advice.depths.items()],
     )
-    notes = [_sentence(reliability_sentence(advice)), _sentence(PUBLISHED)]
+    said = [reliability_sentence(advice), *prior_sentences(advice, recorded_prior()), PUBLISHED]
+    notes = [_sentence(each) for each in said]
     return Section("hints", "Hints, not verdicts", notes, (), [backbones, depths])
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from frostline.advice.advice import Advice
 from frostline.advice.choose import choice_lines
+from frostline.advice.prior import CONSTANT, Prior, recorded_prior
 from frostline.advice.ranking import BASELINE, PUBLISHED
 from frostline.invocation import as_called
 
@@ -91,6 +92,8 @@ def _hint_lines(advice: Advice) -> Iterator[str]:
         yield f"  depths of {backbone}, best first: freeze={', '.join(depths)}"
     yield f"  depths are ranked by {MEASURE_LABELS[advice.depth_measure]}"
     yield f"  {reliability_sentence(advice)}"
+    for sentence in prior_sentences(advice, recorded_prior()):
+        yield f"  {sentence}"
     yield f"  {PUBLISHED}"
 
 
@@ -106,3 +109,27 @@ def reliability_sentence(advice: Advice) -> str:
         "rank correlation with the accuracy after training, in experiments/quadrants.md "
         f"({advice.reliability[0].cells} rankings): {'; '.join(parts)}"
     )
+
+
+def prior_sentences(advice: Advice, prior: Prior | None) -> Iterator[str]:
+    """What recorded sweeps of other data sets say of the depth to try first, or why nothing.
+
+    Args:
+        advice: With what the prior expects, where it is used.
+        prior: As recorded; None before it was measured.
+    """
+    if prior is None:
+        return
+    where = f"{len(prior.cases)} recorded sweeps over depths of {prior.sets} other data sets"
+    if prior.used == CONSTANT:
+        yield (
+            f"{where} are not used: no rule by size and frozen features was surely better than one "
+            "depth for all data (docs/corpus.md)"
+        )
+    for backbone, regrets in advice.prior.items():
+        costs = ", ".join(f"{depth} ({cost:+.1f})" for depth, cost in regrets.items())
+        yield (
+            f"depths of {backbone} by {where}, with the points of test F1 that each is expected to "
+            f"cost: freeze={costs}; this was {prior.of(prior.used).gain:.1f} points better than "
+            "one depth for all data, with each data set left out in turn (docs/corpus.md)"
+        )
