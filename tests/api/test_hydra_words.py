@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -44,6 +46,16 @@ def test_a_list_is_swept_over_and_a_tuple_or_a_dict_is_one_value() -> None:
     (word,) = words_of({"tune__over": {"lr": (1e-3, 1e-2)}})
     assert word.startswith("tune.over=")
     assert read_back(word) == [{"lr": [1e-3, 1e-2]}]
+
+
+def test_arrays_of_numbers_are_swept_over_like_lists() -> None:
+    assert words_of({"lr": np.array([1e-4, 1e-3])}) == ["lr=0.0001,0.001"]
+    assert words_of({"freeze": np.arange(3)}) == ["freeze=0,1,2"]
+    assert words_of({"seed": pd.Series([4, 2])}) == ["seed=4,2"]
+    assert words_of({"epochs": np.int64(3), "lr": np.float64(0.5)}) == ["epochs=3", "lr=0.5"]
+    assert words_of({"image_size": tuple(np.array([224, 320]))}) == ["image_size=[224, 320]"]
+    with pytest.raises(ConfigError, match="an empty list"):
+        words_of({"lr": np.array([])})
 
 
 def test_a_path_as_data_is_the_folder_table_or_archive_there(tmp_path: Path) -> None:

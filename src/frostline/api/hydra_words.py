@@ -19,7 +19,8 @@ def words_of(settings: Mapping[str, Any]) -> list[str]:
     """One word for each setting; a list is swept over, a tuple is one value that is a list.
 
     Args:
-        settings: Key, as in conf/ (`data.n_images`, or `data__n_images`), to its value.
+        settings: Key, as in conf/ (`data.n_images`, or `data__n_images`), to its value. An array of
+            NumPy or pandas is the list of its numbers.
 
     Raises:
         ConfigError: For a key that cannot be one, an empty list, or a value of another type.
@@ -27,6 +28,7 @@ def words_of(settings: Mapping[str, Any]) -> list[str]:
     words: list[str] = []
     for name, value in settings.items():
         key = name.replace("__", ".")
+        value = _plain(value)
         if not _ONE_VALUE.fullmatch(key):
             raise ConfigError(f"{name!r}: this cannot be a key", "keys as in conf/, such as lr")
         if key == "data" and isinstance(value, str | Path) and _is_path(value):
@@ -64,12 +66,17 @@ def _value(key: str, value: Any) -> str:
             return f"{{{inner}}}"
         case Sequence():
             return f"[{', '.join(_value(key, each) for each in value)}]"
-    if hasattr(value, "item"):  # a number of NumPy
-        return _value(key, value.item())
+    if (plain := _plain(value)) is not value:
+        return _value(key, plain)
     raise ConfigError(
         f"{key}={value!r}: a {type(value).__name__} cannot stand in a command",
         "numbers, text, paths, True, False, None, and lists, tuples or dicts of these",
     )
+
+
+def _plain(value: Any) -> Any:
+    """An array or number of NumPy, pandas or torch as lists and numbers; anything else as it is."""
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _text(value: str) -> str:
