@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 import yaml
 
@@ -53,6 +54,24 @@ def test_outputs_begin_as_they_are_and_merging_leaves_a_plain_network(name: str)
     assert list(backbone.model.state_dict()) == names
     with torch.no_grad():
         assert torch.allclose(backbone(images), trained, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "attention"),
+    [
+        ("test_maxvit", {"attn.qkv", "attn.proj"}),
+        ("swinv2_cr_tiny_ns_224", {"attn.qkv", "attn.proj"}),
+        ("xcit_nano_12_p16_224", {"attn.q", "attn.k", "attn.v", "attn.proj"}),
+        ("cait_xxs24_224", {
+            "attn.qkv", "attn.proj", "attn.proj_l", "attn.proj_w", "attn.q", "attn.k", "attn.v",
+        }),
+    ],
+)  # fmt: skip
+def test_a_block_called_attention_has_an_mlp_that_is_none(name: str, attention: set[str]) -> None:
+    with torch.device("meta"):
+        model = timm.create_model(name, num_classes=0)
+    layers = adapted_layers(name, model)
+    assert {".".join(path.split(".")[-2:]) for path in layers} == attention
 
 
 @pytest.mark.usefixtures("peft")

@@ -78,10 +78,16 @@ def adapted_layers(name: str, model: nn.Module) -> list[str]:
 
 
 def _is_in_attention(model: nn.Module, path: str) -> bool:
+    """Whether a layer belongs to an attention, and not to an MLP in a block that is called so."""
     parts = path.split(".")
-    parents = (".".join(parts[:count]) for count in range(1, len(parts)))
-    kinds = (type(model.get_submodule(parent)).__name__.lower() for parent in parents)
-    return any("attention" in kind or "attn" in kind for kind in kinds)
+    for count in range(len(parts) - 1, 0, -1):  # the nearest module around it decides
+        module = model.get_submodule(".".join(parts[:count]))
+        kind = f"{type(module).__name__} {parts[count - 1]}".lower()
+        if "mlp" in kind:
+            return False
+        if "attention" in kind or "attn" in kind:
+            return True
+    return False
 
 
 def _check_reached(backbone: Backbone, layers: list[str]) -> None:
