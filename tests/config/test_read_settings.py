@@ -169,3 +169,16 @@ def test_debug_has_its_own_experiment_and_gives_way_to_what_is_typed() -> None:
     assert (rehearsal.trainer.limit_batches, rehearsal.epochs) == (1, 2)
     assert (rehearsal.reuse, rehearsal.tune.name) == ("off", "none")
     assert settings().trainer.limit_batches is None
+
+
+def test_a_fold_without_folds_would_change_nothing() -> None:
+    """Five of them would be one training repeated, with a spread of zero."""
+    with pytest.raises(ConfigError, match=r"data\.fold=2: .*data\.folds") as caught:
+        settings("data.fold=2")
+    assert "data.folds=5 data.fold=2" in str(caught.value)
+    assert settings("data.folds=3", "data.fold=2").data.fold == 2
+    with pytest.raises(ConfigError, match=r"data\.fold=3 with data\.folds=3") as caught:
+        settings("data.folds=3", "data.fold=3")
+    assert "0 to 2" in str(caught.value)
+    # Runs that were recorded so are still used.
+    assert recorded_settings({"data": {"source": "leaves", "fold": 2}}).data.fold == 2

@@ -61,6 +61,7 @@ def settings_of(config: DictConfig) -> Settings:
         strategy["typed"] = typed_keys(config)
     settings = with_plugins(read_settings({str(key): value for key, value in values.items()}))
     _check_direction(settings)
+    _check_fold(settings)
     check_tuning(settings)
     return with_middle_rate(settings)
 
@@ -115,6 +116,22 @@ def _check_direction(settings: Settings) -> None:
             "kept as the best",
             f"callbacks.mode={better}, or null, which follows the metric",
             "leave callbacks.mode out",
+        )
+
+
+def _check_fold(settings: Settings) -> None:
+    """As `_check_direction`: folds that do not exist, or none where no fold could be."""
+    folds, fold = settings.data.folds, settings.data.fold
+    if folds is None and fold != 0:
+        raise ConfigError(
+            f"data.fold={fold}: there are no folds, as data.folds is not set, so every fold would "
+            "be the same training",
+            f"data.folds=5 data.fold={fold}, or data.folds=5 with -m for all of them",
+        )
+    if folds is not None and fold >= folds:
+        raise ConfigError(
+            f"data.fold={fold} with data.folds={folds}: there is no such fold",
+            f"0 to {folds - 1}",
         )
 
 

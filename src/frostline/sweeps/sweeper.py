@@ -86,7 +86,7 @@ class PlannedSweeper(Sweeper):
         self._check_launcher()
         batch = self._expand(arguments)
         # Most mistakes are in every job; they are reported before any import.
-        ((_, first),) = self._compose(batch[:1])
+        (_, first), *_ = self._compose(batch[:1])
         if may_be_answered(first):
             composed = self._compose(batch)
             found = answer(composed, is_sweep=True)
@@ -169,13 +169,15 @@ class PlannedSweeper(Sweeper):
         )
 
     def _expand(self, arguments: list[str]) -> list[list[str]]:
-        """The product of all swept values, one list of overrides a job, cell by cell."""
+        """The product of all swept values, one list of overrides a job, cell by cell.
+
+        A job that asks for folds is all of them: `_compose`.
+        """
         parser = OverridesParser.create(config_loader=self.context.config_loader)
         return [
             words
             for cell in self.cells
-            for job in split_sweep(words_of(cell, self.params, arguments, parser), parser)
-            for words in with_all_folds(job)
+            for words in split_sweep(words_of(cell, self.params, arguments, parser), parser)
         ]
 
     def _compose(self, batch: Sequence[Sequence[str]]) -> list[tuple[tuple[str, ...], Settings]]:
@@ -191,7 +193,10 @@ class PlannedSweeper(Sweeper):
                 check_backbone_name(settings.backbone)
                 check_path(settings.data)
                 check_known_depth(settings)
-                jobs.append((tuple(overrides), settings))
+                for words in with_all_folds(overrides, settings):
+                    is_same = list(overrides) == words
+                    own = settings if is_same else settings_of(self.composer.composed(words))
+                    jobs.append((tuple(words), own))
             except FrostlineError as error:
                 problems.setdefault(str(error), error)
         for note in notes:
