@@ -180,5 +180,7 @@ def test_a_fold_without_folds_would_change_nothing() -> None:
     with pytest.raises(ConfigError, match=r"data\.fold=3 with data\.folds=3") as caught:
         settings("data.folds=3", "data.fold=3")
     assert "0 to 2" in str(caught.value)
+    with pytest.raises(ConfigError, match=r"data\.folds=3 with data\.split_file=s\.csv"):
+        settings("data.folds=3", "data.split_file=s.csv")
     # Runs that were recorded so are still used.
     assert recorded_settings({"data": {"source": "leaves", "fold": 2}}).data.fold == 2

@@ -120,13 +120,19 @@ def _check_direction(settings: Settings) -> None:
 
 
 def _check_fold(settings: Settings) -> None:
-    """As `_check_direction`: folds that do not exist, or none where no fold could be."""
+    """Refuse a fold that does not exist, or that changes nothing; see `_check_direction`."""
     folds, fold = settings.data.folds, settings.data.fold
     if folds is None and fold != 0:
         raise ConfigError(
             f"data.fold={fold}: there are no folds, as data.folds is not set, so every fold would "
             "be the same training",
             f"data.folds=5 data.fold={fold}, or data.folds=5 with -m for all of them",
+        )
+    if folds is not None and settings.data.split_file is not None:
+        raise ConfigError(
+            f"data.folds={folds} with data.split_file={settings.data.split_file}: the file says "
+            "which image is in which split, so every fold would be the same training",
+            "one of them",
         )
     if folds is not None and fold >= folds:
         raise ConfigError(
