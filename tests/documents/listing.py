@@ -194,7 +194,7 @@ LISTED: dict[str, dict[str, Treatment]] = {
         "python -m src.advise": Run(),
         "Measured with": Printed("python -m src.advise data.path=photographs"),
         "python -m src.train -m +experiments": Run(PLAN),
-        "8 runs in": Printed(
+        "24 runs in": Printed(
             "python -m src.train -m +experiments=photographs freeze=4,all lr=1e-3,1e-2 "
             "image_size=32 epochs=1 backbone=tf_efficientnet_lite0"
         ),
