@@ -10,6 +10,7 @@ import torch
 
 from benchmarks.gpu.catalogue import PARTS
 from benchmarks.gpu.checks import Checks
+from benchmarks.gpu.rounds import Rounds
 from benchmarks.gpu.sweeps import workloads
 from benchmarks.tuned import random_crops
 
@@ -49,6 +50,18 @@ def test_a_check_that_raises_does_not_hold_and_the_part_goes_on(tmp_path: Path) 
     kept = json.loads((tmp_path / "found.json").read_text())["checks"]
     assert (kept["first"]["holds"], kept["second"]) == (False, {"holds": True, "gap": 0.5})
     assert kept["first"]["error"] == "ValueError: no such thing"
+
+
+def test_the_first_look_leaves_the_rows_of_the_benchmark_alone(tmp_path: Path) -> None:
+    scratch, out = tmp_path / "scratch", tmp_path / "out"
+    (scratch / "sweeps").mkdir(parents=True)
+    out.mkdir()
+    (scratch / "sweeps" / "sweeps.json").write_text('{"machine": "a-card", "sweeps": {}}')
+    (out / "a-card.json").write_text('{"rows": []}')  # as `benchmarks.run --device cuda` names it
+    assert Rounds(scratch, "cuda", tiny=False, minutes=9).report(out)
+    assert json.loads((out / "a-card.json").read_text()) == {"rows": []}
+    look = json.loads((out / "a-card-first-look.json").read_text())
+    assert look == {"machine": "a-card", "sweeps": {}}
 
 
 @pytest.mark.parametrize("tiny", [True, False])

@@ -6,8 +6,8 @@ python -m benchmarks.gpu --only depths,reuse      # some of them
 python -m benchmarks.gpu --device cpu --tiny      # tries the code on the CPU, with tiny nets
 
 Each part is a process of its own with a store of its own; what it has found survives its death.
-The whole report is written as JSON, the sweeps into benchmarks/results/CARD.json. Exit code 1 if a
-check does not hold, 2 if nothing can be run here.
+The whole report is written as JSON, the sweeps into benchmarks/results/CARD-first-look.json. Exit
+code 1 if a check does not hold, 2 if nothing can be run here.
 """
 
 import argparse

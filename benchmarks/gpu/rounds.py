@@ -19,6 +19,7 @@ from benchmarks.gpu.sweeps import RESULTS
 _LEAST_S = 20  # a part that has less left is not begun
 _SLOWER = 8  # a CPU is given so many times as long
 REPORT = "gpu.json"
+FIRST_LOOK = "-first-look"  # after the card's name
 
 
 class Rounds:
@@ -128,7 +129,8 @@ class Rounds:
         sweeps = self.scratch / "sweeps" / "sweeps.json"
         if sweeps.exists() and (out is not None or self.device == "cuda"):
             name = json.loads(sweeps.read_text())["machine"]
-            shutil.copyfile(sweeps, (out or RESULTS) / f"{name}.json")
+            # Beside the rows of `benchmarks.run`, which have another form and are of more images.
+            shutil.copyfile(sweeps, (out or RESULTS) / f"{name}{FIRST_LOOK}.json")
         print(
             f"{report['held']} of {len(checks)} checks hold, {report['seconds']:.0f} s; "
             f"{folder / REPORT}"
