@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -58,6 +59,55 @@ def test_another_seed_or_other_bytes_of_a_file_are_built_anew(tmp_path: Path) ->
     after = ours(0, str(file))
     assert after.weights.digest != before.weights.digest
     assert digest_of(after.model) == after.weights.digest
+
+
+def test_seeds_share_a_backbone_all_of_which_is_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "own.safetensors"
+    save_file(
+        build_backbone("test_resnet", weights="random", image_size=64, seed=5).model.state_dict(),
+        file,
+    )
+    built: list[int] = []
+
+    def counted(*args: Any, seed: int, **kwargs: Any) -> Backbone:
+        built.append(seed)
+        return build_backbone(*args, seed=seed, **kwargs)
+
+    monkeypatch.setattr(pristine, "build_backbone", counted)
+    copies = [ours(seed, str(file)) for seed in (0, 1, 0)]
+    assert built == [0]
+    anew = build_backbone("test_resnet", weights=str(file), image_size=64, seed=1)
+    assert {digest_of(each.model) for each in copies} == {digest_of(anew.model)}
+    assert copies[1].model is not copies[0].model
+
+
+def test_seeds_do_not_share_what_may_be_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A buffer that no file holds could be drawn; so could all that a part of a file leaves out."""
+    built = build_backbone("test_resnet", weights="random", image_size=64, seed=5)
+    file, part = tmp_path / "own.safetensors", tmp_path / "part.safetensors"
+    state = built.model.state_dict()
+    save_file(state, file)
+    del state["layer1.0.conv1.weight"]
+    save_file(state, part)
+
+    def with_noise(*args: Any, **kwargs: Any) -> Backbone:
+        backbone = build_backbone(*args, **kwargs)
+        noise = torch.full((1,), float(kwargs["seed"]))
+        backbone.model.register_buffer("noise", noise, persistent=False)
+        return backbone
+
+    options = {"image_size": 64, "weights_partial": True}
+    partial = [
+        backbone_of_job("test_resnet", weights=str(part), seed=seed, **options) for seed in (0, 1)
+    ]
+    assert len({digest_of(each.model) for each in partial}) == 2
+    monkeypatch.setattr(pristine, "build_backbone", with_noise)
+    pristine._kept.clear()
+    assert [float(ours(seed, str(file)).model.noise) for seed in (0, 1)] == [0.0, 1.0]
 
 
 def test_cuts_are_proven_once_and_frozen_tensors_digested_once(

@@ -13,6 +13,7 @@ from torch import nn
 from frostline.backbones.backbone import AsBuilt, Backbone
 from frostline.backbones.build import build_backbone
 from frostline.backbones.names import check_backbone_name
+from frostline.backbones.own_registration import where_defined
 from frostline.backbones.weights import WeightsSource, find_weights
 from frostline.config.data_settings import RGB_CHANNELS
 from frostline.config.image_size import Sides
@@ -27,10 +28,12 @@ class _Kept:
 
     Attributes:
         key: What it was asked for by, and its weights' file as it was then.
+        seed: The seed that it was built with; None if any seed gives the same tensors.
         backbone: It, untouched.
     """
 
     key: object
+    seed: int | None
     backbone: Backbone
 
 
@@ -66,9 +69,9 @@ def backbone_of_job(
     """
     check_backbone_name(name)
     source = find_weights([name], weights)[name]
-    given = (name, weights, str(image_size), seed, in_chans, weights_key, weights_partial)
+    given = (name, weights, str(image_size), in_chans, weights_key, weights_partial)
     key = (given, source.source, source.where, source.digest, source.stamp)
-    if _kept and _kept[0].key == key:
+    if _kept and _kept[0].key == key and _kept[0].seed in {None, seed}:
         return _copy(_kept[0].backbone)
     _kept.clear()
     built = build_backbone(
@@ -83,7 +86,8 @@ def backbone_of_job(
     if _may_be_kept(built.model, source, built.weights.file_digest):
         built.as_built = AsBuilt()
         try:
-            _kept.append(_Kept(key, _copy(built)))
+            own_seed = seed if _draws(built) else None
+            _kept.append(_Kept(key, own_seed, _copy(built)))
         except Exception:  # models are free code, and some cannot be copied
             built.as_built = None
     return built
@@ -93,6 +97,20 @@ def _may_be_kept(model: nn.Module, source: WeightsSource, file_digest: str) -> b
     """Whether a model is small enough, and its weights are those of the file as it was found."""
     n_bytes = sum(p.numel() * p.element_size() for p in model.parameters())
     return source.source != "hub" and source.digest == file_digest and n_bytes <= MAX_BYTES
+
+
+def _draws(backbone: Backbone) -> bool:
+    """Whether another seed might give other tensors: some are not from the file of weights.
+
+    A user's own backbone may draw whatever it likes.
+    """
+    weights = backbone.weights
+    from_file = weights.source != "random" and not weights.missing and not weights.mismatched
+    return (
+        not from_file
+        or bool(where_defined(backbone.name))
+        or any(module._non_persistent_buffers_set for module in backbone.model.modules())
+    )
 
 
 def _copy(backbone: Backbone) -> Backbone:
