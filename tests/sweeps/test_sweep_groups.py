@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from frostline.config.identity import job_digest
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError, DataChangedError
-from frostline.sweeps import launcher, workers
+from frostline.sweeps import launcher
 from frostline.sweeps.execute import execute
 from frostline.sweeps.execute_group import execute_group
 from frostline.sweeps.job import Job
@@ -25,6 +25,7 @@ from frostline.sweeps.progress import SweepProgress
 from frostline.sweeps.sharing import sharing_of
 from frostline.sweeps.signals import StopSignalError
 from frostline.sweeps.worker_answer import Failure
+from frostline.sweeps.worker_pool import WorkerPool
 from frostline.tracking.prediction_files import read_predictions
 from frostline.tracking.store import open_store
 from frostline.training import head_group as heads
@@ -280,7 +281,6 @@ def test_the_launcher_runs_a_group_once_and_the_rest_alone(
         calls.append(("alone", jobs.settings.seed))
         return Outcome("", str(jobs.settings.seed), "done")
 
-    monkeypatch.setattr(workers, "call", call)
     worker = SimpleNamespace(call=call)
     monkeypatch.setattr("frostline.sweeps.worker_pool.WorkerPool.worker_for", lambda *_: worker)
     jobs = []
@@ -289,7 +289,7 @@ def test_the_launcher_runs_a_group_once_and_the_rest_alone(
         sweep = one.sweep.model_copy(update={"group": group, "job_digest": str(seed)})
         jobs.append(Job(one.model_copy(update={"sweep": sweep}), tmp_path, {}))
     with SweepProgress(total=4) as progress:
-        outcomes = launcher.run_all(jobs, progress)
+        outcomes = launcher.run_all(jobs, progress, WorkerPool())
     assert calls == [("group", 3), ("alone", 1), ("alone", 2)]
     assert [outcome.name for outcome in outcomes[:3]] == ["0", "1", "2"]
     assert (outcomes[3].state, outcomes[3].reason) == ("failed", "diverged")
@@ -299,14 +299,15 @@ def test_a_group_whose_process_is_killed_leaves_all_to_be_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     killed = Failure("the process was killed by SIGKILL", "", None, -9)
-    monkeypatch.setattr(workers, "call", lambda *_, **__: killed)
+    worker = SimpleNamespace(call=lambda *_, **__: killed)
+    monkeypatch.setattr("frostline.sweeps.worker_pool.WorkerPool.worker_for", lambda *_: worker)
     jobs = []
     for seed in range(3):
         one = settings(f"seed={seed}", "fail_fast=null")
         sweep = one.sweep.model_copy(update={"group": "g", "job_digest": str(seed)})
         jobs.append(Job(one.model_copy(update={"sweep": sweep}), tmp_path, {}))
     with SweepProgress(total=3) as progress:
-        outcomes = launcher.run_all(jobs, progress)
+        outcomes = launcher.run_all(jobs, progress, WorkerPool())
     assert [outcome.was_killed for outcome in outcomes] == [True, True, True]
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from frostline.sweeps import fork_server, launcher, workers
 from frostline.sweeps.job import Job
 from frostline.sweeps.outcome import Outcome
 from frostline.sweeps.progress import SweepProgress
-from frostline.sweeps.worker_pool import WorkerPool, check_limit
+from frostline.sweeps.worker_pool import WorkerPool, check_limit, process_order
 from tests.sweeps.test_sweep_plan import settings
 
 ONE = settings("seed=0")
@@ -63,7 +64,7 @@ def processes(
     monkeypatch.setattr(launcher, "execute", number)
     prepared = [as_job(one) for one in jobs]
     with SweepProgress(total=len(jobs)) as progress:
-        outcomes = launcher.run_all(prepared, progress, jobs_per_process=jobs_per_process)
+        outcomes = launcher.run_all(prepared, progress, WorkerPool(jobs_per_process))
     seen: dict[str, int] = {}
     return [
         None if outcome.state == "failed" else seen.setdefault(outcome.name, len(seen))
@@ -96,7 +97,26 @@ def test_another_shape_has_a_process_of_its_own(
         "trainer": ONE.trainer.model_copy(update={"threads": 1}),
     }[change]
     other = ONE.model_copy(update={change: value})
-    assert processes(monkeypatch, ONE, other, other, ONE) == [0, 1, 1, 2]
+    assert processes(monkeypatch, ONE, other, other) == [0, 1, 1]
+
+
+def test_jobs_that_can_share_a_process_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = {"backbone": "vgg16"}
+    jobs = [*seeds(0), *seeds(0, **other), *seeds(1), *seeds(1, **other), *seeds(2)]
+    assert processes(monkeypatch, *jobs) == [0, 1, 0, 1, 0]
+    own = [one.model_copy(update={"weights": name}) for name in "abab" for one in seeds(0)]
+    assert process_order([*own, *jobs]) == [0, 2, 1, 3, 4, 6, 8, 5, 7]
+
+
+@pytest.mark.parametrize("limit", ["deadline_s", "until_epoch"])
+def test_in_a_race_and_under_a_budget_the_order_stays(
+    limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = []
+    for one in (ONE, ONE.model_copy(update={"backbone": "vgg16"}), ONE):
+        sweep = one.sweep.model_copy(update={limit: 1e12 if limit == "deadline_s" else 2})
+        jobs.append(one.model_copy(update={"sweep": sweep}))
+    assert processes(monkeypatch, *jobs) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("seed", [7, 8, 9], ids=["error", "killed", "exit"])
@@ -147,22 +167,82 @@ def test_no_process_is_left_over(
     assert [worker.is_alive for worker in made] == [False, False]
 
 
-def test_a_group_finds_no_idle_process(
+def heads(jobs: Any, **_: Any) -> list[Outcome | None]:
+    """Stands in for a group of heads, as `number` does for a job; `seed=6` is to run alone."""
+    process = str(os.getpid())
+    states = {7: "failed", 6: None}
+    outcomes: list[Outcome | None] = []
+    for job in jobs:
+        state = states.get(job.settings.seed, "done")
+        outcomes.append(None if state is None else Outcome("", process, state))
+    return outcomes
+
+
+def test_a_group_is_trained_in_the_process_of_the_jobs_around_it(
     made: list[workers.Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alive: list[bool] = []
     monkeypatch.setattr(launcher, "execute", number)
-
-    def together(jobs: Any, _: Any) -> list[Outcome]:
-        alive.extend(worker.is_alive for worker in made)
-        return [Outcome("", "", "done")]
-
-    monkeypatch.setattr(launcher, "_run_group", together)
-    jobs = [as_job(ONE), as_job(ONE, group="g")]
-    with SweepProgress(total=2) as progress:
-        launcher.run_all(jobs, progress)
+    monkeypatch.setattr(launcher, "execute_group", heads)
+    jobs = [
+        as_job(one, group) for one, group in zip(seeds(0, 1, 2), (None, "g", None), strict=True)
+    ]
+    with SweepProgress(total=3) as progress:
+        outcomes = launcher.run_all(jobs, progress, WorkerPool())
     assert len(made) == 1
-    assert alive == [False]
+    assert len({outcome.name for outcome in outcomes}) == 1
+
+
+@pytest.mark.parametrize("seed", [6, 7], ids=["refused", "failed"])
+def test_after_a_group_with_an_error_comes_a_fresh_process(
+    seed: int, made: list[workers.Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launcher, "execute", number)
+    monkeypatch.setattr(launcher, "execute_group", heads)
+    swept = seeds(0, seed, 2, fail_fast=None)
+    jobs = [as_job(one, group) for one, group in zip(swept, ("g", "g", None), strict=True)]
+    with SweepProgress(total=3) as progress:
+        outcomes = launcher.run_all(jobs, progress, WorkerPool())
+    assert len(made) == 2
+    assert outcomes[0].name != outcomes[2].name
+
+
+def mark(folder: Path) -> None:
+    """Stands in for what a process begins with."""
+    (folder / "begun").write_text(str(os.getpid()))
+
+
+def end(_: Path) -> None:
+    os._exit(1)
+
+
+def test_a_process_that_has_begun_is_the_one_of_the_first_job(
+    tmp_path: Path, made: list[workers.Worker]
+) -> None:
+    with WorkerPool() as pool:
+        pool.begin(ONE, {}, mark, tmp_path)
+        worker = pool.worker_for(ONE, {})
+        assert worker.call(os.getpid) == int((tmp_path / "begun").read_text())
+        assert pool.worker_for(ONE, {}) is worker
+    assert [each.is_alive for each in made] == [False]
+
+
+def test_a_job_of_another_shape_does_not_wait_for_what_was_begun(
+    made: list[workers.Worker],
+) -> None:
+    with WorkerPool() as pool:
+        pool.begin(ONE, {}, time.sleep, 3600)
+        other = pool.worker_for(ONE.model_copy(update={"batch_size": 5}), {})
+        assert other.call(os.getpid)
+    assert [each.is_alive for each in made] == [False, False]
+
+
+def test_a_process_that_dies_at_its_beginning_is_replaced(
+    tmp_path: Path, made: list[workers.Worker]
+) -> None:
+    with WorkerPool() as pool:
+        pool.begin(ONE, {}, end, tmp_path)
+        assert pool.worker_for(ONE, {}).call(os.getpid)
+    assert len(made) == 2
 
 
 def test_a_process_that_died_between_two_jobs_is_replaced() -> None:

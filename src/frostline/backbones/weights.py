@@ -79,6 +79,13 @@ def find_weights(names: Sequence[str], weights: str) -> dict[str, WeightsSource]
     return sources
 
 
+def are_here(name: str, weights: str) -> bool:
+    """Whether the weights of a backbone can be loaded without asking the model hub."""
+    if weights != "pretrained":
+        return True
+    return find_packaged(name) is not None or find_cached(name) is not None
+
+
 def _not_found(reasons: dict[str, str]) -> WeightsError:
     lines = "\n".join(f"  {name}: {reason}{_at_hand(name)}" for name, reason in reasons.items())
     return WeightsError(

@@ -52,7 +52,7 @@ def read_data(
     Returns:
         The facts of each, by `data_key`.
     """
-    tables = {_source_key(s): attempt(_load, s) for s in distinct(jobs, _source_key)}
+    tables = load_data(jobs, attempt)
     facts = {}
     reported: set[str] = set()
     for s in distinct(jobs, data_key):
@@ -62,6 +62,19 @@ def read_data(
                 _check, s, table, on_progress, reported, (squares or {}).get(data_key(s), ())
             )
     return facts
+
+
+def load_data(jobs: Sequence[Settings], attempt: Callable[..., Any]) -> dict[str, Any]:
+    """Read the data sets of jobs, each once.
+
+    Args:
+        jobs: The jobs.
+        attempt: As for `read_data`.
+
+    Returns:
+        What tells data sets apart to the table, or to what `attempt` returns after an error.
+    """
+    return {_source_key(s): attempt(_load, s) for s in distinct(jobs, _source_key)}
 
 
 def data_key(settings: Settings) -> DataKey:

@@ -20,6 +20,7 @@ from frostline.config.tune_grid import on_tuning_seed
 from frostline.errors import DataChangedError
 from frostline.sweeps import workers
 from frostline.sweeps.execute import execute
+from frostline.sweeps.first_process import FirstProcess
 from frostline.sweeps.job import Job
 from frostline.sweeps.launcher import IsolatedLauncher
 from frostline.sweeps.outcome import INPUTS_CHANGED, Outcome
@@ -44,6 +45,7 @@ def launch(
     make_launcher: MakeLauncher,
     share: Share,
     *,
+    first: FirstProcess | None = None,
     until_epoch: int | None = None,
     deadline_s: float | None = None,
 ) -> list[Outcome]:
@@ -55,6 +57,7 @@ def launch(
         parent_run_id: The sweep's run.
         make_launcher: Makes the configured launcher.
         share: What each job may take of its machine.
+        first: The process that has begun for our own launcher.
         until_epoch: Epochs after which the jobs pause, in a race; None for all of theirs.
         deadline_s: When they pause at the latest, seconds since 1970; None for never.
 
@@ -89,6 +92,7 @@ def launch(
     ]
     if isinstance(launcher, IsolatedLauncher):
         launcher.planned = jobs
+        launcher.pool = None if first is None else first.pool
     batch = [
         [
             *launch_overrides(job.overrides, job.settings),

@@ -12,15 +12,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from frostline.config.read import settings_of
 from frostline.config.schema import Settings
-from frostline.redact import redact_yaml_files
-from frostline.sweeps import workers
 from frostline.sweeps.execute import execute
 from frostline.sweeps.execute_group import execute_group
+from frostline.sweeps.hydra_files import save_hydra_files
 from frostline.sweeps.job import Job
 from frostline.sweeps.outcome import INPUTS_CHANGED, Outcome
 from frostline.sweeps.progress import SweepProgress
 from frostline.sweeps.worker_answer import Failure
-from frostline.sweeps.worker_pool import WorkerPool
+from frostline.sweeps.worker_pool import WorkerPool, process_order
 from frostline.training.deadline import is_past
 
 _NUMBERED = "${hydra.job.num}"
@@ -52,6 +51,8 @@ class IsolatedLauncher(Launcher):
         # What the sweep has composed already, in the order of the jobs: composing takes longer
         # than training a small head does.
         self.planned: Sequence[Settings] | None = None
+        # The sweep's own processes, one of which may have begun while the jobs were checked.
+        self.pool: WorkerPool | None = None
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -62,7 +63,8 @@ class IsolatedLauncher(Launcher):
             for index, overrides in enumerate(job_overrides, start=initial_job_idx)
         ]
         with SweepProgress(total=len(jobs)) as progress:
-            outcomes = run_all(jobs, progress, jobs_per_process=self._jobs_per_process)
+            pool = self.pool or WorkerPool(self._jobs_per_process)
+            outcomes = run_all(jobs, progress, pool)
         return [
             _job_return(list(overrides), job, outcome)
             for overrides, job, outcome in zip(job_overrides, jobs, outcomes, strict=True)
@@ -74,13 +76,13 @@ class IsolatedLauncher(Launcher):
         if self.planned is not None and sweep["subdir"] == _NUMBERED:
             settings = self.planned[index]
             folder = Path(self.master.hydra.sweep.dir) / str(index)
-            values = OmegaConf.create(settings.model_dump(mode="json"))
-            _save_config(values, OmegaConf.create(list(overrides)), folder)
+            save_hydra_files(settings.model_dump(mode="json"), list(overrides), folder)
             return Job(settings, folder, environment_of(self.master.hydra))
         config = self._compose(index, overrides)
         folder = Path(config.hydra.sweep.dir) / str(config.hydra.sweep.subdir)
         own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-        _save_config(own, config.hydra.overrides.task, folder)
+        words = config.hydra.overrides.task
+        save_hydra_files(OmegaConf.to_container(own), OmegaConf.to_container(words), folder)
         return Job(settings_of(config), folder, environment_of(config.hydra))
 
     def _compose(self, index: int, overrides: Sequence[str]) -> DictConfig:
@@ -96,24 +98,15 @@ def environment_of(hydra: Any) -> dict[str, str]:
     return {str(key): str(value) for key, value in (hydra.job.env_set or {}).items()}
 
 
-def _save_config(own: Any, overrides: Any, folder: Path) -> None:
-    """Leave the composed config where Hydra's users look for it."""
-    place = folder / ".hydra"
-    place.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(own, place / "config.yaml")
-    OmegaConf.save(overrides, place / "overrides.yaml")
-    redact_yaml_files(place)
+def run_all(jobs: Sequence[Job], progress: SweepProgress, pool: WorkerPool) -> list[Outcome]:
+    """Run jobs in turn, similar ones after each other, a group when its first job comes.
 
-
-def run_all(
-    jobs: Sequence[Job], progress: SweepProgress, *, jobs_per_process: int | None = None
-) -> list[Outcome]:
-    """Run jobs in turn, a group when its first job comes; stop early where `fail_fast` says so.
+    It stops early where `fail_fast` says so.
 
     Args:
         jobs: The jobs, their settings with the group that each may be trained with.
         progress: Shows how they go.
-        jobs_per_process: How many a process carries out at most; None for any number.
+        pool: Their processes; none is left at the end.
 
     Returns:
         The outcome of each job, in their order.
@@ -123,14 +116,14 @@ def run_all(
         if job.settings.sweep.group is not None:
             groups.setdefault(job.settings.sweep.group, []).append(place)
     outcomes: dict[int, Outcome] = {}
-    with WorkerPool(jobs_per_process) as pool:
-        for place, job in enumerate(jobs):
+    with pool:
+        for place in _order(jobs):
+            job = jobs[place]
             if is_past(job.settings.sweep.deadline_s):
                 break
             group = groups.pop(job.settings.sweep.group or "", None)
             if group is not None:
-                pool.end()  # its process keeps its memory, which the group may need
-                together = _run_group([jobs[each] for each in group], progress)
+                together = _run_group([jobs[each] for each in group], pool, progress)
                 outcomes |= {
                     each: outcome
                     for each, outcome in zip(group, together, strict=True)
@@ -158,6 +151,17 @@ def run_all(
     ]
 
 
+def _order(jobs: Sequence[Job]) -> Sequence[int]:
+    """In which order jobs run: those that can share a process follow each other.
+
+    A race puts the jobs that tell most first, and under a budget the last ones may never run.
+    """
+    first = jobs[0].settings.sweep if jobs else None
+    if first is None or first.deadline_s is not None or first.until_epoch is not None:
+        return range(len(jobs))
+    return process_order([job.settings for job in jobs])
+
+
 def _run_one(job: Job, pool: WorkerPool, progress: SweepProgress) -> Outcome:
     progress.start(job.settings.run_name)
     worker = pool.worker_for(job.settings, job.env)
@@ -166,11 +170,17 @@ def _run_one(job: Job, pool: WorkerPool, progress: SweepProgress) -> Outcome:
     return outcome
 
 
-def _run_group(jobs: Sequence[Job], progress: SweepProgress) -> list[Outcome | None]:
-    """Run a group; None for each job that has to run by itself."""
+def _run_group(
+    jobs: Sequence[Job], pool: WorkerPool, progress: SweepProgress
+) -> list[Outcome | None]:
+    """Run a group, in the process of the jobs around it; None for each that has to run by itself.
+
+    So the memory that the process has kept is the group's, too.
+    """
     more = f" and {len(jobs) - 1} more, heads together" if len(jobs) > 1 else ""
     progress.start(f"{jobs[0].settings.run_name}{more}", count=len(jobs))
-    result = workers.call(execute_group, list(jobs), on_event=progress.event, env=dict(jobs[0].env))
+    worker = pool.worker_for(jobs[0].settings, jobs[0].env)
+    result = worker.call(execute_group, list(jobs), on_event=progress.event)
     if isinstance(result, Failure):  # killed: the next call resumes all of them
         result = [result] * len(jobs)
     outcomes = [
@@ -178,6 +188,8 @@ def _run_group(jobs: Sequence[Job], progress: SweepProgress) -> list[Outcome | N
         for job, each in zip(jobs, result, strict=True)
     ]
     failure = _failed_heads([each for each in outcomes if each is not None])
+    if failure is not None or None in outcomes:
+        pool.end()  # whatever an error left behind ends with its process
     progress.done(failure, left=outcomes.count(None))
     return outcomes
 

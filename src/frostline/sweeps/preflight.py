@@ -10,15 +10,16 @@ from frostline.config.versions import installed_libraries
 from frostline.data.augmentations import check_augment
 from frostline.errors import FrostlineError
 from frostline.plugins.part import failed
-from frostline.sweeps.data_check import DataKey, data_key, distinct, read_data
+from frostline.sweeps.data_ahead import wait_until_read
+from frostline.sweeps.data_check import data_key, distinct, read_data
 from frostline.sweeps.failures import raise_together
 from frostline.sweeps.known_depth import remember_stages
 from frostline.sweeps.known_facts import remember
+from frostline.sweeps.known_squares import squares_of
 from frostline.sweeps.plan import JobFacts
 
 if TYPE_CHECKING:
     from frostline.backbones.weights import WeightsSource
-    from frostline.data.geometry import Geometry
 
 
 def check_jobs(
@@ -80,7 +81,8 @@ def check_jobs(
     for s in distinct(jobs, lambda s: (s.backbone, s.image_size, s.in_chans)):
         _say_left_out(s, on_progress)
 
-    data = read_data(jobs, attempt, on_progress, failed=FAILED, squares=_squares(jobs))
+    wait_until_read()
+    data = read_data(jobs, attempt, on_progress, failed=FAILED, squares=squares_of(jobs))
     raise_together(problems)
     facts = []
     for s in jobs:
@@ -122,19 +124,6 @@ class _Collector:
             if str(error) not in map(str, self._problems):
                 self._problems.append(error)
             return FAILED
-
-
-def _squares(jobs: Sequence[Settings]) -> dict[DataKey, list["Geometry"]]:
-    """What the images of each data set become in the jobs that are to run."""
-    from frostline.backbones.build import input_spec
-    from frostline.data.image_datamodule import geometries_of
-
-    squares: dict[DataKey, list[Geometry]] = {}
-    for s in jobs:
-        if not s.dry_run:
-            spec = input_spec(s.backbone, s.image_size, s.in_chans)
-            squares.setdefault(data_key(s), []).extend(geometries_of(spec, s.augment.name))
-    return squares
 
 
 def _check_device(settings: Settings) -> None:

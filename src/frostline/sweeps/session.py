@@ -14,7 +14,9 @@ from frostline.config.search_settings import budget_of
 from frostline.errors import FrostlineError, TrackingError
 from frostline.sweeps import summary, sweep_run, workers
 from frostline.sweeps.budget import check_search
+from frostline.sweeps.data_ahead import reading_ahead
 from frostline.sweeps.farewell import ending, no_result, what_is_missing, write_outcome
+from frostline.sweeps.first_process import FirstProcess
 from frostline.sweeps.fork_server import end_descendants
 from frostline.sweeps.launch import MakeLauncher, launch
 from frostline.sweeps.outcome import (
@@ -60,7 +62,12 @@ class SweepEndedError(Exception):
 
 
 def run_sweep(
-    composed: Composed, *, folder: Path, make_launcher: MakeLauncher, share: Share
+    composed: Composed,
+    *,
+    folder: Path,
+    make_launcher: MakeLauncher,
+    share: Share,
+    process: FirstProcess | None = None,
 ) -> list[Outcome]:
     """Run a sweep whose jobs are composed and valid by themselves.
 
@@ -69,6 +76,7 @@ def run_sweep(
         folder: The sweep's folder.
         make_launcher: Makes the configured launcher, once there is something to launch.
         share: What each job may take of its machine.
+        process: Begins while the jobs are checked; for our own launcher.
 
     Returns:
         How each job ended.
@@ -84,7 +92,7 @@ def run_sweep(
     check_register(first)
     store = open_to_plan(first) if is_remote(first) else None
     import_store()
-    jobs, duplicates = merge_duplicates(check_all(composed, console, share))
+    jobs, duplicates = merge_duplicates(check_all(composed, console, share, process))
     store = store or open_to_plan(first)
     standing = standing_of(jobs, store, rerun=first.rerun)
     check_search(jobs, standing.todo, standing.finished)
@@ -95,11 +103,13 @@ def run_sweep(
     console.print("\n".join(lines), markup=False)
     if first.dry_run:
         return []
+    if not todo and process is not None:
+        process.end()
     assert store is not None
     with ExitStack() as owned:
         sweep_id = claim_id(store, jobs, owned, always_new=first.rerun)
         plan = sweep_run.plan_values(sweep_id, jobs, answered, states)
-        outcomes = _run_jobs(store, jobs, answered, plan, make_launcher, share, search)
+        outcomes = _run_jobs(store, jobs, answered, plan, make_launcher, share, search, process)
         if any(map(stores_epochs, todo)):
             workers.call(remove_epochs, sweep_id)
     if not store.offline:
@@ -140,7 +150,9 @@ def remove_epochs(sweep_id: str) -> None:
     ended_sweep.remove_epochs(sweep_id)
 
 
-def check_all(composed: Composed, console: Console, share: Share) -> list[PlannedJob]:
+def check_all(
+    composed: Composed, console: Console, share: Share, process: FirstProcess | None = None
+) -> list[PlannedJob]:
     """Check all jobs in a warm process and give each its digest.
 
     Raises:
@@ -150,12 +162,15 @@ def check_all(composed: Composed, console: Console, share: Share) -> list[Planne
         f"checking {jobs_text(len(composed))} (loading PyTorch and timm takes some seconds)"
     )
     jobs = with_first_seeds([settings for _, settings in composed])
-    facts = workers.call(
-        check_jobs,
-        jobs,
-        share.elsewhere,
-        on_event=lambda message: print_prose(console, message["text"]),
-    )
+    with reading_ahead(jobs):
+        if process is not None:  # which waits until the libraries are imported
+            process.begin(jobs)
+        facts = workers.call(
+            check_jobs,
+            jobs,
+            share.elsewhere,
+            on_event=lambda message: print_prose(console, message["text"]),
+        )
     if isinstance(facts, Failure):
         raise facts.error or FrostlineError(facts.reason, todo=facts.trace)
     return with_distinct_names(
@@ -176,6 +191,7 @@ def _run_jobs(
     make_launcher: MakeLauncher,
     share: Share,
     search: Search,
+    process: FirstProcess | None,
 ) -> list[Outcome]:
     """Launch under the sweep's own run, which gets an end state however the block ends."""
     from frostline.tracking.abandoned import end_abandoned_runs
@@ -200,6 +216,7 @@ def _run_jobs(
                 run.run_id,
                 make_launcher,
                 share,
+                first=process,
                 until_epoch=until,
                 deadline_s=deadline_s,
             )

@@ -15,6 +15,7 @@ from frostline.config.schema import Settings
 from frostline.errors import ConfigError
 from frostline.sweeps import summary
 from frostline.sweeps.answered import answer, may_be_answered
+from frostline.sweeps.data_ahead import reading_ahead
 from frostline.sweeps.execute import execute
 from frostline.sweeps.farewell import commands_for_run
 from frostline.sweeps.job import Job
@@ -57,7 +58,8 @@ def run_single(settings: Settings, folder: Path) -> float:
 
         (choice,) = choose_strategies([settings], on_progress=on_text)
         settings = with_choice(HydraConfig.get().overrides.task, settings, choice, _recompose)
-    (facts,) = check_jobs([settings], on_progress=on_text)
+    with reading_ahead([settings]):
+        (facts,) = check_jobs([settings], on_progress=on_text)
     (settings,) = with_first_seeds([settings])
     planned = plan_job(0, (), settings, facts)
     if settings.dry_run:

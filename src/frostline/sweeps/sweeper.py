@@ -30,16 +30,19 @@ from frostline.sweeps import workers
 from frostline.sweeps.answered import answer, may_be_answered, show_sweep
 from frostline.sweeps.compose import Composer, study_cells, words_of
 from frostline.sweeps.failures import raise_together
+from frostline.sweeps.first_process import FirstProcess
 from frostline.sweeps.fold_words import with_all_folds
 from frostline.sweeps.fork_server import cool_down, warm_up
 from frostline.sweeps.known_depth import check_known_depth
+from frostline.sweeps.launcher import environment_of
 from frostline.sweeps.own_launcher import made_launcher, own_launcher
 from frostline.sweeps.resources import own_cores, own_gpus, share_of
 from frostline.sweeps.signals import raise_on_signals
 from frostline.sweeps.worker_answer import Failure
-from frostline.sweeps.worker_pool import check_limit
+from frostline.sweeps.worker_pool import WorkerPool, check_limit
 
 _PLUGINS_OF_HYDRA = ("hydra_plugins.", "hydra._internal.core_plugins.")
+_OUR_LAUNCHER = "hydra_plugins.frostline.IsolatedLauncher"
 _COMMAND_FILE = "multirun.yaml"
 
 
@@ -110,7 +113,17 @@ class PlannedSweeper(Sweeper):
             assert isinstance(launcher, dict)
             own = {str(key): value for key, value in launcher.items()}
             share = share_of(own, jobs=len(jobs), cores=own_cores(), gpus=len(own_gpus()))
-            return run_sweep(jobs, folder=folder, make_launcher=self._launcher, share=share)
+            with WorkerPool(own.get("jobs_per_process")) as pool:
+                process = None
+                if own["_target_"] == _OUR_LAUNCHER:
+                    process = FirstProcess(pool, environment_of(self.master.hydra))
+                return run_sweep(
+                    jobs,
+                    folder=folder,
+                    make_launcher=self._launcher,
+                    share=share,
+                    process=process,
+                )
 
     @contextmanager
     def _folder(self, jobs: Sequence[tuple[tuple[str, ...], Settings]]) -> Iterator[Path]:

@@ -6,8 +6,8 @@ shape need the same memory, and each seeds and builds all that it computes with,
 are those of a process of its own.
 """
 
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError
@@ -46,6 +46,25 @@ class WorkerPool:
         self._shape: object = None
         self._jobs = 0
 
+    def begin(
+        self,
+        settings: Settings,
+        env: Mapping[str, str],
+        function: Callable[..., Any],
+        *args: Any,
+    ) -> None:
+        """Start the process of a job before it is known that the job will run, and return.
+
+        Args:
+            settings: The job's.
+            env: Environment variables for its process.
+            function: An importable function, which the process begins with.
+            args: Its arguments, picklable.
+        """
+        self._start(_shape(settings, env), env)
+        assert self._worker is not None
+        self._worker.begin(function, *args)
+
     def worker_for(self, settings: Settings, env: Mapping[str, str]) -> Worker:
         """The process of the jobs before, if it is alive and this job is similar; else a new one.
 
@@ -53,25 +72,23 @@ class WorkerPool:
             settings: The job's.
             env: Environment variables for its process.
         """
-        shape = (
-            settings.backbone,
-            settings.image_size,
-            settings.in_chans,
-            settings.batch_size,
-            settings.trainer,
-            dict(env),
-        )
+        shape = _shape(settings, env)
         full = self._limit is not None and self._jobs >= self._limit
         # A run on several processes joins a group with them, which is for a process's whole life.
         full = full or settings.trainer.strategy == "ddp"
-        if self._worker is None or not self._worker.is_alive or full or shape != self._shape:
-            self.end()
-            self._worker, self._shape, self._jobs = Worker(dict(env)), shape, 0
+        fits = self._worker is not None and not full and shape == self._shape
+        if not fits or self._worker is None or not self._worker.is_ready():
+            self._start(shape, env)
+        assert self._worker is not None
         self._jobs += 1
         return self._worker
 
+    def _start(self, shape: object, env: Mapping[str, str]) -> None:
+        self.end()
+        self._worker, self._shape, self._jobs = Worker(dict(env)), shape, 0
+
     def end(self) -> None:
-        """End the present process, which is idle."""
+        """End the present process, which is idle or has only begun with something."""
         if self._worker is not None:
             self._worker.end()
             self._worker = None
@@ -81,3 +98,39 @@ class WorkerPool:
 
     def __exit__(self, *_: object) -> None:
         self.end()
+
+
+def process_order(jobs: Sequence[Settings]) -> list[int]:
+    """The places of jobs so that those which can share a process follow each other.
+
+    Within a process jobs with the same weights do, too, since it keeps the backbone that it built
+    last. All else stays in order: of a cell, the job on whose seed it chooses is still the first.
+
+    Args:
+        jobs: In the order of the plan.
+    """
+    processes: dict[str, int] = {}
+    weights: dict[str, int] = {}
+    ranks = []
+    for job in jobs:
+        loaded = (job.weights, job.weights_key, job.weights_partial)
+        process = processes.setdefault(repr(_shape(job, {})), len(processes))
+        ranks.append((process, weights.setdefault(repr(loaded), len(weights))))
+    return sorted(range(len(jobs)), key=ranks.__getitem__)
+
+
+def can_share(one: Settings, other: Settings) -> bool:
+    """Whether two jobs with the same environment are carried out by one process."""
+    return _shape(one, {}) == _shape(other, {})
+
+
+def _shape(settings: Settings, env: Mapping[str, str]) -> tuple[object, ...]:
+    """What jobs have in common that can share a process."""
+    return (
+        settings.backbone,
+        settings.image_size,
+        settings.in_chans,
+        settings.batch_size,
+        settings.trainer,
+        dict(env),
+    )

@@ -52,6 +52,7 @@ class Worker:
     def __init__(self, env: dict[str, str] | None = None) -> None:
         self._env = env or {}
         self._ours, self._process = _begin()
+        self._unanswered = False
 
     @property
     def is_alive(self) -> bool:
@@ -79,12 +80,8 @@ class Worker:
         Raises:
             StopSignalError: On Ctrl-C or SIGTERM, after the process has ended too.
         """
-        env = {
-            key: value for key, value in os.environ.items() if key.startswith(OWN_PREFIX)
-        } | self._env
         try:
-            with contextlib.suppress(BrokenPipeError):  # it has died; its exit code says how
-                self._ours.send((function, args, on_event is not None, env))
+            self._send(function, args, wants_progress=on_event is not None)
             result = receive(self._process, self._ours, on_event)
         except StopSignalError:
             _end(self._process)
@@ -96,8 +93,42 @@ class Worker:
             self.end()
         return result
 
+    def begin(self, function: Callable[..., Any], *args: Any) -> None:
+        """Let the process begin with something whose value is not wanted, and do not wait for it.
+
+        Before the next call `is_ready` must have said so.
+
+        Args:
+            function: An importable function.
+            args: Its arguments, picklable.
+        """
+        self._send(function, args, wants_progress=False)
+        self._unanswered = True
+
+    def is_ready(self) -> bool:
+        """Wait for what was begun; whether the process can take a call.
+
+        Raises:
+            StopSignalError: On Ctrl-C or SIGTERM.
+        """
+        if self._unanswered:
+            failed = isinstance(receive(self._process, self._ours, None), Failure)
+            self._unanswered = False
+            if failed:
+                self.end()
+        return self.is_alive
+
+    def _send(
+        self, function: Callable[..., Any], args: tuple[Any, ...], *, wants_progress: bool
+    ) -> None:
+        own = {key: value for key, value in os.environ.items() if key.startswith(OWN_PREFIX)}
+        with contextlib.suppress(BrokenPipeError):  # it has died; its exit code says how
+            self._ours.send((function, args, wants_progress, own | self._env))
+
     def end(self) -> None:
-        """End the process, which is idle."""
+        """End the process, which is idle, or does what nobody waits for."""
+        if self._unanswered:
+            self._process.kill()
         self._ours.close()
         self._process.join(timeout=MAX_STOP_S)
         if self._process.is_alive():

@@ -7,13 +7,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from frostline.locks import OwnerLock
 from frostline.redact import redacted
 from frostline.tracking.delivery import PARAM_MAX_CHARS, TAG_MAX_CHARS, artifact_entry, as_text
 from frostline.tracking.outbox import Outbox
 from frostline.tracking.records import DROPPED, WAITS
+from frostline.yaml_text import yaml_text
 
 EndStatus = Literal["FINISHED", "FAILED", "KILLED", "SCHEDULED"]
 
@@ -163,7 +162,7 @@ class Run:
     def log_dict(self, values: Mapping[str, Any], path: str) -> None:
         """Log plain values as an artifact: JSON, or YAML where the name ends in .yaml."""
         if path.endswith((".yaml", ".yml")):
-            text = yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)
+            text = yaml_text(dict(values))
         else:
             text = json.dumps(values, indent=2, ensure_ascii=False)
         self.log_text(text, path)

@@ -107,15 +107,7 @@ def assemble(
         FrostlineError: If the settings do not fit the data or the backbone.
     """
     table = load_table(settings.data, in_chans=settings.in_chans)
-    backbone = backbone_of_job(
-        settings.backbone,
-        weights=settings.weights,
-        image_size=settings.image_size,
-        seed=settings.seed,
-        in_chans=settings.in_chans,
-        weights_key=settings.weights_key,
-        weights_partial=settings.weights_partial,
-    )
+    backbone = backbone_of(settings)
     if settings.freeze == LORA:
         check_adapter_rates(settings.freeze, settings.optimizer.layer_decay)
         add_adapters(backbone, rank=settings.lora_rank, seed=settings.seed)
@@ -144,6 +136,23 @@ def assemble(
             num_stages=parts.depth.num_stages,
             epochs=settings.epochs,
         ),
+    )
+
+
+def backbone_of(settings: Settings) -> Backbone:
+    """A run's backbone with its weights, as it is before anything is frozen.
+
+    Raises:
+        FrostlineError: If it cannot be built, or its weights are not found or do not fit.
+    """
+    return backbone_of_job(
+        settings.backbone,
+        weights=settings.weights,
+        image_size=settings.image_size,
+        seed=settings.seed,
+        in_chans=settings.in_chans,
+        weights_key=settings.weights_key,
+        weights_partial=settings.weights_partial,
     )
 
 
