@@ -22,6 +22,7 @@ from frostline.training.rung import (
     seconds_before,
 )
 from frostline.training.split_evaluation import evaluate_split, score_and_write
+from frostline.training.testing import test_pass
 
 Part = TrainedRun | Rung
 
@@ -170,7 +171,7 @@ def _evaluate(fitted: Fitted, predictions: Path) -> dict[str, float]:
     validated = _validated(fitted, predictions / "val.parquet")
     tested = evaluate_split(
         fitted.task,
-        fitted.trainer.test,
+        test_pass(fitted.trainer, has_own_callbacks=bool(fitted.run.settings.callbacks.own)),
         fitted.opened.inputs.data.evaluation_dataloader("test"),
         fitted.run.table,
         predictions / "test.parquet",

@@ -26,7 +26,7 @@ def evaluate_split(
 
     Args:
         task: Holds the weights to evaluate.
-        evaluate: `trainer.validate` or `trainer.test`.
+        evaluate: `trainer.validate`, `trainer.test`, or what does the same.
         loader: The split's batches, in table order.
         table: Where the batches' rows lie.
         predictions: The Parquet file to write.
