@@ -181,6 +181,7 @@ LISTED: dict[str, dict[str, Treatment]] = {
     },
     "docs/schedules.md": {
         "python -m src.train freeze=2": Run(f"{PLAN} {DRAWN}"),
+        "python -m src.train freeze=4": Run(f"{PLAN} {DRAWN}"),
     },
     "docs/strategies.md": {
         "python -m src.advise": Run("dry_run=true"),

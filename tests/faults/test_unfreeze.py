@@ -18,11 +18,14 @@ from tests.faults.conftest import (
 
 BASE = (*NET, "epochs=4", "head.dropout=0.2", "freeze=3", "optimizer.layer_decay=0.8", "lr=0.002")
 HEAD_FIRST = (*BASE, "schedule=head_first", "lr_schedule=plateau", "lr_schedule.patience_epochs=0")
+# The head's phase may have three epochs, and ends after two: the second one is no better.
+PATIENT = (*BASE, "schedule=head_first", "schedule.head_epochs=3", "schedule.patience_epochs=1")
 GRADUAL = (*BASE, "schedule=gradual", "optimizer=sgd")
 # test_resnet has five stages: the head alone, then four, then three frozen stages.
 DEPTHS = {
     (*HEAD_FIRST, "schedule.head_epochs=1"): [5, 3, 3, 3],
     (*HEAD_FIRST, "schedule.head_epochs=2"): [5, 5, 3, 3],
+    PATIENT: [5, 5, 3, 3],
     GRADUAL: [5, 4, 3, 3],
 }
 # Where the process is killed: at the first step of the second epoch, or of the third.
@@ -47,6 +50,8 @@ def uninterrupted(
         pytest.param((*HEAD_FIRST, "schedule.head_epochs=2"), SECOND, 1, id="before"),
         pytest.param((*HEAD_FIRST, "schedule.head_epochs=1"), SECOND, 1, id="at"),
         pytest.param((*HEAD_FIRST, "schedule.head_epochs=1"), THIRD, 2, id="after"),
+        pytest.param(PATIENT, SECOND, 1, id="within-a-phase-that-ends-early"),
+        pytest.param(PATIENT, THIRD, 2, id="after-a-phase-that-ended-early"),
         pytest.param(GRADUAL, SECOND, 1, id="at-the-first-thaw", marks=pytest.mark.slow),
         pytest.param(GRADUAL, THIRD, 2, id="at-the-second-thaw", marks=pytest.mark.slow),
     ],

@@ -1,5 +1,7 @@
 """Learning rates by value: warm-up, phases, stages, and plateaus against torch's own."""
 
+from collections.abc import Callable, Sequence
+
 import pytest
 import torch
 from torch import nn
@@ -95,12 +97,11 @@ def test_what_has_no_gradient_is_left_alone_and_has_no_state(spec: OptimizerChoi
 def plateau_rates(spec: PlateauLr, mode: str, lr: float) -> tuple[torch.optim.SGD, Rates]:
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=lr)
 
-    def dropped(scores: object) -> float:
-        assert isinstance(scores, list)
+    def factor_after(scores: Sequence[float]) -> Callable[[int], float]:
         drops = plateau_drops(scores, mode=mode, patience_epochs=spec.patience_epochs)
-        return plateau_factor(spec, drops=len(drops), lr=lr)
+        return lambda _step: plateau_factor(spec, drops=len(drops), lr=lr)
 
-    return optimizer, Rates(optimizer, lambda _step: 1.0, dropped)
+    return optimizer, Rates(optimizer, factor_after)
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])

@@ -6,7 +6,7 @@ import pytest
 
 from frostline.config.recipe import ConstantSchedule, Gradual, HeadFirst
 from frostline.errors import ConfigError
-from frostline.training.schedule import Phase, phase_of, phases_of, remaining
+from frostline.training.schedule import Phase, phase_of, phase_to_train, phases_of
 
 HEAD_FIRST = HeadFirst(name="head_first", head_epochs=10, lr_factor=0.1, thawed_bn="eval")
 
@@ -93,10 +93,11 @@ def test_there_is_no_phase_before_or_after_the_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("done", "left"), [(0, [0, 2, 3]), (1, [0, 2, 3]), (2, [2, 3]), (3, [3]), (4, [3]), (5, [3])]
+    ("done", "until", "first_epoch"),
+    [(0, 5, 0), (1, 5, 0), (2, 5, 2), (3, 5, 3), (4, 5, 3), (5, 5, 3), (2, 2, 0), (3, 3, 2)],
 )
-def test_what_is_over_is_not_entered_again_and_the_last_phase_always_is(
-    done: int, left: list[int]
+def test_what_is_over_is_not_entered_again_and_the_last_phase_that_was_begun_always_is(
+    done: int, until: int, first_epoch: int
 ) -> None:
     phases = (Phase(0, 2, "all", 1.0), Phase(2, 1, 1, 1.0), Phase(3, 2, 0, 1.0))
-    assert [phase.first_epoch for phase in remaining(phases, done, until=5)] == left
+    assert phase_to_train(phases, done, until=until).first_epoch == first_epoch

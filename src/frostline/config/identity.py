@@ -153,6 +153,8 @@ def _values(settings: Settings) -> dict[str, Any]:
         del values["order_seed"]
     if settings.in_chans == RGB_CHANNELS:  # digests of before there were others hold
         del values["in_chans"]
+    if values["schedule"].get("patience_epochs", 0) is None:  # digests of before it existed hold
+        del values["schedule"]["patience_epochs"]
     if not settings.callbacks.own:  # digests of before there were any hold
         del values["callbacks"]["own"]
     if settings.plugins.backbone is None:

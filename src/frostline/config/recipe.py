@@ -89,6 +89,8 @@ class HeadFirst(StrictModel):
 
     name: Literal["head_first"]
     head_epochs: Count
+    # A user's own file of this group may have been written before there was this key.
+    patience_epochs: Count | None = None
     lr_factor: Annotated[float, Field(gt=0.0)]
     thawed_bn: Literal["eval", "train"]
 
@@ -98,6 +100,8 @@ class Gradual(StrictModel):
 
     name: Literal["gradual"]
     every_epochs: Count
+    # A user's own file of this group may have been written before there was this key.
+    patience_epochs: Count | None = None
     lr_factor: Annotated[float, Field(gt=0.0)]
     thawed_bn: Literal["eval", "train"]
 

@@ -26,7 +26,7 @@ from frostline.training.learning_rates import Course
 from frostline.training.loss import Loss, build_loss
 from frostline.training.optim import check_adapter_rates, lr_scales
 from frostline.training.parts import augment_of, cut_of, head_of
-from frostline.training.schedule import Phase, phases_of
+from frostline.training.schedule import Phase, patience_of, phases_of
 from frostline.training.task import ClassificationTask
 
 
@@ -41,7 +41,7 @@ class Assembly:
         backbone: Frozen to the depth of the last phase.
         cut: Its cut there.
         head: The new classifier.
-        phases: Which depth is frozen when.
+        phases: Which depth is frozen when, as planned.
     """
 
     settings: Settings
@@ -52,9 +52,35 @@ class Assembly:
     head: nn.Sequential
     phases: tuple[Phase, ...]
 
+    @property
+    def is_patient(self) -> bool:
+        """Whether its phases may end early, by its scores."""
+        return patience_of(self.settings.schedule) is not None
+
     def cut_at(self, freeze: int | str) -> Cut:
         """The backbone frozen and cut at a depth, which may be the same again."""
         return cut_of(self.settings, self.backbone, freeze)
+
+    @property
+    def course(self) -> Course:
+        """What its learning rates and the ends of its phases follow."""
+        settings = self.settings
+        return Course(
+            self.phases,
+            {
+                f"backbone.model.{name}": scale
+                for name, scale in lr_scales(
+                    self.backbone.stages, settings.optimizer.layer_decay
+                ).items()
+            }
+            | {
+                f"head.{name}": settings.optimizer.head_lr_factor
+                for name, _ in self.head.named_parameters()
+            },
+            settings.callbacks.monitor,
+            settings.callbacks.mode,
+            patience_of(settings.schedule),
+        )
 
     def task(self) -> ClassificationTask:
         """The task over these parts; call it while the backbone is frozen as in the last phase."""
@@ -75,21 +101,7 @@ class Assembly:
             optimizer=settings.optimizer,
             lr_schedule=settings.lr_schedule,
             lr=settings.peak_lr,
-            course=Course(
-                self.phases,
-                {
-                    f"backbone.model.{name}": scale
-                    for name, scale in lr_scales(
-                        self.backbone.stages, settings.optimizer.layer_decay
-                    ).items()
-                }
-                | {
-                    f"head.{name}": settings.optimizer.head_lr_factor
-                    for name, _ in self.head.named_parameters()
-                },
-                settings.callbacks.monitor,
-                settings.callbacks.mode,
-            ),
+            course=self.course,
         )
 
 

@@ -10,7 +10,9 @@ from pytorch_lightning.callbacks import EarlyStopping
 from frostline.data.seeds import seed_epoch
 from frostline.errors import FrostlineError
 from frostline.training.candidate import SCALED_LOSS
+from frostline.training.learning_rates import Course, Rates
 from frostline.training.scaled_loss import scaled_loss
+from frostline.training.schedule import Phase
 from frostline.training.task import ClassificationTask
 
 
@@ -75,15 +77,44 @@ class StopEarly(EarlyStopping):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Evaluate the epoch, and stop if patience is exhausted."""
+        before = trainer.should_stop  # the end of a phase is none of its business
         super().on_train_epoch_end(trainer, pl_module)
         if trainer.current_epoch < self._first_epoch:
             self.wait_count = self.stopped_epoch = 0
-            trainer.should_stop = False
+            trainer.should_stop = before
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Stop at once if the run had stopped before it was interrupted."""
         if self.wait_count >= self.patience:
             trainer.should_stop = True
+
+
+class EndPhase(pl.Callback):
+    """Ends a phase after the epoch that the scores so far make its last one.
+
+    Args:
+        course: Says where the phases end.
+        phase: The phase that is trained, as it was known before.
+        number: Of the phase, from 0.
+    """
+
+    def __init__(self, course: Course, phase: Phase, number: int) -> None:
+        self._course = course
+        self._phase = phase
+        self._number = number
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Look at the scores with that of the epoch that has just ended."""
+        ended = self._course.phases_after(scores_of(trainer))[self._number]
+        if trainer.current_epoch + 1 == ended.end < self._phase.end:
+            trainer.should_stop = True
+
+
+def scores_of(trainer: pl.Trainer) -> list[float]:
+    """The monitored metric of each epoch that a training has behind it, in all its parts."""
+    rates = trainer.lr_scheduler_configs[0].scheduler
+    assert isinstance(rates, Rates)
+    return list(rates.scores)
 
 
 class EpochMetrics(pl.Callback):

@@ -20,8 +20,9 @@ from frostline.training.epoch_logs import epoch_logs, own_callbacks
 from frostline.training.history import History
 from frostline.training.kept_state import KeepBest, KeepLast
 from frostline.training.phase import OpenPhase, open_phase
+from frostline.training.phase_end import cut_short
 from frostline.training.recorder import RunRecorder
-from frostline.training.schedule import Phase, remaining
+from frostline.training.schedule import Phase, phase_to_train
 from frostline.training.task import ClassificationTask
 from frostline.training.trainer import TrainerBatches, build_trainer
 
@@ -90,28 +91,32 @@ def fit(
     run = assemble(settings, on_progress, splits)
     task = run.task()
     task.strict_loading = False  # checkpoints leave out what is frozen
+    own = own_callbacks(settings.callbacks.own)
+    untouched = run.backbone.digest_as_built(run.cut.frozen_modules)
+    last = resume.last_intact(work, on_progress, frozen=untouched)
+    phases = run.course.phases_after(resume.scores_in(last) if run.is_patient else [])
     recorder.record_parts(
         backbone=run.backbone,
         cut=run.cut,
-        phases=run.phases,
+        phases=phases,
         table=run.table,
         splits=run.data.splits,
         trainable_params=task.trainable_params,
     )
-    own = own_callbacks(settings.callbacks.own)
-    untouched = run.backbone.digest_as_built(run.cut.frozen_modules)
-    last = resume.last_intact(work, on_progress, frozen=untouched)
     names = _changing(task, run)
     work.mkdir(parents=True, exist_ok=True)
     # A candidate that tuning has chosen may be further than the pause that is asked for.
     until = max(until, resume.epochs_done(last))
     # One fit for each phase, from the last checkpoint: beginning the next phase and resuming after
     # an interruption are the same thing.
-    for phase in remaining(run.phases, resume.epochs_done(last), until=until):
+    while True:
+        phase = phase_to_train(phases, resume.epochs_done(last), until=until)
+        number, is_last = phases.index(phase), phase is phases[-1]
         opened = open_phase(
             run,
             phase,
             engine,
+            is_last=is_last,
             readers=readers or Readers(settings.sweep.sharing),
             on_progress=on_progress,
         )
@@ -122,11 +127,10 @@ def fit(
             preprocess=inputs.preprocess,
             stored=inputs.stored,
         )
-        is_last = phase is run.phases[-1]
         record = partial(
             recorder.record_phase,
             engine=opened.engine_text,
-            number=None if is_last else run.phases.index(phase) + 1,
+            number=None if is_last else number + 1,
         )
         record(reuse=str(inputs.decision))
         # What the last phase freezes is frozen in all phases, so its proof covers the whole run.
@@ -153,7 +157,8 @@ def fit(
             *epoch_logs(
                 settings.callbacks, folder / "logs", history, settings.model_dump(mode="json")
             ),
-            *_early_stopping(settings, run.phases[-1]),
+            *_early_stopping(settings, phases[-1]),
+            *([] if is_last else [callbacks.EndPhase(run.course, phase, number)]),
             # Checkpoints come last, so that they hold the state of all others at the epoch's end.
             best,
             newest,
@@ -170,7 +175,17 @@ def fit(
         if inputs.epochs is not None:  # what came of it is known only now
             record(reuse=inputs.outcome)
         last = newest.path or last
-    return Fitted(run, task, trainer, opened, history, best, newest, proof.after)
+        done = resume.epochs_done(last)
+        if run.is_patient:
+            phases = run.course.phases_after(callbacks.scores_of(trainer))
+            recorder.record_phases(phases if not is_last else cut_short(phases, done, until=until))
+        if not is_last and phases[number].end < phase.end:
+            on_progress(
+                text=f"patience: {settings.callbacks.monitor} was no better, so "
+                f"freeze={phases[number + 1].freeze} from epoch {done + 1} on"
+            )
+        if is_last or done >= until:
+            return Fitted(run, task, trainer, opened, history, best, newest, proof.after)
 
 
 def _changing(task: ClassificationTask, run: Assembly) -> frozenset[str]:

@@ -14,6 +14,7 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 
 from frostline.config.recipe import ConstantLr, CosineLr, LrChoice, PlateauLr, StepLr
+from frostline.training.phase_end import phases_after
 from frostline.training.schedule import Phase, phase_of
 
 # What counts as better: by this share of the best value, as in torch's ReduceLROnPlateau.
@@ -25,16 +26,24 @@ class Course:
     """What the learning rates of a run follow besides their curve.
 
     Attributes:
-        phases: Of the run.
+        phases: Of the run, as planned.
         scales: Name of a parameter in the task to its factor; 1 for those that are not named.
         monitor: The validation metric in which a plateau is looked for, such as `val/loss`.
         mode: `max` or `min`.
+        patience_epochs: Epochs without a better value after which a phase ends; None for never.
     """
 
     phases: tuple[Phase, ...]
     scales: Mapping[str, float]
     monitor: str
     mode: str
+    patience_epochs: int | None = None
+
+    def phases_after(self, scores: Sequence[float]) -> tuple[Phase, ...]:
+        """The phases as far as the scores of all epochs so far say; the rest is as planned."""
+        return phases_after(
+            self.phases, scores, patience_epochs=self.patience_epochs, mode=self.mode
+        )
 
     @property
     def epochs(self) -> int:
@@ -127,29 +136,27 @@ def plateau_factor(spec: PlateauLr, *, drops: int, lr: float) -> float:
 
 
 class Rates(LambdaLR):
-    """Sets the rate of every group before every step, and keeps the scores that plateaus need.
+    """Sets the rate of every group before every step, and keeps the scores of the epochs.
 
     Args:
         optimizer: Its groups hold their peak rates.
-        factor: By the optimiser step.
-        dropped: From the scores of all epochs so far to a further factor.
+        factor_after: From the scores of all epochs so far to the factor by the optimiser step.
     """
 
     def __init__(
         self,
         optimizer: torch.optim.Optimizer,
-        factor: Callable[[int], float],
-        dropped: Callable[[Sequence[float]], float],
+        factor_after: Callable[[Sequence[float]], Callable[[int], float]],
     ) -> None:
         self.scores: list[float] = []
-        self._dropped = dropped
-        self._drop = 1.0
-        super().__init__(optimizer, lambda step: factor(step) * self._drop)
+        self._factor_after = factor_after
+        self._factor = factor_after([])
+        super().__init__(optimizer, lambda step: self._factor(step))
 
     def note(self, score: float) -> None:
         """Add the score of the epoch that has just been validated, before the next step."""
         self.scores.append(score)
-        self._drop = self._dropped(self.scores)
+        self._factor = self._factor_after(self.scores)
         for group, base, factor in zip(
             self.optimizer.param_groups, self.base_lrs, self.lr_lambdas, strict=True
         ):
@@ -161,7 +168,6 @@ class Rates(LambdaLR):
             "last_epoch": self.last_epoch,
             "base_lrs": list(self.base_lrs),
             "scores": list(self.scores),
-            "_drop": self._drop,
             "_step_count": self._step_count,
             "_last_lr": list(self._last_lr),
         }
@@ -169,3 +175,4 @@ class Rates(LambdaLR):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
         vars(self).update(state_dict | {"scores": list(state_dict["scores"])})
+        self._factor = self._factor_after(self.scores)

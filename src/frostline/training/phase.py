@@ -58,6 +58,7 @@ def open_phase(
     phase: Phase,
     engine: Engine,
     *,
+    is_last: bool,
     readers: Readers,
     on_progress: Callable[..., None],
 ) -> OpenPhase:
@@ -67,6 +68,7 @@ def open_phase(
         run: The run's parts.
         phase: One of its phases.
         engine: As chosen for the run.
+        is_last: Whether the run ends with it.
         readers: Trainings that share the frozen stages and the data, this one included.
         on_progress: Receives `text=` while outputs are computed.
     """
@@ -97,7 +99,7 @@ def open_phase(
         readers=readers,
         on_progress=on_progress,
         first_epoch=phase.first_epoch,
-        is_last=phase is run.phases[-1],
+        is_last=is_last,
         processes=engine.devices if engine.strategy == "ddp" else 1,
         sweep=settings.sweep.id or settings.sweep.job_digest or "",
     )

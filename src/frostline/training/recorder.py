@@ -24,7 +24,7 @@ from frostline.data.split_file import save_splits
 from frostline.data.splits import Splits, split_digest
 from frostline.training.checkpoint import digest_path
 from frostline.training.engine import Engine
-from frostline.training.schedule import Phase
+from frostline.training.schedule import Phase, phases_text
 from frostline.training.tuning_choice import TABLE, Tuning
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class RunRecorder:
                 "frostline.weights_source": weights.source,
                 "frostline.weights_digest": weights.digest,
                 "frostline.weights_file_digest": weights.file_digest,
-                "frostline.phases": "; ".join(map(str, phases)),
+                "frostline.phases": phases_text(phases),
             }
             | {tag: text for tag, text in found.items() if text}
         )
@@ -207,6 +207,10 @@ class RunRecorder:
         """
         suffix = "" if number is None else f"_phase{number}"
         self._run.set_tags({"frostline.engine": engine, f"frostline.reuse{suffix}": reuse})
+
+    def record_phases(self, phases: tuple[Phase, ...]) -> None:
+        """Record where phases ended that may end early, and what is left of the plan."""
+        self._run.set_tags({"frostline.phases": phases_text(phases)})
 
     def record_epoch(self, metrics: Mapping[str, float], epoch: int) -> None:
         """Record an epoch's `train/loss`, `val/...`, `lr` and frozen stages; send what was held."""

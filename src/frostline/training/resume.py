@@ -26,6 +26,14 @@ def epochs_done(checkpoint: Path | None) -> int:
     return 0 if checkpoint is None else int(checkpoint.stem.removeprefix("last-")) + 1
 
 
+def scores_in(checkpoint: Path | None) -> list[float]:
+    """The monitored metric of each epoch that a checkpoint has behind it; empty without one."""
+    if checkpoint is None:
+        return []
+    (rates,) = load_checkpoint(checkpoint)["lr_schedulers"]
+    return [float(score) for score in rates["scores"]]
+
+
 def last_intact(folder: Path, on_progress: Callable[..., None], *, frozen: str) -> Path | None:
     """The newest intact checkpoint in a folder; None if training starts from the beginning.
 

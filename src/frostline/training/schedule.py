@@ -25,6 +25,8 @@ class Phase:
         lr_factor: On the learning rate, in addition to its schedule.
         thawed_bn: Whether the BatchNorm of stages that train takes the statistics of each batch and
             adapts its own (`train`), or keeps those that the head was trained on (`eval`).
+        most: The most epochs that it may have, where patience may end it sooner: see
+            `frostline.training.phase_end`; None for a fixed length.
     """
 
     first_epoch: int
@@ -32,6 +34,7 @@ class Phase:
     freeze: int | str
     lr_factor: float
     thawed_bn: Literal["eval", "train"] = "train"
+    most: int | None = None
 
     @property
     def end(self) -> int:
@@ -40,8 +43,18 @@ class Phase:
 
     def __str__(self) -> str:
         last = f"-{self.end}" if self.epochs > 1 else ""
+        last += "" if self.most is None else f" (of at most {self.most})"
         factor = "" if self.lr_factor == 1.0 else f", lr x {self.lr_factor:g}"
         return f"epoch {self.first_epoch + 1}{last}: freeze={self.freeze}{factor}"
+
+
+def patience_of(schedule: ScheduleChoice) -> int | None:
+    """Epochs without a better score after which a phase ends; None where all have fixed lengths.
+
+    Args:
+        schedule: Which one.
+    """
+    return None if isinstance(schedule, ConstantSchedule) else schedule.patience_epochs
 
 
 def phases_of(
@@ -54,6 +67,8 @@ def phases_of(
 ) -> tuple[Phase, ...]:
     """The phases of a run, in order; together they are all its epochs.
 
+    Where patience may end them sooner, all but the last have the most epochs that they may have.
+
     Args:
         schedule: Which one.
         freeze: The chosen depth, that of the last phase.
@@ -62,7 +77,8 @@ def phases_of(
         epochs: Of the run.
 
     Raises:
-        ConfigError: If there is nothing to thaw, or the run ends before `freeze` is reached.
+        ConfigError: If there is nothing to thaw, the run ends before `freeze` is reached, or
+            patience could never end a phase.
 
     Source: head first, then the stages above a cut with a lower rate: F. Chollet, Deep Learning
     with Python (2021), 8.3.2; one layer group more at a time, from the top: J. Howard and
@@ -88,8 +104,9 @@ def phases_of(
             _check_epochs(
                 schedule.head_epochs, epochs, f"schedule.head_epochs={schedule.head_epochs}", freeze
             )
+            _check_patience(schedule.patience_epochs, schedule.head_epochs, "schedule.head_epochs")
             return (
-                Phase(0, schedule.head_epochs, HEAD_ALONE, 1.0),
+                Phase(0, schedule.head_epochs, HEAD_ALONE, 1.0, most=_most(schedule)),
                 Phase(
                     schedule.head_epochs,
                     epochs - schedule.head_epochs,
@@ -116,6 +133,7 @@ def _gradual(
         f"epoch{'s' if each > 1 else ''}",
         freeze,
     )
+    _check_patience(schedule.patience_epochs, each, "schedule.every_epochs")
     return tuple(
         Phase(
             place * each,
@@ -123,9 +141,30 @@ def _gradual(
             depth,
             schedule.lr_factor if place else 1.0,
             schedule.thawed_bn if place else "train",
+            _most(schedule) if place < len(depths) - 1 else None,
         )
         for place, depth in enumerate(depths)
     )
+
+
+def _most(schedule: HeadFirst | Gradual) -> int | None:
+    """The most epochs of a phase that patience may end; None where it may not."""
+    if schedule.patience_epochs is None:
+        return None
+    return schedule.head_epochs if isinstance(schedule, HeadFirst) else schedule.every_epochs
+
+
+def _check_patience(patience: int | None, most: int, key: str) -> None:
+    """Refuse a patience that the longest phase cannot run out of before its end."""
+    # The first epoch is the best so far, and after the last one a phase is over anyhow.
+    if patience is not None and patience + 1 >= most:
+        fewer = f"schedule.patience_epochs=1 to {most - 2}, or " if most > 2 else ""
+        raise ConfigError(
+            f"schedule.patience_epochs={patience}: a phase has at most {key}={most} epochs, so it "
+            "never ends earlier",
+            f"{fewer}{key}={patience + 2} or more",
+            f"give {key} the most epochs that such a phase may take, and epochs more than that",
+        )
 
 
 def _check_epochs(reached: int, epochs: int, given: str, freeze: int | str) -> None:
@@ -138,16 +177,22 @@ def _check_epochs(reached: int, epochs: int, given: str, freeze: int | str) -> N
         )
 
 
-def remaining(phases: Sequence[Phase], epochs_done: int, *, until: int) -> list[Phase]:
-    """The phases that are not over yet, and in any case the last one, which leads to the results.
+def phases_text(phases: Sequence[Phase]) -> str:
+    """The phases of a run in words, as its tag `frostline.phases` has them."""
+    return "; ".join(map(str, phases))
+
+
+def phase_to_train(phases: Sequence[Phase], epochs_done: int, *, until: int) -> Phase:
+    """The phase of the next epoch; where there is none, the last that was begun.
+
+    That one leads to the results, so it is entered even if nothing is left to train.
 
     Args:
         phases: Of the run.
         epochs_done: Epochs that the newest checkpoint has behind it.
-        until: Where the training ends or pauses; phases that begin later are left out.
+        until: Where the training ends or pauses.
     """
-    begun = [phase for phase in phases if phase.first_epoch < until]
-    return [phase for phase in begun[:-1] if phase.end > epochs_done] + [begun[-1]]
+    return phase_of(phases, min(epochs_done, until - 1))
 
 
 def phase_of(phases: Sequence[Phase], epoch: int) -> Phase:

@@ -234,13 +234,18 @@ class ClassificationTask(LowOverheadModule):
             total_steps=steps_per_epoch * course.epochs,
             steps_per_epoch=steps_per_epoch,
         )
-        of_phase = phase_factor(course.phases, steps_per_epoch=steps_per_epoch)
         optimizer = optimizer_over(
             self._optimizer_spec,
             {parameter: course.scales.get(name, 1.0) for name, parameter in self._trained},
             self._peak_lr,
         )
-        rates = Rates(optimizer, lambda step: curve(step) * of_phase(step), self._dropped)
+
+        def factor_after(scores: Sequence[float]) -> Callable[[int], float]:
+            of_phase = phase_factor(course.phases_after(scores), steps_per_epoch=steps_per_epoch)
+            dropped = self._dropped(scores)
+            return lambda step: curve(step) * of_phase(step) * dropped
+
+        rates = Rates(optimizer, factor_after)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
 
     def _dropped(self, scores: Sequence[float]) -> float:
@@ -252,6 +257,6 @@ class ClassificationTask(LowOverheadModule):
             scores,
             mode=course.mode,
             patience_epochs=spec.patience_epochs,
-            restarts=[phase.first_epoch for phase in course.phases],
+            restarts=[phase.first_epoch for phase in course.phases_after(scores)],
         )
         return plateau_factor(spec, drops=len(drops), lr=self._peak_lr)
