@@ -1,9 +1,11 @@
-"""A checkpoint in a store on the same disk is a second name of the file; all else is copied."""
+"""In a store on the same disk a checkpoint is a second name of the file, and a text is in place."""
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 from frostline.tracking.store import open_store
 
@@ -43,4 +45,41 @@ def test_where_there_are_no_links_it_is_copied(
     found = store.fetch_artifact(run.run_id, "checkpoints/best.ckpt")
     assert found.read_bytes() == b"weights"
     assert found.stat().st_ino != (tmp_path / "best.ckpt").stat().st_ino
+    assert run.finish("FINISHED")
+
+
+def test_a_text_is_written_where_it_belongs(
+    tmp_path: Path, fresh_store_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("MLflow copies a text from a temporary folder")
+
+    store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    run = store.start_run("a", {})
+    monkeypatch.setattr(MlflowClient, "log_text", refuse)
+    for text in ("a long first text\n", "grün\r\n"):
+        run.log_text(text, "predictions/classes.json")
+        found = store.fetch_artifact(run.run_id, "predictions/classes.json")
+        assert found.read_bytes() == text.encode()
+    assert run.undelivered == 0
+    assert run.finish("FINISHED")
+
+
+def test_a_text_that_cannot_be_written_is_left_to_mlflow(
+    tmp_path: Path, fresh_store_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked = Path.write_text, []
+
+    def refuse(file: Path, *args: Any, **kwargs: Any) -> int:
+        if file.name == "note.txt":
+            asked.append(file)
+            raise OSError("no room")
+        return real(file, *args, **kwargs)
+
+    store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    run = store.start_run("a", {})
+    monkeypatch.setattr(Path, "write_text", refuse)
+    run.log_text("by MLflow", "note.txt")
+    assert len(asked) == 1
+    assert store.fetch_artifact(run.run_id, "note.txt").read_text() == "by MLflow"
     assert run.finish("FINISHED")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from frostline.tracking.journal_file import Entry
-from frostline.tracking.linked_files import linked
+from frostline.tracking.linked_files import linked, written
 from frostline.tracking.machinery import MACHINERY, MACHINERY_TAG, folded
 from frostline.tracking.offline_runs import with_stored_parent
 from frostline.tracking.store_errors import is_final, is_missing
@@ -87,7 +87,8 @@ def send(client: "MlflowClient", run_id: str, entry: Entry, own: OwnTags | None 
             if not linked(client, run_id, Path(entry["file"]), entry["folder"]):
                 client.log_artifact(run_id, entry["file"], entry["folder"] or None)
         case "text":
-            client.log_text(run_id, entry["text"], entry["path"])
+            if not written(client, run_id, entry["text"], entry["path"]):
+                client.log_text(run_id, entry["text"], entry["path"])
         case "untag":
             try:
                 client.delete_tag(run_id, entry["key"])

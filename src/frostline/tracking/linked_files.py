@@ -1,6 +1,7 @@
-"""Checkpoints given to a store on the same disk without copying their bytes."""
+"""Files given to a store on the same disk directly: checkpoints by a second name, texts as such."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,21 +24,55 @@ def linked(client: "MlflowClient", run_id: str, file: Path, folder: str) -> bool
     Returns:
         Whether that was done; if not, it has to be copied.
     """
-    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
-
     if file.suffix != _SUFFIX or not file.is_file():
         return False
-    try:
-        # MLflow's own copy goes through the same object.
-        repository = client._tracking_client._get_artifact_repo(run_id)
-    except AttributeError:  # other versions of MLflow
+    artifacts = _local_folder(client, run_id)
+    if artifacts is None:
         return False
-    if not isinstance(repository, LocalArtifactRepository):
-        return False
-    place = Path(repository.artifact_dir) / folder
+    place = artifacts / folder
     try:
         place.mkdir(parents=True, exist_ok=True)
         os.link(file, place / file.name)
     except OSError:  # another disk, a file system without links, or a file of that name
         return False
     return True
+
+
+def written(client: "MlflowClient", run_id: str, text: str, path: str) -> bool:
+    """Write a text as a run's artifact, where the store is a folder of this machine.
+
+    Args:
+        client: The store's client.
+        run_id: MLflow's id of the run.
+        text: The text.
+        path: Within the run's artifacts, one of our own names; an earlier text there is replaced.
+
+    Returns:
+        Whether that was done; if not, MLflow has to, or to say why not.
+    """
+    artifacts = _local_folder(client, run_id)
+    if artifacts is None:
+        return False
+    file = artifacts / path
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError:
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _local_folder(client: "MlflowClient", run_id: str) -> Path | None:
+    """A run's folder of artifacts on this machine; None where they are elsewhere."""
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+    try:
+        # MLflow's own copy goes through the same object.
+        repository = client._tracking_client._get_artifact_repo(run_id)
+    except AttributeError:  # other versions of MLflow
+        return None
+    if not isinstance(repository, LocalArtifactRepository):
+        return None
+    return Path(repository.artifact_dir)

@@ -7,6 +7,7 @@ which every run proves.
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ class KeepBest(Checkpoint):
         content = {
             "epoch": self.epoch,
             "global_step": self._steps,
-            "pytorch-lightning_version": version("pytorch-lightning"),
+            "pytorch-lightning_version": _lightning_version(),
             "state_dict": dict(task.state_dict()),
         }
         save_checkpoint(content, path)
@@ -217,6 +218,12 @@ class KeepLast(Checkpoint):
             digest_path(old).unlink(missing_ok=True)
         self._since_s = time.monotonic()
         self._cost_s = self._since_s - begun_s
+
+
+@cache
+def _lightning_version() -> str:
+    """Asked once a process, since it is read from a file."""
+    return version("pytorch-lightning")
 
 
 def _validated(task: pl.LightningModule) -> tuple[Tensor, Tensor, Tensor] | None:

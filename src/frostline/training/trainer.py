@@ -12,7 +12,7 @@ from frostline.data.image_datamodule import ImageDataModule
 from frostline.features.feature_datamodule import FeatureDataModule
 from frostline.training.checkpoint_io import AtomicCheckpointIO
 from frostline.training.engine import Engine, choose_kernels
-from frostline.training.step_overhead import NoProfiler, hide_accelerators
+from frostline.training.step_overhead import NoProfiler, hide_accelerators, search_packages_once
 
 
 class TrainerBatches(pl.LightningDataModule):
@@ -46,6 +46,7 @@ def build_trainer(
 ) -> pl.Trainer:
     """A quiet Trainer: progress, metrics and checkpoints go through our own callbacks."""
     quieten()
+    search_packages_once()
     choose_kernels(strict=engine.strict)
     if engine.accelerator == "cpu":
         hide_accelerators()
