@@ -11,8 +11,10 @@ from safetensors.torch import save_file
 
 from frostline.advice.quick import at_hand, looking, quick
 from frostline.advice.quick.costs import Costs, rounded_minutes, side_that_fits
+from frostline.advice.quick.looking import least_side, step_seconds
 from frostline.advice.quick.looks import Look, rows_of
 from frostline.advice.request import read_request, sweep_command, with_path
+from frostline.backbones.build import build_backbone
 from frostline.commands import advise
 from frostline.data.load import load_table, split_of
 from frostline.errors import WeightsError
@@ -250,3 +252,25 @@ def test_many_images_are_looked_at_in_part(own_folders, capsys, monkeypatch):
     advise.main([*SMALL, *own_folders, "--quick", "--minutes", "0.01", "--json"])
     answer = json.loads(capsys.readouterr().out)
     assert answer["fraction"] < 1 and 40 <= answer["n_train"] < 70 and answer["n_val"] < 25
+
+
+def test_a_network_that_needs_more_than_the_smallest_size_is_looked_at_where_it_can():
+    """Inception's kernels, for one, are larger than its last map at 64 px."""
+    backbone = build_backbone("test_resnet", weights="random", image_size=160, seed=0)
+    assert least_side(backbone) == 64
+    seen = []
+
+    def needs_96(_module, inputs):
+        seen.append(inputs[0].shape[-1])
+        if inputs[0].shape[-1] < 96:
+            raise RuntimeError("Kernel size can't be greater than actual input size")
+
+    backbone.model.register_forward_pre_hook(needs_96)
+    assert least_side(backbone) == 96
+    assert step_seconds(backbone, "cpu") > 0
+    assert seen[-1] == 96
+    costs = Costs(1.0, {"0": 0.0}, 100, 10, 1, 6, 2)
+    assert side_that_fits(costs, ["0"], 160, 0.0, 3, 96) == 96
+    assert side_that_fits(costs, ["0"], 160, 0.0, 3) == 64
+    alone = build_backbone("test_resnet", weights="random", image_size=32, seed=0)
+    assert least_side(alone) is None

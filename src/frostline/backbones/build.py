@@ -29,7 +29,7 @@ from frostline.config.image_size import Sides, sides_of
 from frostline.errors import BackboneError
 
 # What timm's models raise on a size that they do not take.
-_SIZE_ERRORS = (AssertionError, ValueError, RuntimeError, TypeError, ZeroDivisionError)
+SIZE_ERRORS = (AssertionError, ValueError, RuntimeError, TypeError, ZeroDivisionError)
 
 
 def build_backbone(
@@ -133,7 +133,7 @@ def create_timm(name: str, spec: InputSpec) -> nn.Module:
         options["in_chans"] = spec.in_chans
     try:
         model: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **options)
-    except _SIZE_ERRORS as error:
+    except SIZE_ERRORS as error:
         if spec.in_chans != RGB_CHANNELS and _takes_rgb(name, options):
             raise _wrong_channels(name, spec, error) from None
         raise wrong_size(name, spec, error) from None
@@ -221,7 +221,7 @@ def timeline_of(name: str, model: nn.Module, spec: InputSpec) -> Timeline:
     """
     try:
         return cached(f"timeline {name} {spec.shape}", lambda: record_timeline(model, spec.shape))
-    except _SIZE_ERRORS as error:
+    except SIZE_ERRORS as error:
         raise wrong_size(name, spec, error) from None
 
 
@@ -231,7 +231,7 @@ def _takes_rgb(name: str, options: dict[str, Any]) -> bool:
     try:
         with torch.device("meta"):
             timm.create_model(name, pretrained=False, num_classes=0, **others)
-    except _SIZE_ERRORS:
+    except SIZE_ERRORS:
         return False
     return True
 

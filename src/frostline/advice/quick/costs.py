@@ -50,7 +50,12 @@ class Costs:
 
 
 def side_that_fits(
-    costs: Costs, depths: Sequence[str], own_px: int, left_s: float, candidates: int
+    costs: Costs,
+    depths: Sequence[str],
+    own_px: int,
+    left_s: float,
+    candidates: int,
+    least_px: int = 0,
 ) -> int:
     """The largest side at which all of these depths, and the head, fit into the time.
 
@@ -60,8 +65,9 @@ def side_that_fits(
         own_px: Side that the question asks for: a larger one is never returned.
         left_s: Seconds.
         candidates: Rates that each of them tries.
+        least_px: The smallest side that the backbone takes.
     """
-    sides = [own_px, *(side for side in SIDES if side < own_px)]
+    sides = [own_px, *(side for side in SIDES if least_px <= side < own_px)]
     for side in sides:
         pixels = side**2
         needed = sum(costs.run_s(freeze, pixels, candidates) for freeze in depths)

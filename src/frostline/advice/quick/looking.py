@@ -7,14 +7,17 @@ its candidates, and the best one goes on to the end of its schedule.
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from frostline.advice.quick.costs import SIDES
 from frostline.advice.quick.looks import ALL, Look
 from frostline.backbones.backbone import Backbone
+from frostline.backbones.build import SIZE_ERRORS
 from frostline.config.image_size import Sides
 from frostline.config.schema import Settings
 from frostline.data.sample_table import SampleTable
@@ -39,7 +42,7 @@ from frostline.training.tuning import candidate_folder, tune
 # Rates that a run tries, and one more where the lowest or highest of them wins: one fewer than a
 # sweep. In docs/tuning.md the best of nine is among them at all depths of all sets.
 CANDIDATES = 3
-_PROBE_IMAGES, _PROBE_PX = 8, 64
+_PROBE_IMAGES = 8
 
 
 class Looker:
@@ -216,8 +219,8 @@ def step_seconds(backbone: Backbone, accelerator: str) -> float:
         backbone: In any state, on the CPU; it is left as it was, but for its gradients.
         accelerator: Where runs train.
     """
-    size = backbone.input.shape if backbone.input.fixed_size else None
-    shape = size or (backbone.input.shape[0], _PROBE_PX, _PROBE_PX)
+    side = least_side(backbone)
+    shape = backbone.input.shape if side is None else (backbone.input.shape[0], side, side)
     images = torch.rand(_PROBE_IMAGES, *shape, device=accelerator)
     backbone.to(accelerator)
     wanted = [one for one in backbone.parameters() if one.is_floating_point()]
@@ -237,6 +240,23 @@ def step_seconds(backbone: Backbone, accelerator: str) -> float:
         one.requires_grad_(was)
     backbone.to("cpu")
     return min(took_s) / (_PROBE_IMAGES * shape[1] * shape[2])
+
+
+def least_side(backbone: Backbone) -> int | None:
+    """The smallest side for short runs that a backbone takes; None if it takes its own alone.
+
+    Args:
+        backbone: In any state, on the CPU; it is left in eval mode.
+    """
+    if backbone.input.fixed_size:
+        return None
+    own = backbone.input.shape
+    backbone.eval()
+    for side in sorted(side for side in SIDES if side < min(own[1:])):
+        with suppress(*SIZE_ERRORS), torch.no_grad():
+            backbone(torch.zeros(1, own[0], side, side))
+            return side
+    return None
 
 
 def at_size(job: Settings, image_size: Sides | None) -> Settings:

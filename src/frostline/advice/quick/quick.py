@@ -23,6 +23,7 @@ from frostline.advice.quick.looking import (
     Looker,
     at_size,
     first_part_of,
+    least_side,
     step_seconds,
 )
 from frostline.advice.quick.looks import ALL, FEWEST_GROUPS, Look, rows_of
@@ -56,14 +57,14 @@ class _Backbone:
         job: At the question's size.
         costs: Of its runs.
         own_px: Side at the question's size, the root of the area of a rectangle.
-        takes_sizes: Whether it can be looked at at smaller sizes.
+        least_px: The smallest side at which it can be looked at; None if at its own alone.
         depths: Values of `freeze` that train stages, those that say most first.
     """
 
     job: Settings
     costs: Costs
     own_px: int
-    takes_sizes: bool
+    least_px: int | None
     depths: list[str]
 
 
@@ -244,10 +245,12 @@ class _Session:
         for look in self._looks:
             if look.backbone == name and look.freeze != ALL:
                 return one.own_px if look.at_own_size else int(look.size_px)
-        if not one.takes_sizes:
+        if one.least_px is None:
             return one.own_px
         left_s = SAFETY * (self._end_s - time.time())
-        return side_that_fits(self._costs(one), one.depths[:3], one.own_px, left_s, CANDIDATES)
+        return side_that_fits(
+            self._costs(one), one.depths[:3], one.own_px, left_s, CANDIDATES, one.least_px
+        )
 
     def _prepared(self, job: Settings) -> _Backbone:
         backbone = backbone_of_job(
@@ -274,7 +277,7 @@ class _Session:
                 first_part_of(job, len(self._whole.train)),
             ),
             round((height * width) ** 0.5),
-            height == width and not backbone.input.fixed_size,
+            least_side(backbone) if height == width else None,
             depths,
         )
 
