@@ -9,14 +9,16 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from frostline.advice.quick import at_hand, looking, quick
+from frostline.advice.quick import at_hand, looking, prepared_backbone, quick_session
 from frostline.advice.quick.costs import Costs, rounded_minutes, side_that_fits
-from frostline.advice.quick.looking import least_side, step_seconds
-from frostline.advice.quick.looks import Look, rows_of
+from frostline.advice.quick.looks import Look
+from frostline.advice.quick.quick_rows import rows_of
+from frostline.advice.quick.step_time import least_side, step_seconds
 from frostline.advice.request import read_request, sweep_command, with_path
 from frostline.backbones.build import build_backbone
 from frostline.commands import advise
 from frostline.data.load import load_table, split_of
+from frostline.data.sample_table import SampleTable
 from frostline.errors import WeightsError
 from frostline.features.feature_store import store_folder
 from frostline.features.stored_file import SUFFIX, open_segment
@@ -77,6 +79,29 @@ def test_of_equal_cells_the_one_that_freezes_most_is_first():
         "4",
         "0",
     ]
+
+
+def labelled(labels, groups):
+    """A table without images."""
+    return SampleTable(
+        name="t",
+        items=tuple(f"i{k:03d}" for k in range(len(labels))),
+        labels=np.array(labels, dtype=np.int64),
+        groups=np.array(groups, dtype=np.str_),
+        given_split=None,
+        classes=tuple(f"c{k}" for k in range(max(labels) + 1)),
+        fingerprint="",
+        open_image=lambda item: None,
+    )
+
+
+def test_a_head_is_scored_in_single_precision():
+    """In half precision both classes are .5, and the first one would win."""
+    table = labelled([1, 1, 0], ["a", "b", "c"])
+    probs = np.array([[0.49999, 0.50001], [0.49999, 0.50001]], dtype=np.float32)
+    assert np.array_equal(probs.astype(np.float16).argmax(axis=1), [0, 0])
+    made = looking.predictions_of(table, np.array([1, 0]), probs)
+    assert made.items.tolist() == ["i000", "i001"] and made.correct.all()
 
 
 def test_costs_by_hand_and_the_side_that_fits():
@@ -158,7 +183,7 @@ def test_depths_are_trained_without_test_images_each_at_its_own_rate(
         return real(settings, *rest, splits=splits, **more)
 
     monkeypatch.setattr(looking, "fit_candidate", watched)
-    monkeypatch.setattr(quick, "_by_worth", lambda _: ["4"])
+    monkeypatch.setattr(prepared_backbone, "depths_by_worth", lambda _: ["4"])
     advise.main([*SMALL, *own_folders, "--quick", "--minutes", "30", "--json"])
     answer = json.loads(capsys.readouterr().out)
     assert {row["freeze"] for row in answer["rows"]} == {"4", "all"}
@@ -248,7 +273,7 @@ def test_a_store_that_cannot_be_written(own_folders, tmp_path, monkeypatch, caps
 
 
 def test_many_images_are_looked_at_in_part(own_folders, capsys, monkeypatch):
-    monkeypatch.setattr(quick, "FIRST_HEAD_S", 0.0)
+    monkeypatch.setattr(quick_session, "FIRST_HEAD_S", 0.0)
     advise.main([*SMALL, *own_folders, "--quick", "--minutes", "0.01", "--json"])
     answer = json.loads(capsys.readouterr().out)
     assert answer["fraction"] < 1 and 40 <= answer["n_train"] < 70 and answer["n_val"] < 25

@@ -21,13 +21,13 @@ class Predictions:
         items: Item names, `(N,)` str.
         groups: What the split keeps together (photos of one leaf share a group), `(N,)` str.
         labels: True class, `(N,)` int64.
-        probs: Predicted probabilities, `(N, K)` float16 in [0, 1].
+        probs: Predicted probabilities, `(N, K)` in [0, 1]: float16 as recorded, or float32.
     """
 
     items: NDArray[np.str_]
     groups: NDArray[np.str_]
     labels: NDArray[np.int64]
-    probs: NDArray[np.float16]
+    probs: NDArray[np.float16] | NDArray[np.float32]
 
     @property
     def predicted(self) -> NDArray[np.int64]:

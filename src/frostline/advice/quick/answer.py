@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from frostline.advice.quick.looks import Row
+from frostline.advice.quick.quick_rows import Row
 from frostline.data.sample_table import SampleTable
 from frostline.data.splits import Splits
 
@@ -39,7 +39,8 @@ class Regret:
 
     Attributes:
         sets: Data sets.
-        mean: Points of test F1 by which what was proposed is below what the sweep takes.
+        mean: Points of test F1 by which what was proposed is below what the sweep takes, means
+            over seeds; negative where it is above.
         most: The same on the worst of them.
     """
 

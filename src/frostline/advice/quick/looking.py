@@ -7,17 +7,13 @@ its candidates, and the best one goes on to the end of its schedule.
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
-from frostline.advice.quick.costs import SIDES
 from frostline.advice.quick.looks import ALL, Look
-from frostline.backbones.backbone import Backbone
-from frostline.backbones.build import SIZE_ERRORS
 from frostline.config.image_size import Sides
 from frostline.config.schema import Settings
 from frostline.data.sample_table import SampleTable
@@ -42,7 +38,6 @@ from frostline.training.tuning import candidate_folder, tune
 # Rates that a run tries, and one more where the lowest or highest of them wins: one fewer than a
 # sweep. In docs/tuning.md the best of nine is among them at all depths of all sets.
 CANDIDATES = 3
-_PROBE_IMAGES = 8
 
 
 class Looker:
@@ -56,7 +51,11 @@ class Looker:
     """
 
     def __init__(
-        self, table: SampleTable, splits: Splits, folder: Path, on_progress: Callable[[str], None]
+        self,
+        table: SampleTable,
+        splits: Splits,
+        folder: Path,
+        on_progress: Callable[[str], None],
     ) -> None:
         self._table, self._splits, self._folder = table, splits, folder
         self._on_progress = on_progress
@@ -128,21 +127,34 @@ class Looker:
         )
 
     def _predictions(self, pool: HeadPool, head: TrainedHead) -> Predictions:
-        """Of a solved head for validation, in the form and order of a run's."""
-        table = self._table
-        rows = self._splits.val
+        """Of a solved head for validation."""
         batches = [pool.features[one] for one in head.data.sampler("val", training=False)]
-        probs = probabilities(pool.logits_of(head.module, batches)).numpy().astype(np.float16)
-        items = np.asarray([str(table.items[row]) for row in rows.tolist()], dtype=np.str_)
-        order = np.argsort(items, kind="stable")
-        groups = np.asarray([str(one) for one in table.groups[rows]], dtype=np.str_)
-        return Predictions(
-            items[order], groups[order], table.labels[rows].astype(np.int64)[order], probs[order]
-        )
+        probs = probabilities(pool.logits_of(head.module, batches)).numpy()
+        return predictions_of(self._table, self._splits.val, probs)
 
     def _say(self, *, text: str = "", **_: object) -> None:
         if text:
             self._on_progress(text)
+
+
+def predictions_of(
+    table: SampleTable, rows: NDArray[np.int64], probs: NDArray[np.float32]
+) -> Predictions:
+    """Predictions in the form and order of a run's, sorted by item.
+
+    The probabilities stay in single precision: in half precision the two highest may be equal,
+    and another class would win than in a sweep, which scores before it rounds.
+
+    Args:
+        table: The images.
+        rows: (N), those that were predicted.
+        probs: (N, K) float32.
+    """
+    items = np.asarray([str(table.items[row]) for row in rows.tolist()], dtype=np.str_)
+    order = np.argsort(items, kind="stable")
+    groups = np.asarray([str(one) for one in table.groups[rows]], dtype=np.str_)
+    labels = table.labels[rows].astype(np.int64)
+    return Predictions(items[order], groups[order], labels[order], probs[order])
 
 
 class _Runs:
@@ -210,53 +222,6 @@ def first_part_of(settings: Settings, n_train: int) -> int:
     steps = -(-n_train // settings.batch_size)
     phases = [Phase(0, settings.epochs, freeze=0, lr_factor=1.0)]
     return first_part(phases, share=settings.tune.first_frac, steps_per_epoch=steps)
-
-
-def step_seconds(backbone: Backbone, accelerator: str) -> float:
-    """Measure what training all stages takes, seconds an image and pixel.
-
-    Args:
-        backbone: In any state, on the CPU; it is left as it was, but for its gradients.
-        accelerator: Where runs train.
-    """
-    side = least_side(backbone)
-    shape = backbone.input.shape if side is None else (backbone.input.shape[0], side, side)
-    images = torch.rand(_PROBE_IMAGES, *shape, device=accelerator)
-    backbone.to(accelerator)
-    wanted = [one for one in backbone.parameters() if one.is_floating_point()]
-    before = [one.requires_grad for one in wanted]
-    for one in wanted:
-        one.requires_grad_(True)
-    backbone.eval()  # statistics stay as they are
-    took_s = []
-    for _ in range(3):
-        begun_s = time.perf_counter()
-        backbone(images).float().square().mean().backward()
-        # Waits for the accelerator.
-        sum(float(one.grad.flatten()[0]) for one in wanted[:1] if one.grad is not None)
-        took_s.append(time.perf_counter() - begun_s)
-    for one, was in zip(wanted, before, strict=True):
-        one.grad = None
-        one.requires_grad_(was)
-    backbone.to("cpu")
-    return min(took_s) / (_PROBE_IMAGES * shape[1] * shape[2])
-
-
-def least_side(backbone: Backbone) -> int | None:
-    """The smallest side for short runs that a backbone takes; None if it takes its own alone.
-
-    Args:
-        backbone: In any state, on the CPU; it is left in eval mode.
-    """
-    if backbone.input.fixed_size:
-        return None
-    own = backbone.input.shape
-    backbone.eval()
-    for side in sorted(side for side in SIDES if side < min(own[1:])):
-        with suppress(*SIZE_ERRORS), torch.no_grad():
-            backbone(torch.zeros(1, own[0], side, side))
-            return side
-    return None
 
 
 def at_size(job: Settings, image_size: Sides | None) -> Settings:

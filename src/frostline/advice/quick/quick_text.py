@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from frostline.advice.quick.answer import QuickAnswer, Skipped, recorded_regret
 from frostline.advice.quick.costs import rounded_minutes
-from frostline.advice.quick.looks import LEVEL, Row
+from frostline.advice.quick.looks import LEVEL
+from frostline.advice.quick.quick_rows import Row
 from frostline.invocation import as_called
 
 _HEADER = ("backbone", "freeze", "val F1", f"{LEVEL:.0%} interval", "at px", "over all", "", "how")
@@ -80,8 +81,8 @@ def notes(answer: QuickAnswer) -> Iterator[str]:
     if known is not None:
         yield as_called(
             f"Measured on {known.sets} small data sets, one backbone, time enough for its depths: "
-            f"what such an answer proposes is {known.mean:.1f} points of test F1 below what the "
-            f"full sweep takes on average, {known.most:.1f} on the worst (docs/quick.md)."
+            "test F1 of what the full sweep takes minus that of what such an answer proposes is "
+            f"{known.mean:+.1f} points on average, {known.most:+.1f} on the worst (docs/quick.md)."
         )
 
 
