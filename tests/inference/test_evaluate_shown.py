@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BLOCKS = [
     block.strip("\n")
     for block in re.findall(r"```\n(.*?)```", (ROOT / "docs/evaluate.md").read_text(), re.DOTALL)
-    if "95 % interval" in block
+    if re.search(r"now +logged", block)
 ]
 
 

@@ -4,6 +4,7 @@ python -m src.predict RUN photo.jpg more_photos/ "field/**/*.png"
 python -m src.predict RUN photos/ --top 3 --out answers.csv    # or .json, .jsonl, .parquet
 python -m src.predict best:SWEEP photos/ --json
 python -m src.predict RUN photos/ --coverage 0.9    # sets that hold the truth in 90 % of cases
+python -m src.predict RUN photos/ --tta flip        # mean over the image and its mirror image
 
 RUN is a run id or its beginning, a run's name, best:SWEEP, or the path of a checkpoint. A file that
 cannot be read is a row with its error. --coverage also calibrates the probabilities and warns of
@@ -28,6 +29,7 @@ from frostline.commands.arguments import (
     run_given,
     say,
 )
+from frostline.data.views import TTA, n_views_of
 
 if TYPE_CHECKING:
     from frostline.inference.answer import Answer
@@ -52,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
+    from frostline.data.augmentations import check_augment
     from frostline.data.channels import takes_arrays
     from frostline.inference.answer_files import (
         as_dict,
@@ -73,6 +76,8 @@ def _run(given: argparse.Namespace) -> int:
 
         check_coverage(given.coverage)
     rebuilt = run_given(given)
+    if given.tta is not None:
+        check_augment(given.tta, rebuilt.backbone.input)
     found = find_images(given.images, arrays=takes_arrays(rebuilt.geometry.in_chans))
     paths = found.files
     for note in found.notes():
@@ -90,6 +95,7 @@ def _run(given: argparse.Namespace) -> int:
         # Sets are judged as the validation images were.
         "32-true" if sets and given.precision == "auto" else PRECISIONS[given.precision],
         rebuilt.value_range,
+        n_views=n_views_of(given.tta),
     )
     if sets:
         predictor.trust = _trust(given, rebuilt, predictor)
@@ -117,6 +123,7 @@ def _run(given: argparse.Namespace) -> int:
     print(
         f"{rebuilt.name}: {len(paths):,} {images}{unread}, {precision} on "
         f"{predictor.accelerator}"
+        + (f", --tta {given.tta}" if given.tta else "")
         + (f"; {classes}" if classes else "")
         + (f": {given.out}" if given.out else ""),
         file=sys.stderr,
@@ -133,7 +140,16 @@ def _trust(given: argparse.Namespace, rebuilt: "Rebuilt", predictor: "Predictor"
     store = None
     if rebuilt.record is not None:
         store = open_store(given.uri, "Default", make=False)
-    predictions = recorded_predictions(rebuilt, store, given.run)
+    if given.tta is None:
+        predictions = recorded_predictions(rebuilt, store, given.run)
+    else:
+        # Sets of what was averaged are judged by what was averaged.
+        from frostline.inference.test_time import own_predictions
+
+        say(f"predictions of its validation and test images with --tta {given.tta}, to judge by")
+        predictions = {
+            split: mean for split, (_, mean) in own_predictions(rebuilt, given.tta).items()
+        }
     # What cannot be said is said before the images are read.
     trust_of(predictions, given.coverage, "")
     trust = trust_of(
@@ -179,6 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--coverage", metavar="SHARE", type=float, help="sets that hold the truth in this share"
     )
+    parser.add_argument("--tta", choices=TTA, help="mean of the probabilities over views")
     parser.add_argument("--out", metavar="FILE", type=Path, help=".csv, .json, .jsonl or .parquet")
     parser.add_argument("--json", action="store_true", help="print JSON instead of CSV")
     parser.add_argument("--batch-size", type=count, default=64, help="default: 64")

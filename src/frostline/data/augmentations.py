@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from frostline.config.data_settings import RGB_CHANNELS
 from frostline.data.seeds import own_draws
+from frostline.data.views import FINITE_VIEWS
 from frostline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 # From images (B, C, R, R) uint8 and a seed to images (B, C, S, S) uint8.
 RandomRecipe = Callable[["Tensor", int], "Tensor"]
-
-# Number of views of each image, for the augmentations that have finitely many.
-FINITE_VIEWS = {"none": 1, "flip": 2, "dihedral": 8}
 
 # Crops are taken from a larger square; `crop_always` also crops in evaluation: a known mistake.
 CROPS = ("crop", "crop_always")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from frostline.data.augmentations import AUGMENTS, FINITE_VIEWS, random_recipe
+from frostline.data.augmentations import AUGMENTS, random_recipe
 from frostline.data.seeds import derive_seed
+from frostline.data.views import FINITE_VIEWS
 from frostline.errors import ConfigError
 
 if TYPE_CHECKING:

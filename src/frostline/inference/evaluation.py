@@ -3,19 +3,27 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from frostline.data.progress_bar import show_progress
+from frostline.data.views import n_views_of
 from frostline.errors import TrackingError
-from frostline.inference.evaluation_images import find_images_to_evaluate
+from frostline.inference.evaluation_images import find_images_to_evaluate, own_splits
 from frostline.inference.rebuild import Rebuilt
 from frostline.inference.run_engine import engine_here
 from frostline.inference.run_network import evaluate_rows
 from frostline.inference.score_intervals import intervals_of
+from frostline.inference.test_time import (
+    TtaResult,
+    check_views,
+    differences_of,
+    evaluate_views,
+    predictions_of,
+)
 from frostline.tracking.prediction_files import read_predictions, write_predictions
 from frostline.tracking.reader import Reader
 from frostline.tracking.records import RunRecord
@@ -44,6 +52,7 @@ class Evaluation:
         notes: What was left out or mapped, in sentences.
         folder: Where the files are.
         cost: Latency, memory and so on; empty if not measured.
+        tta: What test-time augmentation adds, where `figures` are with it; None without.
     """
 
     run: str
@@ -57,11 +66,13 @@ class Evaluation:
     notes: tuple[str, ...]
     folder: Path
     cost: dict[str, float] = field(default_factory=dict)
+    tta: TtaResult | None = None
 
     @property
     def largest_difference(self) -> float:
-        """Largest difference from the logged figures; 0 if all are equal to the last digit."""
-        return max((abs(self.figures[k] - v) for k, v in self.logged.items()), default=0.0)
+        """Largest difference of the image alone from the logged figures; 0 if all are equal."""
+        plain = self.figures if self.tta is None else self.tta.plain
+        return max((abs(plain[k] - v) for k, v in self.logged.items()), default=0.0)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -77,6 +88,7 @@ class Evaluation:
             "notes": list(self.notes),
             "cost": self.cost,
             "folder": str(self.folder),
+            **({} if self.tta is None else {"tta": self.tta.as_dict()}),
         }
 
 
@@ -90,6 +102,7 @@ def evaluate_run(
     class_names: Mapping[str, str],
     evidence: str,
     cost: bool,
+    tta: str | None = None,
     on_progress: Callable[[str], None],
 ) -> Evaluation:
     """Evaluate a run and write predictions, figures and evidence.
@@ -103,6 +116,7 @@ def evaluate_run(
         class_names: As for `find_images_to_evaluate`.
         evidence: `full`, `light` or `off`.
         cost: Whether to measure latency, throughput and memory.
+        tta: Views over which probabilities are averaged, one of `TTA`; None for the image alone.
         on_progress: Receives lines of progress.
 
     Raises:
@@ -113,14 +127,50 @@ def evaluate_run(
 
     images = find_images_to_evaluate(rebuilt, split, data, class_names)
     engine = engine_here(rebuilt)
-    on_progress(f"{rebuilt.name} on {images.description}: {len(images.rows)} images")
-    with show_progress("evaluating", len(images.rows)) as advance:
-        evaluated = evaluate_rows(
-            rebuilt, images.table, images.rows, engine, mapped=images.mapped, advance=advance
+    if tta is not None:
+        check_views(rebuilt, tta)
+        # Metrics, files and the folder on the run: plain results keep theirs.
+        images = replace(
+            images,
+            name=f"{images.name}-tta_{tta}",
+            description=f"{images.description}, --tta {tta}",
         )
+    on_progress(f"{rebuilt.name} on {images.description}: {len(images.rows)} images")
+    plain = None
+    with show_progress("evaluating", len(images.rows) * n_views_of(tta)) as advance:
+        if tta is None:
+            evaluated = evaluate_rows(
+                rebuilt, images.table, images.rows, engine, mapped=images.mapped, advance=advance
+            )
+        else:
+            plain, evaluated = evaluate_views(
+                rebuilt,
+                images.table,
+                images.rows,
+                engine,
+                tta,
+                mapped=images.mapped,
+                advance=advance,
+            )
     folder = out / images.name
     folder.mkdir(parents=True, exist_ok=True)
     predictions = evaluated.predictions(images.table)
+    recorded = _recorded_evidence(store, rebuilt.record)
+    added = None
+    if tta is not None and plain is not None:
+        validation = None
+        if images.split == "test":
+            on_progress("the same on its validation split, which is to decide whether it is used")
+            rows = own_splits(rebuilt, images.table).val
+            validation = predictions_of(rebuilt, images.table, rows, tta)
+        # A temperature fitted on plain predictions is not that of averaged ones.
+        recorded["validation"] = None if validation is None else validation[1]
+        added = TtaResult(
+            tta,
+            plain.figures,
+            differences_of(predictions, plain.predictions(images.table)),
+            None if validation is None else differences_of(validation[1], validation[0]),
+        )
     write_predictions(
         folder / "predictions.parquet",
         items=[images.table.items[row] for row in evaluated.rows.tolist()],
@@ -148,7 +198,7 @@ def evaluate_run(
             network=rebuilt.network,
             backbone=rebuilt.backbone,
             preprocess=rebuilt.preprocess,
-            **_recorded_evidence(store, rebuilt.record),
+            **recorded,
         )
         on_progress("writing the evidence: confusion, calibration, errors, attributions")
         write_evidence(subject, folder, level=evidence, on_progress=on_progress)
@@ -164,6 +214,7 @@ def evaluate_run(
         notes=images.notes,
         folder=folder,
         cost=costs,
+        tta=added,
     )
     text = json.dumps(done.as_dict(), indent=2, ensure_ascii=False)
     (folder / "figures.json").write_text(text, encoding="utf-8")

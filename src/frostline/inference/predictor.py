@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from frostline.cores import usable_cores
 from frostline.data.deep_pixels import ValueRange
 from frostline.data.geometry import Geometry
-from frostline.data.transforms import BatchTransform
+from frostline.data.transforms import BatchTransform, apply_views
 from frostline.features.compute import precision_context
 from frostline.inference.answer import Answer
 from frostline.inference.image_files import decode_batches
@@ -43,6 +43,8 @@ class Predictor:
         precision: `auto`, `32-true` or `bf16-mixed`; `auto` is decided on the first batch.
         value_range: What is black and white in images of more than 8 bits.
         trust: What else is said of each image; None for nothing. The network is then a run's own.
+        n_views: Views of each image over which the probabilities are averaged: see
+            `frostline.data.transforms.apply_views`.
     """
 
     network: nn.Module
@@ -52,6 +54,7 @@ class Predictor:
     precision: str
     value_range: ValueRange | None = None
     trust: "Trust | None" = None
+    n_views: int = 1
 
     def __post_init__(self) -> None:
         self.network = self.network.to(self.accelerator).to(memory_format=torch.channels_last)
@@ -101,12 +104,25 @@ class Predictor:
 
     def features(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What the head gets of squares (B, S, S, C) uint8, in float32: (B, F)."""
+        return self._features(self._images(squares))
+
+    def _features(self, images: Tensor) -> NDArray[np.float32]:
         network = self.network
         assert isinstance(network, Network)
-        images = torch.from_numpy(squares).permute(0, 3, 1, 2).to(self.accelerator)
         with torch.inference_mode(), precision_context(self.accelerator, "32-true"):
             features: Tensor = network.features(self.preprocess.normalise(images))
         return features.float().flatten(1).cpu().numpy()
+
+    def _images(self, squares: NDArray[np.uint8]) -> Tensor:
+        # The squares are in channels-last order already, so permute copies nothing.
+        return torch.from_numpy(squares).permute(0, 3, 1, 2).to(self.accelerator)
+
+    def _views(self, squares: NDArray[np.uint8]) -> Iterator[Tensor]:
+        """Each view of squares (B, S, S, C) uint8: (B, C, S, S) uint8; the first is the image."""
+        images = self._images(squares)
+        for view in range(self.n_views):
+            views = torch.full((len(images),), view, device=images.device)
+            yield apply_views(images, views, self.n_views)
 
     def _judged(self, squares: NDArray[np.uint8], top: int) -> list[Answer]:
         """The answers for squares, without their paths."""
@@ -116,20 +132,18 @@ class Predictor:
             return [Answer(Path(), tuple(classes), tuple(probs)) for classes, probs in pairs]
         network = self.network
         assert isinstance(network, Network)
-        features = self.features(squares)
+        each = [self._features(images) for images in self._views(squares)]
         with torch.inference_mode():
-            logits = network.head(torch.from_numpy(features).to(self.accelerator))
-        return self.trust.answers(torch.softmax(logits.float(), dim=1).cpu(), features, top)
+            logits = [network.head(torch.from_numpy(one).to(self.accelerator)) for one in each]
+        return self.trust.answers(_mean_probabilities(logits), each[0], top)
 
     def _probabilities(self, squares: NDArray[np.uint8], precision: str | None) -> Tensor:
-        # The squares are in channels-last order already, so permute copies nothing.
-        images = torch.from_numpy(squares).permute(0, 3, 1, 2).to(self.accelerator)
         with (
             torch.inference_mode(),
             precision_context(self.accelerator, precision or self.precision),
         ):
-            logits = self.network(self.preprocess.normalise(images))
-        return torch.softmax(logits.float(), dim=1).cpu()
+            each = [self.network(self.preprocess.normalise(one)) for one in self._views(squares)]
+        return _mean_probabilities(each)
 
     def _faster_precision(self, squares: NDArray[np.uint8]) -> str:
         """bfloat16 if it is clearly faster and its predictions agree, else float32."""
@@ -145,3 +159,9 @@ class Predictor:
         )
         faster = took_s["32-true"] > MIN_SPEEDUP * took_s["bf16-mixed"]
         return "bf16-mixed" if agrees and faster else "32-true"
+
+
+def _mean_probabilities(logits: Sequence[Tensor]) -> Tensor:
+    """Logits of each view (B, K) to the mean of their probabilities, (B, K) float32 on the CPU."""
+    each = [torch.softmax(one.float(), dim=1) for one in logits]
+    return (each[0] if len(each) == 1 else torch.stack(each).mean(dim=0)).cpu()

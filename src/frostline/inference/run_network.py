@@ -12,6 +12,7 @@ from frostline.backbones.compute_mode import ComputeMode, InComputeMode
 from frostline.data.image_datamodule import ImageDataModule
 from frostline.data.sample_table import SampleTable
 from frostline.data.splits import Splits
+from frostline.data.transforms import apply_views
 from frostline.features.compute import precision_context
 from frostline.inference.class_map import ClassMap
 from frostline.inference.rebuild import Rebuilt
@@ -85,6 +86,8 @@ def evaluate_rows(
     engine: Engine,
     *,
     mapped: ClassMap | None = None,
+    view: int = 0,
+    n_views: int = 1,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Evaluated:
     """Run a network over some rows of a table and score it.
@@ -98,6 +101,8 @@ def evaluate_rows(
         rows: Rows of the table; with `mapped` only those whose class is one of the run's.
         engine: Device and precision.
         mapped: From the table's classes to the run's; None if they are the same.
+        view: Which view of each image, in 0 .. n_views - 1; 0 is the image itself.
+        n_views: Of each image: see `frostline.data.transforms.apply_views`.
         advance: Receives the number of images after each batch.
     """
     settings = rebuilt.settings
@@ -122,8 +127,10 @@ def evaluate_rows(
     outputs: list[tuple[Tensor, Tensor, Tensor]] = []
     with torch.inference_mode():
         for batch in data.evaluation_dataloader("test"):
+            inputs = batch.inputs.to(engine.accelerator)
+            views = torch.full((len(inputs),), view, device=inputs.device)
             images = preprocess(
-                batch.inputs.to(engine.accelerator),
+                apply_views(inputs, views, n_views),
                 batch.views.to(engine.accelerator),
                 training=False,
                 epoch=0,
@@ -134,7 +141,19 @@ def evaluate_rows(
     logits, labels, items = (torch.cat(part) for part in zip(*outputs, strict=True))
     if mapped is not None:
         labels = torch.from_numpy(mapped.index)[labels]
+    return scored(logits.clone(), labels, items.numpy(), of_other_data=mapped is not None)
+
+
+def scored(logits: Tensor, labels: Tensor, rows: Rows, *, of_other_data: bool) -> Evaluated:
+    """Score a network's outputs.
+
+    Args:
+        logits: (N, K) float32.
+        labels: (N,) int64.
+        rows: (N,) int64, rows of the table.
+        of_other_data: Whether images of some classes may be missing.
+    """
     figures = figures_of(logits, labels)
-    if mapped is not None:
+    if of_other_data:
         figures = blank_of_one_class(figures, labels)
-    return Evaluated(logits.clone(), labels, items.numpy(), figures)
+    return Evaluated(logits, labels, rows, figures)

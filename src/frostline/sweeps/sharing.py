@@ -10,7 +10,7 @@ from frostline.config.freeze_value import listed_stages
 from frostline.config.own_part import OwnAugment
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import is_tuned
-from frostline.data.augmentations import FINITE_VIEWS
+from frostline.data.views import FINITE_VIEWS
 from frostline.sweeps.plan import PlannedJob
 from frostline.training.group_key import group_key, trains_together
 

@@ -5,7 +5,7 @@ import json
 from frostline.config.recipe import MlpHead, PlateauLr, Sgd
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import tunes_alone
-from frostline.data.augmentations import FINITE_VIEWS
+from frostline.data.views import FINITE_VIEWS
 
 SHARED = (
     "backbone",

@@ -13,9 +13,9 @@ from frostline.backbones.compute_mode import ComputeMode
 from frostline.config.own_part import OwnLoss
 from frostline.config.recipe import CrossEntropy
 from frostline.config.schema import Settings
-from frostline.data.augmentations import FINITE_VIEWS
 from frostline.data.image_datamodule import Batch, ImageDataModule
 from frostline.data.order import BatchRows
+from frostline.data.views import FINITE_VIEWS
 from frostline.errors import ConfigError
 from frostline.features.compute import precision_context
 from frostline.features.cost_model import Decision
