@@ -10,8 +10,8 @@ from frostline.advice.quick.step_time import least_side, step_seconds
 from frostline.backbones.backbone import Backbone
 from frostline.backbones.pristine import backbone_of_job
 from frostline.config.schema import Settings
-from frostline.data.augmentations import FINITE_VIEWS
 from frostline.data.splits import Splits
+from frostline.data.views import FINITE_VIEWS
 from frostline.training.engine import choose_engine
 
 SEEDS = (0, 1, 2)  # of the sweeps that are proposed

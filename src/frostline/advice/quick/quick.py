@@ -15,43 +15,8 @@ from frostline.config.data_settings import LeavesData
 from frostline.config.schema import Settings
 from frostline.data.load import load_table, split_of
 from frostline.data.sample_table import SampleTable
-<<<<<<< HEAD
 from frostline.data.splits import Splits
 from frostline.training.engine import prepare_process
-=======
-from frostline.data.splits import Splits, keep_fraction
-from frostline.data.views import FINITE_VIEWS
-from frostline.errors import DeadlineError
-from frostline.training.engine import choose_engine, prepare_process
-from frostline.training.task import TrainingDivergedError
-
-# Of the time: kept for the table; what the heads may take before stages are trained.
-LAST_S, HEADS_FRAC = 5.0, 0.5
-# What the first head may take, so that there is a table within a minute.
-FIRST_HEAD_S = 35.0
-# What is expected of a look is rarely exact: so much of the time left is given away at most.
-SAFETY = 0.8
-SEEDS = (0, 1, 2)
-
-
-@dataclass
-class _Backbone:
-    """A backbone with what looks at it cost.
-
-    Attributes:
-        job: At the question's size.
-        costs: Of its runs.
-        own_px: Side at the question's size, the root of the area of a rectangle.
-        least_px: The smallest side at which it can be looked at; None if at its own alone.
-        depths: Values of `freeze` that train stages, those that say most first.
-    """
-
-    job: Settings
-    costs: Costs
-    own_px: int
-    least_px: int | None
-    depths: list[str]
->>>>>>> 380f37f (wip-tta)
 
 
 def quick_answer(
