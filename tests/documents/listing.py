@@ -70,7 +70,17 @@ LISTED: dict[str, dict[str, Treatment]] = {
         "python -m src.train -m freeze=0,2,all": Run(f"{NET} {DRAWN}"),
     },
     "docs/evaluate.md": {
-        "python -m src.evaluate RUN": Run(),
+        "python -m src.evaluate RUN   ": Run(),
+        "python -m src.evaluate RUN --tta": Run(),
+        "tf_efficientnet_lite0-freeze4-seed0-augment=none": Left(
+            "output of a sweep of minutes; tests/inference/test_tta.py has its lines and values"
+        ),
+        "python -m src.evaluate best:SWEEP --ensemble": Left(
+            "needs several runs of one sweep; tests/integration/test_together.py gives both"
+        ),
+        "ensemble of sweep": Left(
+            "output of a sweep of minutes; tests/integration/test_together.py has its values"
+        ),
         "tf_efficientnet_lite0-freeze4-seed0 on its own": Printed("python -m src.evaluate RUN"),
         "tf_efficientnet_lite0-freeze4-seed0 on leaves": Printed(
             "python -m src.evaluate RUN --data background=field draw_seed=1 n_images=200"

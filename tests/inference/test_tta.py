@@ -108,26 +108,26 @@ def _square(rebuilt: object, item: str) -> np.ndarray:
 
 
 def test_predict_averages_the_photo_and_its_mirror_image(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    draw_ramps(tmp_path / "photos", per_class=3)
-    (tmp_path / "mirrored").mkdir()
-    files = sorted((tmp_path / "photos" / "rising").glob("*.png"))
-    for file in files:
+    for folder in ("some", "mirrored"):
+        (tmp_path / folder).mkdir()
+    for file in sorted((tmp_path / "photos" / "rising").glob("*.png"))[:4]:
+        Image.open(file).save(tmp_path / "some" / file.name)
         ImageOps.mirror(Image.open(file)).save(tmp_path / "mirrored" / file.name)
-    checkpoint = str(save_untrained(tmp_path))
     said = []
-    for words in (["photos/rising"], ["mirrored"], ["photos/rising", "--tta", "flip"]):
-        predict.main([checkpoint, *words, "--top", "3"])
+    for words in (["some"], ["mirrored"], ["some", "--tta", "flip"]):
+        predict.main([trained, *words, "--top", "3"])
         captured = capsys.readouterr()
         said.append([_by_class(row) for row in csv.DictReader(captured.out.splitlines())])
     plain, mirrored, mean = said
     assert "--tta flip" in captured.err
     for one, other, both in zip(plain, mirrored, mean, strict=True):
         for name, probability in both.items():
-            assert probability == pytest.approx((one[name] + other[name]) / 2, abs=1e-4)
-    assert any(abs(one[k] - both[k]) > 1e-4 for one, both in zip(plain, mean) for k in both)  # noqa: B905
+            # Resizing rounds a mirrored file a little otherwise.
+            assert probability == pytest.approx((one[name] + other[name]) / 2, abs=5e-3)
+    apart = [abs(one[k] - both[k]) for one, both in zip(plain, mean, strict=True) for k in both]
+    assert max(apart) > 0.1
 
 
 def _by_class(row: dict[str, str]) -> dict[str, float]:

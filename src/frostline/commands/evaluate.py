@@ -5,6 +5,8 @@ python -m src.evaluate RUN --split val
 python -m src.evaluate RUN --data field_photos     # another data set, all of its images
 python -m src.evaluate RUN --data background=field # its own data with other settings
 python -m src.evaluate best:SWEEP --cost           # also: parameters, FLOPs, latency, memory
+python -m src.evaluate RUN --tta flip              # mean over the image and its mirror image
+python -m src.evaluate best:SWEEP --ensemble       # its runs together; --soup: their weights
 
 RUN is a run id or its beginning, a run's name, best:SWEEP, or the path of a checkpoint. The result
 is logged on the run, with evidence: confusion, calibration, the worst errors, attributions.
@@ -26,11 +28,13 @@ from frostline.commands.arguments import (
     run_given,
     say,
 )
+from frostline.data.views import TTA
 from frostline.errors import ConfigError
 from frostline.files import file_name
 
 if TYPE_CHECKING:
     from frostline.inference.evaluation import Evaluation
+    from frostline.inference.test_time import TtaResult
     from frostline.tracking.reader import Reader
     from frostline.tracking.records import RunRecord
 
@@ -46,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(given: argparse.Namespace) -> None:
+    if given.ensemble or given.soup:
+        from frostline.commands.combine import combine
+
+        combine(given)
+        return
     class_names = dict(_pair(text) for text in given.map)
     if class_names and not given.data:
         raise ConfigError("--map is for another data set", todo="give it with --data")
@@ -73,6 +82,7 @@ def _run(given: argparse.Namespace) -> None:
         class_names=class_names,
         evidence=given.evidence,
         cost=given.cost,
+        tta=given.tta,
         on_progress=say,
     )
     logged = False
@@ -90,6 +100,10 @@ def _lines(done: "Evaluation") -> Iterator[str]:
     """Yield figures with their logged values and intervals, then the cost, line by line."""
     yield f"{done.run} on {done.where}: {done.n_images} images of {done.n_groups} groups"
     yield from (f"  {note}" for note in done.notes)
+    if done.tta is not None:
+        yield from _beside(done, done.tta)
+        yield from _costs(done)
+        return
     has_logged = bool(done.logged)
     yield f"{'':12}{'now':>12}{'logged':>12}{'':4}95 % interval"
     # In the order of the intervals, macro first; the loss has no interval and comes last.
@@ -102,12 +116,39 @@ def _lines(done: "Evaluation") -> Iterator[str]:
         low, high = done.intervals.get(name, (float("nan"), float("nan")))
         interval = f"{low:.4f} .. {high:.4f}" if name in done.intervals else ""
         yield f"{name:12}{value:>12.6f}{logged}{'':4}{interval}".rstrip()
-    if has_logged:
-        yield (
+    yield from _against_logged(done)
+    yield from _costs(done)
+
+
+def _beside(done: "Evaluation", tta: "TtaResult") -> Iterator[str]:
+    """Yield the figures of the image alone and with its views, and how far they are apart."""
+    yield f"{'':12}{'plain':>12}{'--tta ' + tta.name:>16}{'':4}difference, 95 % interval"
+    for name in sorted(done.figures, key=[*done.intervals, *done.figures].index):
+        plain, value = tta.plain[name], done.figures[name]
+        if math.isnan(value):
+            yield f"{name:12}{'':12}{'':16}{'':4}needs images of several classes"
+            continue
+        found = tta.differences.get(name)
+        apart = f"{found} {found.verdict}" if found else ""
+        yield f"{name:12}{plain:>12.6f}{value:>16.6f}{'':4}{apart}".rstrip()
+    yield from _against_logged(done, "the plain figures: ")
+    if tta.on_validation:
+        yield "on its validation split, which is to decide whether it is used:"
+        yield from (
+            f"{name:12}{'':32}{one} {one.verdict}" for name, one in tta.on_validation.items()
+        )
+
+
+def _against_logged(done: "Evaluation", which: str = "") -> Iterator[str]:
+    if done.logged:
+        yield which + (
             "the same as logged, to the last digit"
             if done.largest_difference == 0
             else f"differs from the logged figures by at most {done.largest_difference:.2g}"
         )
+
+
+def _costs(done: "Evaluation") -> Iterator[str]:
     for name, value in done.cost.items():
         yield f"{name:34}{value:,.4g}" if abs(value) < 10_000 else f"{name:34}{value:,.0f}"
 
@@ -132,6 +173,14 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         help="two names of one class",
+    )
+    parser.add_argument("--tta", choices=TTA, help="mean of the probabilities over views")
+    together = parser.add_mutually_exclusive_group()
+    together.add_argument(
+        "--ensemble", action="store_true", help="mean answers of a sweep's runs, RUN is best:SWEEP"
+    )
+    together.add_argument(
+        "--soup", action="store_true", help="mean weights of a sweep's runs of one backbone"
     )
     parser.add_argument("--evidence", choices=LEVELS, default="full", help="default: full")
     parser.add_argument("--cost", action="store_true", help="measure latency, throughput, memory")

@@ -1,0 +1,1 @@
+"""What the runs of a sweep come to together: ensembles of their answers, soups of their weights."""
