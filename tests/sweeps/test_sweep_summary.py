@@ -112,3 +112,29 @@ def test_a_head_that_was_solved_shows_no_rate_that_had_no_effect() -> None:
     header, cells = rows([one, two])
     at = header.index("lr")
     assert {row[1]: row[at] for row in cells} == {"0": "0.001", "all": "solved"}
+
+
+def fold(depth: str, number: int, lr: str, f1: float, *, tuned: bool = True) -> Outcome:
+    params = PARAMS | {"freeze": depth, "lr": lr, "data_folds": "3", "data_fold": str(number)}
+    metrics = METRICS | {"val_best/f1_macro": f1} | ({"time/tune_s": 1.0} if tuned else {})
+    swept = {"data.fold": str(number)}
+    return Outcome(
+        f"{depth}{number}{lr}", "a", "done", f"{depth}{number}", params, metrics, swept=swept
+    )
+
+
+def test_folds_are_one_row_with_the_mean_of_their_figures() -> None:
+    found = [fold("4", k, lr, f1) for k, (lr, f1) in enumerate([("0.01", 0.5), ("0.003", 0.7)])]
+    found += [fold("2", k, "0.01", f1) for k, f1 in enumerate([0.9, 0.8, 0.7])]
+    header, cells = rows(found)
+    at = {name: place for place, name in enumerate(header)}
+    assert "data_fold" not in header and "data.fold" not in header
+    assert [row[at["freeze"]] for row in cells] == ["2", "4"]
+    assert [row[at["folds"]] for row in cells] == ["3 of 3", "2 of 3"]
+    assert [row[at["val F1"]] for row in cells] == ["80.0", "60.0"]
+    assert [row[at["s"]] for row in cells] == ["39", "26"]
+    assert [row[at["lr"]] for row in cells] == ["0.01", "0.003 .. 0.01"]
+    assert "2 runs, figures are means over folds" in printed(found, 200, terminal=False)
+    typed = [fold("4", k, lr, 0.5, tuned=False) for lr in ("0.01", "0.1") for k in range(3)]
+    assert [row[at["lr"]] for row in rows(typed)[1]] == ["0.01", "0.1"]
+    assert "folds" not in rows([outcome("a", {})])[0]

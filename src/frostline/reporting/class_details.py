@@ -8,6 +8,7 @@ from frostline.reporting.cell_predictions import read_cell_predictions
 from frostline.reporting.page import Figure, Section, Series
 from frostline.reporting.tables import Column, Table, Value
 from frostline.stats.class_results import ClassResults, class_results
+from frostline.stats.folds import word_for
 from frostline.stats.verdict import Verdict
 from frostline.tracking.run_contents import Source
 
@@ -35,12 +36,14 @@ def class_section(verdict: Verdict, source: Source) -> Section:
     return Section(
         _ID,
         _TITLE,
-        figures=[_class_figure(results, winner.name, names)],
+        figures=[_class_figure(results, winner.name, names, word_for(winner.run_ids))],
         tables=[_class_table(results[winner.name], test, winner.name, names)],
     )
 
 
-def _class_figure(results: dict[str, ClassResults], winner: str, names: Sequence[str]) -> Figure:
+def _class_figure(
+    results: dict[str, ClassResults], winner: str, names: Sequence[str], repeats: str
+) -> Figure:
     order = [int(k) for k in np.argsort(np.nan_to_num(results[winner].f1, nan=2.0), kind="stable")]
     drawn = order[:_MAX_CLASSES]
     series = [
@@ -66,7 +69,8 @@ def _class_figure(results: dict[str, ClassResults], winner: str, names: Sequence
     return Figure(
         "classes",
         "F1 of each class on validation",
-        f"Hardest class of {winner} first, with intervals over groups; all seeds together.{more}",
+        f"Hardest class of {winner} first, with intervals over groups; all {repeats} together."
+        + more,
         "",
         "F1 on validation, %",
         Table("classes", "F1 of each class on validation", columns, rows, folded=True),

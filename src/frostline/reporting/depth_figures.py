@@ -14,6 +14,7 @@ from frostline.reporting.verdict_rows import (
     point_label,
 )
 from frostline.stats.cell import value_order
+from frostline.stats.folds import word_for
 from frostline.stats.judged_cell import Row
 from frostline.stats.rules import SHORT_SCORE_NAMES
 from frostline.stats.verdict import Verdict
@@ -37,8 +38,9 @@ def depth_figure(verdict: Verdict) -> Figure:
             alone = _series(backbone, beside, colour)
             series.append(replace(alone, style="points", in_legend=not line.x))
     score = SHORT_SCORE_NAMES[verdict.rules.score]
+    repeats = word_for(verdict.top.cell.run_ids)
     caption = (
-        f"{score} on validation for each number of frozen stages, mean of the seeds with "
+        f"{score} on validation for each number of frozen stages, mean of the {repeats} with "
         f"{100 * verdict.rules.level:g} % intervals, one line a backbone"
         + ("; of several settings the best is drawn" if len(best) < len(verdict.rows) else "")
         + (f"; the {MAX_SERIES} best backbones" if len(backbones) > MAX_SERIES else "")
@@ -55,7 +57,7 @@ def depth_figure(verdict: Verdict) -> Figure:
             Column(f"val {score} %", "percent"),
             Column("low", "percent"),
             Column("high", "percent"),
-            Column("seeds", "count"),
+            Column(repeats, "count"),
         ],
         [
             [b, d, best[b, d].value, *interval_ends(best[b, d]), len(best[b, d].cell.run_ids)]

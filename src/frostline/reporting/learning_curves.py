@@ -6,6 +6,7 @@ import numpy as np
 
 from frostline.reporting.page import Figure, Series
 from frostline.reporting.tables import Column, Table, Value
+from frostline.stats.folds import word_for
 from frostline.stats.judged_cell import Row
 from frostline.stats.rules import SHORT_SCORE_NAMES
 from frostline.stats.verdict import Verdict
@@ -19,6 +20,7 @@ def curve_figures(verdict: Verdict, source: Source) -> list[Figure]:
     by_score = _curves(verdict.chosen, source, [(f"val/{rules.score}", False)], scale=100)
     losses = _curves(verdict.chosen, source, [("val/loss", False), ("train/loss", True)], scale=1)
     figures = []
+    repeat = word_for(verdict.top.cell.run_ids).removesuffix("s")
     for name, title, y_label, (series, rows) in (
         ("curves", f"Validation {score} by epoch", f"{score} on validation, %", by_score),
         ("losses", "Loss by epoch (dashed: training)", "loss (lower is better)", losses),
@@ -26,13 +28,13 @@ def curve_figures(verdict: Verdict, source: Source) -> list[Figure]:
         if series:
             columns = [
                 Column("configuration"),
-                Column("seed"),
+                Column(repeat),
                 Column("metric"),
                 Column("epoch", "count"),
                 Column("value", "number"),
             ]
             table = Table(name, title, columns, rows, folded=True)
-            caption = "One line a seed, one colour a configuration."
+            caption = f"One line a {repeat}, one colour a configuration."
             figures.append(
                 Figure(name, title, caption, "epoch", y_label, table, series, whole_x=True)
             )

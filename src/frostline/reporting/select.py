@@ -166,7 +166,8 @@ def _of_same_splits(runs: list[RunRecord], left_out: list[LeftOut]) -> list[RunR
         else:
             reason = (
                 f"split {own[:12]}, while most runs of seed {run.params.get('seed', '?')} have "
-                f"{most[:12]}: scores on different images cannot be compared"
+                f"{most[:12]}: scores on different images cannot be compared (to repeat splits or "
+                "folds, sweep over seed, not over data.split_seed)"
             )
             left_out.append(LeftOut(run, "other split", reason))
     return usable

@@ -17,6 +17,7 @@ from frostline.stats.effects import (
     interactions,
     main_effects,
 )
+from frostline.stats.folds import word_for
 from frostline.stats.looks import alpha_of_look
 from frostline.stats.rules import SHORT_SCORE_NAMES
 from frostline.stats.verdict import Verdict
@@ -64,18 +65,20 @@ def _lineup(verdict: Verdict, alpha: float) -> tuple[Lineup | None, list[str]]:
             f"{text} There are no intervals: no seed has the same validation images in all "
             "configurations."
         ]
+    repeats = word_for(verdict.top.cell.run_ids)
     text += (
-        " The intervals come from the images and the seeds, and are corrected for all values: all "
-        f"of them hold at once in {100 * (1 - SHARE_OF_EFFECTS * alpha):.4g} % of such sweeps. "
+        f" The intervals come from the images and the {repeats}, and are corrected for all values: "
+        f"all of them hold at once in {100 * (1 - SHARE_OF_EFFECTS * alpha):.4g} % of such sweeps. "
         "They are about the configurations that were run, and not about values that were not."
     )
     if lineup.n_seeds == 1:
         text += (
-            " All configurations have one seed in common, so effects and intervals are those of "
-            "these trained models on other images: what other seeds would change is not in them."
+            f" All configurations have one {repeats.removesuffix('s')} in common, so effects and "
+            "intervals are those of these trained models on other images: what other "
+            f"{repeats} would change is not in them."
         )
     elif any(len(cell) > lineup.n_seeds for cell in cells):
-        text += f" They rest on the {lineup.n_seeds} seeds that all configurations have."
+        text += f" They rest on the {lineup.n_seeds} {repeats} that all configurations have."
     return lineup, [text]
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from frostline.reporting.cell_settings import PARTIAL_WEIGHTS, partial_percent
 from frostline.stats.rules import DEFAULT_RULES
+from frostline.sweeps.fold_means import COLUMN, are_folds, means_over_folds
 from frostline.sweeps.outcome import Outcome
 from frostline.sweeps.progress import clock
 
@@ -37,12 +38,16 @@ def best_first(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def rows(outcomes: Sequence[Outcome]) -> tuple[list[str], list[list[str]]]:
-    """Header and cells of the table, with a column for every swept value."""
-    finished = [o for o in outcomes if o.succeeded]
+    """Header and cells of the table, with a column for every swept value.
+
+    Folds are one row a configuration and seed, with the means of their figures.
+    """
+    finished = means_over_folds([o for o in outcomes if o.succeeded])
     swept = _swept_params([o.params for o in finished])
     unlogged = _swept_further(finished)
     partial = [PARTIAL] if any(partial_percent(o.params) for o in finished) else []
-    shown = [*swept, *unlogged, *partial]
+    folds = [COLUMN] if are_folds(outcomes) else []
+    shown = [*swept, *unlogged, *partial, *folds]
     header = ["backbone", "freeze", *shown, "frozen", "trainable", *FIGURES, "s"]
     if any(o.state == "reused" for o in finished):
         header.append("")
@@ -51,6 +56,7 @@ def rows(outcomes: Sequence[Outcome]) -> tuple[list[str], list[list[str]]]:
         row = [_param(outcome, key) for key in ("backbone", "freeze", *swept)]
         row += [outcome.swept.get(key, "") for key in unlogged]
         row += [partial_percent(outcome.params) for _ in partial]
+        row += [outcome.params.get(COLUMN, "") for _ in folds]
         row.append(_percent(outcome.params.get("frozen_params_frac")))
         row.append(_thousands(outcome.params.get("trainable_params")))
         row += [_points(outcome.metrics.get(metric)) for metric in FIGURES.values()]
@@ -96,6 +102,8 @@ def show(outcomes: Sequence[Outcome], console: Console, *, title: str) -> None:
             at = header.index(spare)
             header, cells = _without(header, at), [_without(row, at) for row in cells]
             left_out.append(spare or "reused")
+        if are_folds(outcomes):
+            title += ", figures are means over folds"
         table = Table(
             title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
         )
@@ -133,7 +141,7 @@ def _without(values: list[str], at: int) -> list[str]:
 
 def _swept_params(params: Sequence[Mapping[str, str]]) -> list[str]:
     """Further parameters that differ between the runs, in the order in which runs log them."""
-    own = {"backbone", "freeze", PARTIAL_WEIGHTS}
+    own = {"backbone", "freeze", PARTIAL_WEIGHTS, COLUMN}
     derived = {"frozen_stages", "frozen_params_frac", "frozen_flops_frac", "trainable_params"}
     logged = dict.fromkeys(key for one in params for key in one)  # some only where they are used
     keys = [key for key in logged if key not in own | derived]
