@@ -75,6 +75,7 @@ JOB = {
         "pytorch_lightning:Trainer.fit",
         "pytorch_lightning:Trainer.validate",
         "pytorch_lightning:Trainer.test",
+        "frostline.training.testing:_tested",
     ),
     "predictions written": ("frostline.training.split_evaluation:score_and_write",),
     "evidence": ("frostline.inference.explain.evidence:write_run_evidence",),

@@ -18,9 +18,11 @@ _COMMAND = """
 import json, os, sys
 from pathlib import Path
 
+from frostline.sweeps import data_ahead
 from frostline.sweeps.data_ahead import reading_ahead, wait_until_read
 from tests.composed import settings
 
+data_ahead.usable_cores = lambda: 2
 jobs = [settings(*json.loads(sys.argv[1]))]
 assert "torch" not in sys.modules
 with reading_ahead(jobs):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from frostline.config.schema import Settings
+from frostline.cores import usable_cores
 from frostline.errors import FrostlineError
 from frostline.locks import exclusive
 from frostline.redact import hide_secrets_in_output
@@ -73,9 +74,12 @@ def wait_until_read() -> None:
 
 
 def _can_fork() -> bool:
-    """Whether a fork of this process is safe: no other thread holds a lock that it would need."""
+    """Whether a fork of this process helps, and is safe: no other thread holds a lock it needs.
+
+    It imports what the checks use for itself, which a core must be free for.
+    """
     alone = threading.active_count() == 1 and "torch" not in sys.modules
-    return sys.platform == "linux" and alone
+    return sys.platform == "linux" and alone and usable_cores() > 1
 
 
 def _read(jobs: Sequence[Settings], place: Path, begun: Connection) -> None:

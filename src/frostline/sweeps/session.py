@@ -91,8 +91,9 @@ def run_sweep(
     first = composed[0][1]
     check_register(first)
     store = open_to_plan(first) if is_remote(first) else None
-    import_store()
-    jobs, duplicates = merge_duplicates(check_all(composed, console, share, process))
+    with reading_ahead([settings for _, settings in composed]):
+        import_store()
+        jobs, duplicates = merge_duplicates(check_all(composed, console, share, process))
     store = store or open_to_plan(first)
     standing = standing_of(jobs, store, rerun=first.rerun)
     check_search(jobs, standing.todo, standing.finished)
@@ -162,15 +163,14 @@ def check_all(
         f"checking {jobs_text(len(composed))} (loading PyTorch and timm takes some seconds)"
     )
     jobs = with_first_seeds([settings for _, settings in composed])
-    with reading_ahead(jobs):
-        if process is not None:  # which waits until the libraries are imported
-            process.begin(jobs)
-        facts = workers.call(
-            check_jobs,
-            jobs,
-            share.elsewhere,
-            on_event=lambda message: print_prose(console, message["text"]),
-        )
+    if process is not None:  # which waits until the libraries are imported
+        process.begin(jobs)
+    facts = workers.call(
+        check_jobs,
+        jobs,
+        share.elsewhere,
+        on_event=lambda message: print_prose(console, message["text"]),
+    )
     if isinstance(facts, Failure):
         raise facts.error or FrostlineError(facts.reason, todo=facts.trace)
     return with_distinct_names(
