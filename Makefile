@@ -9,7 +9,7 @@ DURATION ?= 600
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock sweep test test-faults test-chaos test-broad test-slow lint ui benchmark benchmark-full gpu docs clean
+.PHONY: help setup lock sweep test test-lora test-faults test-chaos test-broad test-slow lint ui benchmark benchmark-full gpu docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -28,17 +28,29 @@ $(READY): requirements.txt pyproject.toml
 sweep: $(READY) ## the main job: two pretrained backbones, four depths, on the built-in leaves
 	$(BIN)/python -m src.train -m backbone=tf_efficientnet_lite0,tf_efficientnet_lite1 freeze=0,2,4,all image_size=96
 
-lock: $(READY) ## write requirements.txt anew from pyproject.toml (make lock UPGRADE=--upgrade for newer versions)
+# peft stands apart: with it comes transformers, which torchmetrics then imports in every command.
+EXTRAS = $(shell $(BIN)/python -c "import tomllib; print(*('--extra ' + name for name in tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies'] if name != 'lora'))")
+COMPILE = $(BIN)/uv pip compile --quiet $(UPGRADE) pyproject.toml $(EXTRAS) --no-annotate --no-header -o requirements.all.txt
+
+lock: $(READY) ## write requirements*.txt anew from pyproject.toml (make lock UPGRADE=--upgrade for newer versions)
 	@cp requirements.txt requirements.all.txt # present pins are kept where they fit
-	$(BIN)/uv pip compile --quiet $(UPGRADE) pyproject.toml --all-extras --no-annotate --no-header -o requirements.all.txt
+	$(COMPILE)
 	@# PyTorch pins its CUDA packages itself, for the platforms that have them.
-	grep -vE '^(nvidia-|triton|cuda-)' requirements.all.txt > requirements.txt && rm requirements.all.txt
+	grep -vE '^(nvidia-|triton|cuda-)' requirements.all.txt > requirements.txt
+	@cat requirements.txt requirements-lora.txt > requirements.all.txt
+	$(COMPILE) --extra lora
+	grep -vE '^(nvidia-|triton|cuda-)' requirements.all.txt | grep -vxFf requirements.txt > requirements-lora.txt
+	@rm requirements.all.txt
 
 test: $(READY) ## the tests, offline, each in its own store
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-faults: $(READY) ## real faults in real commands, as in CI
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "faults and not slow" -n 2 --dist worksteal tests/faults
+
+test-lora: $(READY) ## freeze=lora, with peft in a folder of its own (.lora)
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --target .lora -r requirements-lora.txt
+	OMP_NUM_THREADS=1 PYTHONPATH=.lora $(BIN)/python -m pytest -n 2 tests/training/test_adapters.py tests/inference/test_run_of_adapters.py
 
 test-chaos: $(READY) ## random faults for DURATION seconds (600) by SEED (0), then proofs that nothing is lost or wrong
 	$(BIN)/python -m tests.faults.chaos --seconds $(DURATION) --seed $(SEED)

@@ -314,3 +314,13 @@ def test_a_run_computed_in_two_ways_is_repeated_too(
     printed = json.loads(capsys.readouterr().out)
     assert printed["logged"] == printed["figures"]
     assert len(printed["logged"]) == 4
+
+
+def test_a_run_judged_on_few_batches_is_not_compared_with_what_it_logged(
+    life: Life, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_id = train_tiny(life.place, "data.path=photos", "freeze=2", "trainer.limit_batches=1")
+    evaluate.main([run_id, "--json", "--evidence", "off"])
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["logged"] == {} and printed["figures"]
+    assert any("of 1 batches (trainer.limit_batches)" in note for note in printed["notes"])

@@ -202,16 +202,21 @@ def evaluate_run(
         )
         on_progress("writing the evidence: confusion, calibration, errors, attributions")
         write_evidence(subject, folder, level=evidence, on_progress=on_progress)
+    logged = _logged_figures(rebuilt.record, images.split, list(evaluated.figures))
+    notes = images.notes
+    if logged and (limit := rebuilt.settings.trainer.limit_batches) is not None:
+        logged = {}
+        notes += (f"its logged figures are of {limit} batches (trainer.limit_batches): not shown",)
     done = Evaluation(
         run=rebuilt.name,
         name=images.name,
         where=images.description,
         figures=evaluated.figures,
         intervals=intervals_of(predictions),
-        logged=_logged_figures(rebuilt.record, images.split, list(evaluated.figures)),
+        logged=logged,
         n_images=len(evaluated.rows),
         n_groups=len(np.unique(predictions.groups)),
-        notes=images.notes,
+        notes=notes,
         folder=folder,
         cost=costs,
         tta=added,
