@@ -1,12 +1,16 @@
 """What more images would bring: the law by hand, and no answer where there can be none."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from frostline.advice.growth.growth import growth_of, macro_scores, shares_for
+from frostline.advice.growth.grow import DataGrowth
+from frostline.advice.growth.growth import Growth, growth_of, law_curve, macro_scores, shares_for
+from frostline.advice.growth.growth_figure import growth_figure
+from frostline.advice.growth.growth_page import growth_page
 from frostline.advice.growth.growth_text import growth_lines
 from frostline.advice.growth.subset_heads import subset, subset_heads
 from frostline.commands import advise
@@ -78,6 +82,53 @@ def test_the_interval_holds_the_score_of_four_times_as_many_images():
     assert "4x       960 images" in "\n".join(growth_lines("clusters", [growth]))
 
 
+def test_the_curve_is_the_law_that_is_projected():
+    sizes = np.array([50.0, 100.0, 200.0, 400.0])
+    curve = dict(law_curve(sizes, 1 - 2.0 * sizes[None] ** -0.5, 500))
+    assert list(curve) == sorted(curve)
+    assert min(curve) == 50.0 and max(curve) == pytest.approx(2000.0)
+    assert curve[500.0] == pytest.approx(1 - 2.0 * 500**-0.5)
+    features, labels, groups = clusters(per_class=40)
+    growth = growth_of("none", features, labels, groups, tuple("abcdef"), seed=0)
+    now, last = growth.projections[0], growth.projections[-1]
+    assert dict(growth.curve)[240.0] == pytest.approx(now.score)
+    assert growth.curve[-1] == pytest.approx((960.0, last.score))
+
+
+def test_the_figure_shows_what_was_measured_and_what_is_projected():
+    features, labels, groups = clusters(per_class=40)
+    one = growth_of("one", features, labels, groups, tuple("abcdef"), seed=0)
+    silent = Growth("silent", 240, "nothing is left to gain", ((48.0, 1.0), (192.0, 1.0)))
+    figure = growth_figure([one, silent])
+    points, known, beyond, projected, *others = figure.series
+    assert [list(pair) for pair in zip(points.x, points.y, strict=True)] == [
+        [size, pytest.approx(100 * score)] for size, score in one.measured
+    ]
+    assert known.x[-1] == beyond.x[0] == 240 and beyond.dashed and not known.dashed
+    assert list(projected.x) == [240, 480, 960]
+    assert list(projected.low) == [pytest.approx(100 * each.low) for each in one.projections]
+    assert list(projected.high) == [pytest.approx(100 * each.high) for each in one.projections]
+    assert [(each.colour, list(each.x)) for each in others] == [(1, [48.0, 192.0])]
+    assert len(figure.table.rows) == len(one.measured) + 3 + 2
+
+
+def test_the_page_names_the_backbone_that_is_best_with_most_images():
+    features, labels, groups = clusters(per_class=40)
+    classes = tuple("abcdef")
+    good = growth_of("good", features, labels, groups, classes, seed=0)
+    poor = growth_of("poor", features[:, :6], labels, groups, classes, seed=0)
+    silent = Growth("silent", 240, "nothing is left to gain", ((48.0, 1.0), (192.0, 1.0)))
+    page = growth_page(DataGrowth("clusters", False, (poor, silent, good)))
+    last = good.projections[-1]
+    said = f"{last.score:.0%} ({last.low:.0%} .. {last.high:.0%}) with 4x"
+    assert f"good: {good.projections[0].score:.0%} with the 240 training images there are" in page
+    assert said in page
+    assert "silent: nothing can be said, since nothing is left to gain." in page
+    assert "poor is ahead of good in" in page
+    page = growth_page(DataGrowth("clusters", False, (silent,)))
+    assert "Nothing can be said of more images" in page and "Nothing is left to gain." in page
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
@@ -124,16 +175,19 @@ SMALL = ["data.n_species=1", "data.photos_per_leaf=1", "data.size_px=32", "image
 
 
 def test_the_command(own_folders, capsys):
-    advise.main(["data.n_images=150", *SMALL, "--more", "--json"])
+    advise.main(["data.n_images=150", *SMALL, "--more", "--json", "--out", "more.html"])
     (growth,) = json.loads(capsys.readouterr().out)["growth"]
+    page = Path("more.html").read_text(encoding="utf-8")
+    assert "Score over the number of training images" in page
+    assert f"{growth['projections'][-1]['score']:.0%} (" in page
     assert growth["images"] == 90
     assert [one["images"] for one in growth["projections"]] == [90, 180, 360]
     assert all(one["low"] <= one["score"] <= one["high"] for one in growth["projections"])
 
 
 def test_a_handful_by_command(own_folders, capsys):
-    advise.main(["data.n_images=30", *SMALL, "--more"])
+    advise.main(["data.n_images=30", *SMALL, "--more", "--out", "more.html"])
     assert "cannot tell: the classes have 4 images" in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        advise.main(["data.n_images=150", *SMALL, "--more", "--out", "page.html"])
-    assert "--more writes no page" in capsys.readouterr().err
+    page = Path("more.html").read_text(encoding="utf-8")
+    assert "Nothing can be said of more images" in page
+    assert "The classes have 4 images" in page and "Score over" not in page

@@ -41,8 +41,6 @@ def _run(given: argparse.Namespace) -> None:
     _check_out(given.out)
     if given.more and given.quick:
         raise FrostlineError("--more and --quick are two questions", todo="give one of them")
-    if given.more and given.out is not None:
-        raise FrostlineError("--more writes no page", todo="leave --out out; --json prints it all")
 
     def on_progress(text: str) -> None:
         print(f"{text} ...", file=sys.stderr, flush=True)
@@ -53,7 +51,7 @@ def _run(given: argparse.Namespace) -> None:
     jobs = read_request(given.overrides)
     on_progress("loading PyTorch and timm")
     if given.more:
-        _more(jobs, on_progress, as_json=given.json)
+        _more(jobs, given, on_progress)
         return
     from frostline.advice.advice import advise
 
@@ -71,17 +69,24 @@ def _run(given: argparse.Namespace) -> None:
         print(f"page: {given.out}", file=sys.stderr)
 
 
-def _more(jobs: Sequence["Settings"], on_progress: Callable[[str], None], *, as_json: bool) -> None:
+def _more(
+    jobs: Sequence["Settings"], given: argparse.Namespace, on_progress: Callable[[str], None]
+) -> None:
     """Print what more images would bring, by the features of each backbone."""
     from frostline.advice.growth.grow import grow
 
-    name, grown = grow(jobs, on_progress=on_progress)
-    if as_json:
-        print(json.dumps({"data": name, "growth": [one.plain() for one in grown]}, indent=2))
-        return
-    from frostline.advice.growth.growth_text import growth_lines
+    found = grow(jobs, on_progress=on_progress)
+    if given.json:
+        print(json.dumps(found.plain(), indent=2))
+    else:
+        from frostline.advice.growth.growth_text import growth_lines
 
-    print("\n".join(growth_lines(name, grown)))
+        print("\n".join(growth_lines(found.data, found.grown)))
+    if given.out is not None:
+        from frostline.advice.growth.growth_page import growth_page
+
+        given.out.write_text(growth_page(found), encoding="utf-8")
+        print(f"page: {given.out}", file=sys.stderr)
 
 
 def _quick(given: argparse.Namespace, on_progress: Callable[[str], None], begun_s: float) -> None:

@@ -1,25 +1,42 @@
 """Answer a request of `src.advise --more`: one projection for each backbone."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from frostline.advice.choose import split_seed_of
 from frostline.advice.growth.growth import Growth, growth_of, shares_for
 from frostline.advice.measures.table_features import table_features
+from frostline.config.data_settings import LeavesData
 from frostline.config.schema import Settings
 from frostline.data.load import load_table, split_of
 
 
-def grow(
-    jobs: Sequence[Settings], *, on_progress: Callable[[str], None]
-) -> tuple[str, list[Growth]]:
+@dataclass(frozen=True)
+class DataGrowth:
+    """What more images of a data set would bring.
+
+    Attributes:
+        data: Its name.
+        drawn: Whether its images are the built-in drawings.
+        grown: One projection for each backbone.
+    """
+
+    data: str
+    drawn: bool
+    grown: tuple[Growth, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """Everything as plain values, for JSON."""
+        return {"data": self.data, "growth": [one.plain() for one in self.grown]}
+
+
+def grow(jobs: Sequence[Settings], *, on_progress: Callable[[str], None]) -> DataGrowth:
     """Project the score to more training images, for each backbone.
 
     Args:
         jobs: The same data set with each backbone.
         on_progress: Receives lines of progress.
-
-    Returns:
-        The name of the data set, and one projection for each job.
 
     Raises:
         FrostlineError: If the data cannot be read or split, or a backbone cannot be built.
@@ -27,10 +44,12 @@ def grow(
     first = jobs[0]
     on_progress("reading the images")
     table = load_table(first.data)
+    drawn = isinstance(first.data, LeavesData)
     train = split_of(table, first.data, seed=first.seed).train
     labels, groups = table.labels[train], table.groups[train]
     if isinstance(why_not := shares_for(labels, groups), str):
-        return table.name, [Growth(job.backbone, len(train), why_not) for job in jobs]
+        silent = tuple(Growth(job.backbone, len(train), why_not) for job in jobs)
+        return DataGrowth(table.name, drawn, silent)
     grown = []
     for job in jobs:
         features = table_features(
@@ -52,4 +71,4 @@ def grow(
                 seed=split_seed_of(first),
             )
         )
-    return table.name, grown
+    return DataGrowth(table.name, drawn, tuple(grown))

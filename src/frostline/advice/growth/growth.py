@@ -11,10 +11,11 @@ from torch import Tensor
 from frostline.advice.growth.subset_heads import SHARES, SubsetHeads, subset_heads
 from frostline.advice.measures.table_features import MAX_WIDTH, principal_components
 from frostline.data.seeds import derive_seed
-from frostline.stats.power_law import fit_power_law, interval
+from frostline.stats.power_law import PowerLaw, fit_power_law, interval
 
 Floats = NDArray[np.float64]
 FACTORS = (2, 4)
+_CURVE_POINTS = 48
 LEVEL = 0.9
 RESAMPLES = 1000
 # Groups of a class in the smallest part, and sizes that a law is fitted to.
@@ -65,6 +66,7 @@ class Growth:
         why_not: Why nothing can be said; empty if something can.
         measured: Number of images and macro accuracy of heads of that size.
         projections: At 1, 2 and 4 times as many images.
+        curve: Numbers of images and the law's score at them, from the smallest part to 4x.
         classes: Those that gained most from the last doubling first.
         draws: (B, 3) resampled scores of the projections, for comparing backbones.
     """
@@ -74,6 +76,7 @@ class Growth:
     why_not: str
     measured: tuple[tuple[float, float], ...] = ()
     projections: tuple[Projection, ...] = ()
+    curve: tuple[tuple[float, float], ...] = ()
     classes: tuple[ClassGain, ...] = ()
     draws: Floats | None = None
 
@@ -85,6 +88,7 @@ class Growth:
             "cannot_tell": self.why_not or None,
             "measured": [list(pair) for pair in self.measured],
             "projections": [asdict(one) for one in self.projections],
+            "curve": [list(pair) for pair in self.curve],
             "classes": [asdict(one) for one in self.classes],
         }
 
@@ -138,8 +142,9 @@ def growth_of(
     if why_not := no_law(scores, len(classes)):
         return Growth(backbone, len(labels), why_not, measured)
     projections, draws = project(heads.sizes, scores, len(labels), seed=seed)
+    curve = law_curve(heads.sizes, scores[:1], len(labels))
     gains = _class_gains(heads, labels, weights, classes)
-    return Growth(backbone, len(labels), "", measured, projections, gains, draws)
+    return Growth(backbone, len(labels), "", measured, projections, curve, gains, draws)
 
 
 def project(
@@ -162,8 +167,7 @@ def project(
     Returns:
         Projections to 1, 2 and 4 times as many, and the resampled scores there (B, 3).
     """
-    # An error below that of half an image cannot be told from none.
-    law = fit_power_law(sizes, np.maximum(1 - scores, 0.5 / images))
+    law = _law(sizes, scores, images)
     off = np.random.default_rng(derive_seed(seed, "law")).standard_normal(len(scores) - 1)
     projections, draws = [], []
     for factor in (1, *FACTORS):
@@ -176,6 +180,25 @@ def project(
         projections.append(Projection(factor, n, score, min(low, score), max(high, score)))
         draws.append(drawn)
     return tuple(projections), np.stack(draws, axis=1)
+
+
+def law_curve(sizes: Floats, scores: Floats, images: int) -> tuple[tuple[float, float], ...]:
+    """Return the fitted law for drawing: numbers of images and scores, evenly on a log axis.
+
+    Args:
+        sizes: As for `project`.
+        scores: (1, S), as measured.
+        images: How many there are, which is one of the numbers, so that a line may end there.
+    """
+    law = _law(sizes, scores, images)
+    numbers = np.geomspace(sizes[0], FACTORS[-1] * images, _CURVE_POINTS)
+    numbers = np.unique(np.append(numbers, float(images)))
+    return tuple((float(n), float(1 - law.error_at(float(n))[0])) for n in numbers)
+
+
+def _law(sizes: Floats, scores: Floats, images: int) -> PowerLaw:
+    """The law of the errors; one below that of half an image cannot be told from none."""
+    return fit_power_law(sizes, np.maximum(1 - scores, 0.5 / images))
 
 
 def macro_scores(hits: Floats, labels: NDArray[np.int64], weights: Floats) -> Floats:

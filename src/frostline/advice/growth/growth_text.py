@@ -8,6 +8,10 @@ import numpy as np
 from frostline.advice.growth.growth import LEVEL, Growth
 
 _LISTED = 5
+SCOPE = (
+    "Scores are macro accuracies of new classifiers on frozen features (freeze=all), for images "
+    "like these; what fine-tuning would gain from more images is not in them."
+)
 
 
 def growth_lines(name: str, grown: Sequence[Growth]) -> Iterator[str]:
@@ -20,14 +24,16 @@ def growth_lines(name: str, grown: Sequence[Growth]) -> Iterator[str]:
     yield f"{name}: what more images would bring"
     for growth in grown:
         yield from _lines_of(growth)
+    yield from compared_lines(grown)
+    if any(growth.projections for growth in grown):
+        yield SCOPE
+
+
+def compared_lines(grown: Sequence[Growth]) -> Iterator[str]:
+    """Yield a sentence for each two backbones of which something can be said."""
     told = [growth for growth in grown if growth.draws is not None]
     for one, other in combinations(told, 2):
         yield _compared(one, other)
-    if told:
-        yield (
-            "Scores are macro accuracies of new classifiers on frozen features (freeze=all), for "
-            "images like these; what fine-tuning would gain from more images is not in them."
-        )
 
 
 def _lines_of(growth: Growth) -> Iterator[str]:
@@ -44,14 +50,18 @@ def _lines_of(growth: Growth) -> Iterator[str]:
             f"  {label:>4} {one.images:>9,} images: {one.score:.1%}, "
             f"{LEVEL:.0%} interval {one.low:.1%} .. {one.high:.1%}"
         )
+    yield f"  {gains_text(growth)}"
+
+
+def gains_text(growth: Growth) -> str:
+    """Which classes gained from the last doubling."""
     gaining = [one for one in growth.classes if one.low > 0][:_LISTED]
-    if gaining:
-        named = ", ".join(
-            f"{one.name} ({100 * one.gain:+.0f} points to {one.recall:.0%})" for one in gaining
-        )
-        yield f"  gained from the last doubling beyond chance: {named}"
-    else:
-        yield "  no single class gained from the last doubling beyond chance"
+    if not gaining:
+        return "no single class gained from the last doubling beyond chance"
+    named = ", ".join(
+        f"{one.name} ({100 * one.gain:+.0f} points to {one.recall:.0%})" for one in gaining
+    )
+    return f"gained from the last doubling beyond chance: {named}"
 
 
 def _compared(one: Growth, other: Growth) -> str:
