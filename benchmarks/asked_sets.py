@@ -68,12 +68,17 @@ def table_of(name: str, folder: Path, stamps: Path | None) -> SampleTable:
     return load_path(str(folder / name), on_bad_image="error", group_by=None)
 
 
-def features_here(table: SampleTable, folder: Path, size_px: int = SIZE_PX) -> TableFeatures:
-    """Features of the default backbone, stored in the folder."""
+def features_here(
+    table: SampleTable, folder: Path, size_px: int = SIZE_PX, backbone: str | None = None
+) -> TableFeatures:
+    """Features of a backbone, None for the default one, stored in the folder."""
     os.environ["FROSTLINE_HOME"] = str(folder / "home")
     os.environ["FROSTLINE_CACHE"] = str(folder / "cache")
     return table_features(
-        table, backbone=default_scalar("backbone"), image_size=size_px, on_progress=_say
+        table,
+        backbone=backbone or default_scalar("backbone"),
+        image_size=size_px,
+        on_progress=_say,
     )
 
 

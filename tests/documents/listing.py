@@ -96,6 +96,9 @@ LISTED: dict[str, dict[str, Treatment]] = {
         "python -m benchmarks.wrong_labels": Left(
             "draws and reads thousands of images; tests/advice/test_wrong_labels.py has its parts"
         ),
+        "python -m benchmarks.label_verdict": Left(
+            "draws and reads thousands of images; tests/advice/test_label_verdict.py has its parts"
+        ),
     },
     "docs/trust.md": {
         "python -m src.predict RUN": Run(swap={"0.9": "0.5"}),
@@ -104,7 +107,8 @@ LISTED: dict[str, dict[str, Treatment]] = {
             swap={
                 "data.n_images=1200 data.n_species=2": DRAWN,
                 " image_size=96": "",
-                "RUN RUN --write": "RUN --resplits 2",
+                "RUN RUN --figure": "RUN --resplits 2 --figure",
+                " --write": "",
             },
         ),
     },

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from benchmarks.prediction_sets import DRAWN, coverage_figure
 from frostline.commands import predict
 from frostline.errors import ConfigError
 from frostline.inference.trust.coverage import check_coverage, prediction_sets, share_of
@@ -86,6 +87,18 @@ def test_fewer_than_asked_on_test_is_a_warning():
     text = "\n".join(trust_of({"val": val, "test": predictions(400, seed=2)}, 0.9, "-").lines())
     assert "WARNING" not in text and "400 test images of 400 groups" in text
     assert "not measured" in "\n".join(trust_of({"val": val}, 0.9, "-").lines())
+
+
+def test_the_figure_of_how_often_sets_hold_the_truth():
+    """The rule alone holds what is asked; sets as given at least as often as the top class."""
+    every = predictions(1200)
+    _, given, rule = coverage_figure([("t", every)], 20).series
+    asked = [100 * coverage for coverage in DRAWN]
+    assert rule.y == pytest.approx(asked, abs=2)
+    top = 100 * every.correct.mean()
+    assert min(given.y) == pytest.approx(top, abs=2)
+    assert given.y == pytest.approx([max(share, top) for share in asked], abs=2.5)
+    assert all(low <= y <= high for low, y, high in zip(rule.low, rule.y, rule.high, strict=True))
 
 
 def test_neighbours_by_angle():
