@@ -12,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from frostline.config.conf_files import CONF
+from frostline.config.freeze_value import counted, depends_on_stages
 from frostline.config.identity import config_digest
 from frostline.config.read import settings_of
 from frostline.config.schema import Settings
@@ -108,13 +109,24 @@ def compose_study(name: str, overrides: Sequence[str]) -> Study:
                 composed = compose("train", job, return_hydra_config=True)
                 jobs.append(StudyJob(label, settings_of(composed)))
     # As the command does: a cell that tunes chooses on its first seed, which is part of its config.
-    ready = with_first_seeds([job.settings for job in jobs])
+    ready = [_with_counted_depth(one) for one in with_first_seeds([j.settings for j in jobs])]
     return Study(
         name,
         tuple(overrides),
         tuple(StudyJob(job.label, own) for job, own in zip(jobs, ready, strict=True)),
         sweeper.get("table") or {},
     )
+
+
+def _with_counted_depth(settings: Settings) -> Settings:
+    """`freeze=-1` and `middle` as the stages that they are, which is what a run records."""
+    if not depends_on_stages(settings.freeze):
+        return settings
+    from frostline.backbones.build import check_freeze  # imports timm
+
+    depth = check_freeze(settings.backbone, settings.freeze, settings.image_size, settings.in_chans)
+    freeze = counted(settings.freeze, depth.num_stages)
+    return settings.model_copy(update={"freeze": freeze})
 
 
 def _swept_keys(overrides: Sequence[str], parser: OverridesParser) -> set[str]:

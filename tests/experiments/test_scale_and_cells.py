@@ -7,6 +7,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from experiments.tools.study_jobs import compose_study
 from frostline.config.study_scale import scales_of, spell_out_scale
 from frostline.errors import ConfigError
 from frostline.sweeps.compose import study_cells, words_of
@@ -81,3 +82,11 @@ def test_a_word_that_sweeps_over_nothing_is_an_error(word: str) -> None:
     assert word in str(caught.value)
     assert words_of(cell, {}, ["head=glob(*)", "lr=interval(0,1)", "freeze=range(0,2)"],
                     OverridesParser.create(config_loader=loader))  # fmt: skip
+
+
+def test_a_depth_from_the_end_is_found_as_what_it_is(tmp_path, monkeypatch):
+    (tmp_path / "photos" / "a").mkdir(parents=True)
+    study = compose_study(
+        "photographs", ["freeze=-1,middle", "seed=0", f"data.path={tmp_path / 'photos'}"]
+    )
+    assert {job.settings.freeze for job in study.jobs} == {4, "[2,3,4]"}
