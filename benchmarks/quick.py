@@ -128,7 +128,7 @@ def main() -> None:
     os.environ["FROSTLINE_CACHE"] = str((given.folder / "quick-cache").absolute())
     answers = json.loads(ANSWERS.read_text()) if ANSWERS.is_file() else {}
     lines = [
-        "| set | training / validation images | proposed: its test F1 | not told apart "
+        "| set | training / validation images | proposed: its test F1 | cannot be distinguished "
         "| the sweep takes: its test F1 | regret, points | against the runs of one seed "
         "| always all / always 0 | processor s |",
         "|---|---|---|---|---|---|---|---|---|",

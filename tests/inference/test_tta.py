@@ -44,7 +44,9 @@ def test_two_models_are_compared_image_by_image() -> None:
     assert found.low < 0.3 < found.high
     assert found.verdict == "better" and difference_of(old, better, "acc_micro").verdict == "worse"
     same = difference_of(old, old, "acc_micro")
-    assert same.value == 0 and same.low < 0 < same.high and same.verdict == "not told apart"
+    assert (
+        same.value == 0 and same.low < 0 < same.high and same.verdict == "cannot be distinguished"
+    )
     with pytest.raises(ValueError, match="other items"):
         difference_of(better, predictions([True] * 100, "j"), "acc_micro")
 

@@ -28,8 +28,8 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """`better`, `worse`, or `not told apart`."""
-        return "better" if self.low > 0 else "worse" if self.high < 0 else "not told apart"
+        """`better`, `worse`, or `cannot be distinguished`."""
+        return "better" if self.low > 0 else "worse" if self.high < 0 else "cannot be distinguished"
 
     def __str__(self) -> str:
         return f"{self.value:+.4f} ({self.low:+.4f} .. {self.high:+.4f})"

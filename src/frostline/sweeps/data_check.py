@@ -72,7 +72,7 @@ def load_data(jobs: Sequence[Settings], attempt: Callable[..., Any]) -> dict[str
         attempt: As for `read_data`.
 
     Returns:
-        What tells data sets apart to the table, or to what `attempt` returns after an error.
+        Key of a data set to the table, or to what `attempt` returns after an error.
     """
     return {_source_key(s): attempt(_load, s) for s in distinct(jobs, _source_key)}
 

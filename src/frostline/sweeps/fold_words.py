@@ -25,7 +25,7 @@ def with_all_folds(words: Sequence[str], settings: Settings) -> list[list[str]]:
         ConfigError: If there would be more than 100 jobs.
     """
     folds = settings.data.folds
-    # A fold that a file names is not told from the default, unless it is another one.
+    # A fold that a file names cannot be distinguished from the default, unless it is another one.
     names_fold = settings.data.fold != 0 or any(key_of(word) == _FOLD for word in words)
     if folds is None or names_fold:
         return [list(words)]

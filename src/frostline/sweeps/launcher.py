@@ -154,7 +154,7 @@ def run_all(jobs: Sequence[Job], progress: SweepProgress, pool: WorkerPool) -> l
 def _order(jobs: Sequence[Job]) -> Sequence[int]:
     """In which order jobs run: those that can share a process follow each other.
 
-    A race puts the jobs that tell most first, and under a budget the last ones may never run.
+    A race puts the most informative jobs first, and under a budget the last ones may never run.
     """
     first = jobs[0].settings.sweep if jobs else None
     if first is None or first.deadline_s is not None or first.until_epoch is not None:

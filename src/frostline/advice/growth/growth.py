@@ -197,7 +197,7 @@ def law_curve(sizes: Floats, scores: Floats, images: int) -> tuple[tuple[float, 
 
 
 def _law(sizes: Floats, scores: Floats, images: int) -> PowerLaw:
-    """The law of the errors; one below that of half an image cannot be told from none."""
+    """The law of the errors; one below that of half an image cannot be distinguished from none."""
     return fit_power_law(sizes, np.maximum(1 - scores, 0.5 / images))
 
 

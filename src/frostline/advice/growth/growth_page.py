@@ -25,18 +25,18 @@ def growth_page(found: DataGrowth) -> str:
 
 
 def _conclusion(found: DataGrowth) -> Conclusion:
-    told = [one for one in found.grown if one.projections]
+    projected = [one for one in found.grown if one.projections]
     silent = [one for one in found.grown if one.why_not]
     doubts = [
-        f"{one.backbone}: nothing can be said, since {one.why_not}." for one in silent if told
+        f"{one.backbone}: nothing can be said, since {one.why_not}." for one in silent if projected
     ]
-    if not told:
+    if not projected:
         reasons = dict.fromkeys(one.why_not for one in silent)
         headline = "Nothing can be said of more images"
         paragraphs = [("Why", "\n".join(f"{each[:1].upper()}{each[1:]}." for each in reasons))]
     else:
         # With most images: that is what the question is about.
-        first = max(told, key=lambda one: one.projections[-1].score)
+        first = max(projected, key=lambda one: one.projections[-1].score)
         now, *later = first.projections
         headline = (
             f"{first.backbone}: {now.score:.0%} with the {now.images:,} training images there are, "
@@ -45,8 +45,10 @@ def _conclusion(found: DataGrowth) -> Conclusion:
                 for one in later
             )
         )
-        paragraphs = [("Classes", "\n".join(_gains(one, alone=len(told) == 1) for one in told))]
-        if compared := list(compared_lines(told)):
+        paragraphs = [
+            ("Classes", "\n".join(_gains(one, alone=len(projected) == 1) for one in projected))
+        ]
+        if compared := list(compared_lines(projected)):
             paragraphs.append(("Which backbone", "\n".join(f"{each}." for each in compared)))
         doubts.append(
             f"The intervals are for {LEVEL:.0%}, and more images means more of the same kind: new "

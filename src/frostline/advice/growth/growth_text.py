@@ -31,8 +31,8 @@ def growth_lines(name: str, grown: Sequence[Growth]) -> Iterator[str]:
 
 def compared_lines(grown: Sequence[Growth]) -> Iterator[str]:
     """Yield a sentence for each two backbones of which something can be said."""
-    told = [growth for growth in grown if growth.draws is not None]
-    for one, other in combinations(told, 2):
+    drawn = [growth for growth in grown if growth.draws is not None]
+    for one, other in combinations(drawn, 2):
         yield _compared(one, other)
 
 

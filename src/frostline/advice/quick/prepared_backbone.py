@@ -8,10 +8,10 @@ from frostline.advice.quick.looking import first_part_of
 from frostline.advice.quick.looks import ALL
 from frostline.advice.quick.step_time import least_side, step_seconds
 from frostline.backbones.backbone import Backbone
-from frostline.backbones.pristine import backbone_of_job
 from frostline.config.schema import Settings
 from frostline.data.splits import Splits
 from frostline.data.views import FINITE_VIEWS
+from frostline.training.assembly import backbone_of
 from frostline.training.engine import choose_engine
 
 SEEDS = (0, 1, 2)  # of the sweeps that are proposed
@@ -77,15 +77,7 @@ def prepare(job: Settings, splits: Splits) -> PreparedBackbone:
     Raises:
         FrostlineError: If it cannot be built.
     """
-    backbone = backbone_of_job(
-        job.backbone,
-        weights=job.weights,
-        image_size=job.image_size,
-        seed=job.seed,
-        in_chans=job.in_chans,
-        weights_key=job.weights_key,
-        weights_partial=job.weights_partial,
-    )
+    backbone = backbone_of(job)
     depths = depths_by_worth(backbone.depth(ALL).num_stages)
     height, width = backbone.input.shape[1:]
     n_train = len(splits.train)

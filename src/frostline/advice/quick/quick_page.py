@@ -111,7 +111,7 @@ def _table(answer: QuickAnswer) -> Table:
                 row.low,
                 row.high,
                 row.gain,
-                "" if number == 0 else "behind" if row.is_behind else "not told apart",
+                "" if number == 0 else "behind" if row.is_behind else "cannot be distinguished",
                 row.size_px,
                 "projected" if row.projected else "measured",
                 row.how,
