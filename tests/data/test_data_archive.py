@@ -166,3 +166,61 @@ def test_full_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(unpack.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(DataError, match="set FROSTLINE_CACHE to a larger disk"):
         unpack_once(archive)
+
+
+def packed(path, mode, *, n_files=12):
+    with tarfile.open(path, mode) as archive:
+        for k in range(n_files):
+            data = np.random.default_rng(k).bytes(4000)
+            info = tarfile.TarInfo(f"{'xy'[k % 2]}/{k}.png")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def damaged(path, at, n_bytes=40):
+    content = bytearray(path.read_bytes())
+    content[at : at + n_bytes] = bytes(255 - value for value in content[at : at + n_bytes])
+    path.write_bytes(content)
+    return path
+
+
+def test_a_damaged_header_is_not_taken_for_the_end_of_a_tar(tmp_path, own_cache):
+    archive = damaged(packed(tmp_path / "a.tar", "w"), at=5 * (512 + 4096))
+    with pytest.raises(DataError, match=r"a.tar is damaged behind its first 5 files"):
+        unpack_once(archive)
+    assert not list((own_cache / "archives").glob("*.partial"))
+
+
+def test_a_tar_that_is_cut_between_two_files_is_not_a_smaller_one(tmp_path):
+    archive = packed(tmp_path / "a.tar", "w")
+    archive.write_bytes(archive.read_bytes()[: 5 * (512 + 4096)])
+    with pytest.raises(DataError, match=r"a.tar is cut behind its first 5 files"):
+        unpack_once(archive)
+
+
+def test_each_kind_of_compression_names_its_damage(tmp_path):
+    kinds = {"zip": zipfile.ZIP_DEFLATED, "lzma.zip": zipfile.ZIP_LZMA}
+    archives = []
+    for kind, compression in kinds.items():
+        archives.append(path := tmp_path / f"a.{kind}")
+        with zipfile.ZipFile(path, "w", compression) as archive:
+            for k in range(4):
+                archive.writestr(f"x/{k}.png", bytes(range(200)) * 40)
+    archives += [packed(tmp_path / f"a.tar.{kind}", f"w:{kind}") for kind in ("gz", "bz2", "xz")]
+    for path in archives:
+        damaged(path, at=path.stat().st_size // 3)
+        with pytest.raises(DataError, match=f"{path.name} (cannot be|is damaged|is not an)"):
+            unpack_once(path)
+
+
+@pytest.mark.parametrize("header", [{"size": "-5000"}, {"path": "x/a\0b.png"}])
+def test_a_tar_whose_headers_make_no_sense(tmp_path, header):
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("x/0.png")
+        info.pax_headers = header
+        info.size = len(png())
+        archive.addfile(info, io.BytesIO(png()))
+    with pytest.raises(DataError, match=r"below zero|embedded null|damaged"):
+        unpack_once(path)

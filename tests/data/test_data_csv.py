@@ -166,6 +166,22 @@ def test_a_quotation_mark_that_is_never_closed(listed):
         listed(lines + ["img_000.png,a"] * 20_000)
 
 
+def test_a_quotation_mark_that_is_never_closed_swallows_no_rows(listed):
+    lines = [f"{row},{'note' if number else 'remark'}" for number, row in enumerate(rows("ab" * 5))]
+    lines[8] = lines[8].replace("note", '"6 inches')
+    with pytest.raises(DataError, match=r"a quotation mark in the row of line 9 is never closed"):
+        listed(lines)
+    lines[8] = lines[8].replace('"6 inches', '"6"" inches"')
+    assert len(listed(lines)) == 10
+
+
+@pytest.mark.parametrize("label", ['"b\nx"', "b\x1b[31m", "b\0"])
+def test_a_class_name_fits_in_one_line(listed, label):
+    lines = [row.replace(",b", f",{label}") for row in rows("ab" * 5)]
+    with pytest.raises(DataError, match=r"class names with line ends or control characters: 'b"):
+        listed(lines)
+
+
 def test_line_numbers_are_those_of_an_editor(listed):
     with pytest.raises(DataError, match="line 5 has no label"):
         listed(["image,label", "", "img_000.png,a", "", "img_001.png,"])

@@ -1,6 +1,5 @@
 """`frostline.load(RUN)`: a trained run that classifies images."""
 
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from frostline.errors import ConfigError
+from frostline.scratch import ScratchFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,14 +123,14 @@ def _is_picture(value: Any) -> bool:
 @contextmanager
 def _as_files(given: "Sequence[Any]") -> Iterator[tuple[list[str], dict[str, str]]]:
     """Words for `find_images`, opened pictures as files, and what those are called in answers."""
-    with tempfile.TemporaryDirectory(prefix="frostline-pictures-") as folder:
+    with ScratchFolder("pictures") as folder:
         words: list[str] = []
         names: dict[str, str] = {}
         for place, each in enumerate(given):
             if isinstance(each, str | Path):
                 words.append(str(each))
             elif _is_picture(each):
-                file = Path(folder) / f"{place}.png"
+                file = folder / f"{place}.png"
                 # As it is decoded, turned upright later by what the picture says of itself.
                 exif = each.getexif()
                 each.save(file, exif=exif) if exif else each.save(file)

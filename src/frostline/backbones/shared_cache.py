@@ -10,14 +10,13 @@ import contextlib
 import hashlib
 import os
 import pickle
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from pickle import PicklingError
 from typing import TypeVar
 
 from frostline.files import replacing
+from frostline.scratch import ScratchFolder
 
 T = TypeVar("T")
 _FOLDER_VARIABLE = "FROSTLINE_NOTES"
@@ -27,17 +26,16 @@ _FOLDER_VARIABLE = "FROSTLINE_NOTES"
 def shared_cache() -> Iterator[None]:
     """Share a cache with all processes that are started in this block; delete it at the end."""
     # Private by construction (mode 0700): what is read from there is trusted.
-    folder = tempfile.mkdtemp(prefix="frostline-notes-")
-    before = os.environ.get(_FOLDER_VARIABLE)
-    os.environ[_FOLDER_VARIABLE] = folder
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[_FOLDER_VARIABLE]
-        else:
-            os.environ[_FOLDER_VARIABLE] = before
-        shutil.rmtree(folder, ignore_errors=True)
+    with ScratchFolder("notes") as folder:
+        before = os.environ.get(_FOLDER_VARIABLE)
+        os.environ[_FOLDER_VARIABLE] = str(folder)
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[_FOLDER_VARIABLE]
+            else:
+                os.environ[_FOLDER_VARIABLE] = before
 
 
 def cached(key: str, compute: Callable[[], T]) -> T:

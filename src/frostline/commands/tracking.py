@@ -10,7 +10,6 @@ python -m src.tracking drop RUN        # give up what waits for RUN
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from frostline.commands.arguments import add_store, command_parser, reported_errors
 from frostline.errors import ConfigError
+from frostline.scratch import ScratchFolder
 
 if TYPE_CHECKING:
     from frostline.tracking.address import Address
@@ -98,8 +98,8 @@ def _check(store: "Store") -> int:
     from frostline.training.checkpoint import load_checkpoint
 
     n_found = 0
-    with tempfile.TemporaryDirectory(prefix="frostline-check-") as folder:
-        for finding in check_store(store, check_checkpoint=load_checkpoint, into=Path(folder)):
+    with ScratchFolder("check") as folder:
+        for finding in check_store(store, check_checkpoint=load_checkpoint, into=folder):
             print(f"{finding.kind}: {finding.where}: {finding.what}")
             n_found += 1
     print(f"{n_found} findings in {store.address.shown}")

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+from unicodedata import category
 
 from frostline.data.alike_folders import check_not_alike
 from frostline.data.class_folders import EXPECTED, check_empty_classes, labelled, nested_copy
@@ -17,6 +18,9 @@ from frostline.data.split_layout import (
     splits_at_the_top,
 )
 from frostline.errors import DataError
+
+# Unicode categories that do not fit into one line: control characters, line and paragraph ends.
+_CONTROLS = frozenset({"Cc", "Zl", "Zp"})
 
 
 class LabelledImage(NamedTuple):
@@ -161,13 +165,23 @@ def _class_root(paths: Sequence[str], notes: ReadingNotes) -> str:
 
 
 def check_class_names(names: Iterable[str]) -> None:
-    """Raise an error if class names look the same to a reader.
+    """Raise an error if class names look the same to a reader, or cannot be shown to one.
 
     Raises:
-        DataError: If two names differ only in case, Unicode form or surrounding spaces.
+        DataError: If two names differ only in case, Unicode form or surrounding spaces, or one
+            has line ends or other control characters.
     """
+    names = set(names)
+    unreadable = [name for name in names if _CONTROLS.intersection(map(category, name))]
+    if unreadable:
+        listed = ", ".join(sorted(map(ascii, unreadable))[:5])
+        raise DataError(
+            f"class names with line ends or control characters: {listed}",
+            "names that can be written in one line",
+            "rename these classes; in a table, look for a quotation mark that is never closed",
+        )
     first: dict[str, str] = {}
-    for name in sorted(set(names)):
+    for name in sorted(names):
         normalised = unicodedata.normalize("NFC", name).casefold().strip()
         other = first.setdefault(normalised, name)
         if other != name:

@@ -72,7 +72,9 @@ def _unpack(archive: Path, folder: Path) -> None:
                 for member in members:
                     _write(opened, member, folder, archive)
                     advance(1)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, RuntimeError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # each kind of compression has errors of its own
         raise DataError(
             f"{archive.name} cannot be unpacked: {error}", todo="download or pack it again"
         ) from None
@@ -98,11 +100,37 @@ def _members(opened: zipfile.ZipFile | tarfile.TarFile, archive: Path) -> list[M
             raise _unsafe(archive, name, "is outside the folder")
         if kind == "other":
             raise _unsafe(archive, name, "is a link or a device, not a plain file")
+        if n_bytes < 0:
+            raise _unsafe(archive, name, "has a size below zero")
         if kind == "file":
             members.append(Member(path, n_bytes, handle))
         if len(members) > MAX_MEMBERS:
             raise _unsafe(archive, name, f"is one of more than {MAX_MEMBERS} files")
+    if isinstance(opened, tarfile.TarFile):
+        _check_end(opened, archive, len(members))
     return members
+
+
+def _check_end(opened: tarfile.TarFile, archive: Path, n_files: int) -> None:
+    """Check that the list of files ended at the archive's end, and read the stream to its checksum.
+
+    `tarfile` takes a damaged header for the end, and would leave out all files behind it.
+
+    Raises:
+        DataError: If it did not, or the checksum is wrong.
+    """
+    stream = opened.fileobj
+    assert stream is not None
+    stream.seek(opened.offset)
+    marker = stream.read(tarfile.BLOCKSIZE)
+    if marker != bytes(tarfile.BLOCKSIZE):
+        raise DataError(
+            f"{archive.name} is {'damaged' if marker else 'cut'} behind its first {n_files} files: "
+            "what follows cannot be read",
+            todo="download or pack it again",
+        )
+    while stream.read(BLOCK_BYTES):
+        pass
 
 
 def _listed(

@@ -1,7 +1,6 @@
 """Rebuild a restored run: its network, its classes, its preprocessing."""
 
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from frostline.errors import TrackingError
 from frostline.plugins.folders import conf_folders, remember
 from frostline.plugins.own_backbones import backbone_code
 from frostline.plugins.part import PluginChangedError, PluginError
+from frostline.scratch import ScratchFolder
 from frostline.tracking.reader import Reader
 from frostline.tracking.records import RunRecord
 from frostline.tracking.restore import (
@@ -110,8 +110,7 @@ def rebuild_run(store_of: Callable[[], Reader], run: str) -> Rebuilt:
         restored = restore_file(Path(run).expanduser())
         return rebuild(restored, _classes_beside(restored.checkpoint))
     store = store_of()
-    with tempfile.TemporaryDirectory(prefix="frostline-run-") as folder:
-        into = Path(folder)
+    with ScratchFolder("run") as into:
         restored = restore(store, run, into=into)
         assert restored.record is not None
         if not digest_path(restored.checkpoint).is_file():

@@ -7,7 +7,6 @@ what cannot be trained on. Nothing else depends on whether it was done.
 import multiprocessing
 import os
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,6 +19,7 @@ from frostline.cores import usable_cores
 from frostline.errors import FrostlineError
 from frostline.locks import exclusive
 from frostline.redact import hide_secrets_in_output
+from frostline.scratch import ScratchFolder
 from frostline.sweeps.data_check import load_data, read_data
 from frostline.sweeps.known_squares import known_squares
 from frostline.sweeps.signals import StopSignalError, exit_with_parent, raise_on_signals
@@ -40,8 +40,8 @@ def reading_ahead(jobs: Sequence[Settings]) -> Iterator[None]:
     if not _can_fork():
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="frostline-reading-") as folder:
-        place = Path(folder) / "lock"
+    with ScratchFolder("reading") as folder:
+        place = folder / "lock"
         ours, theirs = multiprocessing.Pipe(duplex=False)
         # Forked and not started anew: it needs nothing but what this process has imported.
         process = multiprocessing.get_context("fork").Process(

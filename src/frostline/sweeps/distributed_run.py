@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from frostline.config.schema import Settings
 from frostline.errors import FrostlineError
+from frostline.scratch import ScratchFolder
 from frostline.sweeps.fork_server import warm_context
 from frostline.sweeps.resources import own_cores
 from frostline.sweeps.signals import STOP_SIGNALS, exit_with_parent
@@ -235,8 +235,7 @@ def _follow(
     failure: Failure | None = None
     try:
         take_card(settings.trainer, int(env["LOCAL_RANK"]))
-        with TemporaryDirectory(prefix="frostline-rank-") as name:
-            folder = Path(name)
+        with ScratchFolder("rank") as folder:
             recorder = RunRecorder(CurveLog(lambda *_: None), folder)
             if until is None:
                 train_run(settings, folder, work, recorder, _report_nothing)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from frostline.config.schema import Settings
 from frostline.config.search_settings import RaceSearch
 from frostline.errors import DataError, TrackingError
+from frostline.scratch import ScratchFolder
 from frostline.stats.paired import Scored, scored
 from frostline.sweeps.job_runs import experiment_of
 from frostline.sweeps.rounds import Decision, Stand, decide
@@ -59,9 +59,9 @@ def judge(
     """
     store = open_store(settings.tracking.uri, experiment_of(settings))
     found: dict[str, dict[str, tuple[Entrant, Scored, float]]] = {}
-    with TemporaryDirectory(prefix="frostline-race-") as folder:
+    with ScratchFolder("race") as folder:
         for entrant in entrants:
-            known = _scored(store, entrant, rules.score, Path(folder) / entrant.run_id)
+            known = _scored(store, entrant, rules.score, folder / entrant.run_id)
             if known is not None:
                 found.setdefault(entrant.cell, {})[entrant.seed] = (entrant, *known)
     stands = {cell: _stand(by_seed) for cell, by_seed in found.items()}

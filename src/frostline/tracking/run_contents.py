@@ -1,7 +1,6 @@
 """The parts of a run that are not in its record: config, curves, predictions and small texts."""
 
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import yaml
 
 from frostline.errors import DataError, TrackingError
+from frostline.scratch import ScratchFolder
 from frostline.tracking.reader import Reader
 from frostline.tracking.records import RunRecord
 
@@ -78,7 +78,7 @@ class StoreSource:
 
     def __init__(self, store: Reader) -> None:
         self._store = store
-        self._folder = tempfile.TemporaryDirectory(prefix="frostline-report-")
+        self._folder = ScratchFolder("report")
 
     def curve(self, run_id: str, metric: str) -> Sequence[tuple[int, float]]:
         """See `Source.curve`."""
@@ -137,6 +137,6 @@ class StoreSource:
 
     def _fetch(self, run_id: str, path: str) -> Path | None:
         try:
-            return self._store.fetch_artifact(run_id, path, Path(self._folder.name) / run_id)
+            return self._store.fetch_artifact(run_id, path, self._folder.path / run_id)
         except TrackingError:
             return None

@@ -1,9 +1,7 @@
 """Answer a request of `src.advise --quick`, or say why there is no answer."""
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +14,7 @@ from frostline.config.schema import Settings
 from frostline.data.load import load_table, split_of
 from frostline.data.sample_table import SampleTable
 from frostline.data.splits import Splits
+from frostline.scratch import ScratchFolder
 from frostline.training.engine import prepare_process
 
 
@@ -49,9 +48,9 @@ def quick_answer(
     splits = split_of(table, first.data, seed=first.seed)
     if why_not := _cannot_tell(table, splits):
         return QuickAnswer.without(table, splits, why_not, isinstance(first.data, LeavesData))
-    with tempfile.TemporaryDirectory(prefix="frostline-quick-") as folder:
+    with ScratchFolder("quick") as folder:
         session = QuickSession(
-            jobs, table, splits, Path(folder), begun_s, 60 * minutes, overrides, on_progress
+            jobs, table, splits, folder, begun_s, 60 * minutes, overrides, on_progress
         )
         for answer in session.looks_in_turn():
             on_answer(answer)

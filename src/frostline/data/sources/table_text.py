@@ -12,6 +12,7 @@ from frostline.errors import DataError
 
 Row = dict[str, str]
 _DELIMITERS = ",;\t|"
+_END = "end of the table"
 # The longer mark first: that of UTF-32 starts with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -37,7 +38,8 @@ def read_rows(file: Path) -> tuple[list[tuple[int, Row]], list[str]]:
     body = text[named.end() :] if named else text
     header = body.lstrip("\r\n").splitlines()[0] if body.strip() else ""
     delimiter = named[1] if named else _delimiter(header)
-    reader = csv.reader(StringIO(body, newline=""), delimiter=delimiter)
+    # A line of our own at the end: within an open quotation mark it would be part of a value.
+    reader = csv.reader(StringIO(f"{body}\n{_END}", newline=""), delimiter=delimiter)
     first = 1 if named else 0
     try:
         lines = [
@@ -51,6 +53,13 @@ def read_rows(file: Path) -> tuple[list[tuple[int, Row]], list[str]]:
             "values of ordinary length",
             "look for a quotation mark that is never closed",
         ) from None
+    if lines.pop()[1] != [_END]:
+        begins = lines[-1][0] + 1 if lines else first + 1
+        raise DataError(
+            f"{file.name}: a quotation mark in the row of line {begins} is never closed, so the "
+            "lines behind it would be one value",
+            "quotation marks in pairs",
+        )
     if len(lines) < 2:
         raise DataError(f"{file.name} has no rows", "a line of column names, then a line per image")
     return _with_columns(lines, file.name)

@@ -7,7 +7,6 @@ Source:
 
 import json
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from frostline.inference.evaluation_images import own_data
 from frostline.inference.rebuild import Rebuilt, rebuild_run
 from frostline.inference.run_engine import engine_here
 from frostline.inference.run_network import evaluate_rows
+from frostline.scratch import ScratchFolder
 from frostline.stats.ensemble_choice import log_loss
 from frostline.stats.predictions import Predictions
 from frostline.tracking.reader import Reader
@@ -83,8 +83,8 @@ def soup_of(
     members = _of_one_start(store, members)
     base = members.base
     rebuilt = rebuild_run(lambda: store, base.record.run_id)
-    with tempfile.TemporaryDirectory(prefix="frostline-soup-") as scratch:
-        states = [_state_of(store, run, Path(scratch)) for run in members.runs]
+    with ScratchFolder("soup") as scratch:
+        states = [_state_of(store, run, scratch) for run in members.runs]
     kitchen = Kitchen(rebuilt, states, on_progress)
     order = sorted(range(len(members.runs)), key=lambda n: _loss(members.runs[n].val))
     chosen = [order[0]]
