@@ -13,6 +13,7 @@ from importlib.metadata import version
 
 from frostline.commands import COMMANDS
 from frostline.invocation import VARIABLE, called_by
+from frostline.text_encoding import prepare_encoding
 
 _EXAMPLES = (
     "train -m data.path=photos freeze=0,2,all   # a sweep over depths, with a report",
@@ -23,6 +24,7 @@ _EXAMPLES = (
 
 def main() -> int | None:
     """Run the command that the first word names; the other words are its own."""
+    prepare_encoding()
     os.environ[VARIABLE] = form = called_by(sys.argv[0])
     word = sys.argv[1] if len(sys.argv) > 1 else ""
     if word == "--version":

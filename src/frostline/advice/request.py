@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from frostline.backbones.names import check_backbone_name
 from frostline.config.conf_files import CONF
+from frostline.config.foreign_letters import quoted_words
 from frostline.config.renamed_backbones import rename_note
 from frostline.config.schema import Settings
 from frostline.data.early_check import check_path
@@ -49,7 +50,7 @@ def read_request(overrides: Sequence[str]) -> list[Settings]:
             others.append(override)
     if not backbones:
         raise ConfigError("backbone=: no name is given", "backbone=NAME or backbone=NAME,NAME")
-    others = with_source(others)
+    others = quoted_words(with_source(others))
     jobs = []
     with initialize_config_dir(str(CONF), version_base="1.3", job_name="advise"):
         for backbone in dict.fromkeys(backbones):

@@ -1,5 +1,6 @@
 """What can be said of a data set's path before the libraries are imported."""
 
+import sys
 from pathlib import Path
 
 from frostline.config.data_settings import DataSettings
@@ -17,15 +18,16 @@ _IMAGES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
 
 
 def check_path(data: DataSettings) -> None:
-    """Check that the path of a data set is what its source reads.
+    """Check that the path of a data set can be recorded, and is what its source reads.
 
     Raises:
-        DataError: If another source reads it.
+        DataError: If it is no text, or another source reads it.
     """
     path = getattr(data, "path", None)
     chosen = str(getattr(data, "source", ""))
     if path is None or not Path(path).expanduser().exists():
         return
+    check_is_text(path)
     place = Path(path).expanduser()
     kind = source_kind(place)
     if chosen == "hub" and kind == "folder":
@@ -44,6 +46,24 @@ def check_path(data: DataSettings) -> None:
         f"data={kind} data.path={path}",
         f"write data={kind}, or leave `data=` out: the path says what reads it",
     )
+
+
+def check_is_text(path: str) -> None:
+    """Check that a path can be written into records and pages.
+
+    Raises:
+        DataError: If it has bytes that are no characters.
+    """
+    whole = str(Path(path).expanduser().resolve())
+    if any("\ud800" <= letter <= "\udfff" for letter in whole):
+        read_as = sys.getfilesystemencoding()
+        raise DataError(
+            f"{ascii(whole)[1:-1]}: this path has bytes that are not {read_as.upper()}",
+            "names in UTF-8",
+            "rename what has another one"
+            if read_as == "utf-8"
+            else "set PYTHONUTF8=1 in the environment before Python starts",
+        )
 
 
 def _what_is(place: Path, kind: str) -> str:

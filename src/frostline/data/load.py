@@ -20,6 +20,7 @@ from frostline.config.data_settings import (
     IdxData,
     LeavesData,
 )
+from frostline.data.early_check import check_is_text
 from frostline.data.sample_table import SampleTable
 from frostline.data.source_kind import READABLE_PATHS, source_kind
 from frostline.data.splits import (
@@ -49,6 +50,8 @@ def load_table(
     Raises:
         DataError: If the source cannot be read, or cannot be trained on.
     """
+    if not isinstance(data, LeavesData):
+        check_is_text(data.path)
     with _garbage_collection_paused():
         table = _load(data, min_classes, in_chans)
     if data.corrections is None:
