@@ -3,6 +3,8 @@
 python -m src.train -m +experiments=photographs
 python -m src.report --experiment photographs
 python -m experiments.tools.leaderboard photographs outputs/reports/photographs
+
+A page with a second table names it: `--part NAME`, which its marker line repeats.
 """
 
 import csv
@@ -14,7 +16,6 @@ from frostline.commands.arguments import command_parser, reported_errors
 from frostline.errors import FrostlineError
 
 COMMAND = "experiments.tools.leaderboard"
-MARKERS = (f"<!-- tables: python -m {COMMAND} -->", "<!-- end of tables -->")
 FOLDER = Path(__file__).resolve().parents[1]
 _SHARE = 100.0  # the report's table has shares of 1
 
@@ -24,6 +25,7 @@ def main() -> None:
     parser = command_parser(COMMAND, __doc__)
     parser.add_argument("study", help="NAME of experiments/NAME.md")
     parser.add_argument("report", type=Path, help="the folder that the report was written to")
+    parser.add_argument("--part", help="which table, where the page has several")
     given = parser.parse_args()
     with reported_errors():
         file = given.report / "tables" / "leaderboard.csv"
@@ -34,7 +36,13 @@ def main() -> None:
             )
         with file.open(newline="") as rows:
             text = table(list(csv.DictReader(rows)))
-        fill(FOLDER / f"{given.study}.md", MARKERS, text, what="the table")
+        fill(FOLDER / f"{given.study}.md", markers(given.part), text, what="the table")
+
+
+def markers(part: str | None) -> tuple[str, str]:
+    """The lines around a page's table, or around one of several."""
+    command = f"python -m {COMMAND}" + (f" --part {part}" if part else "")
+    return f"<!-- tables: {command} -->", "<!-- end of tables -->"
 
 
 def table(rows: Sequence[Mapping[str, str]]) -> str:

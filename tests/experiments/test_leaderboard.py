@@ -1,6 +1,6 @@
 """The leaderboard of a report as a table of a page."""
 
-from experiments.tools.leaderboard import table
+from experiments.tools.leaderboard import markers, table
 
 TOP = {
     "configuration": "a freeze=all", "seeds": "3", "val macro F1 %": "0.7738", "low 95 %": "0.6323",
@@ -21,3 +21,10 @@ def test_scores_are_percent_with_intervals_and_differences_points():
         "| a freeze=all | 3 | 77.4 (63.2 to 85.5) | – | 1.1 | 44 % | 80.7 | solved | 31 s |"
     )
     assert "| −4.0 (−19.0 to +11.0) |" in other and "| 0.0016 |" in other
+
+
+def test_a_page_with_several_tables_names_each():
+    first, _ = markers(None)
+    assert first == "<!-- tables: python -m experiments.tools.leaderboard -->"
+    assert markers("one_rate")[0] != first
+    assert "experiments.tools.leaderboard --part one_rate" in markers("one_rate")[0]

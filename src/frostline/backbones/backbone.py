@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from frostline.backbones.depth import Depth, resolve_depth
+from frostline.backbones.depth import Depth
 from frostline.backbones.execution_order import Timeline
+from frostline.backbones.resolve_depth import resolve_depth
 from frostline.backbones.spec import InputSpec, Stage, WeightsInfo
 from frostline.backbones.state_digest import FrozenPart, digest_of
 

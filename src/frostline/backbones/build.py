@@ -12,12 +12,13 @@ from torch import nn
 
 import frostline.backbones.book_cnn  # noqa: F401  (registers book_cnn with timm)
 from frostline.backbones.backbone import Backbone
-from frostline.backbones.depth import Depth, resolve_depth
+from frostline.backbones.depth import Depth
 from frostline.backbones.execution_order import Timeline, record_timeline
 from frostline.backbones.image_sides import check_patches, check_sides, reason_of, wrong_size
 from frostline.backbones.names import check_backbone_name
 from frostline.backbones.own_registration import where_defined
 from frostline.backbones.positions import Places, Shapes
+from frostline.backbones.resolve_depth import resolve_depth
 from frostline.backbones.shared_cache import cached
 from frostline.backbones.spec import InputSpec, Stage
 from frostline.backbones.stage_scale import divide_into_stages
