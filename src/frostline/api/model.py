@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Picture: TypeAlias = "str | Path | Image"
 _BATCH = 32
+# Modes of Pillow that a PNG holds with its transparency, and others that a TIFF holds.
+_PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
+_TIFF_MODES = frozenset({"CMYK", "F", "I", "LAB", "YCbCr"})
 
 
 class Model:
@@ -120,6 +123,21 @@ def _is_picture(value: Any) -> bool:
     return isinstance(value, Image)
 
 
+def _saved(picture: "Image", path: Path) -> Path:
+    """Write a picture as it is decoded, turned upright later by what it says of itself.
+
+    Args:
+        picture: Of any mode.
+        path: The file, without the suffix of the format that holds this mode.
+    """
+    exif = picture.getexif()
+    if picture.mode not in _PNG_MODES | _TIFF_MODES:
+        picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    file = path.with_suffix(".png" if picture.mode in _PNG_MODES else ".tiff")
+    picture.save(file, exif=exif) if exif else picture.save(file)
+    return file
+
+
 @contextmanager
 def _as_files(given: "Sequence[Any]") -> Iterator[tuple[list[str], dict[str, str]]]:
     """Words for `find_images`, opened pictures as files, and what those are called in answers."""
@@ -130,10 +148,7 @@ def _as_files(given: "Sequence[Any]") -> Iterator[tuple[list[str], dict[str, str
             if isinstance(each, str | Path):
                 words.append(str(each))
             elif _is_picture(each):
-                file = folder / f"{place}.png"
-                # As it is decoded, turned upright later by what the picture says of itself.
-                exif = each.getexif()
-                each.save(file, exif=exif) if exif else each.save(file)
+                file = _saved(each, folder / str(place))
                 words.append(str(file))
                 names[str(file)] = getattr(each, "filename", "") or f"picture {place}"
             else:
