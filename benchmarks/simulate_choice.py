@@ -31,7 +31,7 @@ def highest(scores: Floats, covariance: Floats, costs: Floats) -> int:  # noqa: 
     return int(scores.argmax())
 
 
-def not_told_apart(scores: Floats, covariance: Floats, costs: Floats) -> int:
+def cheapest_undistinguished(scores: Floats, covariance: Floats, costs: Floats) -> int:
     """The cheapest cell whose 95 % interval of the difference from the highest holds 0."""
     top = int(scores.argmax())
     variance = covariance[top, top] + np.diag(covariance) - 2 * covariance[top]
@@ -52,7 +52,7 @@ def recommended(scores: Floats, covariance: Floats, costs: Floats) -> int:
 
 RULES: dict[str, Rule] = {
     "take the highest": highest,
-    "cheapest that cannot be told apart from it (the rule before)": not_told_apart,
+    "cheapest that cannot be distinguished from it (the rule before)": cheapest_undistinguished,
     "smallest expected loss": smallest_loss,
     "**cheapest within 1 point of the smallest expected loss**": recommended,
 }

@@ -8,10 +8,17 @@ import pytest
 import torch
 
 from frostline.advice.growth.grow import DataGrowth
-from frostline.advice.growth.growth import Growth, growth_of, law_curve, macro_scores, shares_for
+from frostline.advice.growth.growth import (
+    Growth,
+    Projection,
+    growth_of,
+    law_curve,
+    macro_scores,
+    shares_for,
+)
 from frostline.advice.growth.growth_figure import growth_figure
 from frostline.advice.growth.growth_page import growth_page
-from frostline.advice.growth.growth_text import growth_lines
+from frostline.advice.growth.growth_text import compared_lines, growth_lines
 from frostline.advice.growth.subset_heads import subset, subset_heads
 from frostline.commands import advise
 from frostline.stats.power_law import fit_power_law, interval
@@ -124,9 +131,23 @@ def test_the_page_names_the_backbone_that_is_best_with_most_images():
     assert f"good: {good.projections[0].score:.0%} with the 240 training images there are" in page
     assert said in page
     assert "silent: nothing can be said, since nothing is left to gain." in page
-    assert "poor is ahead of good in" in page
+    assert "poor is ahead of good in 0% of resamples" in page
     page = growth_page(DataGrowth("clusters", False, (silent,)))
     assert "Nothing can be said of more images" in page and "Nothing is left to gain." in page
+
+
+def test_an_order_that_resamples_leave_open_is_called_so():
+    rng = np.random.default_rng(0)
+    law = tuple(Projection(factor, 100 * factor, 0.5, 0.4, 0.6) for factor in (1, 2, 4))
+    even = rng.normal(0.5, 0.1, (1000, 3))
+    one = Growth("one", 100, "", projections=law, draws=even)
+    other = Growth("other", 100, "", projections=law, draws=even[::-1] + np.array([0, 0, 1]))
+    (said,) = compared_lines([one, other])
+    open_share = np.mean(one.draws[:, 0] > other.draws[:, 0])
+    assert said == (
+        f"one is ahead of other in {open_share:.0%} (cannot be distinguished) of resamples with "
+        "the images there are, and in 0% with 4x"
+    )
 
 
 @pytest.mark.parametrize(

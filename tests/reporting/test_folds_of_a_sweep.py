@@ -1,11 +1,14 @@
 """Folds are judged as folds: one cell, paired by image, its variance not that of seeds."""
 
+import re
+
 import pytest
 
 from frostline.reporting.cell_predictions import held_out_result, verdict_on
 from frostline.reporting.cell_settings import with_unlogged_settings
 from frostline.reporting.certainty import certainty
 from frostline.reporting.next_steps import next_steps
+from frostline.reporting.report_folder import write_folder
 from frostline.reporting.select import select
 from frostline.stats.rules import DEFAULT_RULES
 
@@ -59,6 +62,19 @@ def test_the_page_says_what_they_are(sweeps):
     assert "further folds would be worth is not computed" in (
         next_steps(verdict, selection, source).text
     )
+
+
+def test_the_whole_page_speaks_of_folds(sweeps, tmp_path):
+    records, source = folds(sweeps)
+    page = write_folder(records, source, DEFAULT_RULES, tmp_path, title="Test").page
+    text = " ".join(
+        re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", page.read_text(), flags=re.S).split()
+    )
+    assert "with several folds, other folds" in text
+    assert "differ in nothing but the seed or the fold form one configuration" in text
+    assert "t, by group and fold" in text
+    assert "folds seed 0 fold 0, seed 0 fold 1, seed 0 fold 2" in text
+    assert "seeds" not in text.replace("Folds of further seeds (seed=0,1)", "")
 
 
 def test_a_cell_that_lacks_a_fold_is_not_compared(sweeps):

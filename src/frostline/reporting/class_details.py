@@ -96,6 +96,4 @@ def _class_table(
         row += [names[other], float(val.confused_frac[k])] if other >= 0 else [None, None]
         row += [float(part[k]) for part in (test.recall, test.precision, test.f1)] if test else []
         rows.append(row)
-    return Table(
-        "class-results", f"Classes of {winner} (images counted once a seed)", columns, rows
-    )
+    return Table("class-results", f"Classes of {winner} (images counted once a run)", columns, rows)

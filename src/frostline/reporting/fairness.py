@@ -123,7 +123,7 @@ def train_longer(trained: Mapping[str, Training]) -> str:
         return ""
     return (
         f"First train all longer, epochs={max(MIN_EPOCHS, 2 * _most_epochs(cells))}: what has not "
-        "finished learning may change places, whatever more seeds say."
+        "finished learning may change places, whatever more runs say."
     )
 
 

@@ -95,7 +95,8 @@ def comparisons(verdict: Verdict) -> Table | None:
     for row in verdict.rows:
         c = row.comparison
         if c is not None:
-            test = "McNemar, exact below 25" if c.exact else "t, by group and seed"
+            repeat = word_for(row.cell.run_ids).removesuffix("s")
+            test = "McNemar, exact below 25" if c.exact else f"t, by group and {repeat}"
             test += ", of these models on other images" if c.is_of_models else ""
             rows.append(
                 [

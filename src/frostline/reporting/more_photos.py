@@ -11,6 +11,7 @@ from frostline.invocation import as_called
 from frostline.reporting.page import Section
 from frostline.reporting.rerun_command import overrides_of
 from frostline.reporting.select import Selection
+from frostline.stats.folds import are_folds
 from frostline.stats.verdict import Verdict
 from frostline.tracking.run_contents import Source
 
@@ -44,7 +45,8 @@ def more_photos_section(verdict: Verdict, selection: Selection, source: Source) 
         n_train = json.loads(text)["splits"]["train"] if text else None
     except (ValueError, KeyError, TypeError):
         n_train = None
-    now = f"These runs trained on {n_train:,} images. " if isinstance(n_train, int) else ""
+    who = "Runs of a fold" if are_folds(verdict.recommended.cell.run_ids) else "These runs"
+    now = f"{who} trained on {n_train:,} images. " if isinstance(n_train, int) else ""
     note = (
         f"{now}The score with twice and four times as many, with intervals, which classes would "
         "gain, and whether another backbone would be ahead then is measured on features of the "

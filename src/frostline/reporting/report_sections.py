@@ -21,7 +21,7 @@ from frostline.reporting.swept_effects import effects_section
 from frostline.reporting.trained_enough import Training, training_table
 from frostline.reporting.tuning_figure import tuning_section
 from frostline.reporting.typed_rates import AT_BEST_RATE, rates_section
-from frostline.stats.folds import are_folds
+from frostline.stats.folds import are_folds, word_for
 from frostline.stats.rules import SCORE_NAMES
 from frostline.stats.verdict import Verdict
 from frostline.tracking.records import RunRecord
@@ -108,14 +108,15 @@ def _leaderboard_section(
     at_best: Sequence[str],
 ) -> Section:
     level = whole_percent(verdict.rules.level)
+    repeats = word_for(verdict.top.cell.run_ids)
     note = (
         f"Best on validation first; the score is {SCORE_NAMES[verdict.rules.score]}. Intervals "
-        f"({level}) cover other images and, with several seeds, other seeds; that of the highest "
-        "is corrected for its having been picked, the others are each for itself. Differences are "
-        "on the same images and seeds, and their intervals are for each pair alone. Expected loss "
-        "and the chance of being the best are relative to all configurations with predictions. "
-        "Test figures of configurations that were not recommended are shown for completeness and "
-        "were not used for choosing."
+        f"({level}) cover other images and, with several {repeats}, other {repeats}; that of the "
+        "highest is corrected for its having been picked, the others are each for itself. "
+        f"Differences are on the same images and {repeats}, and their intervals are for each pair "
+        "alone. Expected loss and the chance of being the best are relative to all configurations "
+        "with predictions. Test figures of configurations that were not recommended are shown for "
+        "completeness and were not used for choosing."
     )
     notes = [note, *at_best]
     if any("tuned" in rate.origin for rate in rates.values()):
@@ -156,23 +157,26 @@ _FOLDS_NOTE = (
     "The runs are folds of one data set: each image is a validation image of one fold, and "
     "configurations are compared on it by the models that did not train on it. As folds share "
     "training images, the variance over J folds counts (1 / J + n_val / n_train) times, not 1 / J "
-    "(Nadeau and Bengio, 2003); folds count wherever this page says seeds.",
+    "(Nadeau and Bengio, 2003).",
 )
 
 
 def _method_notes(verdict: Verdict) -> list[str]:
     rules = verdict.rules
+    keys = verdict.top.cell.run_ids
+    repeats = word_for(keys)
+    alike = "the seed or the fold" if are_folds(keys) else "the seed"
     return [
-        "Runs that differ in nothing but the seed form one configuration. It is scored on the "
-        "validation images of each of its seeds; groups of images (photos of one leaf) count as "
-        "one observation. The variance of a mean is what the groups contribute, plus what seeds "
-        "add beyond that; what seeds add is estimated together with the other configurations, as "
+        f"Runs that differ in nothing but {alike} form one configuration. It is scored on the "
+        f"validation images of each of its {repeats}; groups of images (photos of one leaf) count "
+        f"as one observation. The variance of a mean is what the groups contribute, plus what "
+        f"{repeats} add beyond that; that is estimated together with the other configurations, as "
         "far as these agree. Intervals are t intervals (Wilson's, with an effective sample size, "
         "for single configurations; that of the highest is the hybrid interval for winners of "
         "Andrews, Kitagawa and McCloskey, 2024).",
-        *(_FOLDS_NOTE if are_folds(verdict.top.cell.run_ids) else ()),
-        f"Differences from the top are tested on the same images and seeds, and corrected by Holm "
-        f"for all {verdict.family_size:,} pairs, as the top was found by looking at the same "
+        *(_FOLDS_NOTE if are_folds(keys) else ()),
+        f"Differences from the top are tested on the same images and {repeats}, and corrected by "
+        f"Holm for all {verdict.family_size:,} pairs, as the top was found by looking at the same "
         f"figures, and for the number of looks: look k spends 1 / (k (k + 1)) of the "
         f"{100 * (1 - rules.level):g} % of sweeps that may make a wrong claim. Differences whose "
         f"interval lies within {100 * rules.equivalence:g} points do not matter.",

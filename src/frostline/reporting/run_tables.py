@@ -10,6 +10,7 @@ from frostline.reporting.cost_figures import LATENCY_MS
 from frostline.reporting.select import FINGERPRINT, SPLIT, Selection
 from frostline.reporting.tables import Column, Table, Value
 from frostline.stats.cell import TRAIN_S, TUNE_S
+from frostline.stats.folds import are_folds, word_for
 from frostline.stats.verdict import Verdict
 from frostline.tracking.records import RunRecord
 
@@ -92,7 +93,9 @@ def method_table(
     if verdict.top.spread is not None:
         groups = f"{verdict.top.spread.n_groups:,} groups on the top's validation sides"
         rows.append(["validation", groups])
-    rows.append(["seeds", ", ".join(selection.seeds)])
+    seeds = selection.seeds
+    named = [f"seed {one}" for one in seeds] if are_folds(seeds) else seeds
+    rows.append([word_for(seeds), ", ".join(named)])
     splits = {run.tags[SPLIT] for run in selection.runs if SPLIT in run.tags}
     rows.append(["splits", f"{len(splits)} different" if splits else "not recorded"])
     shared = {

@@ -125,7 +125,7 @@ def training_table(trained: Mapping[str, Training]) -> Table:
     columns = [
         Column("configuration"),
         Column("epochs", "count"),
-        Column("best epoch of each seed, from 1"),
+        Column("best epoch of each run, from 1"),
         Column("val loss fell in the last quarter, %", "percent"),
         Column("noise (standard error), %", "percent"),
         Column("training loss, % of validation loss", "percent"),

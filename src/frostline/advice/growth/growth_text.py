@@ -8,6 +8,7 @@ import numpy as np
 from frostline.advice.growth.growth import LEVEL, Growth
 
 _LISTED = 5
+_OPEN = " (cannot be distinguished)"
 SCOPE = (
     "Scores are macro accuracies of new classifiers on frozen features (freeze=all), for images "
     "like these; what fine-tuning would gain from more images is not in them."
@@ -71,7 +72,13 @@ def _compared(one: Growth, other: Growth) -> str:
     n = min(len(one.draws), len(other.draws))
     ahead = np.mean(one.draws[:n] > other.draws[:n], axis=0)
     factor = one.projections[-1].factor
+    now, then = (f"{share:.0%}{'' if _is_sure(share) else _OPEN}" for share in ahead[[0, -1]])
     return (
-        f"{one.backbone} is ahead of {other.backbone} in {ahead[0]:.0%} of resamples with the "
-        f"images there are, and in {ahead[-1]:.0%} with {factor}x"
+        f"{one.backbone} is ahead of {other.backbone} in {now} of resamples with the "
+        f"images there are, and in {then} with {factor}x"
     )
+
+
+def _is_sure(share: float) -> bool:
+    """Whether one of two is ahead in nearly all resamples, by the level of the intervals."""
+    return abs(share - 0.5) >= LEVEL / 2

@@ -66,7 +66,7 @@ class QuickAnswer:
         seconds: What it took.
         command: The sweep over everything.
         command_s: About what that takes, seconds.
-        close_command: The sweep over what cannot be told apart from the first row; empty where
+        close_command: The sweep over what cannot be distinguished from the first row; empty where
             that is one cell, or all.
         close_s: About what that takes.
     """

@@ -55,7 +55,7 @@ def notes(answer: QuickAnswer) -> Iterator[str]:
     yield f"Try first: backbone={best.backbone} freeze={best.freeze}."
     if close:
         named = ", ".join(f"{row.backbone} freeze={row.freeze}" for row in close)
-        yield f"Not told apart from it by {answer.n_val:,} validation images: {named}."
+        yield f"Cannot be distinguished from it by {answer.n_val:,} validation images: {named}."
     elif len(answer.rows) > 1:
         yield "Everything else that was looked at is behind it on these images."
     else:
