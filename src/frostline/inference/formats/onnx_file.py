@@ -5,6 +5,7 @@ import logging
 import tempfile
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,9 @@ def _onnx_model(rebuilt: Rebuilt, sample: Sample) -> Any:
         text = next((line for line in str(error).splitlines() if line.strip()), "")
         raise ExportError(
             f"{rebuilt.backbone.name} cannot be written as ONNX: {type(error).__name__}: {text}",
-            todo="use --format torchscript or timm",
+            todo="use --format timm or torch_export, or try another onnxscript: "
+            f"{version('onnxscript')} is installed beside torch {version('torch')} (torch 2.6 "
+            "works with onnxscript 0.5.0 and onnx-ir 0.1.12)",
         ) from error
     model = program.model_proto
     for node in model.graph.node:

@@ -54,8 +54,9 @@ def export_program(rebuilt: Rebuilt, sample: Sample, path: Path, facts: dict[str
                 todo="use --format timm or torchscript",
             ) from error
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Kept as a pickle within the archive, which nothing needs.
-        program.example_inputs = None
+        # Kept as a pickle within the archive, which nothing needs. The public setter of torch 2.6
+        # refuses None.
+        program._example_inputs = None
         for node in program.graph.nodes:
             node.meta.pop("stack_trace", None)  # paths of this machine
         extra = {METADATA: json.dumps(facts, ensure_ascii=False)}
