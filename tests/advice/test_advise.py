@@ -16,7 +16,7 @@ from frostline.advice.ranking import (
     rank_depths,
     reliabilities,
 )
-from frostline.advice.request import next_command, read_request
+from frostline.advice.request import next_command, read_request, with_path
 from frostline.advice.similarity import references_for, similarity_of
 from frostline.backbones.packaged_weights import find_packaged
 from frostline.commands.advise import main
@@ -150,7 +150,6 @@ def test_several_backbones_and_data_keys(tmp_path):
         (["backbone=resnet5O"], BackboneError, "nearest names: resnet50"),
         (["backbone=,"], ConfigError, "no name is given"),
         (["freeze=2"], ConfigError, "src.advise does not take it"),
-        (["photos"], ConfigError, "data.path=photos"),
         (["data.pth=x"], ConfigError, "data.pth: there is no such key"),
     ],
 )
@@ -158,6 +157,11 @@ def test_requests_that_are_refused(words, error, message):
     with pytest.raises(error) as caught:
         read_request(words)
     assert message in str(caught.value)
+
+
+def test_two_paths_are_no_request():
+    with pytest.raises(ConfigError, match="a b: advice is about one data set"):
+        with_path(["a", "seed=1", "b"])
 
 
 def test_the_next_command_can_be_pasted():
@@ -169,7 +173,7 @@ def test_the_next_command_can_be_pasted():
 
 
 def test_twelve_images_are_too_few_to_choose(tmp_path, capsys):
-    main([f"data.path={photos(tmp_path / 'few', per_class=6)}"])
+    main([str(photos(tmp_path / "few", per_class=6))])
     text = capsys.readouterr().out
     assert "NO STRATEGY CAN BE CHOSEN: 12 images in all" in text
     assert "python -m src.train -m" in text

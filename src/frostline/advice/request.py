@@ -88,7 +88,18 @@ def sweep_command(
 
 
 def with_path(words: Sequence[str]) -> list[str]:
-    """Overrides of which one may be a plain path: `photos` for `data.path=photos`."""
+    """Overrides of which one may be a plain path: `photos` for `data.path=photos`.
+
+    Raises:
+        ConfigError: If there are two paths.
+    """
+    paths = [word for word in words if "=" not in word]
+    if len(paths) > 1:
+        raise ConfigError(
+            f"{' '.join(paths)}: advice is about one data set",
+            "one path, and KEY=VALUE",
+            f"python -m src.advise {shlex.quote(paths[0])}",
+        )
     return [
         word if "=" in word else "data=leaves" if word == "leaves" else f"data.path={word}"
         for word in words

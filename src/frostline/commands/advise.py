@@ -1,9 +1,9 @@
 """Advise what to freeze for a data set: size, similarity, a strategy, and a sweep to run.
 
-python -m src.advise data.path=photos
-python -m src.advise data.path=photos backbone=tf_efficientnet_lite0,tf_efficientnet_lite1
+python -m src.advise photos                         # the same as data.path=photos
+python -m src.advise photos backbone=tf_efficientnet_lite0,tf_efficientnet_lite1
 python -m src.advise data=csv data.path=labels.csv --json
-python -m src.advise data.path=photos --more        # the score with 2x and 4x the images
+python -m src.advise photos --more                  # the score with 2x and 4x the images
 python -m src.advise photos --quick                 # backbones and depths, in five minutes
 
 Only the training images are used, as with strategy=auto. All keys of `data`, and backbone,
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(given: argparse.Namespace) -> None:
-    from frostline.advice.request import read_request
+    from frostline.advice.request import read_request, with_path
 
     begun_s = time.time()
     _check_out(given.out)
@@ -45,17 +45,18 @@ def _run(given: argparse.Namespace) -> None:
     def on_progress(text: str) -> None:
         print(f"{text} ...", file=sys.stderr, flush=True)
 
+    overrides = with_path(given.overrides)
     if given.quick:
-        _quick(given, on_progress, begun_s)
+        _quick(overrides, given, on_progress, begun_s)
         return
-    jobs = read_request(given.overrides)
+    jobs = read_request(overrides)
     on_progress("loading PyTorch and timm")
     if given.more:
         _more(jobs, given, on_progress)
         return
     from frostline.advice.advice import advise
 
-    advice = advise(jobs, given.overrides, on_progress=on_progress)
+    advice = advise(jobs, overrides, on_progress=on_progress)
     if given.json:
         print(json.dumps(advice.plain(), indent=2))
     else:
@@ -89,11 +90,15 @@ def _more(
         print(f"page: {given.out}", file=sys.stderr)
 
 
-def _quick(given: argparse.Namespace, on_progress: Callable[[str], None], begun_s: float) -> None:
+def _quick(
+    overrides: Sequence[str],
+    given: argparse.Namespace,
+    on_progress: Callable[[str], None],
+    begun_s: float,
+) -> None:
     """Print which backbone and depth look best, after a first table the whole one."""
-    from frostline.advice.request import read_request, with_path
+    from frostline.advice.request import read_request
 
-    overrides = with_path(given.overrides)
     on_progress("loading PyTorch and timm")
     jobs = read_request(overrides)  # mistakes are answered before weights are looked for
     from frostline.advice.quick.at_hand import backbones_at_hand, check_at_hand, fetch_text
@@ -160,7 +165,7 @@ def _minutes(text: str) -> float:
 
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("src.advise", __doc__)
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="such as data.path=DIR")
+    parser.add_argument("overrides", nargs="*", metavar="PATH|KEY=VALUE", help="such as photos seed=1")
     parser.add_argument("--more", action="store_true", help="what more images would bring")
     parser.add_argument(
         "--quick", action="store_true", help="look at every backbone and depth for a few minutes"
