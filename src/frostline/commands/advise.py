@@ -165,7 +165,7 @@ def _minutes(text: str) -> float:
 
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("src.advise", __doc__)
-    parser.add_argument("overrides", nargs="*", metavar="PATH|KEY=VALUE", help="such as photos seed=1")
+    parser.add_argument("overrides", nargs="*", metavar="PATH|KEY=VALUE", help="such as photos")
     parser.add_argument("--more", action="store_true", help="what more images would bring")
     parser.add_argument(
         "--quick", action="store_true", help="look at every backbone and depth for a few minutes"
