@@ -41,7 +41,11 @@ def test_the_variance_of_a_difference_is_the_pairs_own():
 def test_cells_on_other_images_share_no_error():
     cells = _cells(1, 2)
     own = cells["c1"]["0"]
-    moved = {"1": type(own)(own.value, own.influence, own.correct, own.items, own.groups + "x")}
+    moved = {
+        "1": type(own)(
+            own.value, own.influence, own.correct, own.items, np.char.add(own.groups, "x")
+        )
+    }
     assert joint_error({"a": cells["c0"], "b": moved}, {}).covariance[0, 1] == 0
 
 
@@ -100,7 +104,9 @@ def test_cells_that_share_no_image_share_no_error_among_others_that_do():
     for name in ("c2", "c3"):
         own = cells[name]["0"]
         cells[name] = {
-            "0": type(own)(own.value, own.influence, own.correct, own.items, own.groups + "x")
+            "0": type(own)(
+                own.value, own.influence, own.correct, own.items, np.char.add(own.groups, "x")
+            )
         }
     got = joint_error(cells, {}).covariance
     assert np.all(got[:2, 2:] == 0)
