@@ -120,3 +120,14 @@ def test_colour_is_left_out_of_the_identity_and_other_channels_belong_to_it() ->
         for words in ((), ("in_chans=3",), ("in_chans=1",), ("in_chans=5",))
     }
     assert len(digests) == 3
+
+
+def test_weights_of_classes_over_several_processes_are_of_another_mean_than_before() -> None:
+    ddp = ("trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu")
+    for words, is_new in (
+        (ddp, False),
+        (("loss.class_weights=0.5",), False),
+        ((*ddp, "loss.class_weights=0.5"), True),
+    ):
+        values = identity._values(settings(*words))["trainer"]
+        assert ("weighted_mean" in values) is is_new

@@ -147,6 +147,9 @@ def _values(settings: Settings) -> dict[str, Any]:
         del values["trainer"]["limit_batches"]
     if settings.freeze != LORA:
         del values["lora_rank"]
+    if settings.trainer.devices > 1 and settings.loss.class_weights > 0:
+        # Before, each process divided by the weights of its own part of a batch.
+        values["trainer"]["weighted_mean"] = "of the batch"
     if settings.ema is None:  # digests of before there was an average hold
         del values["ema"]
     if settings.order_seed is None:  # digests of before the two seeds were apart hold

@@ -23,7 +23,7 @@ from frostline.data.splits import Splits
 from frostline.training.as_planned import check_as_planned
 from frostline.training.engine import choose_engine, syncs_norms
 from frostline.training.learning_rates import Course
-from frostline.training.loss import Loss, build_loss
+from frostline.training.loss import Loss, build_loss, divisor_of
 from frostline.training.optim import check_adapter_rates, lr_scales
 from frostline.training.parts import augment_of, cut_of, head_of
 from frostline.training.schedule import Phase, patience_of, phases_of
@@ -98,6 +98,7 @@ class Assembly:
                 seed=settings.batch_seed,
             ),
             loss=loss_of(settings, data),
+            divisor=divisor_of(settings.loss, class_weights_of(settings, data)),
             optimizer=settings.optimizer,
             lr_schedule=settings.lr_schedule,
             lr=settings.peak_lr,

@@ -11,6 +11,7 @@ from frostline.config.recipe import CrossEntropy, FocalLoss
 from frostline.plugins.part import PluginError, build_part, failed
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+Divisor = Callable[[Tensor], Tensor]
 
 
 def build_loss(spec: CrossEntropy | FocalLoss | OwnLoss, class_weights: Tensor | None) -> Loss:
@@ -42,6 +43,35 @@ def build_loss(spec: CrossEntropy | FocalLoss | OwnLoss, class_weights: Tensor |
         return (focal_factor(logits, targets, gamma) * each).mean()
 
     return loss
+
+
+def divisor_of(
+    spec: CrossEntropy | FocalLoss | OwnLoss, class_weights: Tensor | None
+) -> Divisor | None:
+    """By what the mean over a batch divides, where that is not the number of its images.
+
+    Args:
+        spec: Which loss.
+        class_weights: (K) float weights of the classes; None for equal ones.
+
+    Returns:
+        A function of labels (B,) to the sum of their weights (), or of shares (B, K) to B; None
+        for a plain mean, which an own loss is taken to be.
+    """
+    if class_weights is None or isinstance(spec, OwnLoss):
+        return None
+    if isinstance(spec, FocalLoss) and spec.gamma > 0:
+        return None
+    held = {class_weights.device: class_weights}
+
+    def divisor(targets: Tensor) -> Tensor:
+        if targets.ndim == 2:
+            return torch.full((), float(len(targets)), device=targets.device)
+        if targets.device not in held:
+            held[targets.device] = class_weights.to(targets.device)
+        return held[targets.device][targets].sum()
+
+    return divisor
 
 
 def build_own_loss(spec: OwnLoss, class_weights: Tensor | None) -> Loss:

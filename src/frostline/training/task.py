@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from frostline.training.learning_rates import (
     plateau_drops,
     plateau_factor,
 )
-from frostline.training.loss import Loss
+from frostline.training.loss import Divisor, Loss
 from frostline.training.metrics import classification_metrics
 from frostline.training.optim import optimizer_over
 from frostline.training.schedule import Phase
@@ -59,6 +60,7 @@ class ClassificationTask(LowOverheadModule):
         course: What else its rates follow; None for one phase and one rate for all stages.
         stored: Called in the place of `preprocess` and `prefix` where a batch has stored outputs,
             which are no uint8 images; None if no batch has.
+        divisor: By what the mean loss of a batch divides; None for its images.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class ClassificationTask(LowOverheadModule):
         lr: float,
         course: Course | None = None,
         stored: nn.Module | None = None,
+        divisor: Divisor | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -85,6 +88,7 @@ class ClassificationTask(LowOverheadModule):
         self._stored = stored
         self._mix = mix
         self._loss = loss
+        self._divisor = divisor
         self._optimizer_spec = optimizer
         self._lr_schedule_spec = lr_schedule
         self._peak_lr = lr
@@ -166,9 +170,11 @@ class ClassificationTask(LowOverheadModule):
             inputs, batch.labels, epoch=self.current_epoch, batch_idx=batch_idx
         )
         loss = self._loss(self._logits(inputs, stored=stored), targets)
-        self._loss_sum += loss.detach() * len(batch.labels)
+        divisor = None if self._divisor is None else partial(self._divisor, targets)
+        loss, total = weighted(loss, len(batch.labels), divisor)
+        self._loss_sum += total
         self._loss_count += len(batch.labels)
-        return weighted(loss, len(batch.labels))
+        return loss
 
     def on_validation_epoch_start(self) -> None:
         """Report the epoch's training loss, and stop where it is not finite."""
