@@ -99,6 +99,49 @@ def test_a_soup_is_a_checkpoint_that_can_be_used(swept: Path) -> None:
     ended = start(swept, checkpoint, "photos/rising", "--coverage", "0.8", module="src.predict")
     assert ended.returncode == 0, ended.stderr
     assert "validation images" in ended.stderr
+    ended = start(swept, checkpoint, "--format", "torch_export", module="src.export")
+    assert ended.returncode == 0, ended.stderr
+    card = (swept / "outputs/exports/soup.ckpt-torch_export/README.md").read_text("utf-8")
+    names = [each["name"] for each in found["members"] if each["weight"] > 0]
+    assert len(names) > 1
+    assert f"with the mean weights of {len(names)} runs, fine-tuned from random weights: `" in card
+    assert all(f"`{name}`" in card for name in names)
+
+
+def test_backbones_and_sizes_make_an_ensemble_and_no_soup(swept: Path) -> None:
+    words = [word for word in COMMON if not word.startswith("image_size")]
+    ended = start(
+        swept, *words, "backbone=test_resnet,test_efficientnet", "image_size=32,48", "freeze=4",
+        "lr=3e-3", "seed=4",
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    found = judged(swept, "--ensemble", "--no-log")
+    recorded = runs(swept)
+    members = [recorded[each["run_id"]].data.params for each in found["members"]]
+    assert sorted((one["backbone"], one["image_size"]) for one in members) == [
+        (backbone, size)
+        for backbone in ("test_efficientnet", "test_resnet")
+        for size in ("32", "48")
+    ]
+    refused = start(swept, "best:latest", "--soup", module="src.evaluate")
+    assert refused.returncode == 2
+    said = " ".join(refused.stderr.split())
+    assert "no other run" in said and "--ensemble takes runs of any backbones" in said
+
+
+def test_of_folds_those_of_one_fold_are_combined(swept: Path) -> None:
+    ended = start(
+        swept, *COMMON, "backbone=test_resnet", "freeze=0,3", "data.folds=3", "lr=3e-3", "seed=5"
+    )
+    assert ended.returncode == 0, ended.stderr
+    found = judged(swept, "--soup", "--no-log")
+    recorded = runs(swept)
+    members = [recorded[each["run_id"]].data.params for each in found["members"]]
+    assert {one["freeze"] for one in members} == {"0", "3"}
+    assert len({one["data_fold"] for one in members}) == 1
+    assert any("left out, 4 runs: other splits" in note for note in found["notes"])
+    # The third part of the images is what one fold tests on.
+    assert 38 <= found["images"] <= 42
 
 
 def test_what_cannot_be_combined_is_refused(swept: Path) -> None:

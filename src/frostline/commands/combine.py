@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from frostline.commands.arguments import say
 from frostline.errors import ConfigError
 from frostline.files import file_name
+from frostline.invocation import as_called
 
 if TYPE_CHECKING:
     from frostline.inference.combine.combined import Combined
@@ -50,7 +52,7 @@ def combine(given: argparse.Namespace) -> None:
 
         found = ensemble_of(members, folder)
     else:
-        from frostline.inference.combine.soup import soup_of
+        from frostline.inference.combine.soup import SOUP_FILE, soup_of
         from frostline.training.engine import prepare_process
 
         prepare_process(given.threads)
@@ -62,6 +64,9 @@ def combine(given: argparse.Namespace) -> None:
         return
     print("\n".join(lines(found)))
     print(f"\nfiles: {folder}" + ("" if given.no_log else "  (also in MLflow, on the sweep's run)"))
+    if kind == "soup":
+        file = shlex.quote(str(folder / SOUP_FILE))
+        print(as_called(f"use it as a run:  python -m src.export {file} --format onnx"))
 
 
 def lines(found: "Combined") -> Iterator[str]:

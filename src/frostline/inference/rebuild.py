@@ -70,6 +70,7 @@ class Rebuilt:
         preprocess: Decoded squares to normalised images.
         geometry: How an image becomes a square.
         checkpoint_bytes: Size of the checkpoint.
+        soup_of: Names of the runs whose weights these are the mean of; empty for a run.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Rebuilt:
     preprocess: BatchTransform
     geometry: Geometry
     checkpoint_bytes: int
+    soup_of: tuple[str, ...] = ()
 
     @property
     def value_range(self) -> tuple[float, float] | None:
@@ -162,6 +164,7 @@ def rebuild(restored: Restored, classes: tuple[str, ...]) -> Rebuilt:
         preprocess=preprocess,
         geometry=evaluation_geometry(backbone.input),
         checkpoint_bytes=restored.checkpoint.stat().st_size,
+        soup_of=tuple(map(str, content.get("soup_of", ()))),
     )
 
 

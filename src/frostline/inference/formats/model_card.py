@@ -120,7 +120,6 @@ def write_card(rebuilt: Rebuilt, form: str, facts: Facts, *, any_size: bool = Fa
     parts = [
         f"# {rebuilt.name}",
         f"An image classifier of {len(rebuilt.classes)} classes: `{rebuilt.backbone.name}` "
-        f"fine-tuned with `freeze={rebuilt.settings.freeze}`, "
         f"{_origin(rebuilt)}.",
         _use(rebuilt, form, any_size=any_size),
         _input(rebuilt, form, any_size=any_size),
@@ -134,12 +133,18 @@ def write_card(rebuilt: Rebuilt, form: str, facts: Facts, *, any_size: bool = Fa
 
 def _origin(rebuilt: Rebuilt) -> str:
     record = rebuilt.record
-    source = record.tags.get("frostline.weights_source", "") if record else ""
+    source = rebuilt.settings.weights
+    if record is not None:
+        source = record.tags.get("frostline.weights_source", "")
     start = "from random weights" if source == "random" else "from pretrained weights"
     if partial := (record.tags.get("frostline.weights_partial", "") if record else ""):
         start = f"from **partial weights** (the file had {partial}; the rest began random)"
+    if len(rebuilt.soup_of) > 1:
+        runs = ", ".join(map(_quoted, rebuilt.soup_of))
+        return f"with the mean weights of {len(rebuilt.soup_of)} runs, fine-tuned {start}: {runs}"
     run = f", run `{record.run_id}`" if record else ""
-    return f"{start}, seed {rebuilt.settings.seed}{run}"
+    depth = f"fine-tuned with `freeze={rebuilt.settings.freeze}`"
+    return f"{depth}, {start}, seed {rebuilt.settings.seed}{run}"
 
 
 def _quoted(name: str) -> str:
