@@ -1,15 +1,20 @@
-"""Data sets with a known truth, for the questions that come after a sweep, with stored features.
+"""Data sets for the questions that come after a sweep, with stored features.
 
-Drawings of five kinds, and photographs where they are at hand: see experiments/photographs.md.
+Drawings of five kinds, whose truth is known; photographs and clothes where they are at hand: see
+experiments/photographs.md and experiments/clothes.py.
 """
 
+import argparse
 import os
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benchmarks.many_images import DEBIAN
 from benchmarks.regret_data import make_sets
 from frostline.advice.measures.table_features import TableFeatures, table_features
-from frostline.config.conf_files import default_scalar
+from frostline.config.conf_files import STUDIES, default_scalar
 from frostline.data.load import load_path
 from frostline.data.sample_table import SampleTable
 from frostline.data.sources.leaves import load_leaves
@@ -43,8 +48,9 @@ DRAWN: dict[str, Callable[[], SampleTable]] = {
     "two crops": lambda: _leaves(600, 2, "lab", 5),
     "field": lambda: _leaves(600, 2, "field", 1),
 }
+CLOTHES = "clothes"  # 2,000 of Fashion-MNIST
 FROM_FILES = ("symbols", "photographs", "cells", "weaves")
-SETS = (*DRAWN, *FROM_FILES)
+SETS = (*DRAWN, *FROM_FILES, CLOTHES)
 # One photo a leaf, so that a quarter of them has leaves enough.
 SINGLE: dict[str, Callable[[], SampleTable]] = {
     "single leaves": lambda: _leaves(1600, 4, "lab", 2, photos=1),
@@ -63,9 +69,39 @@ def table_of(name: str, folder: Path, stamps: Path | None) -> SampleTable:
     """
     if name in DRAWN | SINGLE:
         return (DRAWN | SINGLE)[name]()
-    make_sets([name], folder, stamps)
+    if name == CLOTHES:
+        _make_clothes(folder / name)
+    else:
+        make_sets([name], folder, stamps)
     # Without the splits: what is asked here makes parts of its own.
     return load_path(str(folder / name), on_bad_image="error", group_by=None)
+
+
+def _make_clothes(folder: Path) -> None:
+    """Write the first images of each class.
+
+    Raises:
+        SystemExit: If they are neither there nor where Debian's package puts them.
+    """
+    if folder.is_dir():
+        return
+    if not DEBIAN.is_dir():
+        raise SystemExit(f"{CLOTHES}: install Debian's package dataset-fashion-mnist")
+    words = ["--per-class", "150", "--test-per-class", "50"]
+    script = str(STUDIES / "clothes.py")
+    subprocess.run([sys.executable, script, str(DEBIAN), str(folder), *words], check=True)
+
+
+def asked_parser(page: str | None, sets: Sequence[str]) -> argparse.ArgumentParser:
+    """Make a parser of what all questions take: the folder, the sets, whether docs are written."""
+    parser = argparse.ArgumentParser(
+        description=page, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--folder", type=Path, required=True, help="for images and features")
+    parser.add_argument("--stamps", type=Path, help="the package tuxpaint-stamps-default, unpacked")
+    parser.add_argument("--sets", nargs="+", default=list(sets), help="default: %(default)s")
+    parser.add_argument("--write", action="store_true", help="the table in docs")
+    return parser
 
 
 def features_here(

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.asked_sets import GROWTH_SETS, features_here, table_of
+from benchmarks.asked_sets import GROWTH_SETS, asked_parser, features_here, table_of
 from benchmarks.docs_tables import write_between
 from frostline.advice.growth.growth import (
     LEVEL,
@@ -136,13 +136,9 @@ def rows_of(name: str, cases: NDArray[np.float64], n_silent: int) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--stamps", type=Path)
-    parser.add_argument("--sets", nargs="+", default=list(GROWTH_SETS))
+    parser = asked_parser(__doc__, GROWTH_SETS)
     parser.add_argument("--draws", type=int, default=34)
     parser.add_argument("--sd", type=float, default=MODEL_SD)
-    parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     prepare_process(None)
     lines = [

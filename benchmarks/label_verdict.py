@@ -10,7 +10,6 @@ labels: what leaving the suspects out brings in truth. Macro accuracy in points,
 Last, 5,000 drawn leaves are checked from stored features. `--write` writes docs/labels.md.
 """
 
-import argparse
 import time
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.asked_sets import LEAVES, features_here, table_of
+from benchmarks.asked_sets import CLOTHES, LEAVES, asked_parser, features_here, table_of
 from benchmarks.docs_tables import write_between
 from benchmarks.wrong_labels import PAGE, swapped
 from frostline.advice.growth.subset_heads import recognised, subset
@@ -33,7 +32,7 @@ from frostline.data.sample_table import SampleTable
 from frostline.data.sources.leaves import load_leaves
 from frostline.training.engine import prepare_process
 
-SETS = ("two crops", "field", "symbols")
+SETS = ("two crops", "symbols", CLOTHES)
 SHARES = (0.05, 0.10)
 BACKBONES = ("tf_efficientnet_lite0", "tf_efficientnet_lite1")
 SIZE_PX = 64
@@ -110,11 +109,8 @@ def time_of_many(folder: Path) -> str:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--sets", nargs="+", default=list(SETS))
+    parser = asked_parser(__doc__, SETS)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     prepare_process(None)
     lines = [
@@ -124,7 +120,7 @@ def main() -> None:
     ]
     print("\n".join(lines), flush=True)
     for name in given.sets:
-        table = table_of(name, given.folder, None)
+        table = table_of(name, given.folder, given.stamps)
         features: dict[str, TableFeatures] = {
             backbone: features_here(table, given.folder, size_px=SIZE_PX, backbone=backbone)
             for backbone in BACKBONES

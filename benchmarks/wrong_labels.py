@@ -8,10 +8,10 @@ case. Precision: of the images named, the share that had been swapped. Recall: o
 swapped, the share named. Each figure is the mean over repeats with other swaps. Beside it stands
 what the command itself says it found, by further swaps that it makes without knowing the truth;
 then how many are named with those that cleanlab adds (`mixed up`), and precision and recall of all.
-`--write` writes the table into docs/labels.md.
+`--write` writes the table into docs/labels.md. `--page FILE` writes the command's page about one
+of the sets, with 10 % swapped, and nothing else.
 """
 
-import argparse
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +19,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.asked_sets import SETS, features_here, table_of
+from benchmarks.asked_sets import SETS, asked_parser, features_here, table_of
 from benchmarks.docs_tables import write_between
 from frostline.advice.labels.label_check import SLIP, judge, judged_rows
 from frostline.advice.labels.out_of_fold import out_of_fold
 from frostline.advice.labels.planted_labels import swap_labels
+from frostline.advice.labels.suspects_page import suspects_page
 from frostline.advice.measures.table_features import TableFeatures
 from frostline.data.sample_table import SampleTable
 from frostline.training.engine import prepare_process
@@ -110,6 +111,13 @@ def measured(
     ]
 
 
+def page_of(table: SampleTable, features: TableFeatures) -> str:
+    """The page that the command writes where 10 % of the labels are swapped."""
+    wrong_table, _ = swapped(table, 0.10, 0, None)
+    check = judge(wrong_table, features, *judged_rows(wrong_table), seed=0)
+    return suspects_page(check, file="labels.csv")
+
+
 def goal(value: float | None, at_least: float) -> str:
     if value is None:
         return "–"
@@ -121,14 +129,17 @@ def pair(values: list[tuple[float, float]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--stamps", type=Path)
-    parser.add_argument("--sets", nargs="+", default=list(SETS))
+    parser = asked_parser(__doc__, SETS)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write this page of the one set")
     given = parser.parse_args()
+    if given.page and len(given.sets) != 1:
+        parser.error("--page is about one set: give --sets NAME")
     prepare_process(None)
+    if given.page:
+        table = table_of(given.sets[0], given.folder, given.stamps)
+        given.page.write_text(page_of(table, features_here(table, given.folder)), "utf-8")
+        return
     lines = [
         "| set | images / classes | recognised | swapped | named | precision | recall | the "
         "command's own precision / recall | with those mixed up | cannot tell | s |",
