@@ -18,8 +18,8 @@ def temporary(tmp_path, monkeypatch):
     return tmp_path
 
 
-def _hold(ready):
-    with ScratchFolder("held") as folder:
+def _hold(ready, within=None):
+    with ScratchFolder("held", within) as folder:
         (folder / "content").write_text("x")
         ready.set()
         time.sleep(60)
@@ -39,6 +39,22 @@ def test_a_killed_process_leaves_no_folder_for_ever(temporary):
     with ScratchFolder("next") as mine:
         assert list(temporary.iterdir()) == [mine]
     assert not list(temporary.iterdir())
+
+
+def test_one_on_another_disk_goes_with_the_next_one_there(temporary, tmp_path_factory):
+    place = tmp_path_factory.mktemp("exports")
+    ready = FORK.Event()
+    holder = FORK.Process(target=_hold, args=(ready, place), daemon=True)
+    holder.start()
+    assert ready.wait(20)
+    holder.kill()
+    holder.join()
+    (held,) = place.iterdir()
+    assert held.name.startswith(".held-")
+    with ScratchFolder("other", place), ScratchFolder("held"):
+        assert held.is_dir(), "another command's, and another place's"
+    with ScratchFolder("held", place) as mine:
+        assert list(place.iterdir()) == [mine]
 
 
 def test_what_others_put_there_stays(temporary):

@@ -23,6 +23,7 @@ class ScratchFolder:
 
     Args:
         name: What it is for, as part of its name.
+        within: A folder on whose disk it has to be, where it is hidden; None for the usual place.
 
     Attributes:
         path: The folder.
@@ -31,9 +32,11 @@ class ScratchFolder:
         OSError: If it cannot be made.
     """
 
-    def __init__(self, name: str) -> None:
-        remove_abandoned()
-        self.path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{name}-"))
+    def __init__(self, name: str, within: Path | None = None) -> None:
+        place = Path(tempfile.gettempdir()) if within is None else within
+        prefix = f"{_PREFIX}{name}-" if within is None else f".{name}-"
+        remove_abandoned(place, _PREFIX if within is None else prefix)
+        self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
         lock = OwnerLock(self.path / f"{_OWNER}.new")
         self._remove = weakref.finalize(self, _remove, self.path, lock, os.getpid())
         lock.try_acquire()
@@ -47,9 +50,14 @@ class ScratchFolder:
         self._remove()
 
 
-def remove_abandoned() -> None:
-    """Remove scratch folders of this user whose process has ended without doing it."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+def remove_abandoned(place: Path, prefix: str) -> None:
+    """Remove scratch folders of this user whose process has ended without doing it.
+
+    Args:
+        place: Where they are.
+        prefix: With which their names begin.
+    """
+    for folder in place.glob(f"{prefix}*"):
         with contextlib.suppress(OSError):  # removed by somebody else meanwhile
             found, owner = folder.lstat(), folder / _OWNER
             if (

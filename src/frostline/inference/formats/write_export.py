@@ -23,6 +23,7 @@ from frostline.inference.formats.model_card import Facts, write_card
 from frostline.inference.formats.predict_script import try_script, write_script
 from frostline.inference.image_files import decode_batches, find_images
 from frostline.inference.rebuild import Rebuilt
+from frostline.scratch import ScratchFolder
 from frostline.tracking.prediction_files import read_predictions
 from frostline.tracking.reader import Reader
 
@@ -123,8 +124,8 @@ def export_run(
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     described = describe(rebuilt, normalised_inside=form != "timm", resized_inside=any_size)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
-        new = Path(temporary) / form
+    with ScratchFolder("export", folder.parent) as temporary:
+        new = temporary / form
         on_progress(f"writing {form} and comparing it on {len(sample.names)} images")
         difference = _write(rebuilt, form, new, sample, described, any_size=any_size)
         on_progress(f"trying predict.py on {len(sample.originals)} images")
