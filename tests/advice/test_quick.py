@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from frostline.advice.quick import at_hand, looking, prepared_backbone, quick_session
 from frostline.advice.quick.costs import Costs, rounded_minutes, side_that_fits
 from frostline.advice.quick.looks import Look
-from frostline.advice.quick.quick_rows import rows_of
+from frostline.advice.quick.quick_rows import proposed, rows_of
 from frostline.advice.quick.step_time import least_side, step_seconds
 from frostline.advice.request import read_request, sweep_command, with_path
 from frostline.backbones.build import build_backbone
@@ -65,6 +65,17 @@ def test_a_depth_seen_at_fewer_pixels_adds_its_gain_to_the_head_at_the_own_size(
     measured = rows_of([look("all", 16), look("4", 18)])[0]
     assert measured.score == pytest.approx(rows[0].score)
     assert rows[0].high - rows[0].low > measured.high - measured.low
+
+
+def test_a_projected_row_is_proposed_only_if_it_is_surely_above_what_was_measured():
+    heads = [look("all", 16), look("all", 8, size="64", own=False)]
+    close = rows_of([*heads, look("4", 9, size="64", own=False)])
+    assert [row.freeze for row in close] == ["4", "all"] and not close[1].is_behind
+    assert proposed(close).freeze == "all"
+    above = rows_of([*heads, look("4", 19, size="64", own=False)])
+    assert above[0].freeze == "4" and above[1].is_behind
+    assert proposed(above).freeze == "4"
+    assert proposed(rows_of([look("all", 16), look("4", 17)])).freeze == "4"
 
 
 def test_without_a_head_to_compare_with_nothing_is_projected():

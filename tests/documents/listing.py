@@ -133,8 +133,11 @@ LISTED: dict[str, dict[str, Treatment]] = {
         "python -m src.advise photos --quick": Left(
             "looks for five minutes; tests/advice/test_quick.py gives the command"
         ),
-        "python -m benchmarks.quick": Left(
+        "python -m benchmarks.quick --folder": Left(
             "trains on six data sets; tests/advice/test_quick.py has its parts"
+        ),
+        "python -m benchmarks.quick_pixels": Left(
+            "trains on six data sets; tests/advice/test_quick_pixels.py has its parts"
         ),
     },
     "docs/mlflow.md": {

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from frostline.advice.quick.quick_rows import Row
+from frostline.advice.quick.quick_rows import Row, proposed
 from frostline.data.sample_table import SampleTable
 from frostline.data.splits import Splits
 
@@ -115,6 +115,7 @@ class QuickAnswer:
         return {
             **asdict(self),
             "rows": [{**asdict(row), "is_behind": row.is_behind} for row in self.rows],
+            "proposed": asdict(proposed(self.rows)) if self.rows else None,
             "score": "val/f1_macro",
             "measured_regret": None if known is None else asdict(known),
         }

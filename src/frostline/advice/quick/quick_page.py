@@ -5,6 +5,7 @@ import time
 from frostline.advice.quick.answer import QuickAnswer
 from frostline.advice.quick.costs import rounded_minutes
 from frostline.advice.quick.looks import ALL, LEVEL
+from frostline.advice.quick.quick_rows import proposed
 from frostline.advice.quick.quick_text import head_lines, notes
 from frostline.invocation import as_called
 from frostline.reporting.page import MAX_SERIES, Conclusion, Figure, Page, Section, Series
@@ -118,7 +119,7 @@ def _table(answer: QuickAnswer) -> Table:
             ]
             for number, row in enumerate(answer.rows)
         ],
-        marked=frozenset({0}),
+        marked=frozenset({answer.rows.index(proposed(answer.rows))}),
     )
 
 

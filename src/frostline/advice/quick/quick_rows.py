@@ -94,6 +94,19 @@ def rows_of(looks: Sequence[Look]) -> list[Row]:
     ]
 
 
+def proposed(rows: Sequence[Row]) -> Row:
+    """The row to try first: the highest measured one, unless a projected one is surely above it.
+
+    Gains with fewer pixels are too high as a rule, since pretrained features lose more there than
+    trained ones: docs/quick.md has the figures.
+
+    Args:
+        rows: The highest first, one at least.
+    """
+    best = next((row for row in rows if not row.projected), rows[0])
+    return rows[0] if best.is_behind else best
+
+
 def _scored(look: Look, looks: Sequence[Look]) -> _Scored | None:
     value, influence = value_and_influence(look.predictions, SCORE)
     head = _head(looks, look.backbone, look.size_px)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from frostline.advice.quick.answer import QuickAnswer, Skipped, recorded_regret
 from frostline.advice.quick.costs import rounded_minutes
 from frostline.advice.quick.looks import LEVEL
-from frostline.advice.quick.quick_rows import Row
+from frostline.advice.quick.quick_rows import Row, proposed
 from frostline.invocation import as_called
 
 _HEADER = ("backbone", "freeze", "val F1", f"{LEVEL:.0%} interval", "at px", "over all", "", "how")
@@ -50,12 +50,19 @@ def head_lines(answer: QuickAnswer) -> Iterator[str]:
 
 def notes(answer: QuickAnswer) -> Iterator[str]:
     """How sure this is, in sentences."""
-    best = answer.rows[0]
-    close = [row for row in answer.rows[1:] if not row.is_behind]
+    best = proposed(answer.rows)
+    close = [row for row in answer.rows if not row.is_behind and row is not best]
     yield f"Try first: backbone={best.backbone} freeze={best.freeze}."
+    if best is not answer.rows[0]:
+        yield (
+            "It is the highest of those measured at full size; none that is projected (*) is "
+            "surely above it, and gains with fewer pixels are too high as a rule."
+        )
     if close:
         named = ", ".join(f"{row.backbone} freeze={row.freeze}" for row in close)
-        yield f"Cannot be distinguished from it by {answer.n_val:,} validation images: {named}."
+        other = "it" if best is answer.rows[0] else "the highest row"
+        images = f"{answer.n_val:,} validation images"
+        yield f"Cannot be distinguished from {other} by {images}: {named}."
     elif len(answer.rows) > 1:
         yield "Everything else that was looked at is behind it on these images."
     else:
