@@ -26,8 +26,9 @@ class Shape:
     overrides: tuple[str, ...]
 
 
-def _shape(label: str, backbone: str, weights: str, freeze: str) -> Shape:
+def _shape(label: str, backbone: str, weights: str, freeze: str, *, augment: str = "none") -> Shape:
     chosen = (f"backbone={backbone}", f"weights={weights}", f"freeze={freeze}")
+    chosen += (f"augment={augment}",)
     return Shape(f"{label} `freeze={freeze}`", chosen)
 
 
@@ -35,11 +36,12 @@ SHAPES = (
     _shape("tiny", "test_resnet", "random", "2"),
     _shape("lite0", "tf_efficientnet_lite0", "pretrained", "all"),
     _shape("lite0", "tf_efficientnet_lite0", "pretrained", "2"),
+    _shape("lite0, crops,", "tf_efficientnet_lite0", "pretrained", "2", augment="crop"),
     _shape("resnet18", "resnet18", "random", "all"),
     _shape("resnet18", "resnet18", "random", "2"),
 )
 SHARED = (
-    "data=folder", "data.split_seed=0", "augment=none", "trainer.accelerator=cpu",
+    "data=folder", "data.split_seed=0", "trainer.accelerator=cpu",
     "trainer.precision=32-true", "image_size=96", "epochs=2", "batch_size=32",
 )  # fmt: skip
 

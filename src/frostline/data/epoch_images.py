@@ -40,14 +40,15 @@ class EpochImages:
     def recipe(self) -> str:
         """All that determines the images besides table, size and normalisation, in one line.
 
-        Batches of other sizes, and other numbers of threads, round differently.
+        Batches of other sizes, other numbers of threads and channels that come first, as those of
+        earlier versions did, round differently.
         """
         digest = hashlib.sha256()
         for rows, views in self._rows:
             digest.update(np.stack([rows, views]).tobytes() + b";")
         return (
             f"{self._data.training.key}, augment {self._data.preprocess.recipe_key}, "
-            f"results version {RESULTS_VERSION}, {torch.get_num_threads()} threads, "
+            f"channels last, results version {RESULTS_VERSION}, {torch.get_num_threads()} threads, "
             f"order {digest.hexdigest()[:32]}"
         )
 

@@ -124,11 +124,16 @@ class BatchTransform(nn.Module):
     def augmented(
         self, inputs: Tensor, views: Tensor, *, training: bool, epoch: int, batch_idx: int
     ) -> Tensor:
-        """Augment without normalisation: returns uint8 (B, C, S, S)."""
+        """Augment without normalisation: returns uint8 (B, C, S, S), in the inputs' memory format.
+
+        A recipe stacks its images with the channels first; on these all that follows would compute
+        in that format, up to twice as slowly on a CPU.
+        """
         images = apply_views(inputs, views, self.n_views)
         if self._recipe is not None and (training or self.augment == "crop_always"):
             seed = derive_seed(self._seed, "augment", epoch, batch_idx)
-            images = self._recipe(images, seed)
+            made = self._recipe(images, seed)
+            images = made.contiguous(memory_format=channels_last_or_contiguous(inputs))
         return images
 
     def normalise(self, images: Tensor) -> Tensor:
