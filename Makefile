@@ -9,7 +9,7 @@ DURATION ?= 600
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock sweep test test-lora test-faults test-chaos test-broad test-slow lint ui benchmark benchmark-full gpu docs clean
+.PHONY: help setup lock sweep test test-lora test-lowest test-faults test-chaos test-broad test-slow lint ui benchmark benchmark-full gpu docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -51,6 +51,12 @@ test-faults: $(READY) ## real faults in real commands, as in CI
 test-lora: $(READY) ## freeze=lora, with peft in a folder of its own (.lora)
 	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --target .lora -r requirements-lora.txt
 	OMP_NUM_THREADS=1 PYTHONPATH=.lora $(BIN)/python -m pytest -n 2 tests/training/test_adapters.py tests/inference/test_run_of_adapters.py
+
+# PyTorch 2.6 writes ONNX only with an onnxscript of its time (docs/install.md).
+test-lowest: $(READY) ## the lowest versions that pyproject.toml allows, in an environment of its own (.lowest)
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .lowest
+	@$(BIN)/uv pip install --python .lowest/bin/python --quiet --resolution lowest-direct --editable '.[weights,export]' onnx-ir==0.1.12 'pytest>=8' 'pytest-xdist>=3.6' 'pytest-timeout>=2.3'
+	OMP_NUM_THREADS=1 .lowest/bin/python -m pytest -n 2 --dist worksteal tests/stats tests/reporting tests/inference tests/test_command.py
 
 test-chaos: $(READY) ## random faults for DURATION seconds (600) by SEED (0), then proofs that nothing is lost or wrong
 	$(BIN)/python -m tests.faults.chaos --seconds $(DURATION) --seed $(SEED)

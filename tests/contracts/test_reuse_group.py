@@ -100,3 +100,28 @@ def test_a_group_reports_what_single_jobs_report(tmp_path: Path, fresh_store_uri
         assert ours["state_dict"].keys() == theirs["state_dict"].keys()
         for name, value in theirs["state_dict"].items():
             assert torch.allclose(ours["state_dict"][name], value, rtol=1e-3, atol=1e-4), name
+
+
+def test_heads_of_a_group_see_the_views_of_their_own_augmentation(
+    tmp_path: Path, fresh_store_uri: str
+) -> None:
+    augments = ["none", "flip", "dihedral"]
+    chosen = [settings("lr=0.03", f"augment={augment}") for augment in augments]
+    group = train_head_group(chosen, {}, on_progress=lambda **_: None)
+    found: dict[str, float] = {}
+    for place, one in enumerate(chosen):
+        record: Any = Record()
+        grouped = group.finish(place, tmp_path / f"group{place}", RunRecorder(record, tmp_path))
+        tracking = one.tracking.model_copy(update={"uri": fresh_store_uri})
+        sweep = one.sweep.model_copy(update={"job_digest": f"{place:064x}"})
+        # The store may hold what the group has left there: the images themselves tell.
+        update = {"tracking": tracking, "sweep": sweep, "reuse": "off"}
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        job = Job(one.model_copy(update=update), folder, env={})
+        alone = execute(job, on_progress=lambda **_: None).metrics
+        losses = {n: v for n, v in grouped.metrics.items() if n.endswith("loss")}
+        assert len(losses) > 1
+        found[one.augment.name] = losses["test/loss"]
+        assert losses == pytest.approx({n: alone[n] for n in losses}, rel=1e-4), one.augment.name
+    assert len(set(found.values())) == len(augments)

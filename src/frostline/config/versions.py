@@ -14,7 +14,9 @@ RESULTS_VERSION = 1
 # Raise it when a frozen prefix gives other outputs for the same image and weights.
 #   1  First explicit version; before, stored features were recognised by a digest of the source.
 #   2  Images are held against the digests of the scan; older ones may hold a file that changed.
-FEATURES_VERSION = 2
+#   3  In 2, mirror images could hold the outputs of the image itself, where heads with several
+#      augmentations trained together.
+FEATURES_VERSION = 3
 
 # Raise it when the measures behind `strategy=auto` and `src.advise` give other values.
 #   1  First explicit version; before, measures were recognised by a digest of the source code.

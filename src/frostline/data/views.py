@@ -12,3 +12,12 @@ TTA = tuple(name for name, views in FINITE_VIEWS.items() if views > 1)
 def n_views_of(tta: str | None) -> int:
     """Number of views of an image; 1 without test-time augmentation."""
     return 1 if tta is None else FINITE_VIEWS[tta]
+
+
+def views_up_to(last: int) -> int:
+    """Number of views of the smallest set that holds a view, which all sets number alike.
+
+    Raises:
+        ValueError: If no set does.
+    """
+    return min(views for views in FINITE_VIEWS.values() if views > last)

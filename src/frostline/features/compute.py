@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from frostline.data.image_datamodule import RowImages
 from frostline.data.order import BatchRows
+from frostline.data.transforms import BatchTransform, apply_views
+from frostline.data.views import views_up_to
 
 _AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
@@ -52,25 +54,23 @@ def compute_outputs(
         yield outputs.cpu()
 
 
-def views_of_images(preprocess: nn.Module, images: RowImages, accelerator: str) -> BatchInputs:
+def views_of_images(preprocess: BatchTransform, images: RowImages, accelerator: str) -> BatchInputs:
     """Return what makes the images of batches of (row, view) pairs.
 
+    The batches say which views are made, and not the augmentation of `preprocess`: jobs with
+    several augmentations read one entry, and each view in it must be that view.
+
     Args:
-        preprocess: Views and normalisation, on the accelerator. The views are those of evaluation
-            or finite, so epoch and batch do not matter.
-        images: The rows' images, in the memory format of the training.
+        preprocess: Normalisation, on the accelerator.
+        images: The rows' images as in evaluation, in the memory format of the training.
         accelerator: Where to compute.
     """
 
     def inputs(batch: BatchRows) -> Tensor:
         images_now, _, _, views = images[batch]
-        made: Tensor = preprocess(
-            images_now.to(accelerator),
-            views.to(accelerator),
-            training=False,
-            epoch=0,
-            batch_idx=0,
-        )
-        return made
+        # Asked for in the host's memory: a card does not wait.
+        n_views = views_up_to(int(batch.views.max(initial=0)))
+        made = apply_views(images_now.to(accelerator), views.to(accelerator), n_views)
+        return preprocess.normalise(made)
 
     return inputs
