@@ -84,6 +84,11 @@ def test_each_other_command_exists_with_its_flags(command: Command) -> None:
         found = importlib.util.find_spec(entry[1])
     assert found is not None and found.origin is not None, module
     text = Path(found.origin).read_text(encoding="utf-8")
+    # Commands that share a parser: benchmarks.asked_sets.
+    for shared in re.findall(r"^from ([\w.]+) import .*\w+_parser", text, re.MULTILINE):
+        place = importlib.util.find_spec(shared)
+        assert place is not None and place.origin is not None, shared
+        text += Path(place.origin).read_text(encoding="utf-8")
     for flag in re.findall(r" (--[a-z-]+)", " ".join(command.words)):
         assert f'"{flag}"' in text, flag
 
