@@ -152,14 +152,14 @@ def main() -> None:
     for name in given.sets:
         draws = CHOSEN_DRAWS if name in CHOSEN_ON else given.draws
         results = [kept_case(name, given, seed) for seed in range(draws)]
-        told = np.array([one.judged(given.sd) for one in results if isinstance(one, Case)])
-        if not len(told):
+        judged = np.array([one.judged(given.sd) for one in results if isinstance(one, Case)])
+        if not len(judged):
             print(f"{name}: {results[0]}", flush=True)
             continue
-        lines.append(rows_of(name, told, len(results) - len(told)))
+        lines.append(rows_of(name, judged, len(results) - len(judged)))
         print(lines[-1], flush=True)
         if name not in CHOSEN_ON:
-            checked.append(told)
+            checked.append(judged)
     if checked:
         lines.append(rows_of("all that check it", np.concatenate(checked), 0))
         print(lines[-1], flush=True)

@@ -48,8 +48,8 @@ def opened(file: Path, about: Mapping[str, Any]) -> tuple[dict[str, Any], str | 
         return fresh, f"{file.name} has an older form and is replaced"
     other = [name for name in ALIKE if found.get(name) != about[name]]
     if other:
-        told = ", ".join(f"{name} {found.get(name)}, now {about[name]}" for name in other)
-        return fresh, f"{file.name} was measured with {told}: it is replaced"
+        differing = ", ".join(f"{name} {found.get(name)}, now {about[name]}" for name in other)
+        return fresh, f"{file.name} was measured with {differing}: it is replaced"
     return found, None
 
 

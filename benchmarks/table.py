@@ -80,16 +80,16 @@ def _seconds(row: Mapping[str, Any], goal: Goal) -> str:
         "-" if wanted is None else f"{wanted:g}x"
         for wanted in (goal.p0, goal.p1)
     ]  # fmt: skip
-    told = " / ".join(goals) if goal.p0 or goal.p1 else ""
+    shown = " / ".join(goals) if goal.p0 or goal.p1 else ""
     if goal.bound:
-        told += (", " if told else "") + f"{goal.bound:.0%} of the bound"
+        shown += (", " if shown else "") + f"{goal.bound:.0%} of the bound"
     cells = [
         f"{row['workload']}: {row['title']}",
         Size(row["images"], row["epochs"]).text,
         *(_spread(seconds[system]) for system in ("P0", "P1", "cold")),
         _ratio(seconds["P0"], seconds["cold"], goal.p0),
         _ratio(seconds["P1"], seconds["cold"], goal.p1),
-        told or "-",
+        shown or "-",
         _marked(f"{share:.0%}", goal.bound is not None and share >= goal.bound),
         _spread(seconds["warm"]),
         _ratio(seconds["P0"], seconds["warm"], None),

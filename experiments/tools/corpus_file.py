@@ -74,7 +74,7 @@ _ADDED = {**dict.fromkeys((*_OPTIONAL, *FOLDS), ""), OTHER_SETTINGS: NOT_RECORDE
 
 # What a cell's recipe is, beside backbone and depth.
 RECIPE = (*_GROUPS, "frozen_bn", *_OPTIONAL, "epochs", "batch_size", OTHER_SETTINGS)
-# What tells cells apart; the rate is chosen by the cell, or typed for it.
+# What distinguishes cells; the rate is chosen by the cell, or typed for it.
 CELL = ("backbone", "weights", "weights_digest", "freeze", *RECIPE, "lr_from")
 # Rows that agree in all of these were trained on the same images, and judged on the same ones.
 SAME_QUESTION = (
@@ -148,5 +148,5 @@ def write_corpus(rows: Sequence[Row], path: Path = CORPUS) -> None:
 
 
 def _is_drawn(key: str, row: Row) -> bool:
-    """Whether a value is drawn anew for each seed, and so tells no cells apart."""
+    """Whether a value is drawn anew for each seed, and so distinguishes no cells."""
     return key == "weights_digest" and row["weights"] == "random"

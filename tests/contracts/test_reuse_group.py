@@ -114,7 +114,7 @@ def test_heads_of_a_group_see_the_views_of_their_own_augmentation(
         grouped = group.finish(place, tmp_path / f"group{place}", RunRecorder(record, tmp_path))
         tracking = one.tracking.model_copy(update={"uri": fresh_store_uri})
         sweep = one.sweep.model_copy(update={"job_digest": f"{place:064x}"})
-        # The store may hold what the group has left there: the images themselves tell.
+        # Without the store, which holds what the group computed.
         update = {"tracking": tracking, "sweep": sweep, "reuse": "off"}
         folder = tmp_path / str(place)
         folder.mkdir()

@@ -125,7 +125,7 @@ def test_sigterm_wherever_the_job_is(
     command = Started(here, *SWEEP, faults=fault)
     started.append(command)
     command.paused_job()
-    # To the command alone, as `kill PID` does: it has to tell its job.
+    # To the command alone, as `kill PID` does: it has to stop its job.
     assert command.signal(signal.SIGTERM) == 143
     stopped = by_lr(jobs_of(here))
     assert "KILLED" in {run.status for run in stopped.values()}

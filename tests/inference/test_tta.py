@@ -1,7 +1,7 @@
 """Test-time augmentation: means over views, plain results left alone, and a warning by numbers.
 
-The ramps tell left from right, so their mirror images belong to other classes: here `--tta flip`
-must hurt, and the command must say so.
+Left and right differ in the ramps, so their mirror images belong to other classes: here
+`--tta flip` must hurt, and the command must say so.
 """
 
 import csv

@@ -18,7 +18,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def draw_classes(root: Path, *, per_class: int = 10, seed: int = 0) -> None:
-    """Two classes that a net can tell apart: brightness rises to the right, or falls."""
+    """Two classes that a net can separate: brightness rises to the right, or falls."""
     rng = np.random.default_rng(seed)
     ramp = np.linspace(0, 160, 32)[None, :, None]
     for name, image in (("falling", ramp[:, ::-1]), ("rising", ramp)):

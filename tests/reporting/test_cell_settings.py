@@ -78,7 +78,7 @@ def test_a_configuration_is_named_only_by_settings_that_are_recorded_for_it(swee
 
 
 def test_a_key_of_later_is_no_difference_to_runs_from_before(sweeps):
-    """Where one of two decays ran before `ema` existed, the decay alone tells them apart."""
+    """Where one of two decays ran before `ema` existed, the decay alone distinguishes them."""
     records, source = _two_decays(
         sweeps,
         {

@@ -118,8 +118,8 @@ def test_runs_recorded_before_folds_were_parameters_are_no_duplicates(sweeps):
         for run in records
     ]
     source.text = lambda run_id, _: f"data: {{folds: 3, fold: {folds[run_id]}}}\n"
-    told = with_unlogged_settings(runs, source)
-    assert [run.params["data.fold"] for run in told] == ["0", "1", "2"]
+    completed = with_unlogged_settings(runs, source)
+    assert [run.params["data.fold"] for run in completed] == ["0", "1", "2"]
     new = [
         sweeps.replace(
             run, params={**run.params, "data_folds": "3", "data_fold": folds[run.run_id]}

@@ -43,7 +43,7 @@ def test_the_cheapest_whose_expected_loss_is_about_the_smallest_is_recommended(s
 
 
 def test_weak_evidence_does_not_recommend_what_looks_far_worse(sweeps):
-    # 30 points below the highest, cheaper, and not to be told from it with so few images.
+    # 30 points below the highest, cheaper, and cannot be distinguished from it with so few images.
     cells = [PAIR[0], ({"backbone": "resnet50", "freeze": "all"}, 0.6, 2.0, 40_000)]
     verdict = _verdict(sweeps.make(cells, n_leaves=5, seeds=2))
     assert verdict.rows[1].standing in {"open", "behind"}

@@ -22,7 +22,7 @@ def test_the_variance_over_folds_is_that_of_nadeau_and_bengio():
     spread = spread_of_pulls(values, np.zeros((5, 10)), overlap_of(5))
     got = estimate(spread, NO_PRIOR)
     assert got.se**2 == pytest.approx(np.var(values, ddof=1) * (1 / 5 + 1 / 3))
-    assert got.df == pytest.approx(4, abs=6)  # never more than images and folds tell
+    assert got.df == pytest.approx(4, abs=6)  # never more than images and folds allow
     assert spread_of_pulls(values, np.zeros((5, 10))).between == pytest.approx(
         np.var(values, ddof=1) / 5
     )

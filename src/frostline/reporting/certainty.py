@@ -88,7 +88,7 @@ def _reach(verdict: Verdict) -> str:
 
 
 def _rival(verdict: Verdict) -> Row | None:
-    """The most likely of those that are tested against the top and not told from it."""
+    """The most likely of those tested against the top and not distinguished from it."""
     able = [
         row
         for row in verdict.rows

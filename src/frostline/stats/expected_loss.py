@@ -14,7 +14,7 @@ images as that one.
 
 The expected loss of a cell is the mean, over that posterior, of how far it lies below the best
 cell. Two cells' losses differ by their posterior means, so a cell is recommended for what it is
-likely to be worth, not for being hard to tell from the best.
+likely to be worth, not for being hard to distinguish from the best.
 
 Why a posterior, and not a bootstrap over groups and seeds? Two or three seeds resampled have a
 third to half of their variance missing, and a bootstrap does not take off the luck of the highest.

@@ -1,4 +1,4 @@
-"""Classes whose validation images are one group: nothing tells how else they might have scored.
+"""Classes whose validation images are one group: nothing shows how else they might have scored.
 
 A score that is a mean over classes gives each of them the same weight. Where all images of a class
 are one group (one image, or photos of one leaf), the class contributes to the score, but nothing to

@@ -37,7 +37,7 @@ from frostline.stats.paired import Seeds
 _GAIN_SD = 0.10
 # Standard deviation between seeds as long as no cell has two of them.
 _USUAL_SEED_SD = 0.015
-# At their end cells are dropped for a smaller loss: what is left is to be told apart by seeds.
+# At their end cells are dropped for a smaller loss: what is left is to be distinguished by seeds.
 _LOSS_AT_END = 0.1
 _SEED = 0
 

@@ -41,7 +41,7 @@ def server_place(uri: str) -> str:
     )
     if is_unclear or not parts.hostname or _port(uri) == -1:
         raise TrackingError(
-            f"tracking.uri={uri}: it cannot be told where its host begins or ends",
+            f"tracking.uri={uri}: it is unclear where its host begins or ends",
             "http(s)://HOST:PORT or http(s)://USER:PASSWORD@HOST:PORT",
             _ENCODE,
         )
@@ -96,7 +96,7 @@ def _parsed(uri: str) -> "URL":
 
 def _unreadable(uri: str) -> TrackingError:
     return TrackingError(
-        f"tracking.uri={uri}: it cannot be told where its host begins or ends",
+        f"tracking.uri={uri}: it is unclear where its host begins or ends",
         "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, and likewise mysql://, mssql://",
         _ENCODE.partition(", or give")[0],
     )

@@ -118,7 +118,7 @@ def best_of(candidates: Sequence[Candidate]) -> int | None:
 
 
 def closest(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The best candidate, and the second where its loss is too close to tell them apart.
+    """The best candidate, and the second where its loss is too close to distinguish them.
 
     Args:
         candidates: All of a cell, trained equally far.

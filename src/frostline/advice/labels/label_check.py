@@ -104,7 +104,7 @@ def check_labels(
 
     Args:
         table: The images.
-        backbone: Whose features tell the classes apart.
+        backbone: Whose features separate the classes.
         weights: `pretrained` or a path.
         seed: Of the labels that are swapped on purpose.
         on_progress: Receives `text=`.

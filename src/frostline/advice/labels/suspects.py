@@ -2,7 +2,7 @@
 
 Two rules, as there are two kinds of mistakes. Slips, which give an image any class, stand out from
 what the classifier holds possible: a model of such noise finds them with few false alarms. Classes
-that are mixed up look like classes that are hard to tell apart: confident learning names these, and
+that are mixed up look like classes that are hard to distinguish: confident learning names these and
 with them many images whose label is right.
 """
 
