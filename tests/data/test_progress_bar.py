@@ -54,6 +54,20 @@ def test_a_line_now_and_then_where_there_is_no_terminal(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.splitlines() == [
-        "images: 200 of 1,000, about 8 s left",
-        "images: 400 of 1,000, about 21 s left",
+        "images: 200 of 1,000, about 12 s left",
+        "images: 400 of 1,000, about 27 s left",
+    ]
+
+
+def test_what_came_before_the_first_step_is_no_part_of_its_pace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 4.0, 15.0])
+    monkeypatch.setattr(progress_bar.time, "monotonic", lambda: next(clock))
+    with progress_bar.show_progress("images", 62_000) as advance:
+        for steps in (1, 40_000):
+            advance(steps)
+    assert capsys.readouterr().err.splitlines() == [
+        "images: 1 of 62,000",
+        "images: 40,001 of 62,000, about 6 s left",
     ]

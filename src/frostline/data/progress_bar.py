@@ -41,13 +41,15 @@ class _Shown:
         self._description = description
         self._total = total
         self._done = 0
-        self._begun_s = time.monotonic()
-        self._next_line_s = self._begun_s + SILENT_S
+        self._next_line_s = time.monotonic() + SILENT_S
+        self._first: tuple[float, int] | None = None
         self._bar: Progress | None = None
 
     def advance(self, steps: int) -> None:
         self._done += steps
         now_s = time.monotonic()
+        # What came before the first step, such as the start of processes, is no part of its pace.
+        self._first = self._first or (now_s, self._done)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=self._done)
         elif now_s < self._next_line_s or self._done >= self._total:
@@ -55,14 +57,17 @@ class _Shown:
         elif _is_lively():
             self._bar = _bar(self._description, self._total, self._done)
         else:
-            left_s = (now_s - self._begun_s) * (self._total - self._done) / max(1, self._done)
-            print(
-                f"{self._description}: {self._done:,} of {self._total:,}, "
-                f"about {left_s:.0f} s left",
-                file=sys.stderr,
-                flush=True,
-            )
+            line = f"{self._description}: {self._done:,} of {self._total:,}{self._left(now_s)}"
+            print(line, file=sys.stderr, flush=True)
             self._next_line_s = now_s + LINE_EVERY_S
+
+    def _left(self, now_s: float) -> str:
+        """About how long the rest takes, once two steps have shown it."""
+        first_s, first = self._first or (now_s, self._done)
+        if self._done == first:
+            return ""
+        left_s = (now_s - first_s) * (self._total - self._done) / (self._done - first)
+        return f", about {left_s:.0f} s left"
 
     def stop(self) -> None:
         if self._bar is not None:
