@@ -23,7 +23,7 @@ from frostline.data.splits import Splits
 from frostline.training.as_planned import check_as_planned
 from frostline.training.engine import choose_engine, syncs_norms
 from frostline.training.learning_rates import Course
-from frostline.training.loss import Loss, build_loss, divisor_of
+from frostline.training.loss import build_loss, divisor_of
 from frostline.training.optim import check_adapter_rates, lr_scales
 from frostline.training.parts import augment_of, cut_of, head_of
 from frostline.training.schedule import Phase, patience_of, phases_of
@@ -85,6 +85,7 @@ class Assembly:
     def task(self) -> ClassificationTask:
         """The task over these parts; call it while the backbone is frozen as in the last phase."""
         settings, data, parts = self.settings, self.data, self.cut
+        weights = class_weights_of(settings, data)
         return ClassificationTask(
             backbone=self.backbone,
             prefix=parts.prefix,
@@ -97,8 +98,8 @@ class Assembly:
                 n_classes=len(self.table.classes),
                 seed=settings.batch_seed,
             ),
-            loss=loss_of(settings, data),
-            divisor=divisor_of(settings.loss, class_weights_of(settings, data)),
+            loss=build_loss(settings.loss, weights),
+            divisor=divisor_of(settings.loss, weights),
             optimizer=settings.optimizer,
             lr_schedule=settings.lr_schedule,
             lr=settings.peak_lr,
@@ -203,11 +204,6 @@ def data_of(
 def head_lr_of(settings: Settings) -> float:
     """The peak learning rate of a run's head."""
     return settings.peak_lr * settings.optimizer.head_lr_factor
-
-
-def loss_of(settings: Settings, data: ImageDataModule) -> Loss:
-    """What a run minimises, with rare classes weighted more if the settings say so."""
-    return build_loss(settings.loss, class_weights_of(settings, data))
 
 
 def class_weights_of(settings: Settings, data: ImageDataModule) -> torch.Tensor | None:

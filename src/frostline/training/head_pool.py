@@ -9,30 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from frostline.backbones.compute_mode import ComputeMode
 from frostline.config.own_part import OwnLoss
 from frostline.config.recipe import CrossEntropy
 from frostline.config.schema import Settings
 from frostline.data.image_datamodule import Batch, ImageDataModule
 from frostline.data.order import BatchRows
 from frostline.data.views import FINITE_VIEWS
-from frostline.errors import ConfigError
 from frostline.features.compute import precision_context
-from frostline.features.cost_model import Decision
-from frostline.features.feature_datamodule import RowOutputs
-from frostline.features.fill import Demand
-from frostline.features.prefix_job import PrefixJob
-from frostline.features.prefix_outputs import prepare_outputs
-from frostline.features.stored_file import StoreFailedError
-from frostline.features.view_pairs import needed_batches
-from frostline.training.assembly import (
-    Assembly,
-    class_weights_of,
-    data_of,
-    head_lr_of,
-)
+from frostline.training.assembly import Assembly, class_weights_of, head_lr_of
 from frostline.training.engine import Engine
 from frostline.training.exact_head import PATH, Solution, fits_memory, solve_path
+from frostline.training.head_features import HeadFeatures
 from frostline.training.head_training import Choice, HeadJob, HeadResult, train_heads
 from frostline.training.metrics import stacked_metrics
 from frostline.training.parts import head_of
@@ -47,10 +34,6 @@ SAME_BATCHES = (
     "loss",
     "head",
     "callbacks",
-)
-# `reuse=off` is another job, whose candidates are judged early.
-_DO_WITHOUT = (
-    "make room (FROSTLINE_FEATURES_GIB is the limit, FROSTLINE_HOME the folder), or give reuse=off"
 )
 
 
@@ -91,14 +74,8 @@ class HeadPool:
             what a cell chooses must not depend on that.
 
     Attributes:
-        features: Rows and views to stored features.
-        decision: Why they were stored.
-        features_s: Seconds that opening them has taken so far, computing missing ones included.
+        features: What the heads read.
     """
-
-    features: RowOutputs
-    decision: Decision
-    features_s: float = 0.0
 
     def __init__(
         self,
@@ -110,11 +87,13 @@ class HeadPool:
         is_needed: bool = False,
     ) -> None:
         self.parts = parts
-        self._is_needed = is_needed
+        self.features = HeadFeatures(parts, engine, n_jobs, on_progress, is_needed=is_needed)
         self._engine = engine
-        self._n_jobs = n_jobs
-        self._on_progress = on_progress
-        self._data = {_data_key(parts.settings): parts.data}
+
+    @property
+    def features_s(self) -> float:
+        """Seconds that opening features has taken so far, computing missing ones included."""
+        return self.features.seconds
 
     def train(self, jobs: Sequence[Settings]) -> list[TrainedHead]:
         """Train a head for each of the settings.
@@ -122,8 +101,8 @@ class HeadPool:
         Raises:
             ConfigError: If stored features cannot be used here.
         """
-        data = [self._data_of(job) for job in jobs]
-        self._open_features(jobs, self._batches_of(jobs))
+        data = [self.features.data_of(job) for job in jobs]
+        self.features.open(jobs, self.features.training_batches(jobs))
         width, classes = self.parts.cut.num_features, len(self.parts.table.classes)
         heads = [head_of(job, width, classes) for job in jobs]
         results: dict[int, HeadResult] = {}
@@ -164,7 +143,7 @@ class HeadPool:
             ConfigError: If stored features cannot be used here.
             TrainingDivergedError: If there is no finite solution.
         """
-        data = self._data_of(job)
+        data = self.features.data_of(job)
         rows, views = data.splits.train, FINITE_VIEWS[job.augment.name]
         if not fits_memory(len(rows) * views, self.parts.cut.num_features):
             return None
@@ -176,7 +155,7 @@ class HeadPool:
             for view in range(views)
             for part in parts
         ]
-        self._open_features([job], every)
+        self.features.open([job], every)
         train = [self.features[batch] for batch in every]
         held_out = [self.features[batch] for batch in data.sampler("val", training=False)]
         assert isinstance(job.loss, CrossEntropy)  # see config.tune_grid.solves_head
@@ -226,62 +205,6 @@ class HeadPool:
         finally:
             head.to("cpu")
 
-    def _data_of(self, job: Settings) -> ImageDataModule:
-        key = _data_key(job)
-        if key not in self._data:
-            self._data[key] = data_of(job, self.parts.table, self.parts.backbone)
-        return self._data[key]
-
-    def _batches_of(self, jobs: Sequence[Settings]) -> list[BatchRows]:
-        """The batches on which jobs train, in the longest of the schedules that they share."""
-        longest: dict[str, int] = {}
-        for job in jobs:
-            longest[_data_key(job)] = max(job.epochs, longest.get(_data_key(job), 0))
-        return [
-            batch
-            for key, epochs in longest.items()
-            for batch in needed_batches(self._data[key].sampler("train", training=True), epochs, [])
-        ]
-
-    def _open_features(self, jobs: Sequence[Settings], training: Sequence[BatchRows]) -> None:
-        """Open the features that jobs will read, computed now where they are not stored."""
-        begun_s = time.monotonic()
-        first, data = jobs[0], self._data_of(jobs[0])
-        needed = list(training)
-        for module in {_data_key(job): self._data_of(job) for job in jobs}.values():
-            for split in ("val", "test"):
-                needed += module.sampler(split, training=False)
-        mode = ComputeMode(self._engine.precision)
-        prefix = PrefixJob(
-            self.parts.backbone, self.parts.cut, data, self._engine.accelerator, mode, mode
-        )
-        sizes = {split: len(rows) for split, rows in data.splits.named().items()}
-        passes = first.epochs * (sizes["train"] + sizes["val"]) + sizes["val"] + sizes["test"]
-        demand = Demand(
-            passes,
-            jobs=max(self._n_jobs, len(jobs)),
-            on_accelerator=self._engine.accelerator != "cpu",
-            is_needed=self._is_needed,
-        )
-        try:
-            outputs, decision, _ = prepare_outputs(prefix, needed, demand, self._on_progress)
-        except StoreFailedError as failure:
-            raise ConfigError(
-                f"the store of prefix outputs cannot be written: {failure}", todo=_DO_WITHOUT
-            ) from None
-        if outputs is None:
-            raise ConfigError(f"features are not stored: {decision.reason}", todo=_DO_WITHOUT)
-        self.features = RowOutputs(outputs, self.parts.table.labels)
-        self.decision = decision
-        self.features_s += time.monotonic() - begun_s
-
-
-def _data_key(job: Settings) -> str:
-    """What a job's batches of images depend on, within a group."""
-    keys = {"seed", "order_seed", "batch_size", "augment", "data"}
-    values = job.model_dump(mode="json", include=keys)
-    return json.dumps(values, sort_keys=True)
-
 
 def _with_same_batches(jobs: Sequence[Settings]) -> list[list[int]]:
     """The jobs that see the same batches and have heads of one structure, by place."""
@@ -297,7 +220,7 @@ def _train(
     jobs: Sequence[Settings],
     heads: Sequence[nn.Sequential],
     data: ImageDataModule,
-    features: RowOutputs,
+    features: HeadFeatures,
     engine: Engine,
 ) -> list[HeadResult]:
     first = jobs[0]

@@ -27,8 +27,8 @@ WORTH = 0.01
 class Pool(Protocol):
     """Trains and solves heads: frostline.training.head_pool.HeadPool."""
 
-    features_s: float
-
+    @property
+    def features_s(self) -> float: ...  # noqa: D102
     def train(self, jobs: Sequence[Settings]) -> Sequence[TrainedHead]: ...  # noqa: D102
     def solve(self, job: Settings) -> Sequence[tuple[Solution, TrainedHead]] | None: ...  # noqa: D102
 

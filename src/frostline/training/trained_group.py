@@ -126,7 +126,7 @@ class HeadGroup:
         mode = ComputeMode(self.engine.precision)
         recorder.record_phase(
             engine=engine_text(self.engine, forward=mode, training=mode),
-            reuse=f"{self.pool.decision}; {len(self.members)} heads trained together",
+            reuse=f"{self.pool.features.decision}; {len(self.members)} heads trained together",
         )
         steps = member.steps_per_epoch
         factor = lr_factor(
