@@ -4,12 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from frostline.config.data_settings import RGB_CHANNELS
-from frostline.config.image_size import sides_of
 from frostline.config.schema import Settings
 from frostline.config.versions import installed_libraries
 from frostline.data.augmentations import check_augment
 from frostline.errors import FrostlineError
-from frostline.plugins.part import failed
 from frostline.sweeps.data_ahead import wait_until_read
 from frostline.sweeps.data_check import data_key, distinct, read_data
 from frostline.sweeps.failures import raise_together
@@ -59,9 +57,12 @@ def check_jobs(
     for s in distinct(jobs, _schedule_key):
         if depths[_depth_key(s)] is not FAILED:
             attempt(_check_schedule, s, *depths[_depth_key(s)][:2])
-    for s in distinct(jobs, lambda s: s.own_code):
-        if s.own_parts:
-            attempt(_check_own_parts, s)
+    own = [s for s in distinct(jobs, lambda s: s.own_code) if s.own_parts]
+    if own:
+        from frostline.sweeps.own_parts_check import check_own_parts  # imports Lightning
+
+        for s in own:
+            attempt(check_own_parts, s)
     sources: dict[tuple[str, str], WeightsSource] = {}
     for weights in dict.fromkeys(s.weights for s in jobs):
         names = list(dict.fromkeys(s.backbone for s in jobs if s.weights == weights))
@@ -108,7 +109,6 @@ def check_jobs(
 
 
 FAILED = object()
-_SMALL_PX = 32
 
 
 class _Collector:
@@ -235,51 +235,6 @@ def _check_weights(
 def _weights_key(settings: Settings) -> tuple[object, ...]:
     s = settings
     return s.backbone, s.image_size, s.in_chans, s.weights, s.weights_key, s.weights_partial
-
-
-def _check_own_parts(settings: Settings) -> None:
-    """Build and try each of the user's own parts on a few numbers.
-
-    Raises:
-        PluginError: If one cannot be imported, built or used.
-    """
-    import torch
-
-    from frostline.config.own_part import OwnHead, OwnLoss, OwnOptimizer
-    from frostline.training.epoch_logs import own_callbacks
-    from frostline.training.head import build_own_head
-    from frostline.training.loss import build_own_loss
-    from frostline.training.optim import build_optimizer
-    from frostline.training.parts import augment_of
-
-    if isinstance(settings.head, OwnHead):
-        build_own_head(settings.head, 8, 3, seed=settings.seed)
-    if isinstance(settings.loss, OwnLoss):
-        weights = torch.ones(3) if settings.loss.class_weights else None
-        build_own_loss(settings.loss, weights)
-    if isinstance(settings.optimizer, OwnOptimizer):
-        build_optimizer(settings.optimizer, [torch.nn.Parameter(torch.zeros(2, 2))], 1e-3)
-    own_callbacks(settings.callbacks.own)
-    if (augment := augment_of(settings)) is not None:
-        shape = (settings.in_chans, *_small_sides(settings))
-        images = torch.full((2, *shape), 128, dtype=torch.uint8)
-        try:
-            augment(images, 0)
-        except FrostlineError:
-            raise
-        except Exception as error:
-            raise failed(
-                getattr(settings.augment, "target", ""),
-                f"fails on an image {shape}",
-                error,
-            ) from error
-
-
-def _small_sides(settings: Settings) -> tuple[int, int]:
-    """Height and width of a small image that lies or stands as those of the run do."""
-    height, width = sides_of(settings.image_size or _SMALL_PX)
-    lies, stands = width > height, height > width
-    return _SMALL_PX * (1 + stands), _SMALL_PX * (1 + lies)
 
 
 def _schedule_key(settings: Settings) -> tuple[object, ...]:
