@@ -4,9 +4,11 @@ python -m src.data photos                          # findings, and a page about 
 python -m src.data labels.csv --group-by patient   # images of one patient stay together
 python -m src.data photos.zip --on-bad-image skip --json
 python -m src.data photos --labels                 # labels that are probably wrong
+python -m src.data photos --groups groups.json     # images that look the same, to keep together
 
 PATH is a folder, a .csv, an archive, a data set that `datasets` saved, or `leaves`. --labels writes
-a page and a table of suspects (labels.html, labels.csv): see docs/labels.md.
+a page and a table of suspects (labels.html, labels.csv): see docs/labels.md. --groups writes a file
+for data.group_by, which puts equal and nearly equal images into one split.
 """
 
 import argparse
@@ -23,6 +25,7 @@ from frostline.errors import ConfigError, DataError, FrostlineError
 from frostline.invocation import as_called
 
 if TYPE_CHECKING:
+    from frostline.data.checks.checkup import Checkup
     from frostline.data.sample_table import SampleTable
 
 
@@ -37,7 +40,12 @@ def main(arguments: list[str] | None = None) -> int:
     options.path = _existing(options.path)
     if options.labels:
         return _labels(options)
+    groups = None if options.groups is None else Path(options.groups)
     try:
+        from frostline.data.checks.picture_groups import check_name
+
+        if groups is not None:
+            check_name(groups)
         from frostline.data.checks.checkup import check_table
         from frostline.data.checks.data_page import data_page
 
@@ -46,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
         page = "data.html" if options.out is None else options.out
         if page:
             _write(Path(page), data_page(checkup))
+        if groups is not None:
+            _write_groups(groups, checkup)
     except FrostlineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -56,6 +66,21 @@ def main(arguments: list[str] | None = None) -> int:
 
         show(checkup, page=page)
     return int(any(finding.level in {"error", "leak"} for finding in checkup.findings))
+
+
+def _write_groups(file: Path, checkup: "Checkup") -> None:
+    """Write which images look the same, and say how they are kept together."""
+    from frostline.data.checks.picture_groups import picture_groups, write_groups
+
+    found = picture_groups(checkup)
+    if not found.group_of:
+        say(f"no two images look the same: {file} was not written")
+        return
+    write_groups(file, found)
+    say(
+        f"{len(found.group_of):,} images in {found.n_groups:,} groups, the largest of "
+        f"{found.largest:,}: data.group_by={file} keeps each group in one split"
+    )
 
 
 def _table(options: argparse.Namespace) -> "SampleTable":
@@ -163,7 +188,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument("--on-bad-image", choices=("error", "skip"), help="default: skip")
-    parser.add_argument("--group-by", help="a column, leaf-map.json or regular expression")
+    parser.add_argument("--group-by", help="a column, a .json of groups or a regular expression")
+    parser.add_argument(
+        "--groups", metavar="FILE.json", help="write which images look the same, for data.group_by"
+    )
     parser.add_argument(
         "--corrections", metavar="FILE", help="a table of decisions on labels, as data.corrections"
     )

@@ -12,7 +12,7 @@ from frostline.errors import DataError
 
 ALLOWED = (
     "a regular expression over the path (its group `group`, else its first group, else the whole "
-    "match), the path of a leaf-map.json, or a column where the source has columns"
+    "match), a .json of paths and their groups, or a column where the source has columns"
 )
 
 
@@ -80,10 +80,12 @@ def _by_pattern(
 
 
 def _leaf_map(path: str) -> Callable[[LabelledImage], str]:
-    """Read PlantVillage's leaf map: from the source file's name to the leaves it may show.
+    """Read groups from a file: of paths, or of source names as in PlantVillage's leaf map.
+
+    The leaf map has from a source file's name the leaves that it may show.
 
     Returns:
-        A function from an image to its leaf; empty if the map does not name the image.
+        A function from an image to its group; empty if the map does not name the image.
 
     Source: https://github.com/spMohanty/PlantVillage-Dataset (leaf_grouping/leaf-map.json)
     """
@@ -95,10 +97,10 @@ def _leaf_map(path: str) -> Callable[[LabelledImage], str]:
     except ValueError as error:
         raise DataError(f"data.group_by={path}: not JSON ({error})", ALLOWED) from None
     if not isinstance(content, dict):
-        raise DataError(f"data.group_by={path}: not a map of file names to leaves", ALLOWED)
+        raise DataError(f"data.group_by={path}: not a map of paths to groups", ALLOWED)
 
     def leaf_of(image: LabelledImage) -> str:
-        leaves = content.get(source_name(image.path), [])
+        leaves = content.get(image.path) or content.get(source_name(image.path), [])
         listed = [leaves] if isinstance(leaves, str) else list(map(str, leaves))
         same_class = [leaf for leaf in listed if leaf.split(":::")[0] == image.label]
         return (same_class or listed or [""])[0]

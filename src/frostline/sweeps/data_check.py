@@ -123,7 +123,7 @@ def _check(
         line = f"{finding.level.upper()}: {finding.title}: {finding.text}"
         if line not in reported:
             reported.add(line)
-            on_progress(text=line)
+            on_progress(text=as_called(line))
     return DataFacts(
         table.fingerprint, split_digest(table, splits), len(splits.train), table.value_range
     )

@@ -18,7 +18,8 @@ from frostline.data.splits import Splits, split_digest
 # Raised when the checks, their page or the form of the file change.
 #   2  The page in the style of the others.
 #   3  With checksums; thumbnails of files that had changed may be behind older ones.
-CHECKS_VERSION = 3
+#   4  How copies are kept together.
+CHECKS_VERSION = 4
 
 log = logging.getLogger(__name__)
 

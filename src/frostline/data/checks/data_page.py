@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -13,6 +13,7 @@ from frostline.data.channels import with_channels
 from frostline.data.checks.checkup import Checkup
 from frostline.data.checks.shortcuts import Probe
 from frostline.data.sample_table import SampleTable
+from frostline.invocation import as_called
 
 if TYPE_CHECKING:
     from frostline.reporting.tables import Table, Value
@@ -55,7 +56,7 @@ def data_page(checkup: Checkup) -> str:
         n_groups=table.profile()["groups"],
         source=table.source,
         fingerprint=table.fingerprint[:16],
-        findings=checkup.findings,
+        findings=[replace(one, text=as_called(one.text)) for one in checkup.findings],
         classes=_class_rows(table),
         probes=_probes_table(checkup.probes),
     )

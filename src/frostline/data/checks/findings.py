@@ -64,8 +64,7 @@ def leaks_across_splits(
                 "leak",
                 "the same image in two splits",
                 f"{len(leaked)} pairs, which affect {affected}: {_list_pairs(table, leaked)}. "
-                "Scores on them measure memory. Remove the copies, or group them with "
-                "data.group_by.",
+                f"Scores on them measure memory. Remove the copies{_or_together(table)}.",
             )
         )
     if groups:
@@ -77,6 +76,16 @@ def leaks_across_splits(
             )
         )
     return findings
+
+
+def _or_together(table: SampleTable) -> str:
+    """How images that look the same get into one split, where Frostline makes the splits."""
+    if table.given_split is not None:
+        return ""
+    return (
+        ", or keep what looks the same together: python -m src.data PATH --groups groups.json, "
+        "then data.group_by=groups.json"
+    )
 
 
 def _groups_in_several_splits(table: SampleTable, split_of_row: NDArray[np.str_]) -> list[str]:
@@ -121,7 +130,8 @@ def missing_groups(table: SampleTable, duplicates: Duplicates) -> list[Finding]:
             "photos of one object are probably not grouped",
             f"{share:.1%} of the images look nearly the same as an image of another group, such as "
             f"{_list_pairs(table, ungrouped)}. A random split puts them into several splits, and "
-            "the test counts photos seen in training. Group them with data.group_by.",
+            f"the test counts photos seen in training. Group them with data.group_by"
+            f"{_or_together(table)}.",
         )
     ]
 

@@ -5,8 +5,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from frostline.data.checks.checkup import Checkup
+from frostline.invocation import as_called
 
-RGB_CHANNELS = {"error": "bold red", "leak": "bold red", "warning": "yellow", "note": "dim"}
+COLOURS = {"error": "bold red", "leak": "bold red", "warning": "yellow", "note": "dim"}
 MAX_ROWS = 60
 
 
@@ -35,8 +36,8 @@ def show(checkup: Checkup, *, page: str) -> None:
         probes.add_row(probe.evidence, score, f"{probe.chance:.1%}")
     console.print(probes)
     for finding in reversed(checkup.findings):
-        colour = RGB_CHANNELS[finding.level]
+        colour = COLOURS[finding.level]
         text = f"[{colour}]{finding.level}: {escape(finding.title)}.[/] {escape(finding.text)}"
-        console.print(text, soft_wrap=True)
+        console.print(as_called(text), soft_wrap=True)
     if page:
         console.print(f"page with sample images: {escape(page)}")

@@ -88,7 +88,7 @@ def load_csv(
             one of them, relative to the csv file.
         on_bad_label: "error": a row without exactly one label is an error; "skip": it is left out.
         splits: Values of the split column to "train", "val" or "test"; None leaves rows out.
-        group_by: A column, a leaf-map.json, or a regular expression over the path.
+        group_by: A column, a .json of groups, or a regular expression over the path.
         names: Set of known class names whose spelling is used, such as "plantvillage".
         rename: Class names to other class names.
         min_classes: As in the table.

@@ -40,7 +40,7 @@ def load_folder(
         label_pattern: A regular expression that is searched in each path below the folder; its
             group `label` is the class. For data sets with the class in the file name.
         splits: As for `read_layout`.
-        group_by: A leaf-map.json, or a regular expression over the path whose group is the group.
+        group_by: A .json of groups, or a regular expression over the path whose group is the group.
         names: Set of known class names whose spelling is used, such as "plantvillage".
         rename: Class names to other class names.
         min_classes: As in the table.

@@ -29,7 +29,7 @@ class FileOptions:
 
     Attributes:
         on_bad_image: "error": unreadable images are an error; "skip": they are left out.
-        group_by: A column, a leaf-map.json or a regular expression; None: no groups.
+        group_by: A column, a .json of groups or a regular expression; None: no groups.
         names: Set of known class names whose spelling is used, such as "plantvillage".
         rename: Class names to other class names.
         min_classes: As in the table.
