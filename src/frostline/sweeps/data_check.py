@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from frostline.config.schema import Settings
+from frostline.invocation import as_called
 
 if TYPE_CHECKING:
     from frostline.data.geometry import Geometry
