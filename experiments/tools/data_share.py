@@ -20,11 +20,16 @@ from frostline.errors import TrackingError
 if TYPE_CHECKING:
     from experiments.tools.comparisons import Measured
     from experiments.tools.recorded_runs import Recorded
+    from frostline.stats.intervals import Estimate
 
 COMMAND = "experiments.tools.data_share"
 FOLDER = Path(__file__).resolve().parents[1]
-# A study to the arm that the others are compared with: the backbone frozen, only a head trained.
-REFERENCES = {"data_share": "freeze=all", "strategy_share": "small_similar"}
+# A study to the arms that the others are compared with: first the frozen backbone, of which only a
+# head is trained; then what the common table names for few images unlike those of the pretraining.
+REFERENCES = {
+    "data_share": ("freeze=all",),
+    "strategy_share": ("small_similar", "small_different"),
+}
 
 
 @dataclass(frozen=True)
@@ -36,14 +41,14 @@ class Size:
         images: Of a class, in training.
         seeds: That every arm has.
         scores: Arm to test accuracy with its interval, shares of 1.
-        ahead: Arm to its accuracy minus that of the reference: value and standard error.
+        ahead: Reference and arm to the arm's accuracy minus that of the reference.
     """
 
     data: str
     images: int
     seeds: int
     scores: "Mapping[str, Measured]"
-    ahead: Mapping[str, tuple[float, float]]
+    ahead: "Mapping[tuple[str, str], Estimate]"
 
     @property
     def best(self) -> str:
@@ -82,8 +87,7 @@ def write(name: str, uri: str | None, *, is_partial: bool) -> None:
             f"{len(recorded.missing)} of {len(study.jobs)} runs of {name} are missing",
             todo=f"run them: {study.command} ; or write without them: --partial",
         )
-    reference = REFERENCES[name]
-    sizes = collect(recorded, reference)
+    sizes = collect(recorded, REFERENCES[name])
     if not sizes:
         raise TrackingError(
             f"no number of images of {name} has a run of each arm", todo=study.command
@@ -91,13 +95,18 @@ def write(name: str, uri: str | None, *, is_partial: bool) -> None:
     n_runs = sum(len(seeds) for seeds in recorded.runs.values())
     own = "" if name == "data_share" else f" {name}"
     markers = (f"<!-- tables: python -m {COMMAND}{own} -->", "<!-- end of tables -->")
-    text = tables(sizes, reference, n_runs, len(study.jobs))
+    text = tables(sizes, n_runs, len(study.jobs))
     fill(FOLDER / f"{name}.md", markers, text, what="the tables")
     draw(sizes, FOLDER / name / "by_images.svg")
 
 
-def collect(recorded: "Recorded", reference: str) -> list[Size]:
-    """The sizes at which every arm has runs, each compared on the seeds that all of them have."""
+def collect(recorded: "Recorded", references: Sequence[str]) -> list[Size]:
+    """The sizes at which every arm has runs, each compared on the seeds that all of them have.
+
+    Args:
+        recorded: The study's runs.
+        references: Arms with which all others are compared, each with those behind it.
+    """
     from experiments.tools.comparisons import LEVEL, Measured
     from frostline.stats.intervals import share_interval
     from frostline.stats.paired import cell_spread, pair_spread, scored
@@ -125,9 +134,12 @@ def collect(recorded: "Recorded", reference: str) -> list[Size]:
         seeds_of[size] = len(common)
         for arm, seeds in same.items():
             spreads[*size, arm] = cell_spread(seeds)
-            pair = pair_spread(seeds, same[reference]) if arm != reference else None
-            if pair is not None:
-                pairs[*size, arm] = pair
+            for place, reference in enumerate(references):
+                if arm in references[: place + 1]:
+                    continue
+                pair = pair_spread(seeds, same[reference])
+                if pair is not None:
+                    pairs[*size, reference, arm] = pair
     prior, pair_prior = (learn_prior(list(each.values())) for each in (spreads, pairs))
     sizes = []
     for (data, images), n_seeds in seeds_of.items():
@@ -136,17 +148,17 @@ def collect(recorded: "Recorded", reference: str) -> list[Size]:
             spread = spreads[data, images, arm]
             low, high = share_interval(estimate(spread, prior), LEVEL, spread.n_groups)
             scores[arm] = Measured(spread.value, low, high)
-        ahead = {}
-        for arm in scores:
-            if (data, images, arm) in pairs:
-                found = estimate(pairs[data, images, arm], pair_prior)
-                ahead[arm] = (found.value, found.se)
+        ahead = {
+            (reference, arm): estimate(pair, pair_prior)
+            for (*size, reference, arm), pair in pairs.items()
+            if size == [data, images]
+        }
         sizes.append(Size(data, images, n_seeds, scores, ahead))
     return sizes
 
 
-def tables(sizes: Sequence[Size], reference: str, n_runs: int, n_jobs: int) -> str:
-    """Accuracy by size and arm, then where each arm gets ahead of the reference."""
+def tables(sizes: Sequence[Size], n_runs: int, n_jobs: int) -> str:
+    """Accuracy by size and arm, then how far each arm is ahead of each reference."""
     arms = list(sizes[0].scores)
     lines = [
         f"{n_runs} of {n_jobs} runs. Test accuracy in %, 95 % intervals over images and seeds.",
@@ -162,18 +174,41 @@ def tables(sizes: Sequence[Size], reference: str, n_runs: int, n_jobs: int) -> s
         lines.append(
             f"| {one.data} | {one.images} | {one.seeds} | {' | '.join(shown)} | {one.best} |"
         )
-    lines += [
+    for reference in dict.fromkeys(reference for reference, _ in sizes[0].ahead):
+        lines += ["", *differences(sizes, reference)]
+    return "\n".join(lines)
+
+
+def differences(sizes: Sequence[Size], reference: str) -> list[str]:
+    """How far the arms are ahead of a reference at each size, and from which size on."""
+    from experiments.tools.comparisons import LEVEL
+
+    counts = sorted({one.images for one in sizes})
+    columns = [f"{count} a class" for count in counts]
+    lines = [
+        f"Points ahead of {reference} on the same images and seeds; each 95 % interval by itself:",
         "",
-        f"| data | arm | ahead of {reference} from so many images a class (95 %) |",
-        "|---|---|---|",
+        f"| data | arm | {' | '.join(columns)} | ahead from so many images a class (95 %) |",
+        "|---" * (3 + len(columns)) + "|",
     ]
     for data in dict.fromkeys(one.data for one in sizes):
         own = sorted((one for one in sizes if one.data == data), key=lambda one: one.images)
         grid = [float(one.images) for one in own]
-        for arm in own[0].ahead:
-            values, errors = zip(*(one.ahead[arm] for one in own), strict=True)
-            lines.append(f"| {data} | {arm} | {as_text(crossing(grid, values, errors), grid)} |")
-    return "\n".join(lines)
+        for arm in [arm for whom, arm in own[0].ahead if whom == reference]:
+            found = [one.ahead[reference, arm] for one in own]
+            place = crossing(grid, [one.value for one in found], [one.se for one in found])
+            shown = {
+                one.images: _points(estimate.value, *estimate.interval(LEVEL))
+                for one, estimate in zip(own, found, strict=True)
+            }
+            cells = [shown.get(count, "") for count in counts]
+            lines.append(f"| {data} | {arm} | {' | '.join(cells)} | {as_text(place, grid)} |")
+    return lines
+
+
+def _points(value: float, low: float, high: float) -> str:
+    """A difference in points with its interval."""
+    return f"{100 * value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
 if __name__ == "__main__":
