@@ -252,10 +252,24 @@ def test_max_pooling_is_the_maximum_over_the_map() -> None:
         assert torch.equal(parts.prefix(_images()), expected)
 
 
-def test_a_model_without_one_map_refuses_other_poolings() -> None:
-    backbone = _build("crossvit_tiny_240", None)
+# CrossViT returns two maps; PiT its class tokens alone, whose maximum is no maximum over a map.
+@pytest.mark.parametrize(("name", "size"), [("crossvit_tiny_240", None), ("pit_ti_224", 64)])
+@pytest.mark.parametrize("pool", ["max", "flatten"])
+def test_a_model_without_one_map_refuses_other_poolings(
+    name: str, size: int | None, pool: str
+) -> None:
+    backbone = _build(name, size)
     with pytest.raises(BackboneError, match="does not return one unpooled map"):
-        cut(backbone, backbone.depth(1), pool="max")
+        cut(backbone, backbone.depth(1), pool=pool)
+
+
+def test_the_class_token_is_no_part_of_the_maximum() -> None:
+    backbone = _build("test_vit")
+    parts = cut(backbone, backbone.depth("all"), pool="max")
+    backbone.eval()
+    with torch.no_grad():
+        tokens = backbone.model.forward_features(_images())
+        assert torch.equal(parts.prefix(_images()), tokens[:, 1:].amax(1))
 
 
 def test_the_parts_survive_copies_and_pickles() -> None:

@@ -10,10 +10,10 @@ import torch
 import torchvision
 from torch import Tensor
 
-from frostline.backbones.build import build_backbone, check_weights
+from frostline.backbones.build import build_backbone, check_weights, outline
 from frostline.backbones.spec import WeightsInfo
 from frostline.backbones.weights import find_weights
-from frostline.backbones.weights_fit import Fit
+from frostline.backbones.weights_fit import Fit, fit_of
 from frostline.errors import WeightsError
 
 NAME = "test_resnet"
@@ -162,6 +162,28 @@ def test_a_first_layer_of_other_channels_is_adapted_and_said(
         )
     assert info.partial == ""
     assert info.adapted.startswith(f"conv1.0 takes {n_channels} channels in the file: adapted to 3")
+
+
+@pytest.mark.parametrize("n_channels", [1, 4])
+def test_a_first_layer_that_takes_places_as_channels_is_adapted_within_each(
+    n_channels: int,
+) -> None:
+    """TResNet's takes the 16 places of a square of 4 x 4 pixels, each with the image's channels."""
+    model = outline("tresnet_m", 64, n_channels).model
+    weight = torch.rand(64, 16 * 3, 3, 3, generator=torch.Generator().manual_seed(0))
+    fit = fit_of(
+        "tresnet_m", model, {"body.conv1.conv.weight": weight}, origin="path", where="file",
+        left_out=(), key=None, partial=True,
+    )  # fmt: skip
+    adapted = fit.match.fitting["body.conv1.conv.weight"]
+    by_place = weight.reshape(64, 16, 3, 3, 3)
+    if n_channels == 1:
+        assert torch.equal(adapted, timm.models.adapt_input_conv(1, weight, base_chans=3))
+        assert torch.allclose(adapted, by_place.sum(dim=2), atol=1e-6)
+    else:
+        expected = torch.cat([by_place, by_place[:, :, :1]], dim=2) * 3 / 4
+        assert torch.allclose(adapted, expected.reshape(64, 64, 3, 3), atol=1e-6)
+    assert f"takes 3 channels in the file: adapted to {n_channels} as timm does" in fit.adapted
 
 
 @pytest.mark.parametrize("name", ["resnet18", "vgg11", "densenet121"])

@@ -122,6 +122,22 @@ def test_colour_is_left_out_of_the_identity_and_other_channels_belong_to_it() ->
     assert len(digests) == 3
 
 
+@pytest.mark.parametrize(
+    ("words", "new"),
+    [
+        (("backbone=tresnet_m", "in_chans=1"), {"first_layer": "adapted place by place"}),
+        (("backbone=tresnet_m",), {}),
+        (("backbone=tresnet_m", "in_chans=1", "weights=random"), {}),
+        (("backbone=resnet18", "in_chans=1"), {}),
+    ],
+)
+def test_a_first_layer_that_is_adapted_otherwise_than_before_is_in_the_identity(
+    words: tuple[str, ...], new: dict[str, str]
+) -> None:
+    values = identity._values(settings(*words))
+    assert {k: values[k] for k in ("first_layer",) if k in values} == new
+
+
 def test_weights_of_classes_over_several_processes_are_of_another_mean_than_before() -> None:
     ddp = ("trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu")
     for words, is_new in (

@@ -69,8 +69,13 @@ def test_onnx_and_programs_of_other_families(name: str, photos: Path, tmp_path: 
         (("head.pool=flatten",), "head.pool is flatten"),
         (("backbone=book_cnn",), "plain timm has no such model"),
         (("backbone=vgg11", "image_size=32"), "leaves out VGG's two layers of 4096"),
+        (
+            ("backbone=deit_tiny_distilled_patch16_224", "head.pool=max"),
+            r"timm does not build deit_tiny_distilled_patch16_224 with img_size=64, "
+            r"global_pool=max \(The distilled head",
+        ),
     ],
-    ids=["mlp", "flatten", "book_cnn", "vgg"],
+    ids=["mlp", "flatten", "book_cnn", "vgg", "distilled"],
 )
 def test_timm_has_no_place_for_some_heads(
     overrides: tuple[str, ...], reason: str, photos: Path, tmp_path: Path
@@ -80,6 +85,14 @@ def test_timm_has_no_place_for_some_heads(
     with pytest.raises(ExportError, match=reason):
         export_run(rebuilt, "timm", tmp_path / "out", sample, None)
     assert not (tmp_path / "out").exists()
+
+
+def test_timm_adds_a_second_classifier_of_patches_in_volo(photos: Path, tmp_path: Path) -> None:
+    rebuilt = run_of(tmp_path, "backbone=test_vit")
+    sample = sample_of(rebuilt, [str(photos)])
+    rebuilt.backbone.name = "volo_d1_224"  # which is large, and refused before it is built
+    with pytest.raises(ExportError, match="adds the answers of a second classifier"):
+        export_run(rebuilt, "timm", tmp_path / "out", sample, None)
 
 
 def test_an_export_that_disagrees_fails() -> None:

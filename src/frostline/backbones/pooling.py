@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
+from timm.models.pit import PoolingVisionTransformer
 from torch import Tensor, nn
 
 from frostline.backbones.backbone import Backbone
@@ -22,7 +23,8 @@ class OutputPooling:
     Attributes:
         reduce: `none`, `flatten`, `max` or `mean`.
         axes: Axes that a maximum or mean is taken over, the batch axis being 0.
-        skip_tokens: Class and register tokens that the maximum or mean leaves out.
+        skip_tokens: Class and register tokens that the maximum or mean leaves out: those that timm
+            counts in `num_prefix_tokens`, which CoaT's and VOLO's class token is not.
         from_features: Whether the model's features are pooled, before its head, instead of its
             output.
     """
@@ -93,6 +95,8 @@ def set_pool(backbone: Backbone, pool: Pool) -> OutputPooling:
     if pool == "avg":
         shape = backbone.timeline.out_shape["", "exit"]
         return OutputPooling("none") if len(shape) == 1 else _reduce(backbone, "mean", shape)
+    if isinstance(backbone.model, PoolingVisionTransformer):  # it returns its class tokens alone
+        raise _no_map(backbone, pool)
     snapshot = _snapshot(backbone.model)
     if pool == "max" and _try_reset(backbone, "max", snapshot) and len(output_shape(backbone)) == 1:
         backbone.original_pooling = snapshot
@@ -108,7 +112,11 @@ def set_pool(backbone: Backbone, pool: Pool) -> OutputPooling:
         shape = ()
     if len(shape) > 1:
         return _pool_map(backbone, pool, shape, from_features=True)
-    raise BackboneError(
+    raise _no_map(backbone, pool)
+
+
+def _no_map(backbone: Backbone, pool: Pool) -> BackboneError:
+    return BackboneError(
         given=f"head.pool={pool}: {backbone.name} does not return one unpooled map",
         allowed="head.pool=avg (the model's own pooling)",
     )

@@ -110,15 +110,22 @@ def _with_our_channels(
         own, theirs = state.get(key), tensors.get(key)
         if own is None or theirs is None or own.ndim != 4 or theirs.ndim != 4:
             continue
-        n_own, n_theirs = own.shape[1], theirs.shape[1]
+        places = _places_of(model, own)
+        n_own, n_theirs = own.shape[1] // places, theirs.shape[1] // places
         same_otherwise = own.shape[0] == theirs.shape[0] and own.shape[2:] == theirs.shape[2:]
-        if n_own != n_theirs and same_otherwise:
-            adapted[key] = adapt_channels(theirs, n_own)
+        if n_own != n_theirs and same_otherwise and n_theirs * places == theirs.shape[1]:
+            adapted[key] = adapt_channels(theirs, n_own, places)
             texts.append(f"{layer} takes {n_theirs} channels in the file")
     if not texts:
         return adapted, ""
     how = "summed" if n_own == 1 else "repeated and scaled"
     return adapted, f"{', '.join(texts)}: adapted to {n_own} as timm does ({how})"
+
+
+def _places_of(model: nn.Module, first: Tensor) -> int:
+    """How many pixels a first layer takes as channels: 16 in TResNet, else 1."""
+    in_chans = int(getattr(model, "in_chans", None) or first.shape[1])
+    return first.shape[1] // in_chans if first.shape[1] % in_chans == 0 else 1
 
 
 def _misfit(

@@ -212,18 +212,22 @@ def first_layers(name: str) -> tuple[str, ...]:
     return (layers,) if isinstance(layers, str) else tuple(layers)
 
 
-def adapt_channels(weight: Tensor, n_channels: int) -> Tensor:
-    """Make a convolution's weight take another number of input channels, as timm does.
+def adapt_channels(weight: Tensor, n_channels: int, places: int = 1) -> Tensor:
+    """Make a convolution's weight take images of another number of channels, as timm does.
 
     Args:
-        weight: `(O, I, H, W)`.
+        weight: `(O, P * I, H, W)`.
         n_channels: N, the number wanted.
+        places: P, the pixels of a square that the layer takes as channels, each with the image's
+            channels side by side; timm adapts such a layer to one channel alone.
 
     Returns:
-        `(O, N, H, W)`: the channels repeated or cut off, and scaled by I / N; for one channel
-        their sum.
+        `(O, P * N, H, W)`: for each place the channels repeated or cut off, and scaled by I / N;
+        for one channel their sum.
     """
     from timm.models import adapt_input_conv
 
-    adapted: Tensor = adapt_input_conv(n_channels, weight, base_chans=weight.shape[1])
-    return adapted
+    outputs, inputs, *kernel = weight.shape
+    by_place = weight.reshape(outputs * places, inputs // places, *kernel)
+    adapted: Tensor = adapt_input_conv(n_channels, by_place, base_chans=by_place.shape[1])
+    return adapted.reshape(outputs, places * n_channels, *kernel)

@@ -150,6 +150,10 @@ def _values(settings: Settings) -> dict[str, Any]:
     if settings.trainer.devices > 1 and settings.loss.class_weights > 0:
         # Before, each process divided by the weights of its own part of a batch.
         values["trainer"]["weighted_mean"] = "of the batch"
+    adapts = settings.in_chans != RGB_CHANNELS and settings.weights != "random"
+    if adapts and settings.backbone.startswith("tresnet"):
+        # Before, its first layer, which takes 16 pixels as channels, mixed pixels and colours.
+        values["first_layer"] = "adapted place by place"
     if settings.ema is None:  # digests of before there was an average hold
         del values["ema"]
     if settings.order_seed is None:  # digests of before the two seeds were apart hold

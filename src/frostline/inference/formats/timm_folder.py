@@ -9,6 +9,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from frostline.backbones.build import SIZE_ERRORS
+from frostline.backbones.image_sides import reason_of
 from frostline.backbones.weights_hub import timm_settings
 from frostline.config.data_settings import RGB_CHANNELS
 from frostline.config.recipe import LinearHead
@@ -87,6 +89,12 @@ def _linear(rebuilt: Rebuilt) -> nn.Linear:
             "head.pool=avg, head.pool=max",
             todo,
         )
+    if "aux_head" in _classifiers(rebuilt.backbone.name):
+        raise ExportError(
+            f"timm's {rebuilt.backbone.name} adds the answers of a second classifier, the largest "
+            "over all patches; this run has one, on features that hold both",
+            todo=todo,
+        )
     last = rebuilt.head[-1]
     assert isinstance(last, nn.Linear)
     return last
@@ -115,15 +123,20 @@ def _tensors(rebuilt: Rebuilt, linear: nn.Linear, arguments: dict[str, Any]) -> 
         ExportError: If timm's model has other tensors than the run.
     """
     name = rebuilt.backbone.name
-    classifiers = timm_settings(name).classifier or ()
-    layers = (classifiers,) if isinstance(classifiers, str) else tuple(classifiers)
     tensors = dict(rebuilt.backbone.model.state_dict())
-    for layer in layers:
+    for layer in _classifiers(name):
         weight, bias = linear.weight.detach(), linear.bias.detach()
         tensors |= {f"{layer}.weight": weight, f"{layer}.bias": bias}
-    fresh = timm.create_model(
-        name, pretrained=False, num_classes=len(rebuilt.classes), **arguments
-    ).state_dict()
+    todo = "use --format onnx, torch_export or mlflow"
+    try:
+        fresh = timm.create_model(
+            name, pretrained=False, num_classes=len(rebuilt.classes), **arguments
+        ).state_dict()
+    except SIZE_ERRORS as error:  # a distilled model has no other pooling than its own
+        given = ", ".join(f"{key}={value}" for key, value in arguments.items())
+        raise ExportError(
+            f"timm does not build {name} with {given} ({reason_of(error)})", todo=todo
+        ) from None
     # Some classifiers are 1x1 convolutions: the same values in another shape.
     fitted = {
         key: value.reshape(fresh[key].shape).clone().contiguous()
@@ -139,9 +152,15 @@ def _tensors(rebuilt: Rebuilt, linear: nn.Linear, arguments: dict[str, Any]) -> 
         )
         raise ExportError(
             f"timm's {name} has other tensors than this run ({', '.join(wrong[:4])}): {reason}",
-            todo="use --format onnx, torch_export or mlflow",
+            todo=todo,
         )
     return fitted
+
+
+def _classifiers(name: str) -> tuple[str, ...]:
+    """The layers that timm's model of a name classifies with."""
+    layers = timm_settings(name).classifier or ()
+    return (layers,) if isinstance(layers, str) else tuple(layers)
 
 
 def _config(rebuilt: Rebuilt, arguments: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
