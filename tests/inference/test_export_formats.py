@@ -95,6 +95,28 @@ def test_timm_adds_a_second_classifier_of_patches_in_volo(photos: Path, tmp_path
         export_run(rebuilt, "timm", tmp_path / "out", sample, None)
 
 
+class _FixedBatch(torch.nn.Module):
+    """A network that reads the number of images as a number, which tracing writes down."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = self.model(x)
+        return features.reshape(int(x.shape[0]), -1)
+
+
+def test_a_file_that_cannot_be_run_fails_in_words(photos: Path, tmp_path: Path) -> None:
+    rebuilt = run_of(tmp_path)
+    sample = sample_of(rebuilt, [str(photos)])
+    features = rebuilt.network.features
+    features.model = _FixedBatch(features.model)  # type: ignore[union-attr, operator, assignment, arg-type]
+    with pytest.raises(ExportError, match="TorchScript file was written, but cannot be run: Run"):
+        export_run(rebuilt, "torchscript", tmp_path / "out", sample, None)
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_export_that_disagrees_fails() -> None:
     logits = np.zeros((2, 3), np.float32)
     sample = Sample(np.zeros((2, 3, 8, 8), np.uint8), logits, ("a", "b"))

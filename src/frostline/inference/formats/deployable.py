@@ -1,5 +1,7 @@
 """The exported module, from raw pixels to logits and probabilities, and its check on images."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +79,27 @@ def take_sample(
     with torch.inference_mode():
         logits, _ = Deployable(rebuilt).eval()(torch.from_numpy(images))
     return Sample(images, logits.numpy(), names, originals)
+
+
+@contextmanager
+def running(what: str) -> Iterator[None]:
+    """Say what could not be run where a format's own runtime raises.
+
+    Args:
+        what: Such as `the ONNX file`.
+
+    Raises:
+        ExportError: In the place of any other error, such as of an operator that a runtime lacks,
+            or of a number of images that was written down as fixed.
+    """
+    try:
+        yield
+    except Exception as error:
+        text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+        raise ExportError(
+            f"{what} was written, but cannot be run: {type(error).__name__}: {text}",
+            todo="please report the backbone and the versions; another --format may work",
+        ) from error
 
 
 def largest_difference(sample: Sample, logits: NDArray[np.float32], what: str) -> float:

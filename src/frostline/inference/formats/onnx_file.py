@@ -19,6 +19,7 @@ from frostline.inference.formats.deployable import (
     ExportError,
     Sample,
     largest_difference,
+    running,
 )
 from frostline.inference.formats.inference_facts import as_texts
 from frostline.inference.formats.onnx_resize import SQUARES, resize_model
@@ -87,9 +88,10 @@ def check_onnx(path: Path, sample: Sample) -> float:
     """
     import onnxruntime  # type: ignore[import-untyped]
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    batched = session.run([OUTPUTS[0]], {INPUT: sample.squares})[0]
-    single = session.run([OUTPUTS[0]], {INPUT: sample.squares[:1]})[0]
+    with running("the ONNX file"):
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        batched = session.run([OUTPUTS[0]], {INPUT: sample.squares})[0]
+        single = session.run([OUTPUTS[0]], {INPUT: sample.squares[:1]})[0]
     gap = largest_difference(sample, np.asarray(batched), "the ONNX file")
     first = Sample(sample.squares[:1], sample.logits[:1], sample.names[:1])
     return max(gap, largest_difference(first, np.asarray(single), "the ONNX file"))

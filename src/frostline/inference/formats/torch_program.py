@@ -12,6 +12,7 @@ from frostline.inference.formats.deployable import (
     ExportError,
     Sample,
     largest_difference,
+    running,
 )
 from frostline.inference.rebuild import Rebuilt
 
@@ -61,9 +62,10 @@ def export_program(rebuilt: Rebuilt, sample: Sample, path: Path, facts: dict[str
             node.meta.pop("stack_trace", None)  # paths of this machine
         extra = {METADATA: json.dumps(facts, ensure_ascii=False)}
         torch.export.save(program, path, extra_files=extra)
-        loaded = torch.export.load(path).module()
-        batched, _ = loaded(images)
-        single, _ = loaded(images[:1])
+        with running("the program of torch.export"):
+            loaded = torch.export.load(path).module()
+            batched, _ = loaded(images)
+            single, _ = loaded(images[:1])
     gap = largest_difference(sample, batched.numpy(), "the program of torch.export")
     first = Sample(sample.squares[:1], sample.logits[:1], sample.names[:1])
     return max(gap, largest_difference(first, single.numpy(), "the program of torch.export"))

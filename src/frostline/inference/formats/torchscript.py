@@ -12,6 +12,7 @@ from frostline.inference.formats.deployable import (
     ExportError,
     Sample,
     largest_difference,
+    running,
 )
 from frostline.inference.rebuild import Rebuilt
 
@@ -52,9 +53,10 @@ def export_torchscript(
         path.parent.mkdir(parents=True, exist_ok=True)
         extra = {METADATA: json.dumps(facts, ensure_ascii=False)}
         torch.jit.save(traced, str(path), _extra_files=extra)
-        loaded = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
-        batched, _ = loaded(images)
-        single, _ = loaded(images[:1])
+        with running("the TorchScript file"):
+            loaded = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
+            batched, _ = loaded(images)
+            single, _ = loaded(images[:1])
     gap = largest_difference(sample, batched.numpy(), "the TorchScript file")
     first = Sample(sample.squares[:1], sample.logits[:1], sample.names[:1])
     return max(gap, largest_difference(first, single.numpy(), "the TorchScript file"))
