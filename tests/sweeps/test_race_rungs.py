@@ -27,7 +27,7 @@ RULES = RaceSearch(
 )
 
 
-def _job(*words: str, n_train: int, digest: str = "a") -> PlannedJob:
+def job_of(*words: str, n_train: int, digest: str = "a") -> PlannedJob:
     job = planned("freeze=0", "batch_size=32", *words, digest=digest, frozen=0)
     return replace(job, facts=replace(job.facts, n_train=n_train))
 
@@ -50,20 +50,20 @@ def _run(epochs: int | None, status: str = "SCHEDULED") -> RunRecord:
     ],
 )
 def test_no_rung_lies_before_anything_can_be_said(n_train, epochs, rungs):
-    typed = _job("lr=1e-3", f"epochs={epochs}", n_train=n_train)
+    typed = job_of("lr=1e-3", f"epochs={epochs}", n_train=n_train)
     assert race_rungs(RULES, [typed]) == rungs
-    tuned = _job("lr=auto", f"epochs={epochs}", n_train=n_train)
+    tuned = job_of("lr=auto", f"epochs={epochs}", n_train=n_train)
     has_look = [FIRST_LOOK] if rungs != [None] else []
     assert race_rungs(RULES, [typed, tuned]) == [*has_look, *rungs]
 
 
 def test_without_rungs_nothing_is_looked_at_early():
     rules = RULES.model_copy(update={"rungs": []})
-    assert race_rungs(rules, [_job("lr=auto", "epochs=9", n_train=3200)]) == [None]
+    assert race_rungs(rules, [job_of("lr=auto", "epochs=9", n_train=3200)]) == [None]
 
 
 def test_in_a_first_look_a_job_that_chooses_nothing_trains_to_its_rung():
-    typed, tuned = (_job(word, "epochs=9", n_train=3200) for word in ("lr=1e-3", "lr=auto"))
+    typed, tuned = (job_of(word, "epochs=9", n_train=3200) for word in ("lr=1e-3", "lr=auto"))
     rungs = race_rungs(RULES, [typed, tuned])
     assert [pause_of(job, FIRST_LOOK, rungs) for job in (typed, tuned)] == [1, FIRST_LOOK]
     assert [pause_of(job, 3, rungs) for job in (typed, tuned)] == [3, 3]
@@ -86,19 +86,19 @@ def test_how_far_a_run_has_come(epochs, status, come):
 
 
 def test_the_epochs_of_a_tuned_job_in_parts_add_up_to_those_of_all_of_it():
-    job = _job("lr=auto", "epochs=6", n_train=160)  # four candidates for two epochs
+    job = job_of("lr=auto", "epochs=6", n_train=160)  # four candidates for two epochs
     assert epochs_left(job, 0, None) == 4 * 2 + 4
     look = epochs_left(job, 0, FIRST_LOOK)
     chosen = epochs_left(job, 0, 2, is_seen=True)
     assert (look, chosen, epochs_left(job, 2, None)) == (2, 6, 4)
     assert epochs_left(job, 0, FIRST_LOOK, is_seen=True) == 0
     assert epochs_left(job, 0, 1) == 8  # candidates are not judged before the second epoch
-    typed = _job("lr=1e-3", "epochs=6", n_train=160)
+    typed = job_of("lr=1e-3", "epochs=6", n_train=160)
     assert [epochs_left(typed, done, 2) for done in (0, 1, 2, 6)] == [2, 1, 0, 0]
 
 
 def test_no_job_begins_that_the_budget_in_epochs_does_not_hold():
-    jobs = [_job("lr=auto", "epochs=6", n_train=160, digest=name) for name in "abc"]
+    jobs = [job_of("lr=auto", "epochs=6", n_train=160, digest=name) for name in "abc"]
     known = {"b": _run(FIRST_LOOK)}
     able, spent = affordable([(job, 2) for job in jobs], known, 14.0)
     assert ([job.digest for job in able], spent) == (["a", "b"], 8 + 6)
@@ -106,20 +106,20 @@ def test_no_job_begins_that_the_budget_in_epochs_does_not_hold():
 
 
 def test_a_job_that_is_too_long_does_not_keep_cheaper_ones_from_the_budget():
-    tuned = _job("lr=auto", "epochs=6", n_train=160, digest="tuned")
-    typed = _job("lr=1e-3", "epochs=6", n_train=160, digest="typed")
+    tuned = job_of("lr=auto", "epochs=6", n_train=160, digest="tuned")
+    typed = job_of("lr=1e-3", "epochs=6", n_train=160, digest="typed")
     able, spent = affordable([(tuned, None), (typed, None)], {}, 6.0)
     assert ([job.digest for job in able], spent) == (["typed"], 6.0)
 
 
 def test_epochs_from_a_pause_to_the_end_and_those_before_it_are_all_of_a_job():
     for words in ("lr=auto", "lr=1e-3"):
-        job = _job(words, "epochs=6", n_train=160)
+        job = job_of(words, "epochs=6", n_train=160)
         for until in (2, None):
             assert epochs_left(job, 0, until) + epochs_to_end(job, until) == epochs_left(
                 job, 0, None
             )
-    look = _job("lr=auto", "epochs=6", n_train=160)
+    look = job_of("lr=auto", "epochs=6", n_train=160)
     assert epochs_left(look, 0, FIRST_LOOK) + epochs_to_end(look, FIRST_LOOK) == 12
 
 

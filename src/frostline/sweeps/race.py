@@ -16,7 +16,7 @@ from frostline.errors import FrostlineError
 from frostline.sweeps import workers
 from frostline.sweeps.budget import deadline_of, epochs_to_end
 from frostline.sweeps.estimate import first_rung
-from frostline.sweeps.outcome import BUDGET_SPENT, Outcome
+from frostline.sweeps.outcome import BUDGET_SPENT, INPUTS_CHANGED, Outcome
 from frostline.sweeps.plan import PlannedJob
 from frostline.sweeps.race_cells import cells_of, has_come, names_of
 from frostline.sweeps.race_judge import Entrant, judge
@@ -78,6 +78,8 @@ class Race:
         # Whether the budget is too short to compare all cells before their end, is spent on jobs
         # that could begin, and whether its time is over, so that none can.
         self._is_short = self._is_spent = self._is_late = False
+        # Why no further round begins, whatever is left: changed inputs, or `fail_fast`.
+        self._stopped = ""
         self._share = 1.0 - search.finish_frac
         self._decision: Decision | None = None
 
@@ -94,7 +96,7 @@ class Race:
         most = max(len(jobs) for jobs in self._cells.values())
         for n_seeds in range(2, most + 1):
             settled = settled or self._settled()
-            if settled or self._is_spent:
+            if settled or self._is_spent or self._stopped:
                 break
             ready = [jobs[n_seeds - 1] for jobs in self._alive().values() if len(jobs) >= n_seeds]
             self._round(ready, None, n_seeds=n_seeds)
@@ -102,14 +104,16 @@ class Race:
         self._record(settled)
         self._say(ending(settled, self._why_open()))
         why = f"the race was settled: {settled}" if settled else self._why_open()
-        return ended(self._cells, self._known, self._outcomes, self._out, why)
+        return ended(
+            self._cells, self._known, self._outcomes, self._out, why, stopped=bool(self._stopped)
+        )
 
     def _alive(self) -> dict[str, list[PlannedJob]]:
         return {cell: jobs for cell, jobs in self._cells.items() if cell not in self._out}
 
     def _round(self, jobs: Sequence[PlannedJob], until: int | None, *, n_seeds: int) -> None:
         """Launch what has not come so far, judge, record the decision, and only then act on it."""
-        if self._is_spent:
+        if self._is_spent or self._stopped:
             return
         begun_s = time.time()
         name = name_of_round(until, n_seeds)
@@ -117,7 +121,7 @@ class Race:
         one = Round(name, seconds=time.time() - begun_s)
         self._rounds.append(one)
         self._known = known_runs(self._store, self._jobs)
-        if not is_whole and not self._is_short:
+        if self._stopped or (not is_whole and not self._is_short):
             return
         decision = self._judged(until, n_seeds)
         if decision is None:
@@ -153,7 +157,7 @@ class Race:
         )
         begun_s = time.time()
         for cell in order:
-            if not self._is_late:
+            if not self._is_late and not self._stopped:
                 self._start("", [first[cell]], None)
                 self._known = known_runs(self._store, self._jobs)
         self._rounds.append(Round("the highest, to the end", seconds=time.time() - begun_s))
@@ -204,9 +208,21 @@ class Race:
                 is_over |= outcome.reason == BUDGET_SPENT
                 if outcome.state == "failed":
                     self._out[self._cell_of(outcome.digest)] = f"failed: {outcome.reason}"
+            self._stopped = self._why_stopped()
+            if self._stopped:
+                return False
         self._is_short |= is_over and share < 1
         self._is_spent |= is_over and share >= 1
         return not is_over
+
+    def _why_stopped(self) -> str:
+        """Why the sweep must not go on, as a grid would not; empty as long as it may."""
+        outcomes = self._outcomes.values()
+        if any(outcome.stops_sweep or outcome.reason == INPUTS_CHANGED for outcome in outcomes):
+            return INPUTS_CHANGED
+        failed = sum(outcome.state == "failed" for outcome in outcomes)
+        most = self._jobs[0].settings.fail_fast
+        return "" if most is None or failed < most else f"the sweep stopped after {failed} failures"
 
     def _judged(self, until: int | None, n_seeds: int) -> Decision | None:
         known = self._known
@@ -252,6 +268,8 @@ class Race:
         )
 
     def _why_open(self) -> str:
+        if self._stopped:
+            return self._stopped
         if self._is_spent:
             begun = {self._cell_of(digest) for digest in self._known}
             new = len(self._cells) - len(begun)

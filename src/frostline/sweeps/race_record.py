@@ -57,6 +57,8 @@ def ended(
     launched: Mapping[str, Outcome],
     out: Mapping[str, str],
     why: str,
+    *,
+    stopped: bool = False,
 ) -> list[Outcome]:
     """The outcomes of all jobs that were launched, or have no whole run.
 
@@ -66,6 +68,7 @@ def ended(
         launched: What came back last, by digest.
         out: Cells that left the race, and why.
         why: Why the race ended.
+        stopped: Whether it had to, so that results are missing.
     """
     outcomes = []
     for cell, jobs in cells.items():
@@ -76,7 +79,8 @@ def ended(
             elif own is not None and own.state == "failed":
                 outcomes.append(own)
             else:
-                state, reason = ("dropped", out[cell]) if cell in out else ("left", why)
+                open_state = "not run" if stopped else "left"
+                state, reason = ("dropped", out[cell]) if cell in out else (open_state, why)
                 run_id = "" if run is None else run.run_id
                 name = job.settings.run_name
                 outcomes.append(Outcome(job.digest, name, state, run_id, reason=reason))

@@ -1,9 +1,11 @@
 """The runs of a race's jobs: which are there, which fit into a budget, how dropped ones end."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from frostline.config.search_settings import FIRST_LOOK
+from frostline.errors import TrackingError
 from frostline.reporting.look_count import look_digest
 from frostline.sweeps.budget import epochs_left
 from frostline.sweeps.outcome import find_finished_runs
@@ -56,7 +58,9 @@ def end_dropped(store: "Store", jobs: Sequence[PlannedJob], known: Known, reason
     """Give the paused runs of a cell that goes no further their end, and the reason."""
     for job in jobs:
         record = known.get(job.digest)
-        if record is not None and record.status == "SCHEDULED":
+        if record is None or record.status != "SCHEDULED":
+            continue
+        with suppress(TrackingError):  # another race of the same jobs has just gone on with it
             run = store.resume_run(record.run_id)
             run.set_tags({DROPPED: reason})
             run.finish("FINISHED")
