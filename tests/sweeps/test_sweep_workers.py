@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from frostline.errors import ConfigError
 from frostline.locks import OwnerLock
+from frostline.running_time import running_s
 from frostline.sweeps import distributed_run, fork_server, resources, workers
 from frostline.sweeps.failures import hint_for, is_out_of_memory, shrunk, within_memory
 from frostline.sweeps.resources import Share, own_gpus, share_of, slot
@@ -46,9 +48,40 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+# Continues a process some seconds after it has been stopped.
+GO_ON = """
+import os, pathlib, signal, sys, time
+pid, seconds = sys.argv[1:]
+while pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+    time.sleep(0.05)
+time.sleep(float(seconds))
+os.kill(int(pid), signal.SIGCONT)
+"""
+
+
+def be_stopped(seconds: float) -> tuple[float, float]:
+    """Stop this process; seconds that passed, and those that count, once the stop is known."""
+    begun_s, running_from_s = time.monotonic(), running_s()
+    child = subprocess.Popen([sys.executable, "-c", GO_ON, str(os.getpid()), str(seconds)])
+    os.kill(os.getpid(), signal.SIGSTOP)
+    child.wait()
+    latest_s = time.monotonic() + 60
+    while True:
+        passed_s, counted_s = time.monotonic() - begun_s, running_s() - running_from_s
+        if passed_s - counted_s > seconds / 2 or time.monotonic() > latest_s:
+            return passed_s, counted_s
+        time.sleep(0.1)
+
+
 def chat(*, on_progress: object) -> str:
     on_progress(text="half way")  # type: ignore[operator]
     return os.environ["COLOUR"]
+
+
+def test_seconds_in_which_a_process_is_stopped_are_no_cost_of_its_job() -> None:
+    passed_s, counted_s = workers.call(be_stopped, 2.0)
+    assert passed_s >= 2
+    assert counted_s <= passed_s - 1.9
 
 
 def test_an_answer_and_what_was_said_on_the_way() -> None:

@@ -16,6 +16,7 @@ from typing import Any, Self
 from frostline.errors import FrostlineError
 from frostline.memory_limit import memory_limit_error
 from frostline.redact import hide_secrets_in_output, redacted
+from frostline.running_time import watch_for_stops
 from frostline.sweeps.failures import free_memory
 from frostline.sweeps.fork_server import lives_on, warm_context
 from frostline.sweeps.signals import MAX_STOP_S, StopSignalError, exit_with_parent, raise_on_signals
@@ -196,6 +197,7 @@ def _serve(theirs: Connection) -> None:
     try:
         # From here on a signal may come at any moment, also while this process begins.
         raise_on_signals()
+        watch_for_stops()
         exit_with_parent(at_once=False)
         while True:
             try:

@@ -1,7 +1,6 @@
 """The stored features that heads of one frozen backbone read, with the batches that need them."""
 
 import json
-import time
 from collections.abc import Callable, Sequence
 
 from frostline.backbones.compute_mode import ComputeMode
@@ -16,6 +15,7 @@ from frostline.features.prefix_job import PrefixJob
 from frostline.features.prefix_outputs import prepare_outputs
 from frostline.features.stored_file import StoreFailedError
 from frostline.features.view_pairs import needed_batches
+from frostline.running_time import running_s
 from frostline.training.assembly import Assembly, data_of
 from frostline.training.engine import Engine
 
@@ -90,7 +90,7 @@ class HeadFeatures:
         Raises:
             ConfigError: If stored features cannot be used here.
         """
-        begun_s = time.monotonic()
+        begun_s = running_s()
         first, data = jobs[0], self.data_of(jobs[0])
         needed = list(training)
         for module in {_data_key(job): self.data_of(job) for job in jobs}.values():
@@ -118,7 +118,7 @@ class HeadFeatures:
             raise ConfigError(f"features are not stored: {decision.reason}", todo=_DO_WITHOUT)
         self._rows = RowOutputs(outputs, self._parts.table.labels)
         self.decision = decision
-        self.seconds += time.monotonic() - begun_s
+        self.seconds += running_s() - begun_s
 
 
 def _data_key(job: Settings) -> str:

@@ -4,7 +4,6 @@
 what it would have left had it been trained by itself.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from frostline.backbones.state_digest import digest_of
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import is_tuned, on_tuning_seed
 from frostline.errors import ConfigError
+from frostline.running_time import running_s
 from frostline.training.assembly import assemble
 from frostline.training.engine import choose_engine, prepare_process
 from frostline.training.group_key import trains_together
@@ -41,7 +41,7 @@ def train_head_group(
     Raises:
         ConfigError: If stored features cannot be used here; the jobs can be run one by one.
     """
-    begun_s = time.monotonic()
+    begun_s = running_s()
     prepare_process(jobs[0].trainer.threads)
     engine = choose_engine(jobs[0].trainer)
     if not trains_together(f"{engine.accelerator} {engine.precision}"):
@@ -64,7 +64,7 @@ def train_head_group(
         is_needed=any(is_tuned(job) for job in jobs),
     )
     frozen_before = digest_of(pool.parts.cut.frozen_modules)
-    set_up_s = time.monotonic() - begun_s
+    set_up_s = running_s() - begun_s
     cells = _choose(jobs, choices, pool, on_progress)
     members: dict[int, GroupMember] = {}
     waiting: dict[int, Settings] = {}
@@ -92,7 +92,7 @@ def train_head_group(
         pool=pool,
         frozen_before=frozen_before,
         members=[members[place] for place in range(len(jobs))],
-        seconds=time.monotonic() - begun_s - tuned_s,
+        seconds=running_s() - begun_s - tuned_s,
         shared_s=set_up_s + pool.features_s,
     )
 
@@ -138,12 +138,12 @@ def _choose(
         name = job.sweep.tuning or ""
         if not is_tuned(job) or name in cells:
             continue
-        begun_s, features_s = time.monotonic(), pool.features_s
+        begun_s, features_s = running_s(), pool.features_s
         try:
             tuning, head = tune_heads(on_tuning_seed(job), pool, on_progress=on_progress)
         except TrainingDivergedError as error:
             cells[name] = _Cell(None, failure=error)
         else:
-            own_s = time.monotonic() - begun_s - (pool.features_s - features_s)
+            own_s = running_s() - begun_s - (pool.features_s - features_s)
             cells[name] = _Cell(tuning, head, seconds=own_s)
     return cells

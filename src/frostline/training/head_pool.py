@@ -1,7 +1,6 @@
 """Heads on the stored features of one frozen backbone, trained together wherever they can be."""
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from frostline.data.image_datamodule import Batch, ImageDataModule
 from frostline.data.order import BatchRows
 from frostline.data.views import FINITE_VIEWS
 from frostline.features.compute import precision_context
+from frostline.running_time import running_s
 from frostline.training.assembly import Assembly, class_weights_of, head_lr_of
 from frostline.training.engine import Engine
 from frostline.training.exact_head import PATH, Solution, fits_memory, solve_path
@@ -108,7 +108,7 @@ class HeadPool:
         results: dict[int, HeadResult] = {}
         took_s: dict[int, float] = {}
         for places in _with_same_batches(jobs):
-            begun_s = time.monotonic()
+            begun_s = running_s()
             trained = _train(
                 [jobs[place] for place in places],
                 [heads[place] for place in places],
@@ -117,7 +117,7 @@ class HeadPool:
                 self._engine,
             )
             results |= dict(zip(places, trained, strict=True))
-            took_s |= dict.fromkeys(places, time.monotonic() - begun_s)
+            took_s |= dict.fromkeys(places, running_s() - begun_s)
         for place, head in enumerate(heads):
             if results[place].best_epoch >= 0:
                 head.load_state_dict(results[place].best_state)

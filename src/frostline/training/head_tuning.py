@@ -6,13 +6,13 @@ trained again with longer schedules, as long as that lowers the validation loss.
 ways is in docs/tuning.md.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import candidates_of, grid_of, solves_head, with_values
+from frostline.running_time import running_s
 from frostline.training.candidate import Candidate
 from frostline.training.exact_head import Solution
 from frostline.training.head_pool import TrainedHead
@@ -56,12 +56,12 @@ def tune_heads(
     length = job.epochs
 
     def attempt_all(values: Sequence[dict[str, float]]) -> list[Candidate]:
-        begun_s, features_s = time.monotonic(), pool.features_s
+        begun_s, features_s = running_s(), pool.features_s
         trained = pool.train(
             [with_values(job, each).model_copy(update={"epochs": length}) for each in values]
         )
         # All heads of the group read the features, so they are no candidate's cost.
-        own_s = time.monotonic() - begun_s - (pool.features_s - features_s)
+        own_s = running_s() - begun_s - (pool.features_s - features_s)
         seconds = own_s / len(values)
         made = [
             _candidate(each, head.result, length, seconds)

@@ -1,6 +1,5 @@
 """One run, top to bottom: data, backbone, cut, head, training, choice on validation, one test."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from frostline.backbones.adapters import merge_adapters
 from frostline.config.schema import Settings
 from frostline.data.splits import Splits
 from frostline.features.stored_epochs import Readers
+from frostline.running_time import running_s
 from frostline.training import callbacks
 from frostline.training.fit import Fitted, OnProgress, fit
 from frostline.training.recorder import RunRecorder, TrainedRun
@@ -47,7 +47,7 @@ def train_run(
             frozen stage changed.
         DeadlineError: If `sweep.deadline_s` has passed; its last whole epoch is kept.
     """
-    begun_s = time.monotonic()
+    begun_s = running_s()
     pause = settings.sweep.until_epoch
     until = settings.epochs if pause is None else min(max(1, pause), settings.epochs)
     deadline = PauseAtDeadline(settings.sweep.deadline_s, epoch_seconds(work))
@@ -60,7 +60,7 @@ def train_run(
             return judged(fitted, rung_file(folder, epochs), epochs)
     finally:
         if work.is_dir():
-            add_seconds(work, time.monotonic() - begun_s, epoch_s=deadline.epoch_s)
+            add_seconds(work, running_s() - begun_s, epoch_s=deadline.epoch_s)
     try:
         return _tested(fitted, folder, work, recorder)
     except BaseException:
@@ -70,7 +70,7 @@ def train_run(
 
 def _tested(fitted: Fitted, folder: Path, work: Path, recorder: RunRecorder) -> TrainedRun:
     """Choose the best weights, look at the test set once, and write the weights."""
-    evaluating_s = time.monotonic()
+    evaluating_s = running_s()
     recorder.record_frozen(fitted.frozen_digest)
     fitted.best.load_into(fitted.task)
     if fitted.run.cut.depth.is_adapted:
@@ -81,7 +81,7 @@ def _tested(fitted: Fitted, folder: Path, work: Path, recorder: RunRecorder) -> 
     if fitted.trainer.is_global_zero:
         fitted.best.write(fitted.task, checkpoint)
     # What it took and what it takes by itself: heads that train together record other values.
-    took_s = seconds_before(work) + time.monotonic() - evaluating_s
+    took_s = seconds_before(work) + running_s() - evaluating_s
     metrics["time/train_s"] = metrics["time/alone_s"] = took_s
     if fitted.best.epoch is not None:
         metrics["val_best/epoch"] = float(fitted.best.epoch)

@@ -5,13 +5,13 @@ interruption would leave, so a run is the same whether it pauses or not.
 """
 
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytorch_lightning as pl
 
 from frostline.files import replacing
+from frostline.running_time import running_s
 from frostline.training.deadline import check_deadline
 
 _SECONDS = "seconds.json"
@@ -69,7 +69,7 @@ class PauseAtDeadline(pl.Callback):
         """
         self._measure()
         check_deadline(self._deadline_s, needs_s=self.epoch_s or 0.0)
-        self._begun_s = time.time()
+        self._begun_s = running_s()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Measure the last epoch."""
@@ -78,7 +78,7 @@ class PauseAtDeadline(pl.Callback):
 
     def _measure(self) -> None:
         if self._begun_s is not None:
-            self.epoch_s = time.time() - self._begun_s
+            self.epoch_s = running_s() - self._begun_s
 
 
 def seconds_before(work: Path) -> float:

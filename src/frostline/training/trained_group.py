@@ -1,6 +1,5 @@
 """A trained group of heads: what each of its jobs records, as if it had been trained by itself."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +13,7 @@ from torch import Tensor
 from frostline.backbones.compute_mode import ComputeMode
 from frostline.backbones.state_digest import digest_of
 from frostline.config.schema import Settings
+from frostline.running_time import running_s
 from frostline.training.assembly import Assembly
 from frostline.training.callbacks import FrozenMovedError
 from frostline.training.checkpoint import save_checkpoint
@@ -148,7 +148,7 @@ class HeadGroup:
         return digest
 
     def _evaluate(self, member: TrainedHead, folder: Path) -> TrainedRun:
-        begun_s = time.monotonic()
+        begun_s = running_s()
         checkpoint = folder / "best.ckpt"
         save_checkpoint(self._checkpoint(member), checkpoint)
         metrics: dict[str, float] = {}
@@ -164,7 +164,7 @@ class HeadGroup:
                 folder / "predictions" / f"{split}.parquet",
             )
             metrics |= {f"{prefix}/{name}": value for name, value in scores.items()}
-        own_s = time.monotonic() - begun_s
+        own_s = running_s() - begun_s
         # A head that was solved has no epochs.
         if member.result.best_epoch >= 0:
             metrics["val_best/epoch"] = float(member.result.best_epoch)

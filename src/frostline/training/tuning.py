@@ -6,7 +6,6 @@ was. The chosen candidate keeps its checkpoint, from which the run itself contin
 
 import json
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from frostline.config.schema import Settings
 from frostline.config.tune_grid import LR, Grid, candidates_of, grid_of, next_rate, with_values
 from frostline.files import replacing, sealed, unsealed
+from frostline.running_time import running_s
 from frostline.training.candidate import (
     LOSS,
     SCALED_LOSS,
@@ -192,13 +192,13 @@ def _train(
         if LOSS in metrics:
             _write(file, candidate)
 
-    begun_s = time.monotonic()
+    begun_s = running_s()
     try:
         classes = train(with_values(settings, candidate.values), own, until, on_epoch)
         candidate.state, candidate.chance_loss = "trained", math.log(classes)
     except TrainingDivergedError:
         candidate.state = "diverged"
-    candidate.seconds += time.monotonic() - begun_s
+    candidate.seconds += running_s() - begun_s
     _write(file, candidate)
     return candidate
 
