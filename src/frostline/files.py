@@ -1,5 +1,6 @@
 """Files that appear whole, and texts that show whether they still are what was written."""
 
+import errno
 import hashlib
 import os
 import uuid
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 TEMPORARY_SUFFIX = ".tmp"
+# A file too large for a limit, no space left, quota exceeded.
+NO_ROOM = frozenset({errno.EFBIG, errno.ENOSPC, errno.EDQUOT})
 # Bytes of a name that is made a file's; 255 are allowed, and suffixes follow.
 _MAX_NAME_BYTES = 150
 
@@ -62,7 +65,7 @@ def _seal(text: str) -> str:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Give a temporary file that takes the place of `path` when the block ends without an error.
 
     Readers see the old file or the whole new one, never a part. The temporary file lies in the same
@@ -71,6 +74,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Args:
         path: The final name. Its folder must exist.
+        sync: Whether its content is on the disk before it has its name, so that it is whole after a
+            power cut, too; many small files are written faster without.
 
     Yields:
         The path of an empty file to write to; close it before the block ends.
@@ -83,8 +88,9 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary.touch(exist_ok=False)
     try:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        if sync:
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from frostline.config.schema import Settings
-from frostline.errors import FrostlineError
+from frostline.errors import DeadlineError, FrostlineError
 from frostline.scratch import ScratchFolder
+from frostline.sweeps.failures import is_not_trainings_own, is_out_of_memory
 from frostline.sweeps.fork_server import warm_context
+from frostline.sweeps.outcome import RESUMABLE
 from frostline.sweeps.resources import own_cores
 from frostline.sweeps.signals import STOP_SIGNALS, exit_with_parent
-from frostline.sweeps.worker_answer import Failure
+from frostline.sweeps.worker_answer import Failure, WorkerDiedError
 
 if TYPE_CHECKING:
     from frostline.tracking.tracked_run import Run
@@ -31,8 +33,12 @@ MAX_END_WAIT_S = 60
 MAX_HANG_S = 20  # how long this process may take to notice by itself that another has died
 
 
-class RankFailedError(FrostlineError):
-    """One of the other processes of a distributed run failed."""
+class RankFailedError(FrostlineError, RuntimeError):
+    """One of the other processes of a distributed run failed.
+
+    A RuntimeError as well, as the errors of PyTorch are: where the other ran out of memory, the
+    job is tried again as if this one had.
+    """
 
 
 def on_all_ranks(
@@ -56,7 +62,8 @@ def on_all_ranks(
         What `first` returns.
 
     Raises:
-        RankFailedError: If another process failed, with its reason.
+        FrostlineError: If another process failed, with its reason: the one that it raised, a
+            WorkerDiedError if it was killed, else a RankFailedError.
     """
     if settings.trainer.strategy != "ddp" or settings.trainer.devices == 1:
         return first(settings)
@@ -69,10 +76,13 @@ def on_all_ranks(
         try:
             result = first(settings)
         except Exception as error:
+            # Reasons that concern all processes, and are raised by each of them.
+            if isinstance(error, FrostlineError | DeadlineError) or is_out_of_memory(error):
+                raise
             failure = others.failure(wait_s=5)
             if failure is None:
                 raise
-            raise RankFailedError(f"another process of the run failed: {failure.reason}") from error
+            raise _error_of(failure) from error
         finally:
             others.done.set()
             _leave_group()
@@ -82,9 +92,17 @@ def on_all_ranks(
 
 def _give_up(run: "Run", failure: Failure) -> None:
     """End this process, which waits for a dead one in code that no exception reaches."""
+    error = _error_of(failure)
     run.log_text(failure.trace, "traceback.txt")
-    run.finish("FAILED", f"another process of the run failed: {failure.reason}")
+    run.set_tags({RESUMABLE: str(is_not_trainings_own(error)).lower()})
+    run.finish("FAILED", str(error))
     os._exit(1)
+
+
+def _error_of(failure: Failure) -> FrostlineError:
+    if failure.error is not None:
+        return failure.error
+    return RankFailedError(f"another process of the run failed: {failure.reason}")
 
 
 def _with_threads(settings: Settings) -> Settings:
@@ -152,7 +170,8 @@ def _receive(ours: Connection) -> Failure | None:
     try:
         failure: Failure | None = ours.recv()
     except (EOFError, OSError):
-        return Failure("it was killed", "", None)
+        reason = "another process of the run was killed (often: the machine was out of memory)"
+        return Failure(reason, "", WorkerDiedError(reason))
     return failure
 
 
@@ -232,6 +251,9 @@ def _follow(
         signal.signal(each, signal.SIG_IGN)
     exit_with_parent()
     os.environ.update(env)
+    # The first process alone decides that the budget is spent, so that none waits for another.
+    budget = settings.sweep.model_copy(update={"deadline_s": None})
+    settings = settings.model_copy(update={"sweep": budget})
     failure: Failure | None = None
     try:
         take_card(settings.trainer, int(env["LOCAL_RANK"]))
@@ -242,7 +264,8 @@ def _follow(
             else:
                 fit_candidate(settings, folder, work, recorder, _report_nothing, until=until)
     except BaseException as error:
-        failure = Failure(f"{type(error).__name__}: {error}", traceback.format_exc(), None)
+        ours = error if isinstance(error, FrostlineError) else None
+        failure = Failure(f"{type(error).__name__}: {error}", traceback.format_exc(), ours)
     with suppress(OSError):
         theirs.send(failure)
     theirs.close()

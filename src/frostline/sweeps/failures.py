@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from frostline.config.schema import Settings
 from frostline.errors import ConfigError, FrostlineError, TrackingError
+from frostline.files import NO_ROOM
+from frostline.sweeps.worker_answer import WorkerDiedError
 
 Result = TypeVar("Result")
 MIN_BATCH = 2
@@ -20,7 +22,6 @@ OUT_OF_MEMORY = (
     "not enough memory",
 )
 DATA_WORKER = ("dataloader worker", "dataset worker")
-NO_ROOM = {27, 28, 122}  # file too large, no space left, quota exceeded
 DISK_FAULTS = {5, 30, 116}  # a read or write error, a file system gone read-only, a stale handle
 AFTER_TRAINING = "the training had ended: the same command goes on from its last checkpoint"
 SHARED_MEMORY = ("shared memory", "/dev/shm", "/torch_", "shm_open")
@@ -47,8 +48,9 @@ def after_training() -> Iterator[None]:
 def is_not_trainings_own(error: BaseException) -> bool:
     """Whether a failure came from around a training, so that its checkpoints may go on later.
 
-    That is: room on the disk or in memory, a disk that failed, a process that loads images, a store
-    that is away, and all that comes after the last epoch. Losses that are no numbers, wrong
+    That is: room on the disk or in memory, a disk that failed, a process that loads images, another
+    process of a distributed run that was killed, a store that is away, and all that comes after the
+    last epoch. Losses that are no numbers, wrong
     settings, changed data and code that raises would fail again.
 
     Args:
@@ -60,7 +62,7 @@ def is_not_trainings_own(error: BaseException) -> bool:
         return error.errno in NO_ROOM | DISK_FAULTS
     text = str(error).lower()
     return (
-        isinstance(error, TrackingError)
+        isinstance(error, TrackingError | WorkerDiedError)
         or is_out_of_memory(error)
         or any(sign in text for sign in (*DATA_WORKER, *SHARED_MEMORY))
     )

@@ -43,6 +43,8 @@ def strike(fault, batch):
         os._exit(3)
     if fault == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    if fault == "kill-rank" and torch.distributed.get_rank() == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
     if fault == "oom" and len(batch.labels) > SMALL_BATCH:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
     if fault == "pause":
@@ -110,6 +112,17 @@ def patch_report(module):
     module.write_sweep_report = write_sweep_report
 
 
+def patch_rung(module):
+    begin = module.PauseAtDeadline.on_train_epoch_start
+
+    def on_train_epoch_start(self, trainer, task):
+        begin(self, trainer, task)
+        if "deadline" in FAULTS.values() and trainer.current_epoch == 1:
+            module.check_deadline(self._deadline_s, needs_s=1e9)
+
+    module.PauseAtDeadline.on_train_epoch_start = on_train_epoch_start
+
+
 def patch_kept(module):
     if "pause-late" in FAULTS.values():
         module.COSTS_BETWEEN = 0  # every epoch is on disk, as where epochs are long
@@ -118,6 +131,7 @@ def patch_kept(module):
 PATCHES = {
     "frostline.reporting.write_report": patch_report,
     "frostline.training.kept_state": patch_kept,
+    "frostline.training.rung": patch_rung,
     "frostline.training.task": patch_task,
     "frostline.data.image_datamodule": patch_data,
     "frostline.data.pixels": patch_pixels,
