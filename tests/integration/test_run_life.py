@@ -137,6 +137,7 @@ def test_another_data_set_is_mapped_by_names(
     printed = json.loads(capsys.readouterr().out)
     assert printed["images"] == 12
     notes = "\n".join(printed["notes"])
+    assert "trained on" not in notes
     assert "2 of its 3 classes" in notes
     assert "6 images left out: 'spotted'" in notes
     assert "'rising'" in notes
@@ -176,6 +177,7 @@ def test_its_own_data_with_other_settings_are_other_data(
     printed = json.loads(capsys.readouterr().out)
     assert printed["images"] == 32
     assert any("16 images left out: 'steady'" in note for note in printed["notes"])
+    assert "images that it was trained on are among these" in printed["notes"][0]
     logged = life.store.get_run(life.run_id).metrics
     assert logged["test_on/photos-rename__level__steady_/loss"] == printed["figures"]["loss"]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from frostline.config.data_settings import DataChoice
 from frostline.data.load import load_table, split_of
 from frostline.data.reading_notes import counted
 from frostline.data.sample_table import SampleTable, name_some
@@ -62,11 +63,8 @@ def find_images_to_evaluate(
     if not data:
         table, splits = own_data(rebuilt)
         return _of_own_data(table, splits, split or "test")
-    table = load_table(
-        data_of(data, rebuilt.settings, rebuilt.value_range),
-        min_classes=1,
-        in_chans=rebuilt.settings.in_chans,
-    )
+    wanted = data_of(data, rebuilt.settings, rebuilt.value_range)
+    table = load_table(wanted, min_classes=1, in_chans=rebuilt.settings.in_chans)
     tags = rebuilt.record.tags if rebuilt.record else {}
     if table.fingerprint == tags.get("frostline.data_fingerprint"):
         # The run's own images at another place.
@@ -78,7 +76,21 @@ def find_images_to_evaluate(
             f"{table.name} is the run's own data: {which}, {len(own.rows)} of {len(table)} images"
         )
         return replace(own, notes=(note, *own.notes))
-    return _of_other_data(rebuilt, table, split, data, class_names)
+    other = _of_other_data(rebuilt, table, split, data, class_names)
+    if split not in _SPLITS and _has_own_path(wanted, rebuilt):
+        note = (
+            f"{table.name} is what {rebuilt.name} was trained on, changed or read otherwise since: "
+            "images that it was trained on are among these, so the figures are too good"
+        )
+        return replace(other, notes=(note, *other.notes))
+    return other
+
+
+def _has_own_path(data: DataChoice, rebuilt: Rebuilt) -> bool:
+    """Whether a data set lies where that of the run did, as seen from here."""
+    paths = [getattr(each, "path", None) for each in (data, rebuilt.settings.data)]
+    here, own = (None if path is None else Path(path).expanduser().resolve() for path in paths)
+    return own is not None and here == own
 
 
 def own_data(rebuilt: Rebuilt) -> tuple[SampleTable, Splits]:
