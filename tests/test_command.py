@@ -15,6 +15,7 @@ from frostline import __main__ as script
 from frostline.commands import COMMANDS, train
 from frostline.commands.arguments import reported_errors
 from tests.faults.conftest import NET, call
+from tests.full_disk import largest_file
 from tests.integration.conftest import draw_classes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,6 +31,18 @@ def test_a_file_that_cannot_be_written_is_a_mistake(
     assert capsys.readouterr().err == f"error: {tmp_path}/file/deeper: Not a directory\n"
     with pytest.raises(OSError, match="nameless"), reported_errors():
         raise OSError("nameless")
+
+
+def test_a_disk_that_fills_while_a_file_is_written_is_no_mistake_of_ours(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such an error names no file."""
+    with pytest.raises(SystemExit) as ended, reported_errors(), largest_file(n_bytes=10):
+        (tmp_path / "answers.csv").write_text("x" * 100)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: a file: File too large\n")
+    assert "make room, then give the same command again" in said
 
 
 def test_a_reader_that_has_gone_is_no_error() -> None:

@@ -10,13 +10,16 @@ from frostline.commands import report
 from frostline.errors import TrackingError
 from frostline.reporting.write_report import runs_of_sweep, write_report, write_sweep_report
 from frostline.tracking.lookup import (
+    PLAN_FILE,
     RUNS_FILE,
     find_run,
     find_sweep,
     jobs_of_sweep,
 )
 from frostline.tracking.prediction_files import write_predictions
+from frostline.tracking.report_mark import is_marked
 from frostline.tracking.store import open_store
+from frostline.tracking.tracked_run import Run
 
 SCORES = ("f1_macro", "acc_micro")
 
@@ -173,6 +176,61 @@ def test_runs_reused_from_earlier_sweeps_are_found_again(sweep, tmp_path, capsys
     parent.finish("FINISHED")
     report.main(["--uri", uri, "--sweep", "yy8", "--out", str(tmp_path), "--json"])
     assert json.loads(capsys.readouterr().out)["recommended"]["name"] == "net freeze=0"
+
+
+def test_runs_that_answer_a_killed_sweep_are_found_by_its_plan(sweep, tmp_path, capsys):
+    uri, _, _, ids = sweep
+    store = open_store(uri, "plants")
+    parent = store.start_run("sweep-kk1", {"frostline.kind": "sweep", "frostline.sweep_id": "kk1"})
+    jobs = [{"digest": str(place), "run_id": run_id} for place, run_id in enumerate(ids)]
+    parent.log_dict({"jobs": [*jobs, {"digest": "to run", "run_id": ""}]}, PLAN_FILE)
+    parent.finish("KILLED", "stopped by signal 9")
+    assert {run.run_id for run in jobs_of_sweep(store, "kk1")} == set(ids)
+
+
+def test_a_damaged_list_of_a_sweeps_runs_is_named(sweep, caplog):
+    uri, _, _, ids = sweep
+    store = open_store(uri, "plants")
+    parent = store.start_run("sweep-dd2", {"frostline.kind": "sweep", "frostline.sweep_id": "dd2"})
+    parent.log_text(json.dumps(ids)[:20], RUNS_FILE)
+    parent.finish("FINISHED")
+    with pytest.raises(TrackingError):
+        jobs_of_sweep(store, "nothing such")
+    assert jobs_of_sweep(store, "dd2") == []
+    assert "runs.json of sweep-dd2 is damaged" in caplog.text
+
+
+def test_a_report_is_no_more_that_of_a_sweep_whose_killed_run_has_ended(tmp_path):
+    """The run has kept its id, and the mark says of which runs the page is."""
+    store = open_store(f"sqlite:///{tmp_path / 'mlflow.db'}", "plants")
+    tags = {"frostline.kind": "sweep", "frostline.sweep_id": "first"}
+    parent = store.start_run("sweep-first", tags)
+    whole = _log_job(store, parent.run_id, tmp_path, "0", 0, 0.95)
+    killed = store.start_run("killed", {"frostline.kind": "job"}, parent_run_id=parent.run_id)
+    killed.finish("KILLED", "stopped")
+    parent.finish("KILLED", "stopped")
+    write_sweep_report(store, "first", tmp_path / "out")
+    marked = store.get_run(parent.run_id).tags
+    assert is_marked(marked, [whole])
+    assert not is_marked(marked, [whole, killed.run_id])
+
+
+def test_a_report_that_is_killed_while_it_is_logged_again_counts_as_none(tmp_path, monkeypatch):
+    store = open_store(f"sqlite:///{tmp_path / 'mlflow.db'}", "plants")
+    tags = {"frostline.kind": "sweep", "frostline.sweep_id": "first"}
+    parent = store.start_run("sweep-first", tags)
+    whole = _log_job(store, parent.run_id, tmp_path, "0", 0, 0.95)
+    parent.finish("FINISHED")
+    write_sweep_report(store, "first", tmp_path / "out")
+    assert is_marked(store.get_run(parent.run_id).tags, [whole])
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "log_artifact", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_sweep_report(store, "first", tmp_path / "out")
+    assert not is_marked(store.get_run(parent.run_id).tags, [whole])
 
 
 def test_a_look_counts_for_every_later_sweep_that_reuses_its_runs(tmp_path):

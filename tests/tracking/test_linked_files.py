@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
+from frostline.tracking.linked_files import written
 from frostline.tracking.store import open_store
+from tests.full_disk import largest_file
 
 
 def test_a_checkpoint_is_linked_and_stays_when_the_first_name_goes(
@@ -71,7 +73,7 @@ def test_a_text_that_cannot_be_written_is_left_to_mlflow(
     real, asked = Path.write_text, []
 
     def refuse(file: Path, *args: Any, **kwargs: Any) -> int:
-        if file.name == "note.txt":
+        if "note.txt" in file.name:
             asked.append(file)
             raise OSError("no room")
         return real(file, *args, **kwargs)
@@ -82,4 +84,19 @@ def test_a_text_that_cannot_be_written_is_left_to_mlflow(
     run.log_text("by MLflow", "note.txt")
     assert len(asked) == 1
     assert store.fetch_artifact(run.run_id, "note.txt").read_text() == "by MLflow"
+    assert run.finish("FINISHED")
+
+
+def test_a_text_that_finds_no_room_leaves_the_one_before_whole(
+    tmp_path: Path, fresh_store_uri: str
+) -> None:
+    """A limit on the size of files stands for a full disk; nothing is replaced by a stand-in."""
+    store = open_store(fresh_store_uri, "leaves", folder=tmp_path)
+    run = store.start_run("a", {})
+    run.log_text("the plan", "plan.json")
+    with largest_file(n_bytes=1):
+        assert not written(MlflowClient(fresh_store_uri), run.run_id, "another plan", "plan.json")
+    found = store.fetch_artifact(run.run_id, "plan.json")
+    assert found.read_text() == "the plan"
+    assert [file.name for file in found.parent.iterdir()] == ["plan.json"]
     assert run.finish("FINISHED")

@@ -2,6 +2,7 @@ import pytest
 
 from frostline.errors import TrackingError
 from frostline.tracking.lookup import best_of_sweep, find_run, find_run_of_seeds
+from frostline.tracking.report_mark import REPORT_TAG, runs_digest
 from frostline.tracking.restore import restore
 from frostline.tracking.store import open_store
 
@@ -91,6 +92,7 @@ def test_best_is_a_run_of_the_configuration_that_the_report_recommends(store, tm
     caplog.clear()
     ids = {"0": runs["cheap0"], "1": runs["cheap1"]}
     parent.log_dict({"recommended": {"run_ids": ids}}, "report/verdict.json")
+    parent.set_tags({REPORT_TAG: runs_digest(runs.values())})
     parent.finish("FINISHED")
     assert best_of_sweep(store, "s1").name == "cheap1"
     assert find_run_of_seeds(store, "best:s1")[1] == 2
@@ -100,6 +102,21 @@ def test_best_is_a_run_of_the_configuration_that_the_report_recommends(store, tm
         run.log_dict({"recommended": {"run_ids": {"0": "f" * 32}}}, "report/verdict.json")
     assert best_of_sweep(store, "s1").name == "costly"
     assert "its recommended runs are gone" in caplog.text
+
+
+@pytest.mark.parametrize("mark", ["of fewer runs", "removed"])
+def test_a_report_of_other_runs_recommends_none(store, tmp_path, caplog, mark):
+    """One of fewer runs, as when another was resumed; one that a kill left half replaced."""
+    parent = store.start_run("sweep-s1", {"frostline.kind": "sweep", "frostline.sweep_id": "s1"})
+    old, new = (
+        _job(store, tmp_path, name, metrics={"val_best/f1_macro": value}, config=CONFIG)
+        for name, value in (("old", 0.70), ("new", 0.90))
+    )
+    parent.log_dict({"recommended": {"run_ids": {"0": old}}}, "report/verdict.json")
+    parent.set_tags({REPORT_TAG: runs_digest([old]) if mark == "of fewer runs" else ""})
+    parent.finish("FINISHED")
+    assert best_of_sweep(store, "s1").run_id == new
+    assert "its report is of other runs than have finished by now" in caplog.text
 
 
 def test_of_equal_runs_the_lower_loss_wins(store, tmp_path):

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from frostline.commands.arguments import command_parser, reported_errors
+from frostline.commands.page_file import write_page
 from frostline.errors import FrostlineError
 
 MINUTES = 5.0  # of --quick
@@ -66,7 +67,7 @@ def _run(given: argparse.Namespace) -> None:
     if given.out is not None:
         from frostline.advice.advice_page import advice_page
 
-        given.out.write_text(advice_page(advice), encoding="utf-8")
+        write_page(given.out, advice_page(advice))
         print(f"page: {given.out}", file=sys.stderr)
 
 
@@ -86,7 +87,7 @@ def _more(
     if given.out is not None:
         from frostline.advice.growth.growth_page import growth_page
 
-        given.out.write_text(growth_page(found), encoding="utf-8")
+        write_page(given.out, growth_page(found))
         print(f"page: {given.out}", file=sys.stderr)
 
 
@@ -131,7 +132,7 @@ def _quick(
     if given.out is not None:
         from frostline.advice.quick.quick_page import quick_page
 
-        given.out.write_text(quick_page(answer), encoding="utf-8")
+        write_page(given.out, quick_page(answer))
         print(f"page: {given.out}", file=sys.stderr)
 
 

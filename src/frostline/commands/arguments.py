@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from frostline.commands.error_output import BAD_INPUT_EXIT_CODE, leave_closed_pipe
 from frostline.errors import FrostlineError
+from frostline.files import NO_ROOM
 from frostline.invocation import as_called
 from frostline.memory_limit import memory_limit_error
 
@@ -121,7 +122,9 @@ def reported_errors() -> Iterator[None]:
     except BrokenPipeError:
         sys.exit(leave_closed_pipe())
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno not in NO_ROOM:
             raise
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"error: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+        if error.errno in NO_ROOM:
+            print("  do:      make room, then give the same command again", file=sys.stderr)
         sys.exit(BAD_INPUT_EXIT_CODE)

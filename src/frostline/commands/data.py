@@ -18,15 +18,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from frostline.commands.arguments import command_parser, reported_errors, say
+from frostline.commands.page_file import write_page
 from frostline.config.conf_files import default_scalar
 from frostline.config.read import similar_path
 from frostline.data.source_kind import READABLE_PATHS
-from frostline.errors import ConfigError, DataError, FrostlineError
+from frostline.errors import ConfigError, FrostlineError
 from frostline.invocation import as_called
 
 if TYPE_CHECKING:
     from frostline.data.checks.checkup import Checkup
     from frostline.data.sample_table import SampleTable
+
+OR_NONE = "; '' for none"
 
 
 @reported_errors()
@@ -53,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         checkup = check_table(table, seed=0)
         page = "data.html" if options.out is None else options.out
         if page:
-            _write(Path(page), data_page(checkup))
+            write_page(Path(page), data_page(checkup), allowed=OR_NONE)
         if groups is not None:
             _write_groups(groups, checkup)
     except FrostlineError as error:
@@ -122,7 +125,7 @@ def _labels(options: argparse.Namespace) -> int:
         if wanted:
             from frostline.advice.labels.suspects_page import suspects_page
 
-            _write(page, suspects_page(check, file=file.name))
+            write_page(page, suspects_page(check, file=file.name), allowed=OR_NONE)
             write_suspects(file, check.suspects)
     except FrostlineError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -166,17 +169,6 @@ def _say_skipped(table: "SampleTable", options: argparse.Namespace) -> None:
                 f"{'it' if n == 1 else 'them'} unless data.on_bad_image=skip is given"
             )
         )
-
-
-def _write(file: Path, page: str) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise DataError(
-            f"--out {file}: {error.strerror or error}",
-            "the name of a file that can be written; '' for none",
-        ) from None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -55,7 +55,7 @@ def _run(given: argparse.Namespace) -> None:
     if runs.sweep is not None and not logged:
         print("the sweep has not ended: the page is not logged in MLflow", file=sys.stderr)
     if given.json:
-        print((report.folder / VERDICT).read_text(), end="")
+        print((report.folder / VERDICT).read_text(encoding="utf-8"), end="")
     else:
         _print(report, logged=logged)
 

@@ -12,6 +12,7 @@ import numpy as np
 from frostline.data.progress_bar import show_progress
 from frostline.data.views import n_views_of
 from frostline.errors import TrackingError
+from frostline.files import replacing
 from frostline.inference.evaluation_images import find_images_to_evaluate, own_splits
 from frostline.inference.rebuild import Rebuilt
 from frostline.inference.run_engine import engine_here
@@ -30,6 +31,7 @@ from frostline.tracking.records import RunRecord
 from frostline.tracking.store import Store
 from frostline.training.probabilities import probabilities
 
+_FIGURES = "figures.json"
 VALIDATION = "predictions/val.parquet"
 CURVES = ("train/loss", "val/loss", "val/acc_micro", "val/f1_macro")
 # The prefix under which training logs the metrics of a split.
@@ -154,6 +156,8 @@ def evaluate_run(
             )
     folder = out / images.name
     folder.mkdir(parents=True, exist_ok=True)
+    # Written last: those of an earlier evaluation must not stand beside other predictions.
+    (folder / _FIGURES).unlink(missing_ok=True)
     predictions = evaluated.predictions(images.table)
     recorded = _recorded_evidence(store, rebuilt.record)
     added = None
@@ -222,7 +226,8 @@ def evaluate_run(
         tta=added,
     )
     text = json.dumps(done.as_dict(), indent=2, ensure_ascii=False)
-    (folder / "figures.json").write_text(text, encoding="utf-8")
+    with replacing(folder / _FIGURES) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return done
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from frostline.files import replacing
 from frostline.reporting.cell_predictions import (
     NO_RESULT,
     HeldOutResult,
@@ -124,7 +125,9 @@ def write_folder(
     made = time.strftime("%d %B %Y, %H:%M") + f", from {len(records)} runs"
     _write(Page(_with_data(title, shown), made, conclusion, sections, drawn), out)
     values = _verdict_json(verdict, conclusion, held_out, selection, rates, further)
-    (out / VERDICT).write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+    with replacing(out / VERDICT) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return Report(out, conclusion, verdict, looks)
 
 
@@ -139,6 +142,8 @@ def _with_data(title: str, records: Sequence[RunRecord]) -> str:
 def _write(page: Page, out: Path) -> None:
     from frostline.reporting.png_figures import write_png
 
+    # Written last: an earlier one must not stand beside the tables of other runs.
+    (out / VERDICT).unlink(missing_ok=True)
     for folder, suffix in ((out / "figures", "png"), (out / "tables", "csv")):
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob(f"*.{suffix}"):
@@ -147,7 +152,8 @@ def _write(page: Page, out: Path) -> None:
         write_png(figure, out / "figures")
     for table in page.tables:
         write_csv(table, out / "tables")
-    (out / PAGE).write_text(render_page(page), encoding="utf-8")
+    with replacing(out / PAGE) as temporary:
+        temporary.write_text(render_page(page), encoding="utf-8")
 
 
 def _verdict_json(

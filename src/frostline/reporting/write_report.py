@@ -8,12 +8,12 @@ from frostline.errors import TrackingError
 from frostline.reporting.cell_runs import record_cells
 from frostline.reporting.look_count import Looks
 from frostline.reporting.report_folder import PARTS, Report, write_folder
-from frostline.reporting.report_mark import REPORT_TAG, runs_digest
 from frostline.stats.rules import DEFAULT_RULES, Rules
 from frostline.tracking.looks_record import looks_at, record_look, sweeps_of
 from frostline.tracking.lookup import find_sweep, jobs_of_sweep
 from frostline.tracking.reader import Reader
 from frostline.tracking.records import ENDED, RunRecord
+from frostline.tracking.report_mark import REPORT_TAG, runs_digest
 from frostline.tracking.run_contents import StoreSource
 from frostline.tracking.store import Store
 
@@ -126,10 +126,13 @@ def log_report(store: Store, runs: ReportRuns, report: Report) -> bool:
     if runs.sweep is None or runs.sweep.status not in ENDED:
         return False
     with store.amend_run(runs.sweep.run_id) as run:
+        # First: files of which a killed process has replaced some count as none.
+        run.set_tags({REPORT_TAG: ""})
         for name in PARTS:  # not the whole folder, which may hold other files of the user
             run.log_artifact(report.folder / name, "report")
         # Last: it says that the files are whole, and of which runs.
-        run.set_tags({REPORT_TAG: runs_digest(one.run_id for one in runs.records)})
+        whole = [one.run_id for one in runs.records if one.is_whole]
+        run.set_tags({REPORT_TAG: runs_digest(whole)})
     if report.verdict is not None:
         record_cells(store, runs.sweep, report.verdict, step=len(runs.records))
     return True

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from frostline.reporting.report_mark import PAGE_ARTIFACT, is_marked
 from frostline.sweeps.terminal import print_prose
 from frostline.tracking.address import Address
 from frostline.tracking.quick_look import artifact_of
 from frostline.tracking.records import RunRecord
+from frostline.tracking.report_mark import PAGE_ARTIFACT, is_marked
 
 _VERDICT = "verdict.json"
 

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 def earlier_report(store: "Store", sweep_id: str, outcomes: Sequence[Outcome]) -> Path | None:
     """The page of a whole report; None if it is missing: interrupted, failed, not asked for."""
-    from frostline.reporting.report_mark import PAGE_ARTIFACT, is_marked
+    from frostline.tracking.report_mark import PAGE_ARTIFACT, is_marked
 
     runs = store.find_runs({"frostline.kind": "sweep", "frostline.sweep_id": sweep_id})
-    run_ids = [outcome.run_id for outcome in outcomes if outcome.run_id]
+    run_ids = [outcome.run_id for outcome in outcomes if outcome.succeeded]
     if not runs or not is_marked(store.get_run(runs[0].run_id).tags, run_ids):
         return None
     with suppress(TrackingError):

@@ -1,9 +1,10 @@
 """Files given to a store on the same disk directly: checkpoints by a second name, texts as such."""
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from frostline.files import replacing
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -56,10 +57,10 @@ def written(client: "MlflowClient", run_id: str, text: str, path: str) -> bool:
     file = artifacts / path
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        # An earlier text stays whole until the new one is: a sweep goes on by its plan.
+        with replacing(file, sync=False) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     except OSError:
-        with suppress(OSError):
-            file.unlink(missing_ok=True)
         return False
     return True
 

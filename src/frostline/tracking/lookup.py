@@ -6,11 +6,12 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Literal
+from typing import Any, Literal
 
 from frostline.errors import TrackingError
 from frostline.tracking.reader import Reader
 from frostline.tracking.records import CELL, KIND_TAG, PARENT_TAG, RunRecord
+from frostline.tracking.report_mark import is_marked
 from frostline.tracking.run_contents import read_config
 
 ALLOWED = (
@@ -101,12 +102,32 @@ def _no_such_sweep(store: Reader, sweep: str, sweeps: Sequence[RunRecord]) -> Tr
 
 
 def _recorded_run_ids(store: Reader, sweep: RunRecord) -> list[str]:
-    """Ids of all runs that count for a sweep, as it recorded them when it ended."""
+    """Ids of the runs that count for a sweep: of its plan, and as it recorded them at its end.
+
+    A sweep that runs, or was killed, has its plan alone: the runs of others that answer its jobs.
+    """
+    planned = _content(store, sweep, PLAN_FILE, {}).get("jobs", [])
+    ended = _content(store, sweep, RUNS_FILE, [])
+    ids = [*(job.get("run_id", "") for job in planned), *ended]
+    return list(dict.fromkeys(str(run_id) for run_id in ids if run_id))
+
+
+def _content(store: Reader, sweep: RunRecord, name: str, without: Any) -> Any:
+    """A JSON file of a sweep; `without` where there is none, or a damaged one, which is named."""
     try:
-        text = store.fetch_artifact(sweep.run_id, RUNS_FILE).read_text(encoding="utf-8")
-        return [str(run_id) for run_id in json.loads(text)]
-    except (TrackingError, OSError, ValueError, TypeError):
-        return []
+        content = json.loads(store.fetch_artifact(sweep.run_id, name).read_text(encoding="utf-8"))
+    except (TrackingError, OSError):
+        return without
+    except ValueError:
+        content = None
+    if isinstance(content, type(without)):
+        return content
+    _log.warning(
+        "%s of %s is damaged: runs of other sweeps that answer its jobs may be missing",
+        name,
+        sweep.name,
+    )
+    return without
 
 
 def find_run(store: Reader, run: str) -> RunRecord:
@@ -190,8 +211,9 @@ def _refuse_sweep(run: str, records: Sequence[RunRecord]) -> None:
 def best_of_sweep(store: Reader, sweep: str) -> RunRecord:
     """The run of a sweep's recommended configuration that is best on validation.
 
-    The recommendation is that of the report on the sweep's run. Where there is none, or its runs
-    are gone, the best run of all is taken, and a warning says so.
+    The recommendation is that of the report on the sweep's run. Where there is none, it is of other
+    runs than have finished by now, or its runs are gone, the best run of all is taken, and a
+    warning says so.
 
     Args:
         store: Where to look.
@@ -215,10 +237,10 @@ def _best_and_seeds(store: Reader, sweep: str) -> tuple[RunRecord, int]:
             f"{_BEST}{sweep}: none of its {len(jobs)} jobs has finished",
             todo="give the same command again to finish the sweep",
         )
-    wanted = _recommended_run_ids(store, sweep)
+    wanted, why = _recommended_run_ids(store, sweep, finished)
     recommended = [job for job in finished if job.run_id in wanted]
     if not recommended:
-        why = "its recommended runs are gone" if wanted else "it has no report on its run"
+        why = why or "its recommended runs are gone"
         _log.warning(
             "%s%s: %s, so this is the run that is highest on validation; "
             "python -m src.report --sweep %s recommends a configuration",
@@ -231,16 +253,31 @@ def _best_and_seeds(store: Reader, sweep: str) -> tuple[RunRecord, int]:
     return best, max(1, len(recommended))
 
 
-def _recommended_run_ids(store: Reader, sweep: str) -> set[str]:
-    """The runs of the configuration that the report of a sweep recommends; none without one."""
+def _recommended_run_ids(
+    store: Reader, sweep: str, finished: Sequence[RunRecord]
+) -> tuple[set[str], str]:
+    """The runs of the configuration that the report of a sweep recommends, or why there are none.
+
+    Args:
+        store: Where the sweep is.
+        sweep: Its id, or the id or the name of its run.
+        finished: Its runs that are whole.
+    """
+    without = "it has no report on its run"
     record = _best_match(_all_sweeps(store), sweep)
     if record is None:
-        return set()
+        return set(), without
     try:
         text = store.fetch_artifact(record.run_id, VERDICT_FILE).read_text(encoding="utf-8")
-        return {str(run_id) for run_id in json.loads(text)["recommended"]["run_ids"].values()}
+        run_ids = {str(run_id) for run_id in json.loads(text)["recommended"]["run_ids"].values()}
     except (TrackingError, OSError, ValueError, TypeError, KeyError, AttributeError):
-        return set()
+        return set(), without
+    if not is_marked(record.tags, [run.run_id for run in finished]):
+        return (
+            set(),
+            "its report is of other runs than have finished by now, or was not written whole",
+        )
+    return run_ids, ""
 
 
 def best_of(records: Sequence[RunRecord], metric: str, mode: Literal["max", "min"]) -> RunRecord:

@@ -142,8 +142,8 @@ def write_combined(found: Combined, val: Predictions, test: Predictions) -> None
         test: Its predictions for the test images.
     """
     found.folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(found.as_dict(), indent=2, ensure_ascii=False)
-    (found.folder / FIGURES_FILE).write_text(text, encoding="utf-8")
+    # Written last: earlier figures must not stand beside other predictions.
+    (found.folder / FIGURES_FILE).unlink(missing_ok=True)
     with (
         replacing(found.folder / MEMBERS_FILE) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as handle,
@@ -163,6 +163,9 @@ def write_combined(found: Combined, val: Predictions, test: Predictions) -> None
             labels=one.labels,
             probs=one.probs,
         )
+    text = json.dumps(found.as_dict(), indent=2, ensure_ascii=False)
+    with replacing(found.folder / FIGURES_FILE) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _figures(predictions: Predictions) -> dict[str, float]:

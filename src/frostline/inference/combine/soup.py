@@ -102,7 +102,9 @@ def _write_checkpoint(
 ) -> None:
     """Write a soup as a run's checkpoint, with what is needed to use it by its path."""
     content = {"epoch": None, "global_step": 0, "state_dict": state, "soup_of": list(names)}
-    save_checkpoint(content, folder / SOUP_FILE)
+    # Written last: weights must never stand beside the config of an earlier soup.
+    (folder / SOUP_FILE).unlink(missing_ok=True)
     shutil.copyfile(store.fetch_artifact(base.run_id, CONFIG_FILE), folder / CONFIG_FILE)
     text = json.dumps({"classes": list(classes)}, ensure_ascii=False)
     (folder / "predictions" / "classes.json").write_text(text, encoding="utf-8")
+    save_checkpoint(content, folder / SOUP_FILE)

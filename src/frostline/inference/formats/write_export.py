@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 import stat
 import tempfile
 from collections import Counter
@@ -135,8 +134,8 @@ def export_run(
         card = write_card(rebuilt, form, facts, any_size=any_size)
         (new / "README.md").write_text(card, encoding="utf-8")
         _let_others_read(new)
-        if folder.is_dir():
-            shutil.rmtree(folder)
+        if folder.is_dir():  # moved, since a removal that is killed leaves half of a model
+            folder.rename(temporary / "old")
         new.rename(folder)
     return Exported(folder, difference, len(sample.names), script_difference, len(sample.originals))
 
