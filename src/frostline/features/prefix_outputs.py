@@ -69,7 +69,7 @@ def prepare_outputs_of(
         return outputs, _all_stored(needed), 0
 
     def on_wait(owner: Owner | None) -> None:
-        on_progress(text=f"another job computes outputs of the same frozen stages: {owner}")
+        on_progress(text=f"another process computes outputs of the same frozen stages: {owner}")
 
     with entry.owned(on_wait):
         # A process that was waited for may have computed some or all of it.
