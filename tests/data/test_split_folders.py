@@ -79,6 +79,14 @@ def test_folds_of_classes_that_are_numbers(photo_tree):
         load(photo_tree(sides("fold1 fold2", "0 1 2 3")))
 
 
+@pytest.mark.parametrize("names", ["Trainning Tset Validaton", "trian tets vaild"])
+def test_misspelt_splits_are_no_classes_even_above_classes_that_are_numbers(photo_tree, names):
+    with pytest.raises(DataError, match="hold the same classes") as raised:
+        load(photo_tree(sides(names, "c0 c1")))
+    for name, split in zip(names.split(), ("train", "test", "val"), strict=True):
+        assert f"{name}: {split}" in raised.value.todo
+
+
 def test_a_variant_may_lack_a_class_or_stand_beside_other_folders(photo_tree):
     tree = sides("color grayscale", "a1 b1 c1") | {"segmented/a1": 3, "segmented/b1": 3}
     with pytest.raises(DataError, match="'color', 'grayscale', 'segmented'"):

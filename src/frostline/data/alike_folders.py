@@ -5,7 +5,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from frostline.data.sample_table import name_some
-from frostline.data.split_names import makes_splits, splits_by_name, splits_setting
+from frostline.data.split_names import (
+    makes_splits,
+    splits_by_likeness,
+    splits_by_name,
+    splits_setting,
+)
 from frostline.errors import DataError
 
 # Folders of these names hold a part or another version of a data set. As long as nothing speaks
@@ -63,7 +68,7 @@ def check_not_alike(paths: Sequence[str], tops: Sequence[str], root: str) -> Non
 
 
 def _is_part(name: str, beside: Sequence[str]) -> bool:
-    is_split = bool(splits_by_name([name])) or name in splits_by_name(beside)
+    is_split = bool(splits_by_name([name])) or name in splits_by_likeness(beside)
     return is_split or bool(_PARTS.fullmatch(name) or _VARIANTS.fullmatch(name))
 
 
@@ -100,7 +105,7 @@ def _refuse(alike: Sequence[str], holding: Mapping[str, set[str]], root: str) ->
         f"{name_some(alike, 5)} in {root} hold the same classes ({name_some(classes, 3)}); "
         "are they splits? They are not read as classes",
         "ROOT/class/image.jpg, or ROOT/{train,val,test}/class/image.jpg",
-        f"splits: name them with {splits_setting(alike, splits_by_name(alike))}; "
+        f"splits: name them with {splits_setting(alike, splits_by_likeness(alike))}; "
         f"variants or parts: give one, data.path={root}/{alike[0]}; "
         "if they are the classes all the same: 'data.splits={}'",
     )

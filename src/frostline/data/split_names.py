@@ -1,5 +1,6 @@
 """What a folder, a value in a table or a split of the hub is called if it is a split."""
 
+import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from itertools import takewhile
@@ -37,6 +38,7 @@ _ADDED = (
     "final|raw|orig|original|resized|cropped|samples?|subset|large|small|clean|jpe?g|png|ds|my|the|"
     "px|new|x|v"
 )
+_LIKE = 0.75  # difflib's ratio: `tset` for `test`, `trian` for `train`
 _SPLIT_WORD = re.compile(
     f"(?:{_ADDED})*?({'|'.join(sorted(_WORDS, key=len, reverse=True))})(?:{_ADDED})*"
 )
@@ -67,6 +69,27 @@ def splits_by_name(names: Iterable[str]) -> dict[str, str]:
     elif "eval" in known and "val" in known and "test" not in known:
         meaning["eval"] = "test"
     return {name: meaning[word] for name, word in words.items() if word in meaning}
+
+
+def splits_by_likeness(names: Iterable[str]) -> dict[str, str]:
+    """Find the names that mean a split, and those that would if one or two letters were right.
+
+    Good enough to ask, not to read: `trail` is a class, `tset` is not.
+
+    Args:
+        names: Of folders beside each other.
+
+    Returns:
+        Name to "train", "val" or "test".
+    """
+    ordered = sorted(set(names))
+    found = splits_by_name(ordered)
+    for name in ordered:
+        letters = "".join(token for token in _tokens(name) if not token.isdigit())
+        near = difflib.get_close_matches(letters, SPLIT_FOLDERS, n=1, cutoff=_LIKE)
+        if name not in found and near:
+            found[name] = SPLIT_FOLDERS[near[0]]
+    return found
 
 
 def split_of_each(
