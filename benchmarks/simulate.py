@@ -71,6 +71,10 @@ SCENARIOS = (
     Scenario("3 seeds, noisy seeds, all equal", EQUAL, 3, seed_sd=0.3),
     Scenario("3 seeds, very noisy seeds, 3 equal cells", EQUAL[:3], 3, seed_sd=0.5, one_split=True),
     Scenario("5 seeds, own splits, 12 equal cells", (0.90,) * 12, 5),
+    Scenario("3 seeds, noisy seeds, 2 equal cells", EQUAL[:2], 3, seed_sd=0.3, one_split=True),
+    Scenario("2 seeds, own splits, 12 equal cells", (0.90,) * 12, 2),
+    Scenario("2 seeds, noisy seeds, 2 equal cells", EQUAL[:2], 2, seed_sd=0.3, one_split=True),
+    Scenario("2 seeds, noisy seeds, 30 equal cells", (0.90,) * 30, 2, seed_sd=0.3, one_split=True),
     Scenario("3 seeds, 400 leaves, 97 %", (0.97, 0.97, 0.965, 0.95), 3, n_leaves=400, photos=1),
     Scenario(
         "1 seed, single photos, no seed effect", MIXED, 1, n_leaves=150, photos=1, seed_sd=0.0

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from frostline.reporting.cell_predictions import verdict_on
+from frostline.reporting.conclusion import conclude
 from frostline.reporting.report_folder import write_folder
-from frostline.reporting.select import select
+from frostline.reporting.select import Selection, select
 from frostline.stats.rules import Rules
 
 RULES = Rules("acc_micro", 0.95, 0.005, 40)
@@ -66,12 +67,24 @@ def test_a_clear_winner_is_recommended_although_it_costs_more(sweeps):
 def test_what_is_lower_but_not_proven_is_named_so(sweeps, tmp_path):
     report = _write(sweeps.depth(), tmp_path, Rules("f1_macro", 0.95, 0.005, 40))
     behind = [row for row in report.verdict.rows if row.standing == "behind"]
-    assert [row.cell.params["backbone"] for row in behind] == ["resnet50"] * len(behind) != []
+    assert {row.cell.params["backbone"] for row in behind} == {"resnet50", "vgg16"}
     assert all(row.comparison.interval[1] < 0 for row in behind)
     assert all(row.comparison.p_holm >= 0.05 for row in behind)
     assert report.verdict.recommended.cell.params["backbone"] == "tf_efficientnet_lite0"
     why = dict(report.conclusion.paragraphs)["Why"]
     assert "Lower, but not proven after correction for all pairs and looks: resnet50" in why
+
+
+def test_a_headline_says_that_nothing_proves_what_is_only_lower(sweeps, tmp_path):
+    # Lower for a lone pair, but not after correction: a choice, as where none is distinguished.
+    verdict = _verdict(sweeps.make([PAIR[0], ({"backbone": "a", "freeze": "0"}, 0.6, 9.0, 1)]))
+    for standing, said in (("behind", True), ("lone class", True), ("worse", False)):
+        rows = (verdict.rows[0], replace(verdict.rows[1], standing=standing))
+        headline = conclude(
+            replace(verdict, rows=rows), Selection((), ()), "", "", drawn=False
+        ).headline
+        assert ("That is a choice, not a proof" in headline) == said
+        assert ("nothing proves a freeze=0 to be worse" in headline) == said
 
 
 def test_about_equal_times_do_not_decide(sweeps):

@@ -17,6 +17,7 @@ from frostline.stats.rules import SHORT_SCORE_NAMES
 from frostline.stats.verdict import Verdict
 
 _MAX_NAMED = 3
+_UNPROVEN = {"behind", "lone class", "one seed", "not tested"}
 _MODELS_ALONE = (
     "There is one seed of each, so this holds for these trained models on other images, and "
     "nothing is claimed of configurations."
@@ -106,14 +107,24 @@ def _headline(verdict: Verdict) -> str:
 def _not_distinguished(verdict: Verdict) -> str:
     """How likely the choice is the best, and that others may be: it is a choice, no proof."""
     take = verdict.recommended
-    others = [row.cell.name for row in verdict.rows if row is not take and row.standing == "open"]
-    if not others or take.chance is None:
+    if take.chance is None:
         return ""
-    named = others[0] if len(others) == 1 else f"{len(others)} others"
-    return (
-        f" That is a choice, not a proof: it is {chance_text(take.chance)} likely to be the "
-        f"best, and {named} cannot be distinguished from the highest."
+    choice = (
+        f" That is a choice, not a proof: it is {chance_text(take.chance)} likely to be the best"
     )
+    others = [row for row in verdict.rows if row is not take]
+    if named := _one_or_many([row for row in others if row.standing == "open"]):
+        return f"{choice}, and {named} cannot be distinguished from the highest."
+    unproven = [row for row in others if row.standing in _UNPROVEN]
+    if (named := _one_or_many(unproven)) and not verdict.is_of_models:
+        return f"{choice}, and nothing proves {named} to be worse."
+    return ""
+
+
+def _one_or_many(rows: Sequence[Row]) -> str:
+    if len(rows) > 1:
+        return f"{len(rows)} others"
+    return rows[0].cell.name if rows else ""
 
 
 def _why(verdict: Verdict) -> str:

@@ -149,9 +149,14 @@ def _spread(lineup: Lineup, weights: Floats) -> Spread:
 
 
 def _prior(lineup: Lineup) -> Prior:
-    """How much seeds add, from each cell against the mean of all."""
+    """How much seeds add, from each cell against the mean of those before it.
+
+    These are independent of each other: two cells say as much about seeds as one difference.
+    """
     n_cells = len(lineup.values)
-    return learn_prior([_spread(lineup, row) for row in np.eye(n_cells) - 1 / n_cells])
+    before = np.tril(np.ones((n_cells, n_cells)), -1)
+    before /= np.maximum(before.sum(axis=1, keepdims=True), 1)
+    return learn_prior([_spread(lineup, row) for row in (np.eye(n_cells) - before)[1:]])
 
 
 def _floor(weights: Floats, spread: Spread, lineup: Lineup) -> float:

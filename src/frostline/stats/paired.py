@@ -1,7 +1,8 @@
 """Cells against each other on the same images: differences, intervals, corrected claims."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from frostline.stats.predictions import (
     groups_of_classes,
     value_and_influence,
 )
-from frostline.stats.variance import Spread, estimate, learn_prior, spread_of
+from frostline.stats.variance import Prior, Spread, estimate, learn_prior, spread_of
 
 Floats = NDArray[np.float64]
 
@@ -165,6 +166,8 @@ def compare_with_top(
     alpha = 1 - level if alpha is None else alpha
     spreads = {name: pair_spread(cell, top) for name, cell in others.items()}
     prior = learn_prior([spread for spread in spreads.values() if spread is not None])
+    # That one is for intervals; claims reach further into the tail.
+    claim_prior = seed_prior([top, *others.values()])
     rows = [
         (name, spread, _floor(spread, others[name]), _disagreements(others[name], top))
         for name, spread in spreads.items()
@@ -176,7 +179,7 @@ def compare_with_top(
         mcnemar(only_top, only_other)
         if is_exact
         else estimate(
-            spread, prior, floor=floor, doubt=added.get(name, 0.0), for_claim=True
+            spread, claim_prior, floor=floor, doubt=added.get(name, 0.0), for_claim=True
         ).p_value
         for (name, spread, floor, (_, only_top, only_other)), is_exact in zip(
             rows, exact, strict=True
@@ -198,6 +201,41 @@ def compare_with_top(
             )
         )
     return results
+
+
+def seed_prior(cells: Sequence[Seeds]) -> Prior:
+    """How much seeds add to differences, learned from differences that have no run in common.
+
+    Differences from one top all contain the luck of the top's own seeds: two or three are often
+    alike by chance, and then all differences look surer than they are, together. So each cell is
+    taken minus the mean of the cells before it (Helmert's contrasts), which are independent of each
+    other, and whose ratio of seeds' variance to images' is that of a pair.
+
+    Args:
+        cells: Scored runs by seed, in any order. Runs on other images than the first run of their
+            seed are left out.
+    """
+    sums: dict[str, Scored] = {}  # by seed, over the cells before
+    counts: Counter[str] = Counter()
+    spreads = []
+    for cell in cells:
+        able = {
+            s: run
+            for s, run in cell.items()
+            if s not in sums or np.array_equal(sums[s].items, run.items)
+        }
+        apart = {s: _plus(run, sums[s], -1 / counts[s]) for s, run in able.items() if s in sums}
+        if apart:
+            spreads.append(cell_spread(apart))
+        sums |= {s: _plus(run, sums[s]) if s in sums else run for s, run in able.items()}
+        counts.update(able.keys())
+    return learn_prior(spreads)
+
+
+def _plus(run: Scored, other: Scored, weight: float = 1.0) -> Scored:
+    """The score and influences of a run plus those of another on the same images."""
+    value, influence = run.value + weight * other.value, run.influence + weight * other.influence
+    return replace(run, value=value, influence=influence)
 
 
 def family_pairs(n_cells: int) -> int:
