@@ -1,14 +1,17 @@
 """The wheel in an environment of its own, in an empty folder: commands, conf/ and studies."""
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 pytestmark = pytest.mark.slow
 
@@ -17,18 +20,25 @@ TINY = ("image_size=32", "epochs=1", "data.n_images=90", "data.n_species=1", "da
 WAY = ("backbone=tf_efficientnet_lite0", "weights=random", "trainer.threads=1", "evidence=off")
 
 
+def copied_by_docker() -> set[str]:
+    """The names at the top of the checkout that the Dockerfile's first stage copies."""
+    lines = (CHECKOUT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    copies = [line.split()[1:-1] for line in lines if line.startswith("COPY ")]
+    return {name for names in copies for name in names if not name.startswith(("-", "/"))}
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
-    # What is kept, and nothing that lies about.
+    # What is kept, and nothing that lies about; of it what the Dockerfile copies, as it builds it.
     kept = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=CHECKOUT, capture_output=True, text=True, check=True,
     ).stdout.split("\n")  # fmt: skip
     for name in filter(None, kept):
         file = CHECKOUT / name
-        if file.is_file():
+        if file.is_file() and name.split("/")[0] in copied_by_docker():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes(file.read_bytes())
     command = [
@@ -108,3 +118,12 @@ def test_an_unknown_command_names_those_there_are(installed: Path, tmp_path: Pat
     assert "train" in answer.stderr
     shown = run(installed, tmp_path, "frostline", "--version").stdout.strip()
     assert shown and shown[0].isdigit()
+
+
+def test_the_image_installs_extras_that_exist_and_a_version_that_is_allowed() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    text = (CHECKOUT / "Dockerfile").read_text(encoding="utf-8")
+    (extras,) = re.findall(r'ARG EXTRAS="([^"]*)"', text)
+    assert set(extras.split(",")) <= set(project["optional-dependencies"])
+    for minor in re.findall(r"FROM python:3\.(\d+)-slim", text):
+        assert f"3.{minor}" in SpecifierSet(project["requires-python"])
