@@ -1,5 +1,6 @@
 """Bad input: the page says what cannot be said, and why."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -47,6 +48,32 @@ def test_where_lone_classes_could_make_the_difference_nothing_is_claimed(pair, t
     assert "No class has two groups of validation images" in text["What cannot be said"]
     assert "worse" not in {row.standing for row in report.verdict.rows}
     assert "Worse" not in text["Why"]
+
+
+def test_a_class_of_few_groups_is_named_as_intervals_hardly_contain_it(pair, tmp_path):
+    def few(one):
+        trays = np.array([f"tray{int(item[4:8]) % 3}" for item in one.items])
+        return np.where(one.labels == 1, trays, one.groups)
+
+    _, text = _page(_with_groups(pair, few), tmp_path / "a")
+    assert (
+        "1 of 5 classes (maize_rust) has fewer than 5 groups of validation images"
+        in (text["What cannot be said"])
+    )
+    _, text = _page(pair, tmp_path / "b", Rules("acc_micro"))
+    assert "fewer than 5 groups" not in text.get("What cannot be said", "")
+
+
+def test_a_leak_that_was_found_stands_in_the_headline(pair, tmp_path, monkeypatch):
+    _, source = pair
+    found = {"leaks": ["the same image in two splits: 12 pairs, which affect 100 % of test."]}
+    monkeypatch.setattr(source, "text", lambda run_id, path: json.dumps(found))
+    report, text = _page(pair, tmp_path / "a")
+    assert "A leak was found between the splits" in report.conclusion.headline
+    assert text["What cannot be said"].count("12 pairs, which affect 100 % of test") == 1
+    monkeypatch.setattr(source, "text", lambda run_id, path: json.dumps({"leaks": []}))
+    report, text = _page(pair, tmp_path / "b")
+    assert "leak" not in report.conclusion.headline + text.get("What cannot be said", "")
 
 
 def test_seeds_that_share_their_batches_say_so(sweeps, tmp_path):

@@ -1,22 +1,51 @@
 """What a page cannot say about these data, and why."""
 
+import json
 from collections.abc import Sequence
 
-from frostline.stats.lone_classes import lone_classes
+from frostline.stats.lone_classes import groups_by_class, lone_classes
 from frostline.stats.rules import SHORT_SCORE_NAMES
 from frostline.stats.verdict import Verdict
+from frostline.tracking.run_contents import Source
 
 _MAX_NAMED = 5
+# With fewer groups, a class is often right or wrong as a whole and looks as if it always were.
+_FEW = 5
+LEAKED = (
+    "A leak was found between the splits, so no figure here says how well new images would be "
+    "recognised."
+)
 
 
-def limits(verdict: Verdict, classes: Sequence[str] | None) -> str:
+def limits(verdict: Verdict, classes: Sequence[str] | None, leaks: Sequence[str] = ()) -> str:
     """A line for each thing that cannot be said; empty if there is none.
 
     Args:
         verdict: With the runs that were scored.
         classes: Names of the classes, by number; None if they are not recorded.
+        leaks: What is in two splits, see `recorded_leaks`.
     """
-    return "\n".join([*_lone(verdict, classes), *_alike(verdict), *_head_seeds(verdict)])
+    lines = [f"How new images would be recognised, because of a leak: {one}" for one in leaks]
+    lines += [*_lone(verdict, classes), *_few(verdict, classes)]
+    return "\n".join([*lines, *_alike(verdict), *_head_seeds(verdict)])
+
+
+def recorded_leaks(verdict: Verdict, source: Source) -> list[str]:
+    """What the data check found in two splits of the recommended runs, each thing once.
+
+    Args:
+        verdict: What is recommended.
+        source: Where records of data are.
+    """
+    found: dict[str, None] = {}
+    for run_id in verdict.recommended.cell.run_ids.values():
+        text = source.text(run_id, "data.json")
+        try:
+            leaks = json.loads(text).get("leaks", []) if text else []
+        except (ValueError, AttributeError):
+            leaks = []
+        found |= dict.fromkeys(str(one) for one in leaks)
+    return list(found)
 
 
 def _lone(verdict: Verdict, classes: Sequence[str] | None) -> list[str]:
@@ -26,9 +55,7 @@ def _lone(verdict: Verdict, classes: Sequence[str] | None) -> list[str]:
     if not lone:
         return []
     n_classes = len({label for run in seeds.values() for label in run.classes})
-    names = [classes[k] if classes is not None and k < len(classes) else str(k) for k in lone]
-    more = len(names) - _MAX_NAMED
-    listed = ", ".join(names[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+    listed = _listed(lone, classes)
     score = SHORT_SCORE_NAMES[verdict.rules.score]
     if len(lone) == n_classes:
         return [
@@ -42,6 +69,30 @@ def _lone(verdict: Verdict, classes: Sequence[str] | None) -> list[str]:
         f"{len(lone)} of {n_classes} parts of {score}. Differences that they could make up by "
         "themselves are not claimed. Add images of them, or compare by --score acc_micro."
     ]
+
+
+def _few(verdict: Verdict, classes: Sequence[str] | None) -> list[str]:
+    """Classes with so few groups that their own error is hardly in any interval."""
+    seeds = verdict.scored.get(verdict.top.cell.name, {})
+    sizes = groups_by_class(seeds)
+    few = [label for label, groups in sizes.items() if 1 < len(groups) < _FEW]
+    if not few:
+        return []
+    score = SHORT_SCORE_NAMES[verdict.rules.score]
+    listed = _listed(few, classes)
+    are = "has" if len(few) == 1 else "have"
+    return [
+        f"{len(few)} of {len(sizes)} classes ({listed}) {are} fewer than {_FEW} groups of "
+        f"validation images, over all seeds: intervals of {score} hardly contain how such classes "
+        "would score on others, and are too narrow. Add images of them, or compare by --score "
+        "acc_micro."
+    ]
+
+
+def _listed(labels: Sequence[int], classes: Sequence[str] | None) -> str:
+    names = [classes[k] if classes is not None and k < len(classes) else str(k) for k in labels]
+    more = len(names) - _MAX_NAMED
+    return ", ".join(names[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _alike(verdict: Verdict) -> list[str]:

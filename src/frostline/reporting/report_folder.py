@@ -20,7 +20,7 @@ from frostline.reporting.cell_rates import CellRate, cell_rate, with_tuned_as_au
 from frostline.reporting.cell_settings import with_unlogged_settings
 from frostline.reporting.conclusion import conclude
 from frostline.reporting.fairness import fairness, train_longer
-from frostline.reporting.limits import limits
+from frostline.reporting.limits import LEAKED, limits, recorded_leaks
 from frostline.reporting.look_count import NO_LOOKS, Looks
 from frostline.reporting.next_steps import NextSteps, next_steps
 from frostline.reporting.page import Conclusion, Page
@@ -99,6 +99,7 @@ def write_folder(
     drawn = are_drawings(shown)
     held_out, trained, further = NO_RESULT, {}, NextSteps()
     unfair = unsaid = longer = ""
+    leaks: list[str] = []
     if verdict is not None:
         held_out = held_out_result(verdict, source)
         solved = {name for name, rate in rates.items() if rate.is_solved}
@@ -107,7 +108,8 @@ def write_folder(
         longer = train_longer(trained) if len(verdict.rows) > 1 else ""
         further = next_steps(verdict, selection, source)
         first = next(iter(verdict.top.cell.run_ids.values()))
-        unsaid = limits(verdict, source.classes(first))
+        leaks = recorded_leaks(verdict, source)
+        unsaid = limits(verdict, source.classes(first), leaks)
     race = read_race(sweep, source)
     conclusion = conclude(
         verdict,
@@ -118,7 +120,7 @@ def write_folder(
         unsaid,
         drawn=drawn,
     ).with_caveat(unfinished(trained))
-    conclusion = conclusion.with_caveat(open_race(race))
+    conclusion = conclusion.with_caveat(open_race(race)).with_caveat(LEAKED if leaks else "")
     sections = report_sections(
         verdict, selection, held_out, rates, trained, further, race, source, records, sweep
     )

@@ -11,11 +11,16 @@ from frostline.stats.paired import Seeds, shared_seeds
 
 def lone_classes(seeds: Seeds) -> list[int]:
     """Classes that have one group of images in all seeds together; none for plain accuracy."""
+    return [label for label, names in groups_by_class(seeds).items() if len(names) == 1]
+
+
+def groups_by_class(seeds: Seeds) -> dict[int, set[str]]:
+    """The groups of each class in all seeds together, by number; empty for plain accuracy."""
     groups: dict[int, set[str]] = {}
     for run in seeds.values():
         for label, names in run.classes.items():
             groups.setdefault(label, set()).update(names)
-    return sorted(label for label, names in groups.items() if len(names) == 1)
+    return dict(sorted(groups.items()))
 
 
 def lone_share(cell: Seeds, top: Seeds) -> float:

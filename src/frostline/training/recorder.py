@@ -17,7 +17,7 @@ from frostline.backbones.backbone import Backbone
 from frostline.backbones.spec import InputSpec
 from frostline.backbones.split.cut import Cut
 from frostline.config.data_settings import RGB_CHANNELS
-from frostline.data.checks.cached_checks import cached_page
+from frostline.data.checks.cached_checks import cached_leaks, cached_page
 from frostline.data.image_datamodule import ImageDataModule
 from frostline.data.sample_table import SampleTable
 from frostline.data.split_file import save_splits
@@ -189,7 +189,7 @@ class RunRecorder:
             "splits": {name: len(rows) for name, rows in splits.named().items()},
             "split_file": "splits.csv",
         }
-        run.log_dict(profile, "data.json")
+        run.log_dict(profile | {"leaks": cached_leaks(table, splits)}, "data.json")
         run.log_dataset(table.name, digest=table.fingerprint, source=table.source, profile=profile)
         save_splits(self._folder / "splits.csv", table, splits)
         run.log_artifact(self._folder / "splits.csv")

@@ -73,6 +73,13 @@ def cached_page(table: SampleTable, splits: Splits) -> Path | None:
     return None if stored is None else stored.page
 
 
+def cached_leaks(table: SampleTable, splits: Splits) -> list[str]:
+    """Return what an earlier check of the same data and splits found in two splits; else empty."""
+    stored = _read(_folder(table, splits))
+    found = () if stored is None else stored.findings
+    return [f"{one.title}: {one.text}" for one in found if one.level == "leak"]
+
+
 def _read(folder: Path) -> CachedChecks | None:
     """Read what is stored; None if there is nothing, or it is damaged."""
     page = folder / "data.html"
