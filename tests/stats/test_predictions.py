@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn import metrics
 
 from frostline.stats.class_results import class_results
@@ -60,3 +61,16 @@ def test_results_by_class_as_scikit_learn():
     counts = metrics.confusion_matrix(made.labels, made.predicted)
     np.fill_diagonal(counts, 0)
     assert got.confused.tolist() == counts.argmax(1).tolist()
+
+
+def test_a_class_that_is_never_or_always_right_has_an_interval_with_a_width():
+    # Two images of class 1, both taken for class 0; class 2 is right in all of 20.
+    labels = np.array([0] * 20 + [1] * 2 + [2] * 20)
+    probs = np.full((42, 4), 0.1, np.float16)
+    probs[np.arange(42), np.where(labels == 1, 0, labels)] = 0.7
+    names = np.array([f"{k:03d}" for k in range(42)])
+    got = class_results([Predictions(names, names, labels, probs)], 0.95)
+    t = stats.t.ppf(0.975, [1, 19]) ** 2
+    assert (got.low[1], got.high[1]) == pytest.approx((0, t[0] / (2 + t[0])))
+    assert (got.low[2], got.high[2]) == pytest.approx((20 / (20 + t[1]), 1))
+    assert np.isnan([got.low[3], got.high[3]]).all()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from frostline.stats.intervals import bootstrap_by_group
+from frostline.stats.intervals import Estimate, bootstrap_by_group, share_interval
 from frostline.stats.predictions import Predictions, confusion, f1_from_counts
 
 Floats = NDArray[np.float64]
@@ -69,6 +69,8 @@ def class_results(runs: Sequence[Predictions], level: float) -> ClassResults:
         counts.reshape(len(names), -1), f1_of, repeats=REPEATS, level=level, seed=_BOOTSTRAP_SEED
     )
     hits, labelled, predicted_as = counts.sum(axis=0)
+    f1 = f1_from_counts(hits, labelled, predicted_as)
+    _widen_certainties(f1, low, high, (counts[:, 1] > 0).sum(axis=0), level)
     wrong = confusion(labels, predicted, n_classes)
     np.fill_diagonal(wrong, 0)
     most = wrong.max(axis=1)
@@ -76,12 +78,32 @@ def class_results(runs: Sequence[Predictions], level: float) -> ClassResults:
         n=labelled,
         recall=np.where(labelled > 0, hits / np.maximum(labelled, 1), np.nan),
         precision=np.where(predicted_as > 0, hits / np.maximum(predicted_as, 1), np.nan),
-        f1=f1_from_counts(hits, labelled, predicted_as),
+        f1=f1,
         low=low,
         high=high,
         confused=np.where(most > 0, wrong.argmax(axis=1), -1),
         confused_frac=most / np.maximum(labelled, 1),
     )
+
+
+def _widen_certainties(
+    f1: Floats, low: Floats, high: Floats, n_groups: NDArray[np.int64], level: float
+) -> None:
+    """Give classes that are always, or never, right the interval of a share of their groups.
+
+    Whichever groups are drawn again, these come out the same, and two wrong images would seem to
+    say for certain that a class is never recognised.
+
+    Args:
+        f1: `(K,)`.
+        low: `(K,)`; changed.
+        high: `(K,)`; changed.
+        n_groups: Groups of each class, `(K,)`.
+        level: Of the intervals.
+    """
+    for k in np.flatnonzero((low == high) & np.isin(f1, (0.0, 1.0)) & (n_groups > 0)):
+        certain = Estimate(float(f1[k]), 0.0, max(float(n_groups[k]) - 1, 1.0))
+        low[k], high[k] = share_interval(certain, level, int(n_groups[k]))
 
 
 def _count(rows: NDArray[Any], classes: NDArray[Any], n_rows: int, n_classes: int) -> Floats:
