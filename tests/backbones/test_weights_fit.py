@@ -11,7 +11,7 @@ import torchvision
 from torch import Tensor
 
 from frostline.backbones.build import build_backbone, check_weights, outline
-from frostline.backbones.spec import WeightsInfo
+from frostline.backbones.spec import WeightsInfo, WeightsOrigin
 from frostline.backbones.weights import find_weights
 from frostline.backbones.weights_fit import Fit, fit_of
 from frostline.errors import WeightsError
@@ -184,6 +184,28 @@ def test_a_first_layer_that_takes_places_as_channels_is_adapted_within_each(
         expected = torch.cat([by_place, by_place[:, :, :1]], dim=2) * 3 / 4
         assert torch.allclose(adapted, expected.reshape(64, 64, 3, 3), atol=1e-6)
     assert f"takes 3 channels in the file: adapted to {n_channels} as timm does" in fit.adapted
+
+
+@pytest.mark.parametrize("origin", ["path", "hub"])
+def test_a_first_layer_that_is_no_convolution_cannot_be_adapted(origin: WeightsOrigin) -> None:
+    name = "naflexvit_base_patch16_gap"
+    theirs = outline(name, 64).model.state_dict()
+    with pytest.raises(WeightsError, match=r"1 of another shape: embeds\.proj\.weight") as refused:
+        fit_of(
+            name, outline(name, 64, 1).model, theirs, origin=origin, where="file",
+            left_out=(), key=None, partial=False,
+        )  # fmt: skip
+    assert "the channels that the file was made for" in str(refused.value.allowed)
+    assert str(refused.value.todo).startswith("leave in_chans out")
+
+
+def test_a_first_convolution_of_another_kernel_is_of_another_network(
+    tmp_path: Path, state: State
+) -> None:
+    other = state | {"conv1.0.weight": torch.zeros(32, 3, 7, 7)}
+    with pytest.raises(WeightsError, match=r"1 of another shape: conv1\.0\.weight") as refused:
+        _check(_save(tmp_path, other))
+    assert str(refused.value.todo).startswith("take the backbone that the file was made with")
 
 
 @pytest.mark.parametrize("name", ["resnet18", "vgg11", "densenet121"])

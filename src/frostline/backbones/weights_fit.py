@@ -19,6 +19,7 @@ from frostline.errors import WeightsError
 
 # From this share of equal shapes on, a file of unknown names is taken for the same network.
 _SAME_NETWORK = 0.9
+_FLAT_NDIM = 2  # of a linear layer's weight
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,18 @@ def _misfit(
     part = f" (under {place.path})" if place.path else ""
     listed = describe_misfit(match.missing, match.unexpected, match.mismatched)
     given = f"{where}{part} does not fit {name} as a whole: {match.share}\n{listed}"
+    state = model.state_dict()
+    layers = [f"{layer}.weight" for layer in first_layers(name)]
+    flat = tuple(f"{key}:" for key in layers if key in state and state[key].ndim == _FLAT_NDIM)
+    misfits = (*match.missing, *match.surplus, *match.mismatched)
+    if misfits and all(each.startswith(flat) for each in misfits):
+        return WeightsError(
+            given=given,
+            allowed="the channels that the file was made for: this first layer takes flattened "
+            "patches, and timm adapts convolutions alone",
+            todo="leave in_chans out, so that grey images are read as colour, or take another "
+            "backbone",
+        )
     if not may_be_partial:
         return WeightsError(given=given, todo="the file may be of another version: get it again")
     return WeightsError(
