@@ -65,7 +65,7 @@ def table(rows: Sequence[Mapping[str, str]]) -> str:
             row["seeds"],
             f"{_points(row[score])} ({low} to {high})",
             difference,
-            f"{float(row['expected loss, points']):.1f}",
+            _points(row["expected loss, points"]),
             f"{_points(row['chance of being best'], digits=0)} %",
             _points(row[f"test {name} %"]),
             row["learning rate"],

@@ -247,6 +247,8 @@ def test_csv_holds_full_precision_and_json_the_recommendation(sweeps, tmp_path):
     assert (found["tolerance"], found["looks"]) == (0.01, 1)
     assert set(found["expected_loss"]) == set(found["chance_best"]) == set(found["learning_rates"])
     assert found["expected_loss"]["resnet50 freeze=all"] > 0.25
+    losses = {row["configuration"]: float(row["expected loss, points"]) for row in rows}
+    assert losses == found["expected_loss"]
     assert sum(found["chance_best"].values()) == pytest.approx(1)
 
 

@@ -13,7 +13,7 @@ from frostline.reporting.number_text import seconds
 from frostline.spreadsheet import as_cell
 
 Value = str | float | int | None
-Kind = Literal["text", "percent", "points", "tenths", "seconds", "count", "p", "number"]
+Kind = Literal["text", "percent", "points", "seconds", "count", "p", "number"]
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,6 @@ def shown(value: Value, kind: Kind) -> str:
             return f"{100 * number:.1f}"
         case "points":
             return f"{100 * number:+.1f}".replace("-", "−")
-        case "tenths":
-            return f"{number:.1f}"
         case "seconds":
             return seconds(number)
         case "count":
