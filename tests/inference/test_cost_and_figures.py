@@ -12,7 +12,7 @@ from frostline.config.recorded_config import recorded_settings
 from frostline.errors import ConfigError
 from frostline.inference.cost import cost_of
 from frostline.inference.other_data import data_of
-from frostline.inference.score_intervals import figures_of, intervals_of
+from frostline.inference.score_intervals import few_groups_note, figures_of, intervals_of
 from frostline.stats.predictions import Predictions
 from frostline.training.metrics import classification_metrics
 from tests.inference.tiny_run import save_untrained
@@ -88,3 +88,18 @@ def test_other_data_are_a_path_or_other_settings(tmp_path: Path) -> None:
         data_of([str(tmp_path / "notes.txt")], settings)
     with pytest.raises(ConfigError, match="colour"):
         data_of([str(tmp_path / "field"), "colour=red"], settings)
+
+
+def test_classes_of_few_groups_are_named_since_macro_intervals_do_not_hold_them():
+    labels = np.repeat([0, 1, 3], (6, 4, 12))
+    items = np.array([f"{k}.png" for k in range(22)])
+    probs = np.full((22, 4), 0.25)
+    leaves = items.copy()
+    leaves[10:] = np.repeat(["a", "b", "c"], 4)
+    names = ("rust", "scab", "blight", "healthy")
+    alone = few_groups_note(Predictions(items, items, labels, probs), names)
+    grouped = few_groups_note(Predictions(items, leaves, labels, probs), names)
+    assert alone is not None and alone.startswith("1 of 3 classes ('scab') have fewer than 5")
+    assert grouped is not None and grouped.startswith("2 of 3 classes ('scab', 'healthy')")
+    enough = few_groups_note(Predictions(items[:6], items[:6], labels[:6], probs[:6]), names)
+    assert enough is None

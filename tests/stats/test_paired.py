@@ -170,7 +170,7 @@ def test_coverage_and_false_claims_in_a_short_simulation():
 
 
 def test_two_seeds_of_many_equal_cells_are_hardly_ever_claimed_to_differ():
-    # Of 60 sweeps 11 had a false claim when what seeds add was learned from differences that all
+    # Of 60 sweeps 12 had a false claim when what seeds add was learned from differences that all
     # share the runs of the top.
     equal = Scenario("equal", (0.8,) * 20, 2, n_leaves=100, photos=1, seed_sd=0.4, one_split=True)
     assert simulate(equal, sweeps=60, score="acc_micro", seed=3).false_claims <= 0.05

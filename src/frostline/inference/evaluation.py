@@ -17,7 +17,7 @@ from frostline.inference.evaluation_images import find_images_to_evaluate, own_s
 from frostline.inference.rebuild import Rebuilt
 from frostline.inference.run_engine import engine_here
 from frostline.inference.run_network import evaluate_rows
-from frostline.inference.score_intervals import intervals_of
+from frostline.inference.score_intervals import few_groups_note, intervals_of
 from frostline.inference.test_time import (
     TtaResult,
     check_views,
@@ -211,6 +211,8 @@ def evaluate_run(
     if logged and (limit := rebuilt.settings.trainer.limit_batches) is not None:
         logged = {}
         notes += (f"its logged figures are of {limit} batches (trainer.limit_batches): not shown",)
+    if (few := few_groups_note(predictions, rebuilt.classes)) is not None:
+        notes += (few,)
     done = Evaluation(
         run=rebuilt.name,
         name=images.name,

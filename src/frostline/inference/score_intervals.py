@@ -1,11 +1,16 @@
 """Loss and scores of a network on images, with intervals over the groups of images."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
 
+from frostline.data.sample_table import name_some
 from frostline.stats.intervals import Estimate, share_interval
+from frostline.stats.lone_classes import FEW_GROUPS
 from frostline.stats.predictions import Predictions, value_and_influence
 from frostline.stats.rules import SCORES
 from frostline.training.metrics import classification_metrics
@@ -74,3 +79,25 @@ def intervals_of(predictions: Predictions) -> dict[str, tuple[float, float]]:
         estimate = Estimate(value, error, max(1, n_groups - 1))
         intervals[name] = share_interval(estimate, LEVEL, n_groups)
     return intervals
+
+
+def few_groups_note(predictions: Predictions, classes: Sequence[str]) -> str | None:
+    """Say of which classes there are so few groups that intervals of macro scores are too narrow.
+
+    Args:
+        predictions: Of the images.
+        classes: Names of the classes.
+
+    Returns:
+        A sentence; None if each class that occurs has enough.
+    """
+    pairs = {*zip(predictions.labels.tolist(), predictions.groups.tolist(), strict=True)}
+    sizes = Counter(label for label, _ in pairs)
+    few = [classes[label] for label in sorted(sizes) if sizes[label] < FEW_GROUPS]
+    if not few or len(sizes) == 1:
+        return None
+    return (
+        f"{len(few)} of {len(sizes)} classes ({name_some(few)}) have fewer than {FEW_GROUPS} "
+        "images (or groups of images): intervals of macro scores hardly contain how such classes "
+        "would score on others, and are too narrow"
+    )

@@ -3,14 +3,13 @@
 import json
 from collections.abc import Sequence
 
-from frostline.stats.lone_classes import groups_by_class, lone_classes
+from frostline.stats.lone_classes import FEW_GROUPS, groups_by_class, lone_classes
 from frostline.stats.rules import SHORT_SCORE_NAMES
 from frostline.stats.verdict import Verdict
 from frostline.tracking.run_contents import Source
 
 _MAX_NAMED = 5
 # With fewer groups, a class is often right or wrong as a whole and looks as if it always were.
-_FEW = 5
 LEAKED = (
     "A leak was found between the splits, so no figure here says how well new images would be "
     "recognised."
@@ -75,14 +74,14 @@ def _few(verdict: Verdict, classes: Sequence[str] | None) -> list[str]:
     """Classes with so few groups that their own error is hardly in any interval."""
     seeds = verdict.scored.get(verdict.top.cell.name, {})
     sizes = groups_by_class(seeds)
-    few = [label for label, groups in sizes.items() if 1 < len(groups) < _FEW]
+    few = [label for label, groups in sizes.items() if 1 < len(groups) < FEW_GROUPS]
     if not few:
         return []
     score = SHORT_SCORE_NAMES[verdict.rules.score]
     listed = _listed(few, classes)
     are = "has" if len(few) == 1 else "have"
     return [
-        f"{len(few)} of {len(sizes)} classes ({listed}) {are} fewer than {_FEW} groups of "
+        f"{len(few)} of {len(sizes)} classes ({listed}) {are} fewer than {FEW_GROUPS} groups of "
         f"validation images, over all seeds: intervals of {score} hardly contain how such classes "
         "would score on others, and are too narrow. Add images of them, or compare by --score "
         "acc_micro."

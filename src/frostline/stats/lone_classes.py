@@ -8,6 +8,9 @@ difference is therefore bounded, not estimated: each can move it by its weight.
 
 from frostline.stats.paired import Seeds, shared_seeds
 
+# With fewer groups of a class, its own error is hardly in an interval of a macro score.
+FEW_GROUPS = 5
+
 
 def lone_classes(seeds: Seeds) -> list[int]:
     """Classes that have one group of images in all seeds together; none for plain accuracy."""
