@@ -214,13 +214,16 @@ def test_each_kind_of_compression_names_its_damage(tmp_path):
             unpack_once(path)
 
 
+@pytest.mark.parametrize("bad", [0, 2])
 @pytest.mark.parametrize("header", [{"size": "-5000"}, {"path": "x/a\0b.png"}])
-def test_a_tar_whose_headers_make_no_sense(tmp_path, header):
+def test_a_tar_whose_headers_make_no_sense(tmp_path, header, bad):
+    """Python since 2025 leaves out what has a negative size, and reads on or ends the list."""
     path = tmp_path / "a.tar"
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
-        info = tarfile.TarInfo("x/0.png")
-        info.pax_headers = header
-        info.size = len(png())
-        archive.addfile(info, io.BytesIO(png()))
+        for k in range(3):
+            info = tarfile.TarInfo(f"x/{k}.png")
+            info.pax_headers = header if k == bad else {}
+            info.size = len(png())
+            archive.addfile(info, io.BytesIO(png()))
     with pytest.raises(DataError, match=r"below zero|embedded null|damaged"):
         unpack_once(path)

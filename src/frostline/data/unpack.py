@@ -92,7 +92,7 @@ def _open(archive: Path) -> zipfile.ZipFile | tarfile.TarFile:
 
 def _members(opened: zipfile.ZipFile | tarfile.TarFile, archive: Path) -> list[Member]:
     """Return all plain files, after checking every member."""
-    members = []
+    members, end = [], 0
     for name, n_bytes, kind, handle in _listed(opened):
         path = PurePosixPath(name.replace("\\", "/"))
         is_outside = path.is_absolute() or ".." in path.parts or ":" in path.parts[0:1]
@@ -106,22 +106,30 @@ def _members(opened: zipfile.ZipFile | tarfile.TarFile, archive: Path) -> list[M
             members.append(Member(path, n_bytes, handle))
         if len(members) > MAX_MEMBERS:
             raise _unsafe(archive, name, f"is one of more than {MAX_MEMBERS} files")
+        end = opened.offset if isinstance(opened, tarfile.TarFile) else 0
     if isinstance(opened, tarfile.TarFile):
-        _check_end(opened, archive, len(members))
+        _check_end(opened, end, archive, len(members))
     return members
 
 
-def _check_end(opened: tarfile.TarFile, archive: Path, n_files: int) -> None:
+def _check_end(opened: tarfile.TarFile, end: int, archive: Path, n_files: int) -> None:
     """Check that the list of files ended at the archive's end, and read the stream to its checksum.
 
-    `tarfile` takes a damaged header for the end, and would leave out all files behind it.
+    `tarfile` takes a damaged header for the end, and would leave out all files behind it; newer
+    ones skip what a negative size belongs to (CVE-2025-8194), so what it has read says nothing.
+
+    Args:
+        opened: With all its members listed.
+        end: Bytes from its beginning to behind its last member.
+        archive: For the message.
+        n_files: How many files were listed.
 
     Raises:
         DataError: If it did not, or the checksum is wrong.
     """
     stream = opened.fileobj
     assert stream is not None
-    stream.seek(opened.offset)
+    stream.seek(end)
     marker = stream.read(tarfile.BLOCKSIZE)
     if marker != bytes(tarfile.BLOCKSIZE):
         raise DataError(
