@@ -78,7 +78,7 @@ def recorded(cells: Mapping[str, Mapping[str, Sequence[Predictions]]], table: di
 
 
 def test_differences_are_paired_and_claims_corrected() -> None:
-    seeds = range(3)
+    seeds = range(5)
     cells = {
         "base": {"test": [answers(0.70, s) for s in seeds]},
         "same": {"test": [answers(0.70, s) for s in seeds]},
@@ -91,7 +91,7 @@ def test_differences_are_paired_and_claims_corrected() -> None:
     assert compared["same"].points.value == 0 and not compared["same"].is_significant
     assert compared["same"].points.low < 0 < compared["same"].points.high
     text = tables.write_tables(made)
-    assert "| better | 3 | 90.0 (" in text
+    assert "| better | 5 | 90.0 (" in text
     assert "- *better* is better than *base*: +20.0 (" in text
     assert "- *same* cannot be distinguished from *base*" in text
     assert text == tables.write_tables(made)

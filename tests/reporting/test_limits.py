@@ -66,11 +66,17 @@ def test_a_class_of_few_groups_is_named_as_intervals_hardly_contain_it(pair, tmp
 
 def test_a_leak_that_was_found_stands_in_the_headline(pair, tmp_path, monkeypatch):
     _, source = pair
-    found = {"leaks": ["the same image in two splits: 12 pairs, which affect 100 % of test."]}
+    leak = {"found": "one image, two splits: 12 pairs, which affect 100 % of test.", "share": 1.0}
+    found = {"leaks": [leak]}
     monkeypatch.setattr(source, "text", lambda run_id, path: json.dumps(found))
     report, text = _page(pair, tmp_path / "a")
     assert "A leak was found between the splits" in report.conclusion.headline
     assert text["What cannot be said"].count("12 pairs, which affect 100 % of test") == 1
+    few = {"leaks": [leak | {"share": 0.015}]}
+    monkeypatch.setattr(source, "text", lambda run_id, path: json.dumps(few))
+    report, text = _page(pair, tmp_path / "few")
+    assert "may lift accuracy, by 1.5 points at most" in report.conclusion.headline
+    assert "By how much a leak lifts accuracy (1.5 points at most)" in text["What cannot be said"]
     monkeypatch.setattr(source, "text", lambda run_id, path: json.dumps({"leaks": []}))
     report, text = _page(pair, tmp_path / "b")
     assert "leak" not in report.conclusion.headline + text.get("What cannot be said", "")

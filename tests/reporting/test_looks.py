@@ -36,7 +36,7 @@ def test_a_page_of_one_seed_is_no_look(sweeps):
 
 
 def test_a_later_look_claims_less(sweeps, tmp_path):
-    made = sweeps.make(PAIR, n_leaves=80, seeds=2)
+    made = sweeps.make(PAIR, n_leaves=80, seeds=3)
     reports = [
         write_folder(*made, Rules(), tmp_path, title="T", looks=Looks([str(k) for k in range(n)]))
         for n in (0, 60)

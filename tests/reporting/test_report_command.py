@@ -85,7 +85,8 @@ def test_a_sweeps_report_is_written_and_logged_on_its_run(sweep, tmp_path, capsy
     uri, store, parent_id, _ = sweep
     report.main(["--uri", uri, "--sweep", "abc", "--out", str(tmp_path / "out")])
     printed = capsys.readouterr().out
-    assert printed.startswith("Take net freeze=0: it is better on validation than all others.")
+    assert printed.startswith("Take net freeze=0: its expected loss, 0.0 points, is the smallest")
+    assert "nothing proves net freeze=2 to be worse" in " ".join(printed.split())  # two seeds
     assert "1 failed or stopped" in printed
     html = (tmp_path / "out" / "report.html").read_text()
     assert "out of memory" in html

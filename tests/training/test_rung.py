@@ -5,6 +5,7 @@ import time
 import pytest
 
 from frostline.errors import DeadlineError
+from frostline.training import rung
 from frostline.training.deadline import check_deadline, is_past
 from frostline.training.rung import (
     PauseAtDeadline,
@@ -19,6 +20,7 @@ from frostline.training.rung import (
 def clock(monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(time, "time", lambda: now[0])
+    monkeypatch.setattr(rung, "running_s", lambda: now[0])  # no process is stopped here
     return now
 
 

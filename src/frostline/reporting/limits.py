@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from frostline.stats.lone_classes import FEW_GROUPS, groups_by_class, lone_classes
 from frostline.stats.rules import SHORT_SCORE_NAMES
@@ -9,14 +10,11 @@ from frostline.stats.verdict import Verdict
 from frostline.tracking.run_contents import Source
 
 _MAX_NAMED = 5
-# With fewer groups, a class is often right or wrong as a whole and looks as if it always were.
-LEAKED = (
-    "A leak was found between the splits, so no figure here says how well new images would be "
-    "recognised."
-)
+# A leak that concerns less lifts scores by no more than what else is uncertain.
+_SMALL_LEAK = 0.05
 
 
-def limits(verdict: Verdict, classes: Sequence[str] | None, leaks: Sequence[str] = ()) -> str:
+def limits(verdict: Verdict, classes: Sequence[str] | None, leaks: Sequence["Leak"] = ()) -> str:
     """A line for each thing that cannot be said; empty if there is none.
 
     Args:
@@ -24,27 +22,67 @@ def limits(verdict: Verdict, classes: Sequence[str] | None, leaks: Sequence[str]
         classes: Names of the classes, by number; None if they are not recorded.
         leaks: What is in two splits, see `recorded_leaks`.
     """
-    lines = [f"How new images would be recognised, because of a leak: {one}" for one in leaks]
+    lines = [one.limit for one in leaks]
     lines += [*_lone(verdict, classes), *_few(verdict, classes)]
     return "\n".join([*lines, *_alike(verdict), *_head_seeds(verdict)])
 
 
-def recorded_leaks(verdict: Verdict, source: Source) -> list[str]:
-    """What the data check found in two splits of the recommended runs, each thing once.
+@dataclass(frozen=True)
+class Leak:
+    """What the data check of a run found in two splits.
+
+    Attributes:
+        found: What, in sentences.
+        share: The part of validation or of test that it concerns, 0 to 1.
+    """
+
+    found: str
+    share: float
+
+    @property
+    def limit(self) -> str:
+        """What cannot be said because of it."""
+        if self.share < _SMALL_LEAK:
+            most = f"{100 * self.share:.1f} points at most"
+            return f"By how much a leak lifts accuracy ({most}): {self.found}"
+        return f"How new images would be recognised, because of a leak: {self.found}"
+
+
+def leak_caveat(leaks: Sequence[Leak]) -> str:
+    """A sentence for the headline; empty without a leak."""
+    share = max((one.share for one in leaks), default=0.0)
+    if not leaks or share < _SMALL_LEAK:
+        at_most = (
+            f"A leak between the splits may lift accuracy, by {100 * share:.1f} points at most."
+        )
+        return at_most if leaks else ""
+    return (
+        "A leak was found between the splits, so no figure here says how well new images would be "
+        "recognised."
+    )
+
+
+def recorded_leaks(verdict: Verdict, source: Source) -> list[Leak]:
+    """The leaks of the recommended runs, of each kind the largest.
 
     Args:
         verdict: What is recommended.
         source: Where records of data are.
     """
-    found: dict[str, None] = {}
+    largest: dict[str, Leak] = {}
     for run_id in verdict.recommended.cell.run_ids.values():
         text = source.text(run_id, "data.json")
         try:
-            leaks = json.loads(text).get("leaks", []) if text else []
-        except (ValueError, AttributeError):
+            leaks = [
+                Leak(str(one["found"]), float(one["share"]))
+                for one in (json.loads(text).get("leaks", []) if text else [])
+            ]
+        except (ValueError, AttributeError, KeyError, TypeError):
             leaks = []
-        found |= dict.fromkeys(str(one) for one in leaks)
-    return list(found)
+        for one in leaks:
+            kind = one.found.partition(":")[0]
+            largest[kind] = max(one, largest.get(kind, one), key=lambda leak: leak.share)
+    return list(largest.values())
 
 
 def _lone(verdict: Verdict, classes: Sequence[str] | None) -> list[str]:

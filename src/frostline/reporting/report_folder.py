@@ -20,7 +20,7 @@ from frostline.reporting.cell_rates import CellRate, cell_rate, with_tuned_as_au
 from frostline.reporting.cell_settings import with_unlogged_settings
 from frostline.reporting.conclusion import conclude
 from frostline.reporting.fairness import fairness, train_longer
-from frostline.reporting.limits import LEAKED, limits, recorded_leaks
+from frostline.reporting.limits import Leak, leak_caveat, limits, recorded_leaks
 from frostline.reporting.look_count import NO_LOOKS, Looks
 from frostline.reporting.next_steps import NextSteps, next_steps
 from frostline.reporting.page import Conclusion, Page
@@ -99,7 +99,7 @@ def write_folder(
     drawn = are_drawings(shown)
     held_out, trained, further = NO_RESULT, {}, NextSteps()
     unfair = unsaid = longer = ""
-    leaks: list[str] = []
+    leaks: list[Leak] = []
     if verdict is not None:
         held_out = held_out_result(verdict, source)
         solved = {name for name, rate in rates.items() if rate.is_solved}
@@ -120,7 +120,7 @@ def write_folder(
         unsaid,
         drawn=drawn,
     ).with_caveat(unfinished(trained))
-    conclusion = conclusion.with_caveat(open_race(race)).with_caveat(LEAKED if leaks else "")
+    conclusion = conclusion.with_caveat(open_race(race)).with_caveat(leak_caveat(leaks))
     sections = report_sections(
         verdict, selection, held_out, rates, trained, further, race, source, records, sweep
     )

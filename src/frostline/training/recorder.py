@@ -189,7 +189,11 @@ class RunRecorder:
             "splits": {name: len(rows) for name, rows in splits.named().items()},
             "split_file": "splits.csv",
         }
-        run.log_dict(profile | {"leaks": cached_leaks(table, splits)}, "data.json")
+        leaks = [
+            {"found": f"{one.title}: {one.text}", "share": one.share}
+            for one in cached_leaks(table, splits)
+        ]
+        run.log_dict(profile | {"leaks": leaks}, "data.json")
         run.log_dataset(table.name, digest=table.fingerprint, source=table.source, profile=profile)
         save_splits(self._folder / "splits.csv", table, splits)
         run.log_artifact(self._folder / "splits.csv")

@@ -18,7 +18,7 @@ from frostline.data.splits import Splits, split_digest
 # Raised when the checks, their page or the form of the file change.
 #   2  The page in the style of the others.
 #   3  With checksums; thumbnails of files that had changed may be behind older ones.
-#   4  How copies are kept together.
+#   4  How copies are kept together, and the share that a leak concerns.
 CHECKS_VERSION = 4
 
 log = logging.getLogger(__name__)
@@ -73,11 +73,11 @@ def cached_page(table: SampleTable, splits: Splits) -> Path | None:
     return None if stored is None else stored.page
 
 
-def cached_leaks(table: SampleTable, splits: Splits) -> list[str]:
+def cached_leaks(table: SampleTable, splits: Splits) -> list[Finding]:
     """Return what an earlier check of the same data and splits found in two splits; else empty."""
     stored = _read(_folder(table, splits))
     found = () if stored is None else stored.findings
-    return [f"{one.title}: {one.text}" for one in found if one.level == "leak"]
+    return [one for one in found if one.level == "leak"]
 
 
 def _read(folder: Path) -> CachedChecks | None:

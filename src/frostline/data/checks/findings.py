@@ -30,11 +30,13 @@ class Finding:
             may mislead) or "note".
         title: A few words.
         text: Details, with numbers, and what to do.
+        share: Of a leak the part of validation or of test that it concerns, whichever is larger.
     """
 
     level: str
     title: str
     text: str
+    share: float | None = None
 
 
 def unusable_splits(table: SampleTable) -> list[Finding]:
@@ -58,21 +60,25 @@ def leaks_across_splits(
     groups = _groups_in_several_splits(table, split_of_row)
     findings = []
     if len(leaked):
-        affected = _affected_shares(split_of_row, leaked)
+        shares = _affected_shares(split_of_row, np.unique(leaked))
+        affected = " and ".join(f"{share:.1%} of {split}" for split, share in shares.items())
         findings.append(
             Finding(
                 "leak",
                 "the same image in two splits",
                 f"{len(leaked)} pairs, which affect {affected}: {_list_pairs(table, leaked)}. "
                 f"Scores on them measure memory. Remove the copies{_or_together(table)}.",
+                max(shares.values(), default=0.0),
             )
         )
     if groups:
+        shares = _affected_shares(split_of_row, np.flatnonzero(np.isin(table.groups, groups)))
         findings.append(
             Finding(
                 "leak",
                 "groups in two splits",
                 f"{len(groups)} groups are in more than one split: {name_some(groups)}.",
+                max(shares.values(), default=0.0),
             )
         )
     return findings
@@ -94,16 +100,14 @@ def _groups_in_several_splits(table: SampleTable, split_of_row: NDArray[np.str_]
     return sorted(group for group, count in n_splits.items() if count > 1)
 
 
-def _affected_shares(split_of_row: NDArray[np.str_], pairs: Pairs) -> str:
-    """Describe the share of validation and of test that the pairs contain."""
-    rows = np.unique(pairs)
-    parts = []
+def _affected_shares(split_of_row: NDArray[np.str_], rows: NDArray[np.int64]) -> dict[str, float]:
+    """The share of validation and of test that some rows are."""
+    shares = {}
     for split in ("val", "test"):
         inside = split_of_row == split
         if inside.any():
-            share = np.isin(np.flatnonzero(inside), rows).mean()
-            parts.append(f"{share:.1%} of {split}")
-    return " and ".join(parts)
+            shares[split] = float(np.isin(np.flatnonzero(inside), rows).mean())
+    return shares
 
 
 def conflicting_labels(table: SampleTable, duplicates: Duplicates) -> list[Finding]:

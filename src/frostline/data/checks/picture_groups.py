@@ -9,6 +9,7 @@ import numpy as np
 
 from frostline.data.checks.checkup import Checkup
 from frostline.errors import DataError
+from frostline.files import replacing
 
 SUFFIX = ".json"
 _ALLOWED = "the name of a .json file that can be written"
@@ -58,7 +59,8 @@ def write_groups(file: Path, found: PictureGroups) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(found.group_of, indent=1, ensure_ascii=False, sort_keys=True)
-        file.write_text(text + "\n", encoding="utf-8")
+        with replacing(file.resolve()) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise DataError(f"--groups {file}: {error.strerror or error}", _ALLOWED) from None
 
