@@ -191,9 +191,9 @@ def test_the_same_images_at_another_place_are_the_runs_own(
     assert printed["largest_difference"] == 0
     assert set(printed["logged"]) == {"loss", "acc_micro", "acc_macro", "f1_macro"}
     n = printed["images"]
-    own, few = printed["notes"]
-    assert own == f"photos is the run's own data: its test split, {n} of 48 images"
-    assert few.startswith("3 of 3 classes ('falling', 'level', 'rising') have fewer than 5 images")
+    assert printed["notes"] == [f"photos is the run's own data: its test split, {n} of 48 images"]
+    few = "3 of 3 classes ('falling', 'level', 'rising') have fewer than 5 images"
+    assert printed["caution"].startswith(few)
     with pytest.raises(SystemExit):
         evaluate.main([life.run_id, "--data", "elsewhere/photos", "--map", "Levle=level"])
     assert "unknown classes: 'Levle'; nearest: Levle -> level" in capsys.readouterr().err

@@ -102,6 +102,7 @@ def _lines(done: "Evaluation") -> Iterator[str]:
     yield from (f"  {note}" for note in done.notes)
     if done.tta is not None:
         yield from _beside(done, done.tta)
+        yield from _caution(done)
         yield from _costs(done)
         return
     has_logged = bool(done.logged)
@@ -117,7 +118,13 @@ def _lines(done: "Evaluation") -> Iterator[str]:
         interval = f"{low:.4f} .. {high:.4f}" if name in done.intervals else ""
         yield f"{name:12}{value:>12.6f}{logged}{'':4}{interval}".rstrip()
     yield from _against_logged(done)
+    yield from _caution(done)
     yield from _costs(done)
+
+
+def _caution(done: "Evaluation") -> Iterator[str]:
+    if done.caution:
+        yield f"caution: {done.caution}"
 
 
 def _beside(done: "Evaluation", tta: "TtaResult") -> Iterator[str]:

@@ -55,6 +55,7 @@ class Evaluation:
         folder: Where the files are.
         cost: Latency, memory and so on; empty if not measured.
         tta: What test-time augmentation adds, where `figures` are with it; None without.
+        caution: Why intervals are too narrow, in a sentence; empty if they are not.
     """
 
     run: str
@@ -69,6 +70,7 @@ class Evaluation:
     folder: Path
     cost: dict[str, float] = field(default_factory=dict)
     tta: TtaResult | None = None
+    caution: str = ""
 
     @property
     def largest_difference(self) -> float:
@@ -88,6 +90,7 @@ class Evaluation:
             "logged": self.logged,
             "largest_difference": self.largest_difference,
             "notes": list(self.notes),
+            "caution": self.caution,
             "cost": self.cost,
             "folder": str(self.folder),
             **({} if self.tta is None else {"tta": self.tta.as_dict()}),
@@ -211,8 +214,6 @@ def evaluate_run(
     if logged and (limit := rebuilt.settings.trainer.limit_batches) is not None:
         logged = {}
         notes += (f"its logged figures are of {limit} batches (trainer.limit_batches): not shown",)
-    if (few := few_groups_note(predictions, rebuilt.classes)) is not None:
-        notes += (few,)
     done = Evaluation(
         run=rebuilt.name,
         name=images.name,
@@ -226,6 +227,7 @@ def evaluate_run(
         folder=folder,
         cost=costs,
         tta=added,
+        caution=few_groups_note(predictions, rebuilt.classes),
     )
     text = json.dumps(done.as_dict(), indent=2, ensure_ascii=False)
     with replacing(folder / _FIGURES) as temporary:

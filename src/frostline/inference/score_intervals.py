@@ -81,7 +81,7 @@ def intervals_of(predictions: Predictions) -> dict[str, tuple[float, float]]:
     return intervals
 
 
-def few_groups_note(predictions: Predictions, classes: Sequence[str]) -> str | None:
+def few_groups_note(predictions: Predictions, classes: Sequence[str]) -> str:
     """Say of which classes there are so few groups that intervals of macro scores are too narrow.
 
     Args:
@@ -89,13 +89,13 @@ def few_groups_note(predictions: Predictions, classes: Sequence[str]) -> str | N
         classes: Names of the classes.
 
     Returns:
-        A sentence; None if each class that occurs has enough.
+        A sentence; empty if each class that occurs has enough.
     """
     pairs = {*zip(predictions.labels.tolist(), predictions.groups.tolist(), strict=True)}
     sizes = Counter(label for label, _ in pairs)
     few = [classes[label] for label in sorted(sizes) if sizes[label] < FEW_GROUPS]
     if not few or len(sizes) == 1:
-        return None
+        return ""
     return (
         f"{len(few)} of {len(sizes)} classes ({name_some(few)}) have fewer than {FEW_GROUPS} "
         "images (or groups of images): intervals of macro scores hardly contain how such classes "
