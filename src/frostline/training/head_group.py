@@ -17,6 +17,7 @@ from frostline.running_time import running_s
 from frostline.training.assembly import assemble
 from frostline.training.engine import choose_engine, prepare_process
 from frostline.training.group_key import trains_together
+from frostline.training.head_features import HeadFeatures
 from frostline.training.head_pool import HeadPool, TrainedHead
 from frostline.training.head_tuning import tune_heads
 from frostline.training.precision_probe import choose_modes
@@ -56,14 +57,10 @@ def train_head_group(
         batch=jobs[0].batch_size,
         about=f"{parts.backbone.name} frozen to {parts.cut.depth.label}",
     )
-    pool = HeadPool(
-        parts,
-        engine,
-        len(jobs),
-        on_progress,
-        is_needed=any(is_tuned(job) for job in jobs),
-    )
-    frozen_before = digest_of(pool.parts.cut.frozen_modules)
+    is_needed = any(is_tuned(job) for job in jobs)
+    features = HeadFeatures(parts, engine, len(jobs), on_progress, is_needed=is_needed)
+    pool = HeadPool(parts, engine, features)
+    frozen_before = digest_of(parts.cut.frozen_modules)
     set_up_s = running_s() - begun_s
     cells = _choose(jobs, choices, pool, on_progress)
     members: dict[int, GroupMember] = {}
@@ -87,7 +84,7 @@ def train_head_group(
     on_progress(done=1.0)
     tuned_s = sum(cell.seconds for cell in cells.values())
     return HeadGroup(
-        parts=pool.parts,
+        parts=parts,
         engine=engine,
         pool=pool,
         frozen_before=frozen_before,

@@ -1,7 +1,7 @@
 """Heads on the stored features of one frozen backbone, trained together wherever they can be."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,26 +68,12 @@ class HeadPool:
     Args:
         parts: Table, backbone and cut, which all heads share.
         engine: Where they are trained.
-        n_jobs: Jobs that read the features, for the decision on storing them.
-        on_progress: Receives `text=`.
-        is_needed: Whether features are stored even where computing them again would take less time:
-            what a cell chooses must not depend on that.
-
-    Attributes:
-        features: What the heads read.
+        features: What they read, of the same parts.
     """
 
-    def __init__(
-        self,
-        parts: Assembly,
-        engine: Engine,
-        n_jobs: int,
-        on_progress: Callable[..., None],
-        *,
-        is_needed: bool = False,
-    ) -> None:
+    def __init__(self, parts: Assembly, engine: Engine, features: HeadFeatures) -> None:
         self.parts = parts
-        self.features = HeadFeatures(parts, engine, n_jobs, on_progress, is_needed=is_needed)
+        self.features = features
         self._engine = engine
 
     @property

@@ -26,6 +26,7 @@ from frostline.training.assembly import assemble
 from frostline.training.candidate import Candidate, first_part
 from frostline.training.engine import choose_engine
 from frostline.training.fit import Fitted
+from frostline.training.head_features import HeadFeatures
 from frostline.training.head_pool import HeadPool, TrainedHead
 from frostline.training.head_tuning import tune_heads
 from frostline.training.probabilities import probabilities
@@ -73,7 +74,9 @@ class Looker:
         begun_s = time.monotonic()
         settings = _job(job, ALL)
         parts = assemble(settings, self._say, self._splits)
-        pool = HeadPool(parts, choose_engine(settings.trainer), 1, self._say, is_needed=True)
+        engine = choose_engine(settings.trainer)
+        features = HeadFeatures(parts, engine, 1, self._say, is_needed=True)
+        pool = HeadPool(parts, engine, features)
         try:
             tuning, head = tune_heads(settings, pool, on_progress=lambda **_: None)
         except ConfigError as error:

@@ -52,10 +52,13 @@ def picture_groups(checkup: Checkup) -> PictureGroups:
 def write_groups(file: Path, found: PictureGroups) -> None:
     """Write groups for `data.group_by`: a JSON object of items and their groups.
 
+    Args:
+        file: Of a name that `check_name` lets through.
+        found: What to write.
+
     Raises:
         DataError: If the file cannot be written.
     """
-    check_name(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(found.group_of, indent=1, ensure_ascii=False, sort_keys=True)
